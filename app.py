@@ -1,0 +1,251 @@
+"""The demo: `python app.py`. Widgets only: pixels, models and files are the toolkit's, the figure is toolkit/page*."""
+
+import base64
+import html
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from torch import Tensor, nn
+
+import toolkit
+from toolkit import hub, metrics, plot
+from toolkit.choices import choose
+from toolkit.samplers import Sampling, last, to_bytes
+from toolkit.seeds import Noise, check
+
+CURVES = {  # the measures that the page draws, and what it calls them
+    "ink": "ink", "edge_length": "edge length", "perimetric_complexity": "complexity", "compressed_size": "zip size",
+    "diversity": "diversity", "unique_share": "unique share", "novelty_median": "novelty", "passes": "passes",
+}  # fmt: skip
+COLUMNS = 10  # of a sheet of one hundred symbols
+Message = dict[str, Any]  # what crosses to the browser: plain JSON values
+
+
+def static(*names: str) -> str:
+    """The text of files beside the toolkit, one after the other."""
+    return "\n".join((Path(toolkit.__file__).parent / name).read_text(encoding="utf-8") for name in names)
+
+
+LAUNCH: dict[str, Any] = {  # what the page asks of `launch`, wherever it is launched
+    # Of Gradio's own fonts only few hold the Latin letters; these do, in these weights.
+    "theme": gr.themes.Base(
+        font=[gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"],
+        font_mono=[gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"],
+    ).set(body_background_fill="#faf7f0", body_background_fill_dark="#131210"),
+    "head": f"<style>{static('page.css')}</style>",  # not `css=`, which rewrites rules and loses some
+    "footer_links": [],
+    "ssr_mode": False,
+    "enable_monitoring": False,
+    "run_history": False,
+    "max_file_size": "1mb",
+}
+RECEIVE = """watch("value", () => window.dispatchEvent(new CustomEvent("that-are-not", {detail: props.value})))"""
+FETCH = """() => setTimeout(() => document.querySelector("#download").click(), 100)"""  # once the link is drawn
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A tree of checkpoints, as a visitor may ask of it. Raises ValueError, one sentence, for what is not there."""
+
+    folder: Path
+
+    def experiment(self, name: str | None = None) -> tuple[str, dict[str, Any]]:
+        """Its name and what the index says of it; by default the index's own choice."""
+        index = hub.read_index(self.folder)
+        name, _ = hub.choose(index, name)
+        return name, index["experiments"][name]
+
+    def page(self, name: str | None = None) -> Message:
+        """All that the page shows of one experiment at once, sheets included."""
+        name, experiment = self.experiment(name)
+        entries = [entry for entry in experiment["iterations"] if "samples" in entry]
+        if not any("file" in entry for entry in entries):
+            raise ValueError(f"{name} has no iteration with a sheet of symbols: let its training go on")
+        listed = hub.read_index(self.folder)["experiments"]
+        return {
+            "experiment": name,
+            "title": experiment["title"],
+            "version": toolkit.__version__,
+            "sampling": say(self.sampling(experiment)),
+            "experiments": [[key, value["title"]] for key, value in listed.items()],
+            "measures": measures(entries),
+            "iterations": [{"bytes": 0, "metrics": {}, **entry, "sheet": self._sheet(entry)} for entry in entries],
+        }
+
+    def sampling(self, experiment: Mapping[str, Any]) -> Sampling:
+        """How an experiment grows its symbols."""
+        said = json.loads(hub.fetch(self.folder, experiment["config"]).read_text(encoding="utf-8"))
+        return Sampling(**said.get("sampling", {}))
+
+    def grow(self, name: str, iteration: int, seed: int) -> Iterator[Tensor]:
+        """A symbol out of its noise, pass by pass: (1, C, H, W) in [0, 1] each."""
+        name, entry = hub.choose(hub.read_index(self.folder), name, iteration)
+        model = load(self.folder, name, iteration, entry["sha256"])
+        sampling = self.sampling(self.experiment(name)[1])
+        return sampling.stream(model, Noise([seed]).rand(*model.image_shape))  # type: ignore[misc]
+
+    def live(self, name: str, seed: int) -> Iterator[tuple[int, Tensor]]:
+        """The symbol of one seed at each iteration that has a model, as soon as it is grown: (iteration, image)."""
+        for entry in self.experiment(name)[1]["iterations"]:
+            if "file" in entry:
+                yield entry["iteration"], last(self.grow(name, entry["iteration"], seed))
+
+    def animation(self, name: str) -> Path:
+        """The sheets of all iterations, as a GIF."""
+        from PIL import Image
+
+        name, experiment = self.experiment(name)
+        entries = [entry for entry in experiment["iterations"] if "samples" in entry]
+        sheets = [Image.open(hub.fetch(self.folder, entry["samples"])) for entry in entries]
+        symbols = [plot.tiles(sheet, sheet.width // COLUMNS) for sheet in sheets]
+        frames = [plot.grid(x, COLUMNS, scale=2, gap=6, margin=24, invert=True) for x in symbols]
+        return plot.animation(frames, Path(tempfile.mkdtemp(), f"{name}_iterations.gif"), ms=480)
+
+    def growth(self, name: str, iteration: int, seed: int) -> Path:
+        """A symbol as it grows out of its noise, as a GIF."""
+        frames = [plot.grid(x, scale=10, margin=20, invert=True) for x in self.grow(name, iteration, seed)]
+        return plot.animation(frames, Path(tempfile.mkdtemp(), f"{name}_iteration-{iteration}_seed-{seed}.gif"))
+
+    def checkpoint(self, name: str, iteration: int) -> Path:
+        """A copy of a model's file, under a name that says what it is."""
+        name, entry = hub.choose(hub.read_index(self.folder), name, iteration)
+        target = Path(tempfile.mkdtemp(), f"{name}_iteration-{iteration}.safetensors")
+        return Path(shutil.copy(hub.fetch(self.folder, entry["file"]), target))
+
+    def _sheet(self, entry: Mapping[str, Any]) -> str:
+        png = hub.fetch(self.folder, entry["samples"]).read_bytes()
+        return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+@lru_cache(maxsize=24)  # one run: a hundred megabytes or two
+def load(folder: Path, name: str, iteration: int, sha256: str) -> nn.Module:
+    """A model, kept for the next time. sha256: so that a file that changed is another model."""
+    return hub.load(folder, name, iteration)
+
+
+def measures(entries: list[dict[str, Any]]) -> list[list[str]]:
+    """The curves that these iterations can show: [key, name, what it is and whether it rises]; the data aside."""
+    curves = []
+    for key, name in CURVES.items():
+        points = [
+            (e["iteration"], e["metrics"][key]) for e in entries if e["iteration"] and key in e.get("metrics", {})
+        ]
+        if len(points) > 1:
+            rank = metrics.rank_correlation(*zip(*points, strict=True))
+            curves.append([key, name, f"{metrics.MEASURES[key]}; rank correlation with the iteration {rank:+.2f}"])
+    return curves
+
+
+def say(sampling: Sampling) -> str:
+    """A way of sampling in words."""
+    stop = {"each": "each image by itself", "batch": "the whole batch together"}[sampling.stop]
+    finish = {"stretch": ", brightest pixel stretched to 1", "tone": ", tones of the data"}.get(sampling.finish, "")
+    return f"At most {sampling.limit} passes, {stop}, until it moves by less than {sampling.tol:g}{finish}"
+
+
+def light(image: Tensor) -> str:
+    """One image (1, 1, H, W) in [0, 1], as the page draws it."""
+    return base64.b64encode(to_bytes(image).numpy().tobytes()).decode()
+
+
+def read_order(order: Mapping[str, Any]) -> tuple[str, int, int]:
+    """What a visitor asks for: (experiment, iteration, seed). Raises ValueError for what cannot be one."""
+    name, iteration, seed = (str(order.get(key, ""))[:40] for key in ("experiment", "iteration", "seed"))
+    for what, number in (("iteration", iteration), ("seed", seed)):
+        if not (number.isascii() and number.isdecimal()):
+            raise ValueError(f"{what} {number!r} is not usable: give a whole number, such as 7")
+    return name, int(iteration), check(int(seed))
+
+
+def answer(shelf: Shelf, order: Mapping[str, Any]) -> Iterator[Message]:
+    """A symbol while it grows, and then its life if that is asked for. Each message holds all there is so far."""
+    message: Message = {"ticket": order.get("ticket"), "states": [], "grown": False, "life": {}, "error": None}
+    try:
+        name, iteration, seed = read_order(order)
+        for state in shelf.grow(name, iteration, seed):
+            message = {**message, "states": [*message["states"], light(state)]}
+            yield message
+        message = {**message, "grown": True}
+        yield message
+        for number, image in shelf.live(name, seed) if order.get("life") else ():
+            message = {**message, "life": {**message["life"], str(number): light(image)}}
+            yield message
+    except ValueError as error:
+        yield {**message, "error": f"{error}."}
+
+
+def save(shelf: Shelf, order: Mapping[str, Any]) -> Path:
+    """The file that a visitor asks for. Raises ValueError, one sentence, if there is none."""
+    name, iteration, seed = read_order(order)
+    makers = {
+        "animation": lambda: shelf.animation(name),
+        "growth": lambda: shelf.growth(name, iteration, seed),
+        "checkpoint": lambda: shelf.checkpoint(name, iteration),
+    }
+    return makers[choose("file", str(order.get("kind")), makers)]()
+
+
+def iterations_tab(shelf: Shelf) -> None:
+    """Datasets That Are Not: the same noise at every iteration. Raises ValueError if there is nothing to show."""
+
+    def experiment(name: str) -> Message:
+        return shelf.page(str(name))
+
+    def on_grow(event: gr.EventData) -> Iterator[Message]:
+        yield from answer(shelf, event._data)
+
+    def on_save(event: gr.EventData) -> str:
+        try:
+            return str(save(shelf, event._data))
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    figure = gr.HTML(
+        shelf.page(),
+        html_template=static("page.html"),
+        js_on_load=static("page_symbol.js", "page.js"),
+        server_functions=[experiment],
+        apply_default_css=False,
+        elem_id="figure",
+    )
+    answers = gr.HTML(html_template="<i></i>", js_on_load=RECEIVE, elem_classes="wire")
+    file = gr.DownloadButton(elem_id="download")
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "multiple", **quiet}
+    growing = figure.grow(on_grow, None, answers, **model)
+    figure.halt(None, cancels=growing, **quiet)
+    figure.save(on_save, None, file, **model).success(None, js=FETCH, **quiet)
+
+
+def no_run(reason: str) -> None:
+    """What stands there when there is nothing to show: why, and what would do."""
+    commands = "\n".join(f"python -m toolkit train fig2 --scale {size} --out checkpoints" for size in ("smoke", "cpu"))
+    advice = f"<p>Train one, in seconds or in hours, and open the page again:</p><pre>{commands}</pre>"
+    gr.HTML(f"<div class='no-run'><h1>There is no run to show yet</h1><p>{html.escape(reason)}.</p>{advice}</div>")
+
+
+def build(checkpoints: Path = hub.CHECKPOINTS) -> gr.Blocks:
+    """The page over a tree of checkpoints. Launch it with `LAUNCH`."""
+    with gr.Blocks(title="That Are Not", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as page:
+        try:
+            with gr.Tabs(), gr.Tab("Iterations"):
+                iterations_tab(Shelf(Path(checkpoints)))
+        except ValueError as error:
+            no_run(str(error))
+    return page.queue(max_size=32)
+
+
+def main() -> None:
+    """Open the page. GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where."""
+    build().launch(**LAUNCH)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What all tests share: no network, no threads to race, the same seeds every time, and six small figures."""
+
+import atexit
+import os
+import shutil
+import socket
+import tempfile
+
+SCRATCH = tempfile.mkdtemp(prefix="toolkit-tests-")
+atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
+
+OFFLINE = {
+    "HF_HOME": SCRATCH,
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "MPLBACKEND": "Agg",
+    "no_proxy": "127.0.0.1,localhost,::1",
+    "NO_PROXY": "127.0.0.1,localhost,::1",
+}
+os.environ.update(OFFLINE)  # before anything is imported that reads them
+
+import random  # noqa: E402
+from typing import Any  # noqa: E402
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from torch import Tensor  # noqa: E402
+
+torch.set_num_threads(1)  # the tensors are small, and sums come out the same everywhere
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", "::", "", None}
+REAL = {name: getattr(socket.socket, name) for name in ("connect", "connect_ex")}
+LOOK_UP = socket.getaddrinfo
+
+
+def refuse(host: object) -> None:
+    host = host.decode() if isinstance(host, bytes) else host
+    if host not in LOOPBACK:
+        raise OSError(f"tests use no network, and this one asked for {host}")
+
+
+def connect(self: socket.socket, address: Any) -> None:
+    if self.family != getattr(socket, "AF_UNIX", None):
+        refuse(address[0])
+    REAL["connect"](self, address)
+
+
+def connect_ex(self: socket.socket, address: Any) -> int:
+    if self.family != getattr(socket, "AF_UNIX", None):
+        refuse(address[0])
+    return REAL["connect_ex"](self, address)
+
+
+def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+    refuse(host)
+    return LOOK_UP(host, *args, **kwargs)
+
+
+socket.socket.connect = connect  # type: ignore[method-assign, assignment]
+socket.socket.connect_ex = connect_ex  # type: ignore[method-assign, assignment]
+socket.getaddrinfo = getaddrinfo
+
+
+@pytest.fixture(autouse=True)
+def same_seeds() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    """Six drawings, (6, 1, 16, 16) in [0, 1]: ring, two dots, bar, cross, slope from black to white, checkerboard."""
+    x = torch.zeros(6, 1, 16, 16)
+    x[0, 0, 4:12, 4:12] = 1
+    x[0, 0, 6:10, 6:10] = 0
+    x[1, 0, 3:5, 3:5] = x[1, 0, 10:12, 10:12] = 1
+    x[2, 0, 2:14, 7:9] = 1
+    x[3, 0, 2:14, 7:9] = x[3, 0, 7:9, 2:14] = 1
+    x[4, 0] = torch.linspace(0, 1, 256).view(16, 16)
+    x[5, 0] = (torch.arange(16)[:, None] // 4 + torch.arange(16) // 4) % 2
+    return x

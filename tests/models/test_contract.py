@@ -1,0 +1,123 @@
+"""What every registered model keeps to: registering one enrols it here."""
+
+from dataclasses import asdict, fields
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from toolkit import hub
+from toolkit.models import MODELS, create
+from toolkit.train import fit
+
+TINY = {"filters": 4, "size": 16}  # a model takes those of these options that it has
+EVERY = pytest.mark.parametrize("name", sorted(MODELS))
+STEPS = pytest.mark.parametrize("name", sorted(name for name in MODELS if hasattr(MODELS[name], "reconstruct")))
+
+
+def tiny(name: str, seed: int = 0) -> Any:
+    architecture: Any = MODELS[name]
+    known = {field.name for field in fields(architecture.Config)}
+    return create(name, {option: value for option, value in TINY.items() if option in known}, seed=seed)
+
+
+def images(model: Any, count: int = 6) -> Tensor:
+    return torch.rand(count, *model.image_shape, generator=torch.Generator().manual_seed(0))
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    mine, yours = a.state_dict(), b.state_dict()
+    return mine.keys() == yours.keys() and all(torch.equal(mine[key], yours[key]) for key in mine)
+
+
+@EVERY
+def test_a_model_and_its_options_survive_a_file(name: str, tmp_path: Path) -> None:
+    model = tiny(name)
+    hub.save(model, tmp_path / "model.safetensors")
+    loaded: Any = hub.load(tmp_path / "model.safetensors")
+    assert type(loaded) is type(model) and loaded.config == model.config and same(loaded, model)
+
+
+@EVERY
+def test_a_model_rests_frozen_and_in_eval_mode(name: str) -> None:
+    model = tiny(name)
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert not any(module.training for module in model.modules())
+
+
+@EVERY
+def test_a_seed_fixes_the_weights_and_leaves_the_global_generator_alone(name: str) -> None:
+    before = torch.random.get_rng_state()
+    assert same(tiny(name, seed=1), tiny(name, seed=1)) and not same(tiny(name, seed=1), tiny(name, seed=2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@EVERY
+def test_making_a_model_anew_keeps_its_options(name: str) -> None:
+    # regression: a reset without the model's options silently gave the default architecture
+    model = tiny(name)
+    assert create(name, asdict(model.config), seed=9).config == model.config
+
+
+@EVERY
+def test_a_config_cannot_be_changed_in_place(name: str) -> None:
+    config = tiny(name).config
+    with pytest.raises(AttributeError):
+        setattr(config, fields(config)[0].name, 1)
+
+
+@EVERY
+def test_every_loss_is_one_finite_number(name: str) -> None:
+    model = tiny(name)
+    for objective in model.objectives().values():
+        loss = objective.loss(images(model))
+        assert loss.shape == () and loss.isfinite()
+
+
+@EVERY
+def test_every_loss_falls_in_thirty_steps(name: str) -> None:
+    model, heard = tiny(name), []
+    fit(model, repeat(images(model) / 4), steps=30, on_step=lambda step, losses: heard.append(losses))
+    assert len(heard) == 30
+    for objective in heard[0]:
+        assert heard[-1][objective] < heard[0][objective]
+
+
+@EVERY
+def test_learning_gives_a_new_model_that_rests_and_leaves_the_old_one_as_it_was(name: str) -> None:
+    model = tiny(name)
+    learned = fit(model, repeat(images(model)), steps=1)
+    assert same(model, tiny(name)) and not same(learned, model)
+    assert not any(p.requires_grad for p in learned.parameters()) and not any(m.training for m in learned.modules())
+
+
+@STEPS
+def test_a_reconstruction_keeps_shape_and_stays_in_0_to_1(name: str) -> None:
+    model = tiny(name)
+    for count in (0, 1, 3):
+        y = model.reconstruct(images(model, count))
+        assert y.shape == (count, *model.image_shape) and y.dtype == torch.float32
+        assert ((y >= 0) & (y <= 1)).all()
+
+
+@STEPS
+def test_an_image_does_not_depend_on_its_neighbours(name: str) -> None:
+    model = tiny(name)
+    x = images(model)
+    together = model.reconstruct(x)
+    for i in range(len(x)):
+        torch.testing.assert_close(model.reconstruct(x[i : i + 1])[0], together[i], atol=1e-5, rtol=1e-4)
+
+
+@EVERY
+def test_an_option_that_a_model_does_not_have_is_named(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} has no option colour[^\n]*$"):
+        create(name, {"colour": "red"})
+
+
+def test_an_unknown_architecture_is_named_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="^unknown architecture 'Oracle'[^\n]*WTA[^\n]*$"):
+        create("Oracle", {})

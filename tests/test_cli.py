@@ -1,0 +1,116 @@
+"""The commands: help that teaches, output a machine can read, errors of one sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from toolkit import cli
+
+TINY = [
+    "--set", "images=40", "--set", "generated=20", "--set", "iterations=1", "--set", "first_steps=3", "--set", "batch=10",
+    "--set", "model.filters=2",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    out = tmp_path_factory.mktemp("tree")
+    assert cli.main(["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", str(out), "--quiet", *TINY]) == 0
+    return out
+
+
+def said(capsys, *argv):
+    """The exit code, and what was printed."""
+    capsys.readouterr()
+    code = cli.main([str(part) for part in argv])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "measure", "inspect", "benchmark"])
+def test_every_command_has_help_that_shows_an_example(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([command, "--help"])
+    text = capsys.readouterr().out
+    assert "--seed" in text and "--device" in text and "--json" in text
+    assert command == "benchmark" or f"python -m toolkit {command}" in text
+
+
+def test_training_prints_its_measures_as_json(tree, capsys):
+    argv = ["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", tree, "--json", *TINY]
+    code, out, _ = said(capsys, *argv)
+    assert code == 0 and [row["iteration"] for row in json.loads(out)["rows"]] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "film.gif"])
+def test_sampling_writes_a_picture(name, tree, tmp_path, capsys):
+    from PIL import Image
+
+    out = tmp_path / name
+    code, printed, _ = said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:4", "--out", out)
+    assert code == 0 and json.loads(printed)["images"] == 4
+    with Image.open(out) as picture:
+        assert getattr(picture, "n_frames", 1) == (1 if name.endswith("png") else json.loads(printed)["passes"] + 1)
+
+
+def test_measuring_a_run_prints_its_table(tree, capsys):
+    code, out, _ = said(capsys, "measure", tree / "fig2")
+    assert code == 0 and out.startswith("| iteration |")
+
+
+def test_measuring_a_data_set_against_itself_finds_copies(capsys):
+    code, out, _ = said(capsys, "measure", "sample:mnist", "--reference", "sample:mnist", "--limit", "20")
+    assert code == 0 and json.loads(out)["novelty_median"] == 0
+
+
+def test_inspecting_a_checkpoint_says_how_it_was_made(tree, capsys):
+    code, out, _ = said(capsys, "inspect", tree / "fig2/iter_001/model.safetensors", "--json")
+    assert code == 0 and json.loads(out)["facts"]["experiment"] == "fig2" and json.loads(out)["config"]["filters"] == 2
+
+
+def test_the_benchmark_is_empty_for_now(capsys):
+    assert json.loads(said(capsys, "benchmark")[1]) == {"benchmarks": []}
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        (["train", "fig99", "--out", "x"], "fig99"),
+        (["train", "fig2", "--scale", "huge", "--out", "x"], "huge"),
+        (["train", "fig2", "--scale", "smoke", "--data", "digits", "--out", "x"], "digits"),
+        (["train", "fig2", "--scale", "smoke", "--data", "folder:nowhere", "--out", "x"], "nowhere"),
+        (["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--device", "quantum", "--out", "x"], "quantum"),
+        (["train", "fig2", "--scale", "smoke", "--set", "steps", "--out", "x"], "steps"),
+        (["train", "fig2", "--scale", "smoke", "--set", "stpes=3", "--out", "x"], "stpes"),
+        (["train", "fig2", "--scale", "smoke", "--seed", "-1", "--data", "sample:mnist", "--out", "x"], "seed -1"),
+        (["sample", "fig2", "--from", "nowhere", "--out", "x.png"], "nowhere"),
+        (["inspect", "nothing.safetensors"], "nothing.safetensors"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence_that_names_it(argv, named, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = said(capsys, *argv)
+    assert code == 2 and out == "" and named in err and err.count("\n") == 1
+
+
+def test_a_missing_experiment_lists_those_there_are(tree, capsys):
+    code, _, err = said(capsys, "sample", "fig3", "--from", tree, "--out", "x.png")
+    assert code == 2 and "fig2" in err
+
+
+@pytest.mark.parametrize("out", ["sheet.docx", "sheet"])
+def test_an_unknown_kind_of_picture_is_refused_before_any_work(out, tree, capsys):
+    code, _, err = said(capsys, "sample", "fig2", "--from", tree, "--out", Path(out))
+    assert code == 2 and ".png" in err
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("42", [42]), ("1,5", [1, 5]), ("0:3", [0, 1, 2])])
+def test_seeds_are_written_as_people_write_them(text, seeds):
+    assert list(cli.seeds(text)) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "1:", "3:x", "1;2"])
+def test_what_is_no_seed_is_said_so(text):
+    with pytest.raises(cli.argparse.ArgumentTypeError, match="write 42"):
+        cli.seeds(text)

@@ -1,0 +1,377 @@
+"""A name becomes images: from files that are there, from the built-in sample, from a folder, from a download."""
+
+import gzip
+import hashlib
+import os
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from toolkit import datasets
+from toolkit.datasets import Dataset, load
+from toolkit.datasets.idx import read_idx
+
+RAW = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def written(root: Path, name: str, part: str, count: int, *, gz: bool = False, labels: bool = True) -> Tensor:
+    """A set of random images, in files as torchvision leaves them. -> uint8 (count, 1, 28, 28)"""
+    images = np.random.default_rng(count).integers(0, 256, (count, 28, 28), dtype=np.uint8)
+    raw = root / RAW[name] / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    files = {"images-idx3": images} | ({"labels-idx1": np.arange(count, dtype=np.uint8) % 10} if labels else {})
+    for kind, array in files.items():
+        data = gzip.compress(idx(array)) if gz else idx(array)
+        (raw / f"{part}-{kind}-ubyte{'.gz' if gz else ''}").write_bytes(data)
+    return torch.from_numpy(images)[:, None]
+
+
+def disc(size: tuple[int, int], paper: int = 255, ink: int = 0) -> Image.Image:
+    image = Image.new("L", size, paper)
+    ImageDraw.Draw(image).ellipse([size[0] // 4, size[1] // 4, 3 * size[0] // 4, 3 * size[1] // 4], fill=ink)
+    return image
+
+
+def omniglot(folder: Path, alphabets: int = 2) -> None:
+    """Two characters an alphabet, three drawings each, black on white at 105x105, one bit deep, as published."""
+    for alphabet in range(alphabets):
+        for character in range(2):
+            place = folder / f"Alphabet_{alphabet}" / f"character{character:02}"
+            place.mkdir(parents=True)
+            for drawing in range(3):
+                disc((105, 105)).convert("1").save(place / f"{alphabet}{character}_{drawing}.png")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The files of a folder, at an address of this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+# files that are there
+
+
+@pytest.mark.parametrize("gz", [False, True])
+@pytest.mark.parametrize("name", RAW)
+def test_raw_files_are_read_byte_by_byte(tmp_path: Path, name: str, gz: bool) -> None:
+    images = written(tmp_path, name, "train", 30, gz=gz)
+    data = load(name, root=tmp_path)
+    assert torch.equal(data.images, images)
+    assert data.labels is not None
+    assert data.labels.tolist() == [*range(10)] * 3
+    assert (data.name, data.split, data.images.dtype, data.labels.dtype) == (name, "train", torch.uint8, torch.int64)
+
+
+def test_the_root_may_stand_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = written(tmp_path, "mnist", "train", 5)
+    monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path))
+    assert torch.equal(load("mnist").images, images)
+
+
+def test_without_a_root_sets_lie_in_the_cache_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOOLKIT_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    images = written(tmp_path / "that-are-not", "mnist", "train", 5)
+    assert torch.equal(load("mnist").images, images)
+
+
+def test_both_parts_together_are_training_then_test(tmp_path: Path) -> None:
+    train, test = written(tmp_path, "mnist", "train", 8), written(tmp_path, "mnist", "t10k", 3)
+    assert torch.equal(load("mnist", root=tmp_path, split="test").images, test)
+    both = load("mnist", root=tmp_path, split="all")
+    assert torch.equal(both.images, torch.cat([train, test]))
+    assert both.split == "all"
+
+
+def test_any_part_is_training_where_it_is_there_and_test_where_only_that_is(tmp_path: Path) -> None:
+    written(tmp_path, "kmnist", "t10k", 4)
+    assert load("kmnist", root=tmp_path, split="any").split == "test"
+    written(tmp_path, "kmnist", "train", 6)
+    assert (load("kmnist", root=tmp_path, split="any").split, len(load("kmnist", root=tmp_path))) == ("train", 6)
+
+
+@pytest.mark.parametrize("split", ["train", "all"])
+def test_training_images_that_are_missing_beside_test_images_are_named(tmp_path: Path, split: str) -> None:
+    written(tmp_path, "kmnist", "t10k", 4)
+    with pytest.raises(FileNotFoundError) as caught:
+        load("kmnist", root=tmp_path, split=split)
+    assert "train images of kmnist" in str(caught.value)
+    assert "only its test images (split 'any' takes them)" in str(caught.value)
+
+
+def test_images_without_labels_have_none(tmp_path: Path) -> None:
+    written(tmp_path, "mnist", "train", 5, labels=False)
+    assert load("mnist", root=tmp_path).labels is None
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data[:-1],
+        lambda data: data + b"0",
+        lambda data: data[:3],
+        lambda data: b"",
+        lambda data: b"<html>" + data,
+        lambda data: data[:2] + b"\x0d" + data[3:],
+        lambda data: idx(np.zeros(3, np.uint8)),
+        lambda data: idx(np.zeros((0, 28, 28), np.uint8)),
+    ],
+)
+def test_a_damaged_file_is_named_in_one_sentence(tmp_path: Path, spoil: object) -> None:
+    assert callable(spoil)
+    written(tmp_path, "mnist", "train", 5)
+    path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ValueError, match="train-images-idx3-ubyte .*: delete it and load again"):
+        load("mnist", root=tmp_path)
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:-20], lambda data: b"no gzip at all", lambda data: data[:40]])
+def test_a_damaged_archive_is_named_in_one_sentence(tmp_path: Path, spoil: object) -> None:
+    assert callable(spoil)
+    path = tmp_path / "images.gz"
+    path.write_bytes(spoil(gzip.compress(idx(np.ones((9, 28, 28), np.uint8)))))
+    with pytest.raises(ValueError, match=r"images\.gz .*delete it"):
+        read_idx(path)
+
+
+def test_labels_of_another_set_are_refused(tmp_path: Path) -> None:
+    written(tmp_path, "mnist", "train", 5)
+    (tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(4, np.uint8)))
+    with pytest.raises(ValueError, match="4 labels for 5 images"):
+        load("mnist", root=tmp_path)
+
+
+# options
+
+
+def test_a_limit_is_spread_over_the_set_and_keeps_every_class() -> None:
+    data = load("sample:mnist", limit=20)
+    assert data.labels is not None
+    assert data.labels.tolist() == [label for label in range(10) for _ in range(2)]
+    assert len(load("sample:mnist", limit=5000)) == 1000
+
+
+def test_another_size_keeps_the_ink(tmp_path: Path) -> None:
+    whole = load("sample:mnist", limit=50).images.float()
+    for size in (7, 14, 32, 56):
+        images = load("sample:mnist", limit=50, size=size).images
+        assert images.shape == (50, 1, size, size)
+        assert images.float().mean() == pytest.approx(whole.mean().item(), rel=0.02)
+
+
+def test_in_colour_a_grey_set_has_three_equal_channels_and_inverted_it_is_black_on_white() -> None:
+    grey = load("sample:mnist", limit=10).images
+    assert torch.equal(load("sample:mnist", limit=10, color=True).images, grey.repeat(1, 3, 1, 1))
+    assert torch.equal(load("sample:mnist", limit=10, invert=True).images, 255 - grey)
+
+
+def test_an_unknown_set_is_answered_with_the_known_ones() -> None:
+    for name in ("emnist", "folder:", "sample:omniglot", ""):
+        with pytest.raises(ValueError, match=f"{name}.*mnist, fashion, kmnist, omniglot, sample:mnist.*folder:PATH"):
+            load(name)
+
+
+@pytest.mark.parametrize("option", [{"split": "validation"}, {"limit": 0}, {"size": 0}])
+def test_an_option_out_of_range_is_named(option: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(option))} '?{next(iter(option.values()))}"):
+        load("sample:mnist", **option)  # type: ignore[arg-type]
+
+
+# the built-in sample
+
+
+@pytest.mark.parametrize("name", ["sample:mnist", "sample:fashion"])
+def test_the_sample_is_a_thousand_different_images_of_ten_classes_in_little_space(name: str) -> None:
+    data = load(name)
+    assert data.images.shape == (1000, 1, 28, 28)
+    assert len(data.images.flatten(1).unique(dim=0)) == 1000
+    assert data.labels is not None
+    assert data.labels.bincount().tolist() == [100] * 10
+    file = Path(datasets.__file__).parents[1] / "data" / f"{name.partition(':')[2]}.png"
+    assert file.stat().st_size < 500_000
+
+
+def test_the_samples_carry_their_licences() -> None:
+    text = (Path(datasets.__file__).parents[1] / "data" / "README.md").read_text(encoding="utf-8")
+    for word in ("LeCun", "Cortes", "Burges", "CC BY-SA 3.0", "Zalando", "MIT License"):
+        assert word in text
+
+
+# Omniglot
+
+
+@pytest.mark.parametrize("place", ["omniglot-py/images_background", "omniglot-small"])
+def test_omniglot_is_bright_ink_at_28_pixels_with_a_class_per_character(tmp_path: Path, place: str) -> None:
+    omniglot(tmp_path / place)
+    data = load("omniglot", root=tmp_path)
+    assert data.images.shape == (12, 1, 28, 28)
+    assert data.images[:, 0, 0, 0].max() == 0
+    assert data.images[:, 0, 14, 14].min() == 255
+    assert data.labels is not None
+    assert data.labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert data.split == ("small" if "small" in place else "train")
+
+
+def test_omniglot_as_drawn_is_dark_on_white(tmp_path: Path) -> None:
+    omniglot(tmp_path / "omniglot-small")
+    drawn = load("omniglot", root=tmp_path, invert=False, limit=4)
+    assert torch.equal(drawn.images, 255 - load("omniglot", root=tmp_path, limit=4).images)
+    assert drawn.labels is not None
+    assert drawn.labels.tolist() == [0, 1, 2, 3]
+
+
+def test_the_characters_of_both_parts_of_omniglot_are_different_classes(tmp_path: Path) -> None:
+    omniglot(tmp_path / "omniglot-py" / "images_background")
+    omniglot(tmp_path / "omniglot-py" / "images_evaluation", alphabets=1)
+    both = load("omniglot", root=tmp_path, split="all")
+    assert both.labels is not None
+    assert (len(both), int(both.labels.max()), both.split) == (18, 5, "all")
+
+
+# folders
+
+
+def test_a_folder_is_read_at_any_depth_in_the_order_of_its_paths(tmp_path: Path) -> None:
+    (tmp_path / "b" / "deep").mkdir(parents=True)
+    for value, name in enumerate(["a.png", "b/deep/x.bmp", "b/y.WEBP", "c.gif"], 1):
+        file = tmp_path / name
+        Image.new("L", (28, 28), value * 50).save(file, lossless=True)
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "._a.png").write_text("a shadow that some systems leave")
+    data = load(f"folder:{tmp_path}")
+    assert data.images[:, 0, 14, 14].tolist() == [50, 100, 150, 200]
+    assert data.labels is None
+
+
+@pytest.mark.parametrize("size", [(60, 20), (20, 60), (3, 9), (500, 100)])
+def test_a_picture_is_fitted_whole_on_its_own_paper(tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.new("L", size, 90).save(tmp_path / "paper.png")
+    disc(size, paper=90, ink=200).save(tmp_path / "symbol.png")
+    paper, symbol = load(f"folder:{tmp_path}").images[:, 0]
+    assert (paper == 90).all()
+    assert (symbol[[0, -1]] == 90).all()
+    assert (symbol[:, [0, -1]] == 90).all()
+    assert symbol[14, 14] > 150
+
+
+def test_a_folder_may_be_read_in_colour_or_inverted(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 40), (250, 10, 60)).save(tmp_path / "a.png")
+    assert load(f"folder:{tmp_path}", color=True).images[0, :, 3, 3].tolist() == [250, 10, 60]
+    assert load(f"folder:{tmp_path}", color=True, invert=True).images[0, :, 3, 3].tolist() == [5, 245, 195]
+    assert load(f"folder:{tmp_path}", size=12).images.shape == (1, 1, 12, 12)
+
+
+def test_transparent_is_white_and_sixteen_bits_are_scaled(tmp_path: Path) -> None:
+    clear = Image.new("RGBA", (28, 28), (0, 0, 0, 0))
+    clear.paste((0, 0, 0, 255), (10, 10, 18, 18))
+    clear.save(tmp_path / "clear.png")
+    Image.fromarray(np.full((28, 28), 25_700, np.uint16)).save(tmp_path / "deep.png")
+    icon, deep = load(f"folder:{tmp_path}").images[:, 0]
+    assert (icon[0, 0], icon[14, 14], deep[5, 5]) == (255, 0, 100)
+
+
+def test_of_an_animation_the_first_frame_counts(tmp_path: Path) -> None:
+    frames = [Image.new("L", (28, 28), value) for value in (40, 200)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert load(f"folder:{tmp_path}").images.unique().tolist() == [40]
+
+
+def test_damaged_pictures_are_skipped_and_named(tmp_path: Path) -> None:
+    disc((28, 28)).save(tmp_path / "a.png")
+    disc((28, 28)).save(tmp_path / "c.png")
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    (tmp_path / "d.jpg").write_text("no picture")
+    with pytest.warns(UserWarning, match=r"skipped 2 of 4 .*b\.png.*d\.jpg"):
+        assert len(load(f"folder:{tmp_path}")) == 2
+
+
+def test_folders_without_a_picture_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load(f"folder:{tmp_path / 'nowhere'}")
+    with pytest.raises(ValueError, match=f"no pictures in {tmp_path}"):
+        load(f"folder:{tmp_path}")
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"no picture can be read.*a\.png"):
+        load(f"folder:{tmp_path}")
+
+
+def test_a_limited_folder_is_read_no_further(tmp_path: Path) -> None:
+    for value in range(6):
+        Image.new("L", (28, 28), value).save(tmp_path / f"{value}.png")
+    (tmp_path / "1.png").write_text("damaged, but not among the three")
+    assert load(f"folder:{tmp_path}", limit=3).images[:, 0, 0, 0].tolist() == [0, 2, 4]
+
+
+# downloads
+
+
+def test_tests_reach_no_network() -> None:
+    with pytest.raises(OSError, match="no network"):
+        socket.create_connection(("example.org", 80), timeout=1)
+    with pytest.raises(OSError, match="no network"):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion", "kmnist", "omniglot"])
+def test_a_missing_set_without_a_network_names_set_folder_and_what_else_there_is(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("torchvision")
+    with pytest.raises(FileNotFoundError) as caught:
+        load(name, root=tmp_path / "data")
+    message = str(caught.value)
+    assert f"images of {name} are not in {tmp_path / 'data'}" in message
+    assert "or use sample:" in message
+    assert "\n" not in message
+    assert list((tmp_path / "data").iterdir()) == []  # nothing half-loaded is left
+
+
+def test_a_missing_set_is_downloaded_once_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = pytest.importorskip("torchvision.datasets").MNIST
+    server = tmp_path / "server"
+    train, _ = written(server, "mnist", "train", 6, gz=True), written(server, "mnist", "t10k", 4, gz=True)
+    files = sorted((server / "MNIST" / "raw").iterdir())
+    sums = [(file.name, hashlib.md5(file.read_bytes()).hexdigest()) for file in files]
+    monkeypatch.setattr(published, "resources", sums)
+    with served(files[0].parent) as address:
+        monkeypatch.setattr(published, "mirrors", [address])
+        assert torch.equal(load("mnist", root=tmp_path / "data").images, train)
+    assert len(load("mnist", root=tmp_path / "data", split="all")) == 10
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["MNIST"]
+
+
+# the whole sets, where they are at hand
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mnist", "fashion"])
+def test_the_sample_is_the_first_hundred_of_each_class_of_the_whole_set(name: str) -> None:
+    if not os.environ.get("TOOLKIT_DATA"):
+        pytest.skip("set TOOLKIT_DATA to a folder that holds the whole sets")
+    whole: Dataset = load(name)
+    assert whole.images.shape == (60_000, 1, 28, 28)
+    assert whole.labels is not None
+    first = [whole.images[whole.labels == label][:100] for label in range(10)]
+    assert torch.equal(torch.cat(first), load(f"sample:{name}").images)

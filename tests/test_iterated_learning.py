@@ -1,0 +1,83 @@
+"""The loop with plain functions instead of models: the order of learn, teach, inherit."""
+
+import pytest
+import torch
+
+from toolkit.iterated_learning import (
+    Lectures, accumulate, fresh, iterated_learning, keep_share, lecture, preserve, replace, reset,
+)  # fmt: skip
+from toolkit.models import create
+from toolkit.samplers import Sampling, hallucinate
+from toolkit.train import fit
+
+TINY = {"filters": 2}
+SHORT = Sampling(limit=2)
+
+
+def turns(inherit, teach=lambda index, heard, model: [*heard, model]):
+    loop = iterated_learning(
+        "", [], learn=lambda index, model, heard: f"{model}{index}", teach=teach, inherit=inherit, iterations=3
+    )
+    return [(turn.index, turn.model, turn.heard) for turn in loop]
+
+
+def test_the_learner_hears_then_teaches_then_hands_itself_on():
+    assert turns(preserve) == [(1, "1", []), (2, "12", ["1"]), (3, "123", ["1", "12"])]
+
+
+def test_reset_gives_every_learner_the_same_start():
+    assert [model for _, model, _ in turns(reset("a"))] == ["1", "a2", "a3"]
+
+
+def test_fresh_gives_every_learner_a_start_of_its_own():
+    assert [model for _, model, _ in turns(fresh(lambda index: f"f{index}-"))] == ["1", "f1-2", "f2-3"]
+
+
+def test_accumulating_keeps_what_was_heard_and_replacing_does_not():
+    heard, said = torch.zeros(3, 1), torch.ones(2, 1)
+    assert accumulate(lambda index, model: said)(1, heard, None).sum(0).item() == 2
+    assert len(accumulate(lambda index, model: said)(1, heard, None)) == 5
+    assert torch.equal(replace(lambda index, model: said)(1, heard, None), said)
+
+
+def test_a_share_of_one_is_everything():
+    teach = replace(lambda index, model: torch.arange(10))
+    assert keep_share(teach, 1, seed=0) is teach
+
+
+def test_a_share_is_kept_without_repeats_and_belongs_to_the_iteration():
+    thin = keep_share(replace(lambda index, model: torch.arange(100)), 0.3, seed=0)
+    once, again, next_one = thin(1, None, None), thin(1, None, None), thin(2, None, None)
+    assert torch.equal(once, again) and not torch.equal(once, next_one)
+    assert len(once.unique()) == 30
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.5])
+def test_an_impossible_share_is_refused(share):
+    with pytest.raises(ValueError, match="share"):
+        keep_share(replace(lambda index, model: torch.arange(10)), share, seed=0)
+
+
+def test_lectures_are_the_teachers_own_samples_and_repeat():
+    teacher = create("WTA", TINY, seed=0)
+    lectures = Lectures(teacher, SHORT, batch=3, seed=5)
+    first, second = (batch for _, batch in zip(range(2), lectures, strict=False))
+    assert torch.equal(first, next(iter(lectures))) and not torch.equal(first, second)
+    assert first.shape == (3, 1, 28, 28) and 0 <= first.min() and first.max() <= 1
+
+
+def test_a_teacher_does_not_become_its_student():
+    """Regression: with kept weights the published code trains on samples of the very model that is being trained."""
+    teacher = create("WTA", TINY, seed=0)
+    before = {name: weight.clone() for name, weight in teacher.state_dict().items()}
+    lectures = lecture(SHORT, 3, 0)(1, None, teacher)
+    student = fit(preserve(1, teacher), lectures, steps=3)
+    assert all(torch.equal(before[name], weight) for name, weight in teacher.state_dict().items())
+    assert any(not torch.equal(before[name], weight) for name, weight in student.state_dict().items())
+
+
+def test_teaching_leaves_the_teacher_frozen_and_in_eval_mode():
+    """Regression: generating data flipped the model in training to eval mode, and nothing flipped it back."""
+    teacher = create("WTA", TINY, seed=0)
+    hallucinate(teacher, range(3), SHORT)
+    assert not teacher.training and not any(p.requires_grad for p in teacher.parameters())

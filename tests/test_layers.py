@@ -1,0 +1,156 @@
+"""The shape of the code: imports point one way, effects stay at the border, files and functions stay small."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "toolkit").rglob("*.py"))
+SOURCES = [*FILES, ROOT / "app.py"]
+
+# Which layer a module belongs to; a package's files belong to the package's. Imports point to the same layer or one before it.
+LAYERS = [
+    {"seeds", "sparsity", "objective", "metrics", "plot", "precision", "choices"},
+    {"models", "samplers", "diverge", "train"},
+    {"iterated_learning"},
+    {"checkpoint", "index", "hub", "store", "runs", "presets", "datasets", "benchmark"},
+    {"cli", "__main__", "app"},
+]
+HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub"}  # imported only where used
+
+# Disk, network, screen: who may, and what it looks like.
+MAY = {"datasets", "checkpoint", "index", "hub", "store", "runs", "cli", "__main__", "app"}
+IMPORTS = {
+    "ftplib", "http", "huggingface_hub", "os", "requests", "safetensors", "shutil", "socket", "subprocess", "tempfile",
+    "tqdm", "urllib",
+}  # fmt: skip
+CALLS = {
+    "open", "print", "input", "mkdir", "unlink", "rmdir", "rename", "touch", "read_text", "read_bytes", "write_text",
+    "write_bytes", "iterdir", "glob", "rglob", "save", "savefig", "tofile", "np.load", "np.save",
+    "torch.load", "torch.save",
+}  # fmt: skip
+EXCEPT = {"plot": {"save"}}  # an animation lives in a file: `plot.animation` writes the one it is told to
+
+
+def name_of(path: Path) -> str:
+    """toolkit/models/wta.py -> toolkit.models.wta"""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def trees() -> dict[str, ast.Module]:
+    return {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES if path.exists()}
+
+
+def part(name: str) -> str:
+    """toolkit.models.wta -> models: what has a layer."""
+    return name.split(".")[min(1, name.count("."))]
+
+
+def imports(name: str, tree: ast.Module) -> Iterator[str]:
+    """Every module that a module imports, anywhere in it, by its full name; a `from` import names module.thing too."""
+    parts = name.split(".")
+    package = parts if ROOT.joinpath(*parts, "__init__.py").exists() else parts[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def ours(name: str, tree: ast.Module, modules: set[str]) -> set[str]:
+    """The modules of this project that a module imports: `from . import seeds, __version__` is toolkit.seeds."""
+    found = set()
+    for full in imports(name, tree):
+        if full in modules:
+            found.add(full)
+        elif (parent := full.rpartition(".")[0]) in modules and not full.endswith("__"):
+            found.add(parent)
+    return found
+
+
+def calls(tree: ast.Module) -> list[str]:
+    """What is called, as written: "print", "np.load", "path.read_text"."""
+    return [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def functions() -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    nodes = [(name, node) for name, tree in trees().items() for node in ast.walk(tree)]
+    return [(name, node) for name, node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {part(name) for name in trees() if name != "toolkit"} <= set().union(*LAYERS)
+
+
+def test_imports_point_one_way() -> None:
+    layer = {name: index for index, names in enumerate(LAYERS) for name in names}
+    layer["toolkit"] = layer["cli"]  # the public names: what it exports may come from anywhere below
+    parsed = trees()
+    for name, tree in parsed.items():
+        upward = {other for other in ours(name, tree, set(parsed)) if layer[part(other)] > layer[part(name)]}
+        assert not upward, f"{name} imports {upward}, which stand above it"
+
+
+def test_no_two_modules_import_each_other() -> None:
+    parsed = trees()
+    graph = {name: ours(name, tree, set(parsed)) - {name} for name, tree in parsed.items()}
+    assert list(TopologicalSorter(graph).static_order())  # raises CycleError otherwise
+
+
+def test_only_the_border_touches_disk_network_or_screen() -> None:
+    for name, tree in trees().items():
+        if part(name) in MAY:
+            continue
+        called = {word for call in calls(tree) for word in (call, call.rpartition(".")[2])} & CALLS
+        imported = {full.split(".")[0] for full in imports(name, tree)} & IMPORTS
+        astray = (called | imported) - EXCEPT.get(part(name), set())
+        assert not astray, f"{name} is no place for {astray}"
+
+
+def test_nothing_is_ever_unpickled() -> None:
+    for name, tree in trees().items():
+        picklers = {
+            full for full in imports(name, tree) if full.split(".")[0] in {"pickle", "marshal", "joblib", "dill"}
+        }
+        assert not picklers | ({"torch.load"} & set(calls(tree))), name
+
+
+def test_importing_the_toolkit_imports_nothing_heavy() -> None:
+    code = f"import sys, toolkit; print(*sorted({HEAVY} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_the_page_builds_no_network_and_computes_no_pixels() -> None:
+    foreign = ("nn.", "torch.", "np.", "numpy.", "F.", "ImageDraw.", "ImageOps.")
+    assert not [call for call in calls(trees()["app"]) if call.startswith(foreign)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_is_one_idea_of_at_most_250_lines_that_says_what_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 250
+    assert ast.get_docstring(ast.parse(text)), "its first line says the idea"
+
+
+def test_every_function_is_fully_annotated() -> None:
+    bare = []
+    for name, node in functions():
+        arguments = node.args
+        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        typed = all(a.annotation for a in given if a and a.arg not in ("self", "cls"))
+        bare += [] if typed and node.returns else [f"{name}.{node.name}"]
+    assert bare == []
+
+
+def test_the_median_function_is_under_ten_lines() -> None:
+    assert median((node.end_lineno or 0) - node.lineno + 1 for _, node in functions()) < 10

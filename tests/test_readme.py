@@ -1,0 +1,72 @@
+"""Everything that the README shows is so: its code runs, its commands exist, its tables are the files'."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from toolkit import cli, runs
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHIPPED = ROOT / "checkpoints" / "fig2"
+shipped = pytest.mark.skipif(not (ROOT / "checkpoints" / "index.json").exists(), reason="no checkpoints in this copy")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [command for block in blocks("bash") for line in block.splitlines() for command in line.split(" && ")]
+
+
+def table_rows() -> list[str]:
+    return [line for line in README.splitlines() if line.startswith("|")]
+
+
+@shipped
+def test_its_ten_lines_draw_the_picture_at_its_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image, ImageChops, ImageStat
+
+    (code,) = blocks("python")
+    assert len([line for line in code.splitlines() if line]) <= 10
+    few = code.replace("range(20)", "range(3)").replace("columns=20", "columns=3")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(few, "README.md", "exec"), {})
+    with Image.open("preview.png") as drawn, Image.open(SHIPPED / "preview.png") as shown:
+        assert drawn.height == shown.height
+        box = (0, 0, drawn.width * 3 // 4, drawn.height)  # the first columns of twenty, without the right margin
+        mine, theirs = drawn.convert("L").crop(box), shown.convert("L").crop(box)
+    assert ImageStat.Stat(mine).stddev[0] > 20
+    assert ImageStat.Stat(ImageChops.difference(mine, theirs)).mean[0] < 5  # of 255
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("python -m toolkit")])
+def test_a_command_it_shows_is_one_that_the_parser_takes(command: str) -> None:
+    assert callable(cli.parser().parse_args(shlex.split(command)[3:]).run)
+
+
+def test_it_shows_no_other_commands_than_install_open_and_test() -> None:
+    others = {command for command in commands() if not command.startswith("python -m toolkit")}
+    assert others == {"pip install -e .", "python app.py", 'pip install -e ".[dev]"', "pytest", "python app.py runs"}
+    assert (ROOT / "app.py").exists()
+
+
+def test_every_file_in_its_tables_exists() -> None:
+    files = re.findall(r"`([\w./]+/[\w./]+)`", "\n".join(table_rows()))
+    assert files
+    assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+def test_every_local_link_and_picture_exists() -> None:
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if "://" not in target]
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+@shipped
+def test_its_measures_are_those_of_the_shipped_run() -> None:
+    (shown,) = re.findall(r"<!-- measures:fig2 -->\n(.*?)<!-- /measures:fig2 -->", README, re.DOTALL)
+    assert shown.strip() == runs.table(SHIPPED / "metrics.json").strip()

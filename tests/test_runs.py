@@ -1,0 +1,158 @@
+"""A run on disk: killed, resumed, regenerated; always the same checkpoints."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from hashlib import sha256
+
+import pytest
+import torch
+
+from toolkit import hub, runs
+from toolkit.presets import preset
+from toolkit.samplers import hallucinate
+from toolkit.store import RunError, Store, from_npy, write
+
+TINY = {"images": 40, "generated": 20, "iterations": 3, "first_steps": 3, "steps": 2, "batch": 10, "model": {"filters": 2}}
+COMMAND = [
+    sys.executable, "-m", "toolkit", "train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--quiet",
+    *[part for name, value in TINY.items() if name != "model" for part in ("--set", f"{name}={value}")],
+    "--set", "model.filters=2",
+]  # fmt: skip
+
+
+def experiment(name="fig2", **changes):
+    return preset(name, "smoke", data="sample:mnist", **{**TINY, **changes})
+
+
+def run(out, e=None):
+    e = e or experiment()
+    images = torch.randint(0, 256, (60, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return runs.prepare(e, images, out, quiet=True)()
+
+
+def digests(folder):
+    return [sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*/model.safetensors"))]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("whole"))
+
+
+def test_every_iteration_has_its_checkpoint_sheet_and_measures(whole):
+    names = {path.name for path in (whole / "iter_002").iterdir()}
+    assert names == {"model.safetensors", "samples.png", "metrics.json", "said.npy"}
+    assert [row["iteration"] for row in json.loads((whole / "metrics.json").read_text())["rows"]] == [0, 1, 2, 3]
+    assert not list(whole.parent.rglob("*partial*")) and len(digests(whole)) == 3
+
+
+def test_a_run_is_a_tree_that_the_hub_reads(whole):
+    model = hub.load(whole.parent, "fig2", iteration=2)
+    assert hub.facts(whole / "iter_002/model.safetensors")["facts"]["iteration"] == 2
+    assert not model.training
+
+
+def test_a_finished_run_is_left_as_it_is(whole):
+    before = {path: path.stat().st_mtime_ns for path in whole.glob("iter_*/*")}
+    run(whole.parent)
+    assert before == {path: path.stat().st_mtime_ns for path in whole.glob("iter_*/*")}
+
+
+def test_the_images_said_are_a_function_of_the_checkpoint_and_the_seeds(whole):
+    e = experiment()
+    start = runs.child(e.seed, "say") + e.generated
+    again = hallucinate(hub.load(whole.parent, "fig2", 2), range(start, start + e.generated), e.sampling)
+    assert torch.equal(again.images, from_npy(whole / "iter_002/said.npy"))
+
+
+def test_a_later_iteration_is_trained_from_the_checkpoints_alone(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "fig2", ignore=shutil.ignore_patterns("said.npy", "iter_003"))
+    assert digests(run(tmp_path)) == digests(whole)
+
+
+def test_a_finished_run_goes_on_when_more_iterations_are_asked_for(whole, tmp_path):
+    run(tmp_path, experiment(iterations=2))
+    assert digests(run(tmp_path, experiment(iterations=3))) == digests(whole)
+
+
+@pytest.mark.parametrize("name", ["fig3", "fig6", "fig7"])
+def test_every_kind_of_loop_resumes_to_the_same_checkpoints(name, tmp_path):
+    undisturbed = digests(run(tmp_path / "a", experiment(name)))
+    run(tmp_path / "b", experiment(name, iterations=2))
+    assert digests(run(tmp_path / "b", experiment(name))) == undisturbed and len(undisturbed) == 3
+
+
+def test_fixed_noise_says_the_same_seeds_every_iteration(tmp_path):
+    folder = run(tmp_path, experiment(noise="fixed", inheritance="reset", steps=3, teaching="replace", images=20))
+    assert (folder / "iter_003").exists()
+
+
+def test_half_precision_is_what_teaches(tmp_path):
+    folder = run(tmp_path, experiment(half=True, iterations=1))
+    weights = hub.load(folder.parent, "fig2", 1).state_dict().values()
+    assert all(torch.equal(w, w.half().float()) for w in weights)
+
+
+def test_memory_of_the_growing_set_is_one_byte_a_pixel(whole):
+    said = from_npy(whole / "iter_001/said.npy")
+    assert said.dtype == torch.uint8 and (whole / "iter_001/said.npy").stat().st_size == 128 + said.numel()
+
+
+def test_other_settings_in_the_same_folder_are_refused_by_name(whole):
+    with pytest.raises(RunError, match="steps") as error:
+        run(whole.parent, experiment(steps=1))
+    assert "--out" in str(error.value)
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path):
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    with pytest.raises(RunError, match="taken.*--out"):
+        run(tmp_path / "taken")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_a_clear_error_and_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write(path, b"old")
+    (tmp_path / "file.writing").symlink_to("/dev/full")
+    with pytest.raises(RunError, match="No space left"):
+        write(path, b"new" * 100_000)
+    assert path.read_bytes() == b"old"
+
+
+def test_an_unfinished_write_leaves_nothing_behind(tmp_path):
+    store = Store(tmp_path, experiment())
+    store.put(1, "metrics.json", b"{}")
+    assert [path.name for path in store.draft(1).iterdir()] == ["metrics.json"] and not store.finished(1)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_checkpoints(tmp_path):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*COMMAND, "--out", str(tmp_path / "whole")], env=environment, check=True, capture_output=True)
+    moments = ["iter_001.partial/model.safetensors", "iter_001.partial/said.npy", "iter_002.partial", "iter_002/samples.png"]
+    out = tmp_path / "killed"
+    for moment in moments:
+        process = subprocess.Popen([*COMMAND, "--out", str(out)], env=environment, stderr=subprocess.PIPE)
+        while process.poll() is None and not (out / "fig2" / moment).exists():
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    subprocess.run([*COMMAND, "--out", str(out)], env=environment, check=True, capture_output=True)
+    assert digests(out / "fig2") == digests(tmp_path / "whole" / "fig2")
+    assert len(digests(out / "fig2")) == 3 and not list(out.rglob("*.partial"))
+
+
+def test_the_table_has_a_line_per_iteration_and_one_of_trends(whole):
+    lines = runs.table(whole / "metrics.json").splitlines()
+    assert len(lines) == 2 + 4 + 1 and lines[-1].startswith("| rank correlation")
+
+
+def test_rank_correlation_is_taken_over_the_iterations_alone():
+    rows = [{"iteration": i, "ink": ink} for i, ink in enumerate([9.0, 1.0, 2.0, 3.0])]
+    assert runs.summary(rows)["rank_correlation"]["ink"] == pytest.approx(1)

@@ -1,0 +1,77 @@
+"""Randomness belongs to the image."""
+
+import pytest
+import torch
+
+from toolkit.seeds import Noise, check, child
+
+SHAPE = (1, 6, 6)
+
+
+@pytest.mark.parametrize("kind", ["rand", "randn"])
+def test_an_image_is_the_same_alone_and_in_a_batch(kind: str) -> None:
+    together = getattr(Noise([3, 1, 4]), kind)(*SHAPE)
+    for i, seed in enumerate([3, 1, 4]):
+        assert torch.equal(getattr(Noise([seed]), kind)(*SHAPE)[0], together[i])
+
+
+def test_the_order_of_a_batch_changes_no_image() -> None:
+    assert torch.equal(Noise([3, 1, 4]).rand(*SHAPE), Noise([4, 1, 3]).rand(*SHAPE).flip(0))
+
+
+def test_later_noise_also_belongs_to_the_image() -> None:
+    alone, together = Noise([4]), Noise([3, 4])
+    first = [alone.rand(*SHAPE)[0], together.rand(*SHAPE)[1]]
+    second = [alone.randn(*SHAPE)[0], together.randn(*SHAPE)[1]]
+    assert torch.equal(*first)
+    assert torch.equal(*second)
+    assert not torch.equal(alone.rand(*SHAPE)[0], first[0])
+
+
+def test_the_global_generator_neither_matters_nor_moves() -> None:
+    first = Noise([5]).rand(*SHAPE)
+    before = torch.get_rng_state()
+    torch.rand(7)
+    moved = torch.get_rng_state()
+    assert torch.equal(Noise([5]).rand(*SHAPE), first)
+    assert torch.equal(torch.get_rng_state(), moved)
+    assert not torch.equal(before, moved)
+
+
+def test_uniform_noise_fills_zero_to_one_and_normal_noise_is_standard() -> None:
+    uniform, normal = Noise(range(20)).rand(1, 28, 28), Noise(range(20)).randn(1, 28, 28)
+    assert 0 <= uniform.min() < 0.001
+    assert 0.999 < uniform.max() < 1
+    assert abs(normal.mean()) < 0.05
+    assert abs(normal.std() - 1) < 0.05
+
+
+def test_any_two_seeds_are_two_pictures() -> None:
+    seeds = [0, 1, 2, 2**8, 2**16, 2**31, 2**32 - 1]
+    pictures = Noise(seeds).rand(*SHAPE).flatten(1)
+    assert len(pictures.unique(dim=0)) == len(seeds)
+
+
+def test_no_seeds_are_no_images() -> None:
+    assert Noise([]).rand(*SHAPE).shape == (0, *SHAPE)
+    assert len(Noise([])) == 0
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**63, 1.5])
+def test_a_seed_that_the_generator_would_confuse_with_another_is_refused(seed: float) -> None:
+    with pytest.raises(ValueError, match="give a whole number"):
+        check(seed)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="give a whole number"):
+        Noise([0, seed])  # type: ignore[list-item]
+
+
+def test_purposes_of_an_experiment_have_streams_of_their_own() -> None:
+    purposes = ["init", "shuffle", "say", "measure", "keep", "data", "lecture"]
+    seeds = {child(seed, purpose, index) for seed in range(5) for purpose in purposes for index in range(20)}
+    assert len(seeds) == 5 * len(purposes) * 20
+
+
+def test_a_child_is_a_seed_with_room_to_count_on_and_never_changes() -> None:
+    seeds = [child(7, "shuffle", index) for index in range(1000)]
+    assert all(check(seed + 2**31 - 1) for seed in seeds)
+    assert child(7, "shuffle", 3) == seeds[3] == 2097659150  # shipped runs are made again from it

@@ -1,0 +1,5 @@
+"""python -m toolkit COMMAND"""
+
+from .cli import main
+
+raise SystemExit(main())

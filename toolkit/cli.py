@@ -1,0 +1,171 @@
+"""The commands: python -m toolkit train | sample | measure | inspect | benchmark, each with --help that teaches."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import __version__, datasets, hub, metrics, plot, precision, presets, runs
+from .samplers import Sampling
+from .seeds import Noise
+from .store import RunError
+
+EPILOG = {
+    "train": """examples:
+  python -m toolkit train fig2 --scale smoke --out runs            seconds, on the built-in digits if none are there
+  python -m toolkit train fig2 --scale cpu --out runs              hours on two cores
+  python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
+  python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
+Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
+    "sample": """examples:
+  python -m toolkit sample fig2 --iteration 7 --seeds 0:64 --out sheet.png
+  python -m toolkit sample fig2 --iteration 7 --seeds 42 --out growing.gif    the symbol growing out of noise
+A seed is the same picture whatever else is in the batch.""",
+    "measure": """examples:
+  python -m toolkit measure checkpoints/fig2                     the table of a run
+  python -m toolkit measure folder:my/marks --reference mnist    anybody's images against the digits
+measures:
+""" + "\n".join(f"  {name:24} {what}" for name, what in metrics.MEASURES.items()),
+    "inspect": """example:
+  python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
+    "benchmark": "No fast path exists beside the plain one yet, so there is nothing to compare.",
+}
+
+
+PICTURES = [".png", ".gif", ".webp"]
+
+
+def train(args: argparse.Namespace) -> object:
+    """Train, hallucinate, accumulate: run one figure's experiment, every iteration a checkpoint."""
+    options = {"device": precision.device(args.device), "quiet": args.quiet or args.json}
+    experiment = presets.preset(args.preset, args.scale, **_changes(args))
+    images = datasets.load(experiment.data, root=args.root, split="any").images  # Kuzushiji may be there in part
+    folder = runs.prepare(experiment, images, args.out, **options)()
+    return json.loads((folder / "metrics.json").read_text()) if args.json else f"{folder} is complete"
+
+
+def sample(args: argparse.Namespace) -> object:
+    """Grow symbols out of noise with one iteration's model, and write them as a sheet (.png) or a film (.gif, .webp)."""
+    if args.out.suffix not in PICTURES:
+        raise ValueError(f"--out {args.out} is no picture: end it in {', '.join(PICTURES)}")
+    model = hub.load(args.source, args.experiment, args.iteration, device=args.device)
+    config = json.loads(hub.fetch(args.source, f"{args.experiment}/config.json").read_text())
+    noise = Noise(args.seeds).rand(*model.image_shape).to(args.device)  # type: ignore[misc]
+    states = list(Sampling(**config["sampling"]).stream(model, noise))
+    if args.out.suffix != ".png":
+        plot.animation([plot.grid(state.cpu(), scale=4) for state in states], args.out)
+    else:
+        plot.grid(states[-1].cpu(), scale=4).save(args.out)
+    return {"out": str(args.out), "images": len(args.seeds), "passes": len(states) - 1}
+
+
+def measure(args: argparse.Namespace) -> object:
+    """The measures of a stored run, or of any images against a reference."""
+    stored = Path(args.what) / "metrics.json"
+    if stored.exists():
+        return json.loads(stored.read_text()) if args.json else runs.table(stored)
+    images = datasets.load(args.what, root=args.root, limit=args.limit).images
+    reference = datasets.load(args.reference, root=args.root).images
+    return metrics.measure(images.float() / 255, reference)
+
+
+def inspect(args: argparse.Namespace) -> object:
+    """What is in a checkpoint: architecture, options, how it was trained, sizes, sha256."""
+    return hub.inspect(args.checkpoint)
+
+
+def benchmark(args: argparse.Namespace) -> object:
+    """The fast paths against the plain ones (none yet)."""
+    return {"benchmarks": []}
+
+
+def seeds(text: str) -> range | list[int]:
+    """Seeds as people write them: "42", "1,5,9", or "0:64" for 0 to 63."""
+    try:
+        if ":" in text:
+            first, end = map(int, text.split(":"))
+            return range(first, end)
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} are no seeds: write 42, or 1,5,9, or 0:64") from None
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(prog="python -m toolkit", description="Machines that make images their training data does not contain.")
+    root.add_argument("--version", action="version", version=__version__)
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
+    add = _command(commands, train)
+    add("preset", help=f"the figure: {', '.join(presets.FIGURES)}")
+    add("--scale", default="cpu", help="paper (as published), cpu (hours on two cores; default), smoke (seconds)")
+    add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET")
+    add("--data", help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, or folder:PATH of anybody's images")
+    add("--iterations", type=int, help="another number of iterations; a finished run goes on if it is larger")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting, e.g. steps=300, model.filters=32")
+    add("--quiet", action="store_true", help="no progress bars")
+    add = _command(commands, sample)
+    add("experiment", help="the experiment, e.g. fig2")
+    add("--iteration", type=int, help="which iteration's model (default: the last)")
+    add("--from", dest="source", default=str(hub.CHECKPOINTS), metavar="SOURCE", help="a folder of runs or a Hub repo id (default: the shipped ones)")
+    add("--seeds", type=seeds, default=range(64), help="42, or 1,5,9, or 0:64 (default)")
+    add("--out", type=Path, required=True, help="sheet.png, or film.gif / film.webp")
+    add = _command(commands, measure)
+    add("what", help="the folder of a run, or images: a data set's name or folder:PATH")
+    add("--reference", default="mnist", help="the data set that distance is measured to (default: mnist)")
+    add("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)")
+    add = _command(commands, inspect)
+    add("checkpoint", type=Path, help="a .safetensors file")
+    _command(commands, benchmark)
+    return root
+
+
+def _changes(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings changed on the command line. Raises ValueError for one that is not of the form NAME=VALUE."""
+    changes: dict[str, Any] = {n: v for n in ("seed", "data", "iterations") if (v := getattr(args, n)) is not None}
+    for text in args.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"--set {text}: write NAME=VALUE, for example steps=300 or model.filters=32")
+        group, dot, option = name.rpartition(".")
+        target = changes.setdefault(group, {}) if dot else changes
+        target[option] = _value(value)
+    return changes
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _command(commands: Any, function: Callable[[argparse.Namespace], object]) -> Callable[..., Any]:
+    name, about = function.__name__, (function.__doc__ or "").strip()
+    command = commands.add_parser(
+        name, help=about, description=about, epilog=EPILOG[name], formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.set_defaults(run=function)
+    command.add_argument("--seed", type=int, help="where all randomness starts from (default: the preset's)")
+    command.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    command.add_argument("--root", type=Path, help="where data sets lie or are downloaded to (default: $TOOLKIT_DATA or a cache)")
+    command.add_argument("--json", action="store_true", help="print the result as JSON, and nothing else")
+    return command.add_argument  # type: ignore[no-any-return]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Errors of input are one sentence on stderr and exit code 2; an interruption is 130."""
+    args = parser().parse_args(argv)
+    try:
+        result = args.run(args)
+    except KeyboardInterrupt:
+        print("interrupted: every finished iteration is kept; the same command continues", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, RunError, FloatingPointError, ModuleNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(result if isinstance(result, str) else json.dumps(result, indent=2))
+    return 0

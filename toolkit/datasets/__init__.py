@@ -1,0 +1,155 @@
+"""A name -> images as bytes: the sets of the papers, a built-in sample of two, or a folder of anyone's pictures.
+
+Files that are there are read as they are (no torchvision needed); what is missing is downloaded once, by torchvision.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from ..choices import choose
+from ..plot import tiles
+from . import pictures
+from .download import FOLDERS, fetch
+from .idx import images_and_labels
+
+NAMES = {
+    "mnist": "70,000 handwritten digits",
+    "fashion": "70,000 photographs of clothes (Fashion-MNIST)",
+    "kmnist": "70,000 cursive Japanese characters (Kuzushiji-MNIST)",
+    "omniglot": "handwritten characters of 50 alphabets, 20 of each",
+    "sample:mnist": "1,000 digits, built in",
+    "sample:fashion": "1,000 clothes, built in",
+    "folder:PATH": "all pictures below a folder of yours",
+}
+SPLITS = ("train", "test", "all", "any")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """images: uint8 (N, C, H, W); labels: int64 (N,) or None.
+
+    split: what was read: train, test, all, or, of a reduced set, small or sample.
+    """
+
+    name: str
+    images: Tensor
+    labels: Tensor | None = None
+    split: str = "all"
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class _Found(NamedTuple):
+    items: Tensor | list[Path]  # images, or files that are still to be read
+    labels: Tensor | None
+    split: str
+
+
+def load(
+    name: str,
+    *,
+    root: str | Path | None = None,
+    split: str = "train",
+    limit: int | None = None,
+    size: int = 28,
+    invert: bool | None = None,
+    color: bool = False,
+) -> Dataset:
+    """The data set of a name in `NAMES`, as uint8 (N, 1, size, size), or (N, 3, size, size) in colour.
+
+    root: the folder for the sets of the papers, laid out as by torchvision; else $TOOLKIT_DATA, else a cache folder.
+    split: train, test, all (both), or any: train if it is there, else test if that is there, else train by download.
+        Samples and folders have no parts. Omniglot's are its background and evaluation sets; a folder `omniglot-small`
+        is read in place of the first where only that is there.
+    limit: at most so many, evenly spaced over the set, so that a set sorted by class keeps every class.
+    invert: dark becomes light; by default only for Omniglot, so that ink is bright in all sets of the papers.
+    How the pictures of a folder are found and fitted: `pictures`.
+
+    Raises ValueError for an unknown name or option, a damaged file or a folder without pictures, and FileNotFoundError
+    for a folder that is not there, or a set that is not there and cannot be downloaded.
+    """
+    choose("split", split, SPLITS)
+    if size < 1 or (limit is not None and limit < 1):
+        raise ValueError(f"size {size}, limit {limit}: give at least one pixel and one image")
+    found = _find(name, _root(root), split)
+    rows = _evenly(len(found.items), limit)
+    if isinstance(found.items, Tensor):
+        images = _resized(found.items[rows], size).repeat(1, 3 if color else 1, 1, 1)
+    else:
+        images, readable = pictures.read([found.items[row] for row in rows.tolist()], size, color)
+        rows = rows[readable]
+    if name == "omniglot" if invert is None else invert:
+        images = 255 - images
+    return Dataset(name, images, None if found.labels is None else found.labels[rows], found.split)
+
+
+def _root(given: str | Path | None) -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "that-are-not"
+    return Path(given or os.environ.get("TOOLKIT_DATA") or cache).expanduser()
+
+
+def _find(name: str, root: Path, split: str) -> _Found:
+    kind, _, path = name.partition(":")
+    if kind == "folder" and path:
+        return _Found(pictures.below(Path(path).expanduser()), None, "all")
+    choose("data set", name, NAMES)
+    return _sample(path) if kind == "sample" else _published(name, root, split)
+
+
+def _sample(name: str) -> _Found:
+    """1,000 images in one picture, 100 of each class, sorted by class (toolkit/data/README.md)."""
+    from PIL import Image
+
+    with Image.open(Path(__file__).parents[1] / "data" / f"{name}.png") as image:
+        return _Found(tiles(image, 28), torch.arange(1000) // 100, "sample")
+
+
+def _published(name: str, root: Path, split: str) -> _Found:
+    places = _places(name, root)
+    likeliest = "test" if places["test"] and not places["train"] else "train"
+    parts = {"all": ["train", "test"], "any": [likeliest]}.get(split, [split])
+    if missing := [part for part in parts if not places[part]]:
+        fetch(name, root, missing, there=[part for part, place in places.items() if place])
+        places = _places(name, root)
+    files = [place for part in parts if (place := places[part])]
+    used = "small" if files[0].name == "omniglot-small" else split if split != "any" else likeliest
+    items, labels = _trees(files) if name == "omniglot" else images_and_labels(files)
+    return _Found(items, labels, used)
+
+
+def _places(name: str, root: Path) -> dict[str, Path | None]:
+    """Where each part lies: a folder of pictures for Omniglot, a file of images for the others; None if nowhere."""
+    if name == "omniglot":
+        whole, small = root / "omniglot-py", root / "omniglot-small"
+        tried = {"train": [whole / "images_background", small], "test": [whole / "images_evaluation"]}
+    else:
+        train, test = (root / FOLDERS[name] / "raw" / f"{part}-images-idx3-ubyte" for part in ("train", "t10k"))
+        tried = {"train": [train, Path(f"{train}.gz")], "test": [test, Path(f"{test}.gz")]}
+    return {part: next((path for path in paths if path.exists()), None) for part, paths in tried.items()}
+
+
+def _trees(folders: list[Path]) -> tuple[list[Path], Tensor]:
+    """ALPHABET/CHARACTER/*.png: every folder of pictures is a class."""
+    files = [file for folder in folders for file in pictures.below(folder)]
+    classes = {parent: label for label, parent in enumerate(dict.fromkeys(file.parent for file in files))}
+    return files, torch.tensor([classes[file.parent] for file in files])
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    if images.shape[-2:] == (size, size):
+        return images
+    mode = "area" if size < images.shape[-1] else "bilinear"
+    parts = [interpolate(part.float(), (size, size), mode=mode) for part in images.split(5000)]
+    return torch.cat([part.round().byte() for part in parts])
+
+
+def _evenly(count: int, limit: int | None) -> Tensor:
+    few = min(limit or count, count)
+    return torch.arange(few) * count // few

@@ -1,0 +1,46 @@
+"""Fetching a published set through torchvision, whole or not at all."""
+
+import tempfile
+from pathlib import Path
+
+FOLDERS = {
+    "mnist": "MNIST",
+    "fashion": "FashionMNIST",
+    "kmnist": "KMNIST",
+    "omniglot": "Omniglot",
+}  # torchvision's names
+
+
+def fetch(name: str, root: Path, parts: list[str], *, there: list[str]) -> None:
+    """Download parts ("train", "test") of a set to a folder beside its place, then move the files there.
+
+    So a broken download leaves nothing behind. there: the parts that root has. Raises FileNotFoundError if it fails.
+    """
+    try:
+        from torchvision import datasets
+
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root) as new:
+            for part in parts:
+                option = {"background" if name == "omniglot" else "train": part == "train"}
+                getattr(datasets, FOLDERS[name])(new, download=True, **option)
+            _move(Path(new), root)
+    except (ImportError, OSError, RuntimeError) as error:
+        raise FileNotFoundError(_sentence(name, root, parts, there, str(error))) from error
+
+
+def _move(source: Path, target: Path) -> None:
+    for file in [file for file in source.rglob("*") if file.is_file()]:
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(place)
+
+
+def _sentence(name: str, root: Path, parts: list[str], there: list[str], reason: str) -> str:
+    only = f", which has only its {there[0]} images (split 'any' takes them)" if there else ""
+    sample = "sample:fashion" if name == "fashion" else "sample:mnist"
+    reason = reason.partition("\n")[0].rstrip(": ")
+    return (
+        f"the {' and '.join(parts)} images of {name} are not in {root}{only}, and could not be downloaded ({reason}): "
+        f"connect to a network once, put the files there, or use {sample} or folder:PATH"
+    )

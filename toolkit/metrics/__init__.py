@@ -1,0 +1,49 @@
+"""Images -> one number per image, or per set; and `measure`, one row of a table of them."""
+
+from torch import Tensor
+
+from .complexity import components, compressed_size, edge_length, holes, ink, perimetric_complexity
+from .novelty import blank_share, diversity, nearest, novelty, unique_share
+from .statistics import rank_correlation
+
+PER_IMAGE = {
+    measure.__name__: measure
+    for measure in (ink, edge_length, compressed_size, perimetric_complexity, components, holes)
+}  # fmt: skip
+
+MEASURES = {
+    "ink": "mean brightness of a pixel, from 0 (black) to 1 (white)",
+    "edge_length": "length of the border between dark and light, in pixels (total variation)",
+    "compressed_size": "bytes that zlib needs for it in black and white: blank 16, a digit 60, noise 170 (at 28x28)",
+    "perimetric_complexity": "outline squared over ink area: 1 for a disc, more for a winding or branching line",
+    "components": "separate pieces of ink",
+    "holes": "pieces of paper enclosed by ink: an 8 has two",
+    "blank_share": "share of images without a pixel above half brightness",
+    "unique_share": "share of images that differ from each other in black and white",
+    "diversity": "mean distance between two images of the set: 0 if all are equal",
+    "novelty_median": "distance to the nearest image of the reference, for the middle image: 0 is a copy",
+    "novelty_mean": "distance to the nearest image of the reference, averaged over the set",
+    "passes": "reconstructions until an image stood still, averaged over the set",
+}
+"""What each number of `measure` says, in plain words. Distances are root mean square per pixel, from 0 to 1."""
+
+
+def measure(x: Tensor, reference: Tensor, passes: Tensor | None = None) -> dict[str, float]:
+    """One row of the table: every measure of a set of images, averaged over the set. The keys are those of `MEASURES`.
+
+    x: (B, C, H, W), float in [0, 1] or uint8; reference: (N, C, H, W), the same. passes: (B,), how many each image took
+    to settle; without it the row has no "passes". Raises ValueError for an empty set, or images that differ in shape.
+    """
+    row = {"blank_share": blank_share(x), "unique_share": unique_share(x), "diversity": diversity(x)}
+    row |= {name: function(x).mean().item() for name, function in PER_IMAGE.items()}
+    distance = novelty(x, reference)
+    row |= {"novelty_median": distance.quantile(0.5).item(), "novelty_mean": distance.mean().item()}
+    if passes is not None:
+        row["passes"] = passes.double().mean().item()
+    return {name: row[name] for name in MEASURES if name in row}
+
+
+__all__ = [
+    "MEASURES", "PER_IMAGE", "blank_share", "components", "compressed_size", "diversity", "edge_length", "holes", "ink",
+    "measure", "nearest", "novelty", "perimetric_complexity", "rank_correlation", "unique_share",
+]  # fmt: skip

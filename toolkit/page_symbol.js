@@ -1,0 +1,141 @@
+// One symbol: its life across the iterations, how it grew out of noise pass by pass, and the pictures one can keep.
+// Read before page.js, in one scope with it. trigger("grow" | "halt" | "save") asks the server; `hear` gets its answers.
+const FILM = [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 41];  // the passes shown as a strip, and the last one
+let ticket = 0;        // of the newest request: answers to older ones are dropped
+let life = new Map();  // iteration -> the light of this seed's symbol
+let grown = null;      // {iteration, states, head, held, done}: how it grew at one iteration, and the state on show
+
+const onSheet = () => /^\d{1,2}$/.test(now.seed);
+const taught = () => run.iterations.filter((entry) => entry.bytes);
+
+function complain(text) {
+  $(".problem").textContent = text || "";
+  $(".problem").hidden = !text;
+}
+
+function select(seed) {
+  if (!/^\d{1,19}$/.test(seed)) return complain(`“${seed.slice(0, 40)}” is no seed: give a whole number, such as 7 or 1234567.`);
+  now.seed = String(BigInt(seed));
+  life = new Map();
+  const start = Number(now.seed) * AREA;
+  if (onSheet()) taught().forEach(({iteration}) => life.set(iteration, sheets[rowOf(iteration)].slice(start, start + AREA)));
+  $(".symbol .seed").textContent = $(".choose [name=seed]").value = now.seed;
+  Object.values(panels).forEach((each) => each.mark());
+  grow();
+  caption();
+}
+
+function grow() {
+  const entry = taught().find(({iteration}) => iteration === number(now.a)) || taught()[0];
+  grown = {iteration: entry.iteration, states: [], head: -1, held: false, done: false};
+  complain("");
+  trigger("halt");
+  const order = {ticket: ++ticket, experiment: run.experiment, iteration: entry.iteration, seed: now.seed, life: !onSheet()};
+  setTimeout(() => order.ticket === ticket && trigger("grow", order), 60);  // once the halt is out
+  specimen();
+}
+
+function hear({detail}) {
+  if (!detail || detail.ticket !== ticket || !grown) return;
+  complain(detail.error);
+  grown.states.push(...detail.states.slice(grown.states.length).map(bytes));
+  grown.done = detail.grown || Boolean(detail.error);
+  Object.entries(detail.life).forEach(([iteration, text]) => life.set(Number(iteration), bytes(text)));
+  specimen();
+}
+
+function unroll() {  // states come in bursts; show them at a speed that an eye can follow, long growths faster
+  if (!grown || grown.held || grown.head >= grown.states.length - 1) return;
+  grown.head = Math.min(grown.states.length - 1, grown.head + 1 + Math.floor(grown.head / 20));
+  specimen();
+}
+
+function hold(pass) {
+  Object.assign(grown, {head: pass, held: true});
+  specimen();
+}
+
+function again() {
+  const same = grown?.done && grown.states.length && (grown.iteration === number(now.a) || !number(now.a));
+  if (!same) return grow();
+  Object.assign(grown, {head: 0, held: false});
+  specimen();
+}
+
+function specimen() {  // draw all of it from the state above
+  const iteration = number(now.a) || taught()[0].iteration;
+  const here = grown?.iteration === iteration ? grown : null;
+  const count = here ? here.states.length - 1 : -1, atEnd = !here || (here.done && here.head === count);
+  paint($(".big"), (!atEnd || here?.held ? here.states[here.head] : null) || life.get(iteration) || here?.states[here.head]);
+  $(".big").setAttribute("aria-label", `Symbol of seed ${now.seed}, iteration ${iteration}`);
+  $(".note").textContent = number(now.a) ? `iteration ${iteration}` : `iteration ${iteration}: the first dream`;
+  film(here, count);
+  const slider = $(".pass");
+  slider.disabled = count < 1;
+  slider.max = Math.max(count, 1);
+  slider.value = Math.max(here?.head ?? 0, 0);
+  slider.style.setProperty("--at", count > 0 ? here.head / count : 0);
+  $(".count").textContent = here && here.head >= 0 ? `pass ${here.head} of ${here.done ? count : "…"}` : "";
+  $("[data-do=grow]").textContent = !here ? `Grow at ${iteration}` : here.done ? "Again" : "Growing";
+  biography(iteration);
+}
+
+function film(here, count) {
+  const passes = [...FILM.filter((pass) => pass < count), Math.max(count, 0)];
+  $$(".film button").forEach((frame, i) => {
+    const pass = passes[i], ready = Boolean(here) && pass <= here.head;
+    paint(frame.firstChild, ready ? here.states[pass] : null);
+    frame.disabled = !ready;
+    frame.dataset.pass = pass;
+    frame.lastChild.textContent = ready ? pass : "";
+    frame.setAttribute("aria-label", ready ? `After ${pass} passes` : "Not grown yet");
+    frame.setAttribute("aria-pressed", ready && pass === here.head);
+  });
+}
+
+function biography(iteration) {
+  const known = taught().filter((entry) => life.has(entry.iteration)).length;
+  $(".progress").textContent = known < taught().length && !$(".problem").textContent ? `${known} of ${taught().length} iterations` : "";
+  $$(".life button").forEach((button, i) => {
+    const its = taught()[i].iteration;
+    paint(button.firstChild, life.get(its));
+    button.lastChild.textContent = its;
+    button.setAttribute("aria-pressed", its === iteration);
+    button.setAttribute("aria-label", `Iteration ${its}`);
+  });
+}
+
+// ---- pictures are made here, as they stand on the screen; other files come from the server
+function print(groups, name) {  // each group ten canvases wide, groups side by side, the caption beneath
+  const scale = 4, step = SIDE * scale + 12, edge = 48, line = 30;
+  const width = 10 * step - 12, bottom = edge + Math.ceil(groups[0].length / 10) * step;
+  const canvas = make("canvas", {width: edge + groups.length * (width + edge)}), context = canvas.getContext("2d");
+  const font = `20px ${getComputedStyle($(".caption")).fontFamily}`, lines = [""];
+  context.font = font;
+  for (const word of $(".caption").textContent.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (context.measureText(longer).width > canvas.width - 2 * edge) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  canvas.height = bottom + lines.length * line + edge;  // which also resets the context
+  Object.assign(context, {font, imageSmoothingEnabled: false, fillStyle: getComputedStyle(article).getPropertyValue("--paper")});
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  groups.forEach((group, g) => group.forEach((cell, k) => {
+    context.drawImage(cell, edge + g * (width + edge) + (k % 10) * step, edge + Math.floor(k / 10) * step, SIDE * scale, SIDE * scale);
+  }));
+  context.fillStyle = `rgb(${ink})`;
+  lines.forEach((text, i) => context.fillText(text, edge, bottom + line * (i + 1)));
+  canvas.toBlob((blob) => {
+    const link = make("a", {href: URL.createObjectURL(blob), download: name});
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+}
+
+function picture() {
+  const keys = now.compare ? ["a", "b"] : ["a"];
+  const name = keys.map((key) => number(now[key])).join("-beside-");
+  print(keys.map((key) => panels[key].cells.map((cell) => cell.firstChild)), `${run.experiment}_iteration-${name}.png`);
+}
+
+const save = (kind) => trigger("save", {kind, experiment: run.experiment, iteration: number(now.a), seed: now.seed});

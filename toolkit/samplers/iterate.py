@@ -1,0 +1,58 @@
+"""Iterated reconstruction: apply a step again and again to a start image ("Digits That Are Not", 2016).
+
+A step is any function from images to images, (B, C, H, W) in [0, 1] to the same. Each state is a picture, so samplers yield.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+Step = Callable[[Tensor], Tensor]
+
+
+@torch.no_grad()
+def iterate(step: Step, x: Tensor) -> Iterator[Tensor]:
+    """x, step(x), step(step(x)), ... without end. x: (B, C, H, W)."""
+    while True:
+        yield x
+        x = step(x)
+
+
+@torch.no_grad()
+def settle(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Iterator[Tensor]:
+    """Like `iterate`, but each image stops once it has settled, and the stream ends when all have, or after `limit` passes.
+
+    An image has settled when the mean squared difference between it and the *raw* output of the step is at most `tol`;
+    the raw output, clipped to [0, 1], is then its last state. That is the published criterion (Datasets That Are Not,
+    section 3), taken per image, so that no image depends on its neighbours; settled images are not computed again.
+    """
+    yield x
+    moving = torch.arange(len(x))
+    for _ in range(limit):
+        if not len(moving):
+            return
+        raw = step(x[moving])
+        moved = (raw - x[moving]).flatten(1).square().mean(1)
+        x = x.index_copy(0, moving.to(x.device), raw.clamp(0, 1))
+        moving = moving[(moved > tol).cpu()]
+        yield x
+
+
+@torch.no_grad()
+def settle_together(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Iterator[Tensor]:
+    """The published stop: every image goes on until the slowest of the batch has settled. An image depends on its batch."""
+    yield x
+    for _ in range(limit):
+        raw = step(x)
+        moved = (raw - x).flatten(1).square().mean(1)
+        x = raw.clamp(0, 1)
+        yield x
+        if moved.max() <= tol:
+            return
+
+
+def last(stream: Iterator[Tensor]) -> Tensor:
+    """The final state of a stream that ends."""
+    *_, final = stream
+    return final

@@ -1,0 +1,40 @@
+"""Winner-take-all sparsity (Makhzani & Frey, 2015), as functions."""
+
+import torch
+from torch import Tensor
+
+
+def spatial(z: Tensor) -> Tensor:
+    """Keep the one strongest position of each feature map: (B, K, h, w) -> same shape.
+
+    Ties go to one position, so there is exactly one winner per map; a map of zeros stays zeros.
+    """
+    flat = z.flatten(2)
+    winner = flat.argmax(-1, keepdim=True)
+    return torch.zeros_like(flat).scatter(-1, winner, flat.gather(-1, winner)).view_as(z)
+
+
+def lifetime(z: Tensor, rate: float) -> Tensor:
+    """Keep each channel only in the `rate` share of the batch where its winner is strongest: (B, K, h, w) -> same shape.
+
+    At least one image of the batch keeps a channel, however small the batch. rate in (0, 1].
+    Source: Datasets That Are Not, section 2 (5 % lifetime sparsity per channel).
+    """
+    strength = z.flatten(2).amax(-1)  # (B, K)
+    winners = strength.topk(kept(len(z), rate), dim=0).indices  # (k, K)
+    return z * torch.zeros_like(strength).scatter(0, winners, 1.0)[..., None, None]
+
+
+def lifetime_per_position(z: Tensor, rate: float) -> Tensor:
+    """The older, weaker rule: the share is taken per channel *and position* across the batch. (B, K, h, w) -> same shape.
+
+    After spatial sparsity a winner is lost only where more than `rate` of the batch share its exact position. The code
+    published with the paper worked this way until January 2023; it keeps a superset of what `lifetime` keeps.
+    """
+    winners = z.topk(kept(len(z), rate), dim=0).indices  # (k, K, h, w)
+    return z * torch.zeros_like(z).scatter(0, winners, 1.0)
+
+
+def kept(batch: int, rate: float) -> int:
+    """How many of `batch` images keep a channel: the rounded share, never fewer than one."""
+    return max(1, round(rate * batch))

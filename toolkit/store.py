@@ -1,0 +1,134 @@
+"""Where a run keeps its iterations: one folder each, every file written whole or not at all, final by one rename.
+
+    OUT/index.json, OUT/NAME/config.json, OUT/NAME/metrics.json,
+    OUT/NAME/iter_007/{model.safetensors, samples.png, metrics.json, said.npy}; unfinished: OUT/NAME/iter_007.partial/
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import __version__, hub
+from .presets import Experiment
+
+
+class RunError(RuntimeError):
+    """A run cannot start or go on; the message says why and what would do."""
+
+
+class Store:
+    """Where one experiment keeps its iterations. `draft` folders become final by one rename."""
+
+    def __init__(self, out: Path, experiment: Experiment) -> None:
+        """Raises RunError if OUT holds a run of the same name with other settings, or cannot be written."""
+        self.out = out
+        self.root = out / experiment.name
+        self.experiment = experiment
+        with _said_plainly(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._agree(experiment)
+
+    def find(self, index: int, name: str) -> Path | None:
+        """A stored file of an iteration, finished or not."""
+        for folder in (self.folder(index), self.draft(index)):
+            if (folder / name).exists():
+                return folder / name
+        return None
+
+    def finished(self, index: int) -> bool:
+        return self.folder(index).exists()
+
+    def folder(self, index: int) -> Path:
+        return self.root / f"iter_{index:03d}"
+
+    def draft(self, index: int) -> Path:
+        return self.root / f"iter_{index:03d}.partial"
+
+    def make_draft(self, index: int) -> Path:
+        """The draft folder of an iteration, made if need be."""
+        with _said_plainly(self.draft(index)):
+            self.draft(index).mkdir(parents=True, exist_ok=True)
+        return self.draft(index)
+
+    def put(self, index: int, name: str, content: bytes) -> None:
+        """Write a file into the iteration's draft, whole or not at all; nothing if the iteration is finished."""
+        if not self.finished(index):
+            write(self.draft(index) / name, content)
+
+    def finish(self, index: int) -> None:
+        """Make the draft final, and bring the index up to date."""
+        with _said_plainly(self.root):
+            if not self.finished(index):
+                os.replace(self.draft(index), self.folder(index))
+            hub.write_index(self.out)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The measures of every finished iteration, in order."""
+        files = sorted(self.root.glob("iter_[0-9][0-9][0-9]/metrics.json"))
+        return [{"iteration": int(file.parent.name[5:]), **json.loads(file.read_text())} for file in files]
+
+    def _agree(self, experiment: Experiment) -> None:
+        mine = json.loads(to_json(experiment.as_dict()))  # as it reads back: lists, no tuples
+        config = self.root / "config.json"
+        if config.exists():
+            stored = json.loads(config.read_text())["experiment"]
+            if other := sorted(k for k in mine if k != "iterations" and stored.get(k) != mine[k]):
+                raise RunError(
+                    f"{self.root} holds a run with another {', '.join(other)}: "
+                    "give the same settings to continue it, or another --out to start anew"
+                )
+        write(config, to_json({
+            "title": experiment.title, "toolkit": __version__, "sampling": mine["sampling"], "experiment": mine,
+        }))  # fmt: skip
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, making its folder. Raises RunError if that fails (disk full, not writable)."""
+    with _said_plainly(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".writing")
+        try:
+            with partial.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def to_json(value: object) -> bytes:
+    """Sorted, indented JSON that ends in a newline."""
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def to_npy(images: Tensor) -> bytes:
+    """A tensor as the bytes of a .npy file."""
+    buffer = BytesIO()
+    np.save(buffer, images.numpy(), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def from_npy(path: Path) -> Tensor:
+    """The inverse of `to_npy`."""
+    return torch.from_numpy(np.load(path, allow_pickle=False))
+
+
+@contextmanager
+def _said_plainly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"cannot write {path}: {error.strerror or error}; free some space or choose another --out, "
+            "then run the same command again: every finished iteration is kept"
+        ) from error
+
