@@ -1,8 +1,10 @@
 """The demo: `python app.py`. Widgets only: pixels, models and files are the toolkit's, the figure is toolkit/page*."""
 
+import argparse
 import base64
 import html
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 
 import toolkit
 from toolkit import hub, metrics, plot
-from toolkit.choices import choose
+from toolkit.options import choose
 from toolkit.samplers import Sampling, last, to_bytes
 from toolkit.seeds import Noise, check
 
@@ -54,11 +56,11 @@ FETCH = """() => setTimeout(() => document.querySelector("#download").click(), 1
 class Shelf:
     """A tree of checkpoints, as a visitor may ask of it. Raises ValueError, one sentence, for what is not there."""
 
-    folder: Path
+    source: str | Path
 
     def experiment(self, name: str | None = None) -> tuple[str, dict[str, Any]]:
         """Its name and what the index says of it; by default the index's own choice."""
-        index = hub.read_index(self.folder)
+        index = hub.read_index(self.source)
         name, _ = hub.choose(index, name)
         return name, index["experiments"][name]
 
@@ -68,7 +70,7 @@ class Shelf:
         entries = [entry for entry in experiment["iterations"] if "samples" in entry]
         if not any("file" in entry for entry in entries):
             raise ValueError(f"{name} has no iteration with a sheet of symbols: let its training go on")
-        listed = hub.read_index(self.folder)["experiments"]
+        listed = hub.read_index(self.source)["experiments"]
         return {
             "experiment": name,
             "title": experiment["title"],
@@ -81,21 +83,15 @@ class Shelf:
 
     def sampling(self, experiment: Mapping[str, Any]) -> Sampling:
         """How an experiment grows its symbols."""
-        said = json.loads(hub.fetch(self.folder, experiment["config"]).read_text(encoding="utf-8"))
+        said = json.loads(hub.fetch(self.source, experiment["config"]).read_text(encoding="utf-8"))
         return Sampling(**said.get("sampling", {}))
 
     def grow(self, name: str, iteration: int, seed: int) -> Iterator[Tensor]:
         """A symbol out of its noise, pass by pass: (1, C, H, W) in [0, 1] each."""
-        name, entry = hub.choose(hub.read_index(self.folder), name, iteration)
-        model = load(self.folder, name, iteration, entry["sha256"])
+        name, entry = hub.choose(hub.read_index(self.source), name, iteration)
+        model = load(self.source, name, iteration, entry["sha256"])
         sampling = self.sampling(self.experiment(name)[1])
         return sampling.stream(model, Noise([seed]).rand(*model.image_shape))  # type: ignore[misc]
-
-    def live(self, name: str, seed: int) -> Iterator[tuple[int, Tensor]]:
-        """The symbol of one seed at each iteration that has a model, as soon as it is grown: (iteration, image)."""
-        for entry in self.experiment(name)[1]["iterations"]:
-            if "file" in entry:
-                yield entry["iteration"], last(self.grow(name, entry["iteration"], seed))
 
     def animation(self, name: str) -> Path:
         """The sheets of all iterations, as a GIF."""
@@ -103,7 +99,7 @@ class Shelf:
 
         name, experiment = self.experiment(name)
         entries = [entry for entry in experiment["iterations"] if "samples" in entry]
-        sheets = [Image.open(hub.fetch(self.folder, entry["samples"])) for entry in entries]
+        sheets = [Image.open(hub.fetch(self.source, entry["samples"])) for entry in entries]
         symbols = [plot.tiles(sheet, sheet.width // COLUMNS) for sheet in sheets]
         frames = [plot.grid(x, COLUMNS, scale=2, gap=6, margin=24, invert=True) for x in symbols]
         return plot.animation(frames, Path(tempfile.mkdtemp(), f"{name}_iterations.gif"), ms=480)
@@ -115,30 +111,28 @@ class Shelf:
 
     def checkpoint(self, name: str, iteration: int) -> Path:
         """A copy of a model's file, under a name that says what it is."""
-        name, entry = hub.choose(hub.read_index(self.folder), name, iteration)
+        name, entry = hub.choose(hub.read_index(self.source), name, iteration)
         target = Path(tempfile.mkdtemp(), f"{name}_iteration-{iteration}.safetensors")
-        return Path(shutil.copy(hub.fetch(self.folder, entry["file"]), target))
+        return Path(shutil.copy(hub.fetch(self.source, entry["file"]), target))
 
     def _sheet(self, entry: Mapping[str, Any]) -> str:
-        png = hub.fetch(self.folder, entry["samples"]).read_bytes()
+        png = hub.fetch(self.source, entry["samples"]).read_bytes()
         return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 @lru_cache(maxsize=24)  # one run: a hundred megabytes or two
-def load(folder: Path, name: str, iteration: int, sha256: str) -> nn.Module:
+def load(source: str | Path, name: str, iteration: int, sha256: str) -> nn.Module:
     """A model, kept for the next time. sha256: so that a file that changed is another model."""
-    return hub.load(folder, name, iteration)
+    return hub.load(source, name, iteration)
 
 
 def measures(entries: list[dict[str, Any]]) -> list[list[str]]:
     """The curves that these iterations can show: [key, name, what it is and whether it rises]; the data aside."""
     curves = []
     for key, name in CURVES.items():
-        points = [
-            (e["iteration"], e["metrics"][key]) for e in entries if e["iteration"] and key in e.get("metrics", {})
-        ]
-        if len(points) > 1:
-            rank = metrics.rank_correlation(*zip(*points, strict=True))
+        told = [e for e in entries if e["iteration"] and key in e.get("metrics", {})]
+        if len(told) > 1:
+            rank = metrics.rank_correlation([e["iteration"] for e in told], [e["metrics"][key] for e in told])
             curves.append([key, name, f"{metrics.MEASURES[key]}; rank correlation with the iteration {rank:+.2f}"])
     return curves
 
@@ -159,26 +153,23 @@ def read_order(order: Mapping[str, Any]) -> tuple[str, int, int]:
     """What a visitor asks for: (experiment, iteration, seed). Raises ValueError for what cannot be one."""
     name, iteration, seed = (str(order.get(key, ""))[:40] for key in ("experiment", "iteration", "seed"))
     for what, number in (("iteration", iteration), ("seed", seed)):
-        if not (number.isascii() and number.isdecimal()):
+        if not re.fullmatch("[0-9]+", number):
             raise ValueError(f"{what} {number!r} is not usable: give a whole number, such as 7")
     return name, int(iteration), check(int(seed))
 
 
 def answer(shelf: Shelf, order: Mapping[str, Any]) -> Iterator[Message]:
-    """A symbol while it grows, and then its life if that is asked for. Each message holds all there is so far."""
-    message: Message = {"ticket": order.get("ticket"), "states": [], "grown": False, "life": {}, "error": None}
+    """A symbol while it grows, each message with all its states so far; or, if that is asked for, the last alone."""
+    echo = {key: order.get(key) for key in ("ticket", "iteration", "final")}
+    message: Message = {**echo, "states": [], "done": False, "error": None}
     try:
-        name, iteration, seed = read_order(order)
-        for state in shelf.grow(name, iteration, seed):
+        states = shelf.grow(*read_order(order))
+        for state in [last(states)] if order.get("final") else states:
             message = {**message, "states": [*message["states"], light(state)]}
             yield message
-        message = {**message, "grown": True}
-        yield message
-        for number, image in shelf.live(name, seed) if order.get("life") else ():
-            message = {**message, "life": {**message["life"], str(number): light(image)}}
-            yield message
+        yield {**message, "done": True}
     except ValueError as error:
-        yield {**message, "error": f"{error}."}
+        yield {**message, "done": True, "error": f"{error}."}
 
 
 def save(shelf: Shelf, order: Mapping[str, Any]) -> Path:
@@ -192,8 +183,8 @@ def save(shelf: Shelf, order: Mapping[str, Any]) -> Path:
     return makers[choose("file", str(order.get("kind")), makers)]()
 
 
-def iterations_tab(shelf: Shelf) -> None:
-    """Datasets That Are Not: the same noise at every iteration. Raises ValueError if there is nothing to show."""
+def iterations_tab(shelf: Shelf, first: Message) -> None:
+    """Datasets That Are Not: the same noise at every iteration. first: the experiment shown at first."""
 
     def experiment(name: str) -> Message:
         return shelf.page(str(name))
@@ -207,20 +198,14 @@ def iterations_tab(shelf: Shelf) -> None:
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    figure = gr.HTML(
-        shelf.page(),
-        html_template=static("page.html"),
-        js_on_load=static("page_symbol.js", "page.js"),
-        server_functions=[experiment],
-        apply_default_css=False,
-        elem_id="figure",
-    )
+    body, script = static("page.html"), static("page_symbol.js", "page.js")
+    own: dict[str, Any] = {"elem_id": "figure", "apply_default_css": False}
+    figure = gr.HTML(first, html_template=body, js_on_load=script, server_functions=[experiment], **own)
     answers = gr.HTML(html_template="<i></i>", js_on_load=RECEIVE, elem_classes="wire")
     file = gr.DownloadButton(elem_id="download")
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "multiple", **quiet}
-    growing = figure.grow(on_grow, None, answers, **model)
-    figure.halt(None, cancels=growing, **quiet)
+    figure.grow(on_grow, None, answers, **model)
     figure.save(on_save, None, file, **model).success(None, js=FETCH, **quiet)
 
 
@@ -231,20 +216,24 @@ def no_run(reason: str) -> None:
     gr.HTML(f"<div class='no-run'><h1>There is no run to show yet</h1><p>{html.escape(reason)}.</p>{advice}</div>")
 
 
-def build(checkpoints: Path = hub.CHECKPOINTS) -> gr.Blocks:
-    """The page over a tree of checkpoints. Launch it with `LAUNCH`."""
+def build(checkpoints: str | Path = hub.CHECKPOINTS) -> gr.Blocks:
+    """The page over a tree of checkpoints, in a folder or a Hub repo. Launch it with `LAUNCH`."""
     with gr.Blocks(title="That Are Not", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as page:
         try:
-            with gr.Tabs(), gr.Tab("Iterations"):
-                iterations_tab(Shelf(Path(checkpoints)))
-        except ValueError as error:
+            first = Shelf(checkpoints).page()
+        except (ValueError, TypeError, OSError) as error:
             no_run(str(error))
+            return page
+        with gr.Tabs(), gr.Tab("Iterations"):
+            iterations_tab(Shelf(checkpoints), first)
     return page.queue(max_size=32)
 
 
 def main() -> None:
     """Open the page. GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where."""
-    build().launch(**LAUNCH)
+    parser = argparse.ArgumentParser(prog="app.py", description="Browse a run, iteration by iteration, in the browser.")
+    parser.add_argument("checkpoints", nargs="?", default=hub.CHECKPOINTS, help="a folder, or a Hub repo owner/name")
+    build(parser.parse_args().checkpoints).launch(**LAUNCH)
 
 
 if __name__ == "__main__":

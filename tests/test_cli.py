@@ -8,15 +8,18 @@ import pytest
 from toolkit import cli
 
 TINY = [
-    "--set", "images=40", "--set", "generated=20", "--set", "iterations=1", "--set", "first_steps=3", "--set", "batch=10",
-    "--set", "model.filters=2",
+    "--set", "images=40", "--set", "generated=20", "--set", "iterations=1", "--set", "first_steps=3",
+    "--set", "batch=10", "--set", "model.filters=2",
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     out = tmp_path_factory.mktemp("tree")
-    assert cli.main(["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", str(out), "--quiet", *TINY]) == 0
+    assert (
+        cli.main(["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", str(out), "--quiet", *TINY])
+        == 0
+    )
     return out
 
 
@@ -80,7 +83,10 @@ def test_the_benchmark_is_empty_for_now(capsys):
         (["train", "fig2", "--scale", "huge", "--out", "x"], "huge"),
         (["train", "fig2", "--scale", "smoke", "--data", "digits", "--out", "x"], "digits"),
         (["train", "fig2", "--scale", "smoke", "--data", "folder:nowhere", "--out", "x"], "nowhere"),
-        (["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--device", "quantum", "--out", "x"], "quantum"),
+        (
+            ["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--device", "quantum", "--out", "x"],
+            "quantum",
+        ),
         (["train", "fig2", "--scale", "smoke", "--set", "steps", "--out", "x"], "steps"),
         (["train", "fig2", "--scale", "smoke", "--set", "stpes=3", "--out", "x"], "stpes"),
         (["train", "fig2", "--scale", "smoke", "--seed", "-1", "--data", "sample:mnist", "--out", "x"], "seed -1"),

@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "toolkit").rglob("*.py"))
 SOURCES = [*FILES, ROOT / "app.py"]
 
-# Which layer a module belongs to; a package's files belong to the package's. Imports point to the same layer or one before it.
+# Which layer a module, or a whole package, belongs to. Imports point to the same layer or one before it.
 LAYERS = [
-    {"seeds", "sparsity", "objective", "metrics", "plot", "precision", "choices"},
+    {"seeds", "sparsity", "objective", "metrics", "plot", "precision", "options", "files"},
     {"models", "samplers", "diverge", "train"},
     {"iterated_learning"},
     {"checkpoint", "index", "hub", "store", "runs", "presets", "datasets", "benchmark"},
@@ -25,7 +25,7 @@ LAYERS = [
 HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub"}  # imported only where used
 
 # Disk, network, screen: who may, and what it looks like.
-MAY = {"datasets", "checkpoint", "index", "hub", "store", "runs", "cli", "__main__", "app"}
+MAY = {"files", "datasets", "checkpoint", "index", "hub", "store", "runs", "cli", "__main__", "app"}
 IMPORTS = {
     "ftplib", "http", "huggingface_hub", "os", "requests", "safetensors", "shutil", "socket", "subprocess", "tempfile",
     "tqdm", "urllib",

@@ -17,7 +17,7 @@ def test_every_figure_at_every_scale_makes_a_model_and_survives_json(name, scale
 
 
 def test_the_headline_at_paper_scale_is_as_published():
-    """Regression: the published command line defaulted to ten iterations, no accumulation, reset weights, sigmoid, 50 epochs."""
+    """Regression: the published command line defaulted to ten iterations, no accumulation, reset, 50 epochs."""
     e = preset("fig2")
     assert (e.iterations, e.generated, e.epochs, e.batch, e.images) == (20, 60_000, 15, 100, None)
     assert (e.teaching, e.inheritance, e.share, e.steps, e.first_steps) == ("accumulate", "preserve", 1.0, None, None)
@@ -53,7 +53,8 @@ def test_options_are_merged_one_by_one():
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"name": "fig99"}, "fig99"), ({"name": "fig2", "scale": "huge"}, "huge"), ({"name": "fig2", "stpes": 3}, "stpes"),
+        ({"name": "fig99"}, "fig99"), ({"name": "fig2", "scale": "huge"}, "huge"),
+        ({"name": "fig2", "stpes": 3}, "stpes"),
         ({"name": "fig2", "teaching": "shout"}, "shout"), ({"name": "fig2", "sampling": {"speed": 1}}, "speed"),
         ({"name": "fig2", "iterations": 0}, "iterations"), ({"name": "fig2", "iterations": "many"}, "iterations"),
     ],

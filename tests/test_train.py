@@ -1,8 +1,9 @@
 """One loop trains everything: on a copy, only what may move, the same way every time."""
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import chain, count, islice, repeat
+from itertools import chain, count, islice, pairwise, repeat
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from toolkit.models import create
 from toolkit.objective import Objective
-from toolkit.train import Shuffled, fit, training
+from toolkit.train import Shuffled, constant, fit, linear, training
 
 
 class Line(nn.Module):
@@ -94,6 +95,22 @@ def test_a_model_learns_in_training_mode() -> None:
 def test_only_the_parameters_of_the_objective_move() -> None:
     learned = fit(Line(), repeat(X), steps=3)
     assert learned.offset == 0.5 and learned.slope != 1
+
+
+@pytest.mark.parametrize(("decay", "left"), [(constant, [1, 1, 1]), (linear, [1, 0.75, 0.5])])
+def test_a_decaying_rate_makes_each_move_smaller(decay: Callable[[float], float], left: list[float]) -> None:
+    heard: list[float] = []  # a loss that is the weight itself: each move of Adam is the whole learning rate
+    fit(
+        Line(),
+        repeat(X),
+        steps=4,
+        objectives=lambda model: {"slope": Objective(lambda x: model.slope * 1, [model.slope], lr=0.01)},
+        on_step=lambda step, losses: heard.append(losses["slope"]),
+        decay=decay,
+    )
+    assert [before - after for before, after in pairwise(heard)] == pytest.approx(
+        [0.01 * share for share in left], rel=1e-3
+    )
 
 
 def test_no_steps_change_nothing() -> None:

@@ -5,45 +5,28 @@ and facts are the same bytes, and a checksum over the file means something.
 """
 
 import json
-import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from types import UnionType
-from typing import Any, BinaryIO, Literal, Union, get_args, get_origin, get_type_hints
-from uuid import uuid4
+from typing import Any, BinaryIO
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from . import precision
+from . import files, precision
 from .models import MODELS, create
+from .models.outline import outline
 
 SCHEMA = 1
 KEY = "that-are-not"
 LARGEST_FILE = 2**28  # bytes; the published autoencoder has 6.6 million
 LARGEST_HEADER = 2**20  # bytes
 STORED = {torch.float16, torch.bfloat16, torch.float32}  # what a float32 weight may be stored as
-
-
-class Outline(TorchFunctionMode):
-    """Models made inside have shapes and no weights: nothing is allocated, and nothing is drawn.
-
-    Drawing on the meta device would do no harm, but it imports nine hundred modules first.
-    """
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if function in (Tensor.normal_, Tensor.uniform_):
-            return args[0]
-        with torch.device("meta"):
-            return function(*args, **(kwargs or {}))
 
 
 class CheckpointError(ValueError):
@@ -120,22 +103,13 @@ def inspect(path: str | Path) -> dict[str, Any]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: under another name, to the disk, then renamed. Raises CheckpointError."""
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    """Write a file whole or not at all. Raises CheckpointError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        files.write(path, data)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be written ({error.strerror}): free space or choose another folder"
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def strict_json(text: str | bytes) -> Any:
@@ -209,36 +183,14 @@ def _recipe(path: Path, file: BinaryIO, size: int) -> dict[str, Any]:
 def _build(path: Path, recipe: Mapping[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
     name, config = recipe["architecture"], recipe["config"]
     try:
-        if name in MODELS:
-            config = _typed(name, config)
-        with Outline():  # costs nothing, however large the header claims the model is
-            outline = create(name, config)
+        expected = outline(name, config)  # costs nothing, however large the header claims the model is
     except (ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         why = re.sub(r"\s+", " ", str(error))[:300]
         raise CheckpointError(f"{path} is not a model this version can build ({why}): upgrade the toolkit") from error
-    _match(path, outline.state_dict(), tensors)
+    _match(path, expected, tensors)
     model = create(name, config, seed=0)  # the seed keeps the global generator out of it
     model.load_state_dict(tensors)
     return model
-
-
-def _typed(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    architecture: Any = MODELS[name]
-    hints = get_type_hints(architecture.Config)
-    for option, value in config.items():
-        if option in hints and not _fits(value, hints[option]):
-            kind = getattr(hints[option], "__name__", hints[option])
-            raise ValueError(f"option {option} is {value!r:.60}, which is no {kind}")
-    return {option: tuple(value) if isinstance(value, list) else value for option, value in config.items()}
-
-
-def _fits(value: object, hint: Any) -> bool:
-    kind = get_origin(hint) or hint
-    if kind in (Union, UnionType):
-        return any(_fits(value, choice) for choice in get_args(hint))
-    if kind is Literal:
-        return value in get_args(hint)
-    return type(value) in {float: (float, int), tuple: (list,)}.get(kind, (kind,))
 
 
 def _match(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

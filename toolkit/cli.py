@@ -7,10 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from . import __version__, datasets, hub, metrics, plot, precision, presets, runs
-from .samplers import Sampling
 from .seeds import Noise
 from .store import RunError
 
@@ -29,7 +26,8 @@ A seed is the same picture whatever else is in the batch.""",
   python -m toolkit measure checkpoints/fig2                     the table of a run
   python -m toolkit measure folder:my/marks --reference mnist    anybody's images against the digits
 measures:
-""" + "\n".join(f"  {name:24} {what}" for name, what in metrics.MEASURES.items()),
+"""
+    + "\n".join(f"  {name:24} {what}" for name, what in metrics.MEASURES.items()),
     "inspect": """example:
   python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
     "benchmark": "No fast path exists beside the plain one yet, so there is nothing to compare.",
@@ -49,13 +47,12 @@ def train(args: argparse.Namespace) -> object:
 
 
 def sample(args: argparse.Namespace) -> object:
-    """Grow symbols out of noise with one iteration's model, and write them as a sheet (.png) or a film (.gif, .webp)."""
+    """Grow symbols out of noise with one iteration's model, as a sheet (.png) or a film (.gif, .webp)."""
     if args.out.suffix not in PICTURES:
         raise ValueError(f"--out {args.out} is no picture: end it in {', '.join(PICTURES)}")
     model = hub.load(args.source, args.experiment, args.iteration, device=args.device)
-    config = json.loads(hub.fetch(args.source, f"{args.experiment}/config.json").read_text())
     noise = Noise(args.seeds).rand(*model.image_shape).to(args.device)  # type: ignore[misc]
-    states = list(Sampling(**config["sampling"]).stream(model, noise))
+    states = list(hub.sampling(args.source, args.experiment).stream(model, noise))
     if args.out.suffix != ".png":
         plot.animation([plot.grid(state.cpu(), scale=4) for state in states], args.out)
     else:
@@ -96,21 +93,38 @@ def seeds(text: str) -> range | list[int]:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    root = argparse.ArgumentParser(prog="python -m toolkit", description="Machines that make images their training data does not contain.")
+    root = argparse.ArgumentParser(
+        prog="python -m toolkit", description="Machines that make images their training data does not contain."
+    )
     root.add_argument("--version", action="version", version=__version__)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     add = _command(commands, train)
     add("preset", help=f"the figure: {', '.join(presets.FIGURES)}")
     add("--scale", default="cpu", help="paper (as published), cpu (hours on two cores; default), smoke (seconds)")
     add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET")
-    add("--data", help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, or folder:PATH of anybody's images")
+    add(
+        "--data",
+        help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, or folder:PATH of anybody's images",
+    )
     add("--iterations", type=int, help="another number of iterations; a finished run goes on if it is larger")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting, e.g. steps=300, model.filters=32")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other setting, e.g. steps=300, model.filters=32",
+    )
     add("--quiet", action="store_true", help="no progress bars")
     add = _command(commands, sample)
     add("experiment", help="the experiment, e.g. fig2")
     add("--iteration", type=int, help="which iteration's model (default: the last)")
-    add("--from", dest="source", default=str(hub.CHECKPOINTS), metavar="SOURCE", help="a folder of runs or a Hub repo id (default: the shipped ones)")
+    add(
+        "--from",
+        dest="source",
+        default=str(hub.CHECKPOINTS),
+        metavar="SOURCE",
+        help="a folder of runs or a Hub repo id (default: the shipped ones)",
+    )
     add("--seeds", type=seeds, default=range(64), help="42, or 1,5,9, or 0:64 (default)")
     add("--out", type=Path, required=True, help="sheet.png, or film.gif / film.webp")
     add = _command(commands, measure)
@@ -151,9 +165,11 @@ def _command(commands: Any, function: Callable[[argparse.Namespace], object]) ->
     command.set_defaults(run=function)
     command.add_argument("--seed", type=int, help="where all randomness starts from (default: the preset's)")
     command.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    command.add_argument("--root", type=Path, help="where data sets lie or are downloaded to (default: $TOOLKIT_DATA or a cache)")
+    command.add_argument(
+        "--root", type=Path, help="where data sets lie or are downloaded to (default: $TOOLKIT_DATA or a cache)"
+    )
     command.add_argument("--json", action="store_true", help="print the result as JSON, and nothing else")
-    return command.add_argument  # type: ignore[no-any-return]
+    return command.add_argument
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,12 +11,14 @@ import torch
 from torch import nn
 
 from . import checkpoint, precision
-from .checkpoint import CheckpointError, facts, inspect, save
+from .checkpoint import CheckpointError, facts, inspect, save, strict_json
 from .index import PLAIN, choose, parse, write_index
+from .options import checked
+from .samplers import Sampling
 
 __all__ = [
     "CHECKPOINTS", "CheckpointError", "choose", "facts", "fetch", "inspect",
-    "load", "read_index", "save", "write_index",
+    "load", "read_index", "sampling", "save", "write_index",
 ]  # fmt: skip
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # the run that is shipped
@@ -57,6 +59,17 @@ def read_index(source: str | Path, revision: str | None = None) -> dict[str, Any
     Raises CheckpointError for another schema, an incomplete entry, or a path that could leave the folder.
     """
     return parse(fetch(source, "index.json", revision))
+
+
+def sampling(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Sampling:
+    """How the images of an experiment are drawn, as its config.json says. Raises CheckpointError."""
+    index = read_index(source, revision)
+    name, _ = choose(index, experiment)
+    path = fetch(source, index["experiments"][name]["config"], revision)
+    try:
+        return Sampling(**checked("sampling", Sampling, strict_json(path.read_bytes()).get("sampling", {})))
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path} does not say how to sample ({error}): fetch it again") from error
 
 
 def fetch(source: str | Path, relative_path: str, revision: str | None = None) -> Path:

@@ -1,7 +1,7 @@
 """Iterated learning: a learner meets its data and becomes a teacher ("Datasets That Are Not", 2022, figure 1).
 
-Every choice of an experiment is a function passed in. `learn(index, model, heard)` gives a new model, `teach(index, heard,
-model)` the data of the next learner, `inherit(index, model)` the next learner itself.
+Every choice of an experiment is a function passed in. `learn(index, model, heard)` gives a new model,
+`teach(index, heard, model)` the data of the next learner, `inherit(index, model)` the next learner itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def accumulate(say: Say) -> Teach:
     return lambda index, heard, model: torch.cat([heard, say(index, model)])
 
 
-def replace(say: Say) -> Teach:
+def say_only(say: Say) -> Teach:
     """Only what is said now (figure 6)."""
     return lambda index, heard, model: say(index, model)
 

@@ -1,5 +1,5 @@
 // One symbol: its life across the iterations, how it grew out of noise pass by pass, and the pictures one can keep.
-// Read before page.js, in one scope with it. trigger("grow" | "halt" | "save") asks the server; `hear` gets its answers.
+// Read before page.js, in one scope with it. trigger("grow") and trigger("save") ask the server; `hear` gets the answers.
 const FILM = [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 41];  // the passes shown as a strip, and the last one
 let ticket = 0;        // of the newest request: answers to older ones are dropped
 let life = new Map();  // iteration -> the light of this seed's symbol
@@ -28,19 +28,22 @@ function select(seed) {
 function grow() {
   const entry = taught().find(({iteration}) => iteration === number(now.a)) || taught()[0];
   grown = {iteration: entry.iteration, states: [], head: -1, held: false, done: false};
+  ticket++;
   complain("");
-  trigger("halt");
-  const order = {ticket: ++ticket, experiment: run.experiment, iteration: entry.iteration, seed: now.seed, life: !onSheet()};
-  setTimeout(() => order.ticket === ticket && trigger("grow", order), 60);  // once the halt is out
+  ask(entry.iteration, false);
   specimen();
 }
 
+const ask = (iteration, final) => trigger("grow", {ticket, experiment: run.experiment, iteration, seed: now.seed, final});
+
 function hear({detail}) {
-  if (!detail || detail.ticket !== ticket || !grown) return;
+  if (!detail || detail.ticket !== ticket) return;
+  const states = detail.states.map(bytes);
   complain(detail.error);
-  grown.states.push(...detail.states.slice(grown.states.length).map(bytes));
-  grown.done = detail.grown || Boolean(detail.error);
-  Object.entries(detail.life).forEach(([iteration, text]) => life.set(Number(iteration), bytes(text)));
+  if (!detail.final) Object.assign(grown, {states, done: detail.done});
+  if (detail.done && states.length) life.set(detail.iteration, states.at(-1));
+  const missing = taught().find(({iteration}) => !life.has(iteration));
+  if (detail.done && !detail.error && missing) ask(missing.iteration, true);  // one by one, so that a new seed need not wait
   specimen();
 }
 
@@ -76,7 +79,7 @@ function specimen() {  // draw all of it from the state above
   slider.value = Math.max(here?.head ?? 0, 0);
   slider.style.setProperty("--at", count > 0 ? here.head / count : 0);
   $(".count").textContent = here && here.head >= 0 ? `pass ${here.head} of ${here.done ? count : "…"}` : "";
-  $("[data-do=grow]").textContent = !here ? `Grow at ${iteration}` : here.done ? "Again" : "Growing";
+  $("[data-do=grow]").textContent = !here ? `Grow at ${iteration}` : here.done && atEnd ? "Again" : "Growing";
   biography(iteration);
 }
 

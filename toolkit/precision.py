@@ -1,4 +1,4 @@
-"""Fast arithmetic where the processor has it: bfloat16 products with native support, float32 elsewhere; nothing to configure."""
+"""Fast arithmetic where the processor has it: bfloat16 if that is native, float32 elsewhere; nothing to configure."""
 
 from functools import cache
 
@@ -27,8 +27,8 @@ def device(name: str | torch.device) -> torch.device:
     """The device of this name ("cpu", "cuda", "cuda:1", "mps"). Raises ValueError if there is no such thing here."""
     try:
         chosen = torch.device(name)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError):
+        torch.ones(1, device=chosen).item()  # meta is a device, and of no use
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError):
         raise ValueError(f"device {str(name)!r} is not usable here: use cpu{_accelerators()}") from None
     return chosen
 

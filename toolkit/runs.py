@@ -1,8 +1,8 @@
 """A run on disk: train, hallucinate, accumulate; killed at any moment and started again, it continues.
 
-The loop of `iterated_learning` runs from its start every time; what an earlier run has stored is read instead of made. What
-is stored is what teaches: a model is loaded back from its checkpoint before it says anything, so that the images it says
-are a function of the checkpoint and the seeds, and can be made again from the checkpoints alone.
+The loop of `iterated_learning` runs from its start every time; what an earlier run has stored is read instead of made.
+What is stored is what teaches: a model is loaded back from its checkpoint before it says anything, so that the images
+it says are a function of the checkpoint and the seeds, and can be made again from the checkpoints alone.
 """
 
 import json
@@ -17,8 +17,20 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import __version__, hub, iterated_learning, metrics, plot
-from .iterated_learning import Inherit, Lectures, Teach
+from . import __version__, hub, metrics, plot
+from .iterated_learning import (
+    Inherit,
+    Lectures,
+    Teach,
+    accumulate,
+    fresh,
+    iterated_learning,
+    keep_share,
+    lecture,
+    preserve,
+    reset,
+    say_only,
+)  # fmt: skip
 from .models import create
 from .presets import Experiment
 from .samplers import Hallucination, hallucinate, last, to_bytes, tone_curve
@@ -45,12 +57,15 @@ class Run:
     quiet: bool = False
 
     def __call__(self) -> Path:
-        """Run all iterations that are not stored yet, and return the folder of the experiment. Raises RunError, CheckpointError."""
+        """Run all iterations that are not stored yet, and return the folder of the experiment.
+
+        Raises RunError or CheckpointError if something cannot be written or read, FloatingPointError if training fails.
+        """
         store = Store(self.out, self.experiment)
         self._store_data(store)
         if not all(store.finished(index) for index in range(1, self.experiment.iterations + 1)):
             first = self._create(0)
-            for turn in iterated_learning.iterated_learning(
+            for turn in iterated_learning(
                 first,
                 self.data,
                 learn=partial(self._learn, store),
@@ -80,7 +95,15 @@ class Run:
 
     def _facts(self, index: int, steps: int) -> dict[str, Any]:
         e = self.experiment
-        return {"experiment": e.name, "iteration": index, "seed": e.seed, "scale": e.scale, "data": e.data, "steps": steps, "toolkit": __version__}
+        return {
+            "experiment": e.name,
+            "iteration": index,
+            "seed": e.seed,
+            "scale": e.scale,
+            "data": e.data,
+            "steps": steps,
+            "toolkit": __version__,
+        }
 
     def _lessons(self, index: int, heard: Tensor | Lectures) -> tuple[Iterable[Tensor], int]:
         e = self.experiment
@@ -112,15 +135,15 @@ class Run:
     def _teach(self, store: Store) -> Teach:
         e = self.experiment
         if e.teaching == "lecture":
-            return iterated_learning.lecture(e.sampling, e.batch, e.seed)
-        how = {"accumulate": iterated_learning.accumulate, "replace": iterated_learning.replace}[e.teaching]
-        return iterated_learning.keep_share(how(partial(self._say, store)), e.share, e.seed)
+            return lecture(e.sampling, e.batch, e.seed)
+        how = {"accumulate": accumulate, "replace": say_only}[e.teaching]
+        return keep_share(how(partial(self._say, store)), e.share, e.seed)
 
     def _inherit(self, first: nn.Module) -> Inherit:
         return {
-            "preserve": iterated_learning.preserve,
-            "reset": iterated_learning.reset(first),
-            "fresh": iterated_learning.fresh(self._create),
+            "preserve": preserve,
+            "reset": reset(first),
+            "fresh": fresh(self._create),
         }[self.experiment.inheritance]
 
     def _finish(self, store: Store, index: int, model: nn.Module) -> None:
@@ -150,7 +173,7 @@ class Run:
 
 
 def prepare(experiment: Experiment, images: Tensor, out: Path, **options: Any) -> Run:
-    """A run on these images, uint8 (N, C, H, W): a random choice of them if the experiment wants fewer, and their tone curve.
+    """A run on these images, uint8 (N, C, H, W): on a random choice of them if the experiment wants fewer.
 
     options: device, quiet.
     """
@@ -181,7 +204,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 COLUMNS = {
     "ink": ("ink", 3), "blank_share": ("blank", 3), "unique_share": ("unique", 3), "diversity": ("diversity", 3),
     "edge_length": ("edge length", 1), "perimetric_complexity": ("perimetric", 2), "compressed_size": ("bytes", 1),
-    "components": ("pieces", 2), "holes": ("holes", 2), "novelty_median": ("distance to data", 3), "passes": ("passes", 1),
+    "components": ("pieces", 2), "holes": ("holes", 2), "novelty_median": ("distance to data", 3),
+    "passes": ("passes", 1),
 }  # fmt: skip
 
 
@@ -202,5 +226,3 @@ def _cell(row: dict[str, float], name: str, column: tuple[str, int]) -> str:
 def _advance(bar: "tqdm[Any]", losses: dict[str, float]) -> None:
     bar.set_postfix({name: f"{loss:.2f}" for name, loss in losses.items()}, refresh=False)
     bar.update()
-
-

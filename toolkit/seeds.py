@@ -1,4 +1,4 @@
-"""Randomness that belongs to the image: one generator per image, drawn on the CPU (the idea is NVlabs/edm's StackedRandomGenerator)."""
+"""Randomness that belongs to the image: one generator each, on the CPU (as in NVlabs/edm, StackedRandomGenerator)."""
 
 import zlib
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ class Noise:
 
 
 def check(seed: int) -> int:
-    """The seed as an int. Raises ValueError unless it is a whole number in [0, 2**32): the generator uses no more bits."""
+    """The seed as an int. Raises ValueError unless it is a whole number in [0, 2**32); torch uses no more bits."""
     if seed != int(seed) or not 0 <= seed < 2**32:
         raise ValueError(f"seed {seed!r} is not usable: give a whole number from 0 to {2**32 - 1}")
     return int(seed)

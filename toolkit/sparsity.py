@@ -15,7 +15,7 @@ def spatial(z: Tensor) -> Tensor:
 
 
 def lifetime(z: Tensor, rate: float) -> Tensor:
-    """Keep each channel only in the `rate` share of the batch where its winner is strongest: (B, K, h, w) -> same shape.
+    """Keep each channel only in the `rate` share of the batch where its winner is strongest: (B, K, h, w) -> same.
 
     At least one image of the batch keeps a channel, however small the batch. rate in (0, 1].
     Source: Datasets That Are Not, section 2 (5 % lifetime sparsity per channel).
@@ -26,7 +26,7 @@ def lifetime(z: Tensor, rate: float) -> Tensor:
 
 
 def lifetime_per_position(z: Tensor, rate: float) -> Tensor:
-    """The older, weaker rule: the share is taken per channel *and position* across the batch. (B, K, h, w) -> same shape.
+    """The older, weaker rule: the share is taken per channel *and position* across the batch. (B, K, h, w) -> same.
 
     After spatial sparsity a winner is lost only where more than `rate` of the batch share its exact position. The code
     published with the paper worked this way until January 2023; it keeps a superset of what `lifetime` keeps.

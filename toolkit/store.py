@@ -1,7 +1,7 @@
 """Where a run keeps its iterations: one folder each, every file written whole or not at all, final by one rename.
 
-    OUT/index.json, OUT/NAME/config.json, OUT/NAME/metrics.json,
-    OUT/NAME/iter_007/{model.safetensors, samples.png, metrics.json, said.npy}; unfinished: OUT/NAME/iter_007.partial/
+OUT/index.json, OUT/NAME/config.json, OUT/NAME/metrics.json,
+OUT/NAME/iter_007/{model.safetensors, samples.png, metrics.json, said.npy}; unfinished: OUT/NAME/iter_007.partial/
 """
 
 import json
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import __version__, hub
+from . import __version__, files, hub
 from .presets import Experiment
 
 
@@ -93,16 +93,7 @@ class Store:
 def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, making its folder. Raises RunError if that fails (disk full, not writable)."""
     with _said_plainly(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".writing")
-        try:
-            with partial.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        files.write(path, content)
 
 
 def to_json(value: object) -> bytes:
@@ -131,4 +122,3 @@ def _said_plainly(path: Path) -> Iterator[None]:
             f"cannot write {path}: {error.strerror or error}; free some space or choose another --out, "
             "then run the same command again: every finished iteration is kept"
         ) from error
-

@@ -75,11 +75,14 @@ def fit(
 
     batches: images (B, C, H, W) in [0, 1]; on_step hears the step (from 0) and each objective's loss.
     decay: how much of each objective's learning rate is left at a progress from 0 to 1.
-    Raises FloatingPointError as soon as a loss is not finite.
+    Training ends early if the batches do. Raises FloatingPointError as soon as a loss is not finite.
     """
     model = deepcopy(model)
     device = next(model.parameters()).device
-    optimisers = {name: _awaken(objective, lambda step: decay(step / steps)) for name, objective in objectives(model).items()}
+    optimisers = {
+        name: _awaken(objective, lambda step: decay(step / max(1, steps)))
+        for name, objective in objectives(model).items()
+    }
     with training(model):
         for step, x in zip(range(steps), batches, strict=False):
             x = x.to(device)

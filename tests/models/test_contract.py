@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from toolkit import hub
 from toolkit.models import MODELS, create
+from toolkit.models.outline import outline
 from toolkit.train import fit
 
 TINY = {"filters": 4, "size": 16}  # a model takes those of these options that it has
@@ -60,6 +61,15 @@ def test_making_a_model_anew_keeps_its_options(name: str) -> None:
     # regression: a reset without the model's options silently gave the default architecture
     model = tiny(name)
     assert create(name, asdict(model.config), seed=9).config == model.config
+
+
+@EVERY
+def test_an_outline_has_the_shapes_of_the_model_and_no_memory(name: str) -> None:
+    model = tiny(name)
+    shapes = {key: weight.shape for key, weight in model.state_dict().items()}
+    found = outline(name, asdict(model.config))
+    assert {key: weight.shape for key, weight in found.items()} == shapes
+    assert all(weight.is_meta for weight in found.values())
 
 
 @EVERY

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..choices import choose
+from ..options import choose
 from ..plot import tiles
 from . import pictures
 from .download import FOLDERS, fetch

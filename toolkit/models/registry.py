@@ -1,13 +1,12 @@
 """The models by name. Registering is one decorator, and it enrols a model in the hub and in the contract tests."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from ..choices import choose
+from ..options import checked, choose
 
 MODELS: dict[str, type[nn.Module]] = {}
 M = TypeVar("M", bound=type[nn.Module])
@@ -22,14 +21,12 @@ def register(cls: M) -> M:
 def create(name: str, config: Mapping[str, Any], *, seed: int | None = None) -> nn.Module:
     """A frozen model in eval mode: `create("WTA", {"filters": 32}, seed=0)`. The seed fixes its initial weights.
 
-    Raises ValueError for an unknown architecture or an option that it does not have.
+    Raises ValueError for an unknown architecture an option that it does not have, or a value of another type.
     """
     cls: Any = MODELS[choose("architecture", name, MODELS)]
-    known = [field.name for field in fields(cls.Config)]
-    if unknown := sorted(set(config) - set(known)):
-        raise ValueError(f"{name} has no option {', '.join(unknown)}: it has {', '.join(known)}")
+    options = checked(name, cls.Config, config)
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
-        model: nn.Module = cls(cls.Config(**config))
+        model: nn.Module = cls(cls.Config(**options))
     return model.eval().requires_grad_(False)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from .. import sparsity
-from ..choices import choose
 from ..objective import Objective
+from ..options import choose
 from .registry import register
 
 LIFETIME = {"channel": sparsity.lifetime, "position": sparsity.lifetime_per_position}
@@ -39,10 +39,18 @@ class WTA(nn.Module):
             choose("output", self.output, ["linear", "sigmoid"])
             choose("lifetime_per", self.lifetime_per, LIFETIME)
             choose("init", self.init, ["he", "torch", "published"])
+            if min(self.channels, self.size, self.filters, self.kernel, self.depth) < 1 or not 0 < self.lr < float(
+                "inf"
+            ):
+                raise ValueError(
+                    "channels, size, filters, kernel and depth are at least 1, and lr is over 0 and finite"
+                )
             if not 0 < self.lifetime <= 1:
                 raise ValueError(f"lifetime is {self.lifetime}: give a share of the batch, over 0 and at most 1")
             if self.size <= self.depth * (self.kernel - 1):
-                raise ValueError(f"images of {self.size} pixels vanish in {self.depth} convolutions of {self.kernel}x{self.kernel}")
+                raise ValueError(
+                    f"images of {self.size} pixels vanish in {self.depth} convolutions of {self.kernel}x{self.kernel}"
+                )
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -85,7 +93,7 @@ class WTA(nn.Module):
         return self(x).clamp(0, 1)
 
     def loss(self, x: Tensor) -> Tensor:
-        """Half the squared error, summed over pixels, averaged over the batch; with lifetime sparsity. (B, C, H, W) -> ()."""
+        """Half the squared error, summed over pixels, averaged over the batch; lifetime sparsity. (B, C, H, W) -> ()."""
         winners = LIFETIME[self.config.lifetime_per](self.encode(x), self.config.lifetime)
         return (self.decode(winners) - x).square().flatten(1).sum(1).mean() / 2
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import precision
-from ..choices import choose
+from ..options import choose
 from ..seeds import Noise
 from .iterate import settle, settle_together
 from .tone import match_tones, stretch
@@ -52,7 +52,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Hallucination:
-    """A data set drawn from noise: images uint8 (N, C, H, W), and after how many passes each stood still, int64 (N,)."""
+    """A data set drawn from noise: images uint8 (N, C, H, W), and after how many passes each stood still, (N,)."""
 
     images: Tensor
     passes: Tensor
@@ -71,7 +71,8 @@ def hallucinate(
     Runs in the processor's fast arithmetic; `Sampling.stream` alone is exact float32.
     """
     device = next(model.parameters()).device
-    images, passes = [], []
+    images = [torch.empty(0, *model.image_shape, dtype=torch.uint8)]  # type: ignore[misc]
+    passes = [torch.empty(0, dtype=torch.long)]
     for start in range(0, len(seeds), chunk):
         noise = Noise(seeds[start : start + chunk]).rand(*model.image_shape).to(device)  # type: ignore[misc]
         with precision.fast(device):

@@ -1,6 +1,6 @@
 """Iterated reconstruction: apply a step again and again to a start image ("Digits That Are Not", 2016).
 
-A step is any function from images to images, (B, C, H, W) in [0, 1] to the same. Each state is a picture, so samplers yield.
+A step is any function from images to images, (B, C, H, W) in [0, 1] to the same. Each state is a picture.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ def iterate(step: Step, x: Tensor) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def settle(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Iterator[Tensor]:
-    """Like `iterate`, but each image stops once it has settled, and the stream ends when all have, or after `limit` passes.
+    """Like `iterate`, but each image stops once it has settled; the stream ends when all have, or after `limit` passes.
 
     An image has settled when the mean squared difference between it and the *raw* output of the step is at most `tol`;
     the raw output, clipped to [0, 1], is then its last state. That is the published criterion (Datasets That Are Not,
@@ -41,7 +41,7 @@ def settle(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Ite
 
 @torch.no_grad()
 def settle_together(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Iterator[Tensor]:
-    """The published stop: every image goes on until the slowest of the batch has settled. An image depends on its batch."""
+    """The published stop: every image goes on until the slowest of its batch has settled, so it depends on it."""
     yield x
     for _ in range(limit):
         raw = step(x)

@@ -1,7 +1,7 @@
-"""The brightness of a finished picture: as it is, stretched to white, or with the tones of the data (histogram specification).
+"""The brightness of a finished picture: stretched to white, or with the tones of the data (histogram specification).
 
-A reconstruction is dimmer or brighter than what it reconstructs. When it becomes training data that error feeds back from
-one iteration to the next; the published code has several such corrections, among them min-max and a fixed share of ink.
+A reconstruction is dimmer or brighter than what it reconstructs. When it becomes training data that error feeds back
+from one iteration to the next; earlier code has several corrections of the kind, min-max and a fixed share of ink.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ def stretch(x: Tensor) -> Tensor:
 
 
 def tone_curve(images: Tensor) -> tuple[float, ...]:
-    """The mean brightness at each percentile of an image, from the darkest pixel to the brightest: uint8 (N, C, H, W) -> 101 numbers in [0, 1]."""
+    """The mean brightness at each percentile of an image, darkest first: uint8 (N, C, H, W) -> 101 numbers."""
     ranked = images.flatten(1).sort(1).values.double().mean(0) / 255  # (C * H * W,)
     ranks = torch.linspace(0, len(ranked) - 1, POINTS, dtype=torch.double)
     return tuple(round(value, 4) for value in _between(ranked, ranks).tolist())
 
 
 def match_tones(x: Tensor, curve: Sequence[float]) -> Tensor:
-    """Give every image the same tones by the rank of its pixels, whatever its brightness was: (B, C, H, W) -> same, in [0, 1].
+    """Give every image the same tones, by the rank of its pixels: (B, C, H, W) -> same, in [0, 1].
 
     curve: as `tone_curve` gives it. Equal pixels stay equal, so a flat image stays flat.
     """

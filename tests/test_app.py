@@ -1,0 +1,176 @@
+"""The page without a browser: it builds on any run, answers with plain values, and a bad order gets one sentence."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import app
+from toolkit import hub, plot
+from toolkit.models import create
+
+
+def tiny_run(folder: Path, iterations: int = 3) -> Path:
+    """A tree of checkpoints as a run leaves it, of untrained models of two filters."""
+    for iteration in range(iterations + 1):
+        here = folder / "fig2" / f"iter_{iteration:03d}"
+        here.mkdir(parents=True)
+        symbols = torch.rand(100, 1, 28, 28, generator=torch.Generator().manual_seed(iteration))
+        plot.grid(symbols, 10).save(here / "samples.png")
+        (here / "metrics.json").write_text(json.dumps({"ink": 0.1 * iteration, "edge_length": 50.0 - iteration}))
+        if iteration:
+            model = create("WTA", {"filters": 2}, seed=iteration)
+            hub.save(model, here / "model.safetensors", experiment="fig2", iteration=iteration)
+    config = {"title": "A tiny run", "sampling": {"tol": 0.001, "limit": 4, "stop": "each", "finish": "stretch"}}
+    (folder / "fig2" / "config.json").write_text(json.dumps(config))
+    hub.write_index(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> app.Shelf:
+    return app.Shelf(tiny_run(tmp_path_factory.mktemp("checkpoints")))
+
+
+def build(source: Any) -> gr.Blocks:
+    async def inside() -> gr.Blocks:  # where no event loop runs, Gradio opens one and leaves it open
+        return app.build(source)
+
+    return asyncio.run(inside())
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    return {"ticket": 1, "experiment": "fig2", "iteration": 2, "seed": "7", "final": False, **changes}
+
+
+def components(page: gr.Blocks, kind: str) -> list[dict[str, Any]]:
+    return [component for component in page.config["components"] if component["type"] == kind]
+
+
+def test_the_page_builds_and_carries_its_sheets(shelf: app.Shelf) -> None:
+    page = build(shelf.source)
+    assert [tab["props"]["label"] for tab in components(page, "tabitem")] == ["Iterations"]
+    shown = components(page, "html")[0]["props"]["value"]
+    assert [entry["iteration"] for entry in shown["iterations"]] == [0, 1, 2, 3]
+    assert all(entry["sheet"].startswith("data:image/png;base64,") for entry in shown["iterations"])
+
+
+def test_all_that_computes_waits_in_one_line(shelf: app.Shelf) -> None:
+    events = [event for event in build(shelf.source).fns.values() if event.fn is not None]
+    assert {event.concurrency_id for event in events} == {"model"}
+    assert {event.api_visibility for event in events} == {"private"}
+
+
+def test_what_the_page_shows_is_plain_json_with_the_exact_settings(shelf: app.Shelf) -> None:
+    shown = json.loads(json.dumps(shelf.page()))
+    assert (shown["experiment"], shown["title"], shown["version"]) == ("fig2", "A tiny run", app.toolkit.__version__)
+    assert "4 passes" in shown["sampling"]
+    assert "0.001" in shown["sampling"]
+
+
+def test_a_curve_says_what_it_measures_and_whether_it_rises(shelf: app.Shelf) -> None:
+    curves = {key: hint for key, _, hint in shelf.page()["measures"]}
+    assert list(curves) == ["ink", "edge_length"]
+    assert curves["ink"].endswith("+1.00")
+    assert curves["edge_length"].endswith("-1.00")
+
+
+def test_a_missing_folder_gives_a_page_that_says_what_would_do(tmp_path: Path) -> None:
+    (said,) = components(build(tmp_path / "nowhere"), "html")
+    assert "nowhere" in said["props"]["value"]
+    assert "python -m toolkit train" in said["props"]["value"]
+
+
+def test_a_damaged_index_gives_that_page_too_and_nothing_in_it_is_markup(tmp_path: Path) -> None:
+    folder = tmp_path / "<b>run"
+    folder.mkdir()
+    (folder / "index.json").write_text("{")
+    (said,) = components(build(folder), "html")
+    assert "&lt;b&gt;run" in said["props"]["value"]
+
+
+def test_a_symbol_grows_from_noise_one_state_a_message(shelf: app.Shelf) -> None:
+    *growing, end = app.answer(shelf, order())
+    assert [len(message["states"]) for message in growing] == list(range(1, len(growing) + 1))
+    assert end == {**growing[-1], "done": True}
+    assert json.loads(json.dumps(end)) == end
+
+
+def test_the_final_state_alone_is_the_last_of_the_growth(shelf: app.Shelf) -> None:
+    (*_, growth), (*_, final) = (app.answer(shelf, order(final=final)) for final in (False, True))
+    assert final["states"] == growth["states"][-1:]
+    assert (final["done"], final["error"], final["iteration"]) == (True, None, 2)
+
+
+def test_the_same_seed_starts_from_the_same_noise_at_every_iteration(shelf: app.Shelf) -> None:
+    one, other = (next(app.answer(shelf, order(iteration=iteration)))["states"] for iteration in (1, 3))
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"seed": "seven"}, "seed 'seven'"),
+        ({"seed": ""}, "seed ''"),
+        ({"seed": "-1"}, "seed '-1'"),
+        ({"seed": str(2**63)}, f"seed {2**63}"),
+        ({"seed": "²"}, "seed '²'"),
+        ({"iteration": 0}, "iteration 0"),
+        ({"iteration": 99}, "iteration 99"),
+        ({"iteration": 1.5}, "iteration '1.5'"),
+        ({"iteration": None}, "iteration 'None'"),
+        ({"experiment": "fig99"}, "'fig99'"),
+        ({"experiment": ["fig2"]}, "fig2"),
+    ],
+)
+def test_a_bad_order_gets_one_sentence_that_names_it(shelf: app.Shelf, changes: dict[str, Any], named: str) -> None:
+    (message,) = app.answer(shelf, order(**changes))
+    assert named in message["error"]
+    assert message["error"].count("\n") == 0
+    with pytest.raises(ValueError, match="choose|give"):
+        app.save(shelf, order(kind="growth", **changes))
+
+
+def test_a_lost_checkpoint_gets_one_sentence(tmp_path: Path) -> None:
+    shelf = app.Shelf(tiny_run(tmp_path, iterations=1))
+    (tmp_path / "fig2" / "iter_001" / "model.safetensors").unlink()
+    (message,) = app.answer(shelf, order(iteration=1))
+    assert "model.safetensors" in message["error"]
+
+
+def test_the_film_of_all_iterations_has_a_frame_for_each(shelf: app.Shelf) -> None:
+    path = app.save(shelf, order(kind="animation", iteration=0))
+    with Image.open(path) as film:
+        assert (path.name, film.format, film.n_frames) == ("fig2_iterations.gif", "GIF", 4)
+
+
+def test_the_film_of_a_growth_is_named_by_its_settings(shelf: app.Shelf) -> None:
+    path = app.save(shelf, order(kind="growth"))
+    with Image.open(path) as film:
+        assert (path.name, film.format) == ("fig2_iteration-2_seed-7.gif", "GIF")
+
+
+def test_the_checkpoint_file_is_the_one_of_that_iteration(shelf: app.Shelf) -> None:
+    path = app.save(shelf, order(kind="checkpoint"))
+    assert path.name == "fig2_iteration-2.safetensors"
+    expected = create("WTA", {"filters": 2}, seed=2).state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in load_file(path).items())
+
+
+def test_there_is_no_other_file_to_save(shelf: app.Shelf) -> None:
+    with pytest.raises(ValueError, match="choose one of animation, growth, checkpoint"):
+        app.save(shelf, order(kind="../../secrets"))
+
+
+def test_every_class_and_hook_of_the_script_is_in_the_page() -> None:
+    body, script = app.static("page.html"), app.static("page_symbol.js", "page.js")
+    assert "`" not in body, "it is read as a template"
+    assert "${" not in body
+    actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}
+    assert all(f"{action}:" in script or f"{action}," in script for action in actions)
