@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import cli
+from toolkit import cli, presets
 
 TINY = [
     "--set", "images=40", "--set", "generated=20", "--set", "iterations=1", "--set", "first_steps=3",
@@ -120,3 +120,20 @@ def test_seeds_are_written_as_people_write_them(text, seeds):
 def test_what_is_no_seed_is_said_so(text):
     with pytest.raises(cli.argparse.ArgumentTypeError, match="write 42"):
         cli.seeds(text)
+
+
+def test_every_option_of_training_reaches_the_experiment(tmp_path):
+    """Regression: earlier code parsed a flag and then passed False whatever it said."""
+    argv = ["train", "fig2", "--out", str(tmp_path), "--seed", "3", "--data", "fashion", "--iterations", "7"]
+    settings = ["share=0.5", "noise=fixed", "inheritance=fresh", "model.filters=9", "sampling.stop=batch"]
+    args = cli.parser().parse_args([*argv, *[part for setting in settings for part in ("--set", setting)]])
+    e = presets.preset(args.preset, args.scale, **cli.changes(args))
+    assert (e.seed, e.data, e.iterations, e.share, e.noise, e.inheritance) == (3, "fashion", 7, 0.5, "fixed", "fresh")
+    assert e.model["filters"] == 9 and e.sampling.stop == "batch"
+
+
+def test_a_setting_is_read_and_never_run(tmp_path, capsys):
+    """Regression: earlier code put options through `eval`."""
+    argv = ["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", tmp_path / "run"]
+    code, _, err = said(capsys, *argv, "--set", f"model.filters=open({str(tmp_path / 'run')!r}, 'w')")
+    assert code == 2 and "filters" in err and not (tmp_path / "run").is_file()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from toolkit.datasets import NAMES
 from toolkit.models import create
 from toolkit.presets import FIGURES, SCALES, Experiment, preset
 
@@ -63,3 +64,9 @@ def test_a_wrong_setting_is_named_in_one_sentence(wrong, named):
     with pytest.raises(ValueError, match=named) as error:
         preset(**wrong)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_preset_names_a_data_set_that_there_is(name):
+    """Regression: "fashion-mnist" in one table of the earlier code was "fashion_mnist" in the other."""
+    assert FIGURES[name].data in NAMES

@@ -40,7 +40,7 @@ PICTURES = [".png", ".gif", ".webp"]
 def train(args: argparse.Namespace) -> object:
     """Train, hallucinate, accumulate: run one figure's experiment, every iteration a checkpoint."""
     options = {"device": precision.device(args.device), "quiet": args.quiet or args.json}
-    experiment = presets.preset(args.preset, args.scale, **_changes(args))
+    experiment = presets.preset(args.preset, args.scale, **changes(args))
     images = datasets.load(experiment.data, root=args.root, split="any").images  # Kuzushiji may be there in part
     folder = runs.prepare(experiment, images, args.out, **options)()
     return json.loads((folder / "metrics.json").read_text()) if args.json else f"{folder} is complete"
@@ -137,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def _changes(args: argparse.Namespace) -> dict[str, Any]:
+def changes(args: argparse.Namespace) -> dict[str, Any]:
     """The settings changed on the command line. Raises ValueError for one that is not of the form NAME=VALUE."""
     changes: dict[str, Any] = {n: v for n in ("seed", "data", "iterations") if (v := getattr(args, n)) is not None}
     for text in args.set:

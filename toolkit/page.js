@@ -231,7 +231,7 @@ new MutationObserver(() => {  // light or dark: other ink
   Object.values(panels || {}).forEach((each) => each.draw());
   if (panels) specimen();
 }).observe(document.body, {attributeFilter: ["class"]});
-setInterval(unroll, 70);
+setInterval(unroll, 110);
 
 const choice = $(".experiments select");
 choice.replaceChildren(...props.value.experiments.map(([value, title]) => make("option", {value, textContent: `${value}: ${title}`})));

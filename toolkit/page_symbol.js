@@ -41,7 +41,7 @@ function hear({detail}) {
   const states = detail.states.map(bytes);
   complain(detail.error);
   if (!detail.final) Object.assign(grown, {states, done: detail.done});
-  if (detail.done && states.length) life.set(detail.iteration, states.at(-1));
+  if (detail.done && states.length && !life.has(detail.iteration)) life.set(detail.iteration, states.at(-1));
   const missing = taught().find(({iteration}) => !life.has(iteration));
   if (detail.done && !detail.error && missing) ask(missing.iteration, true);  // one by one, so that a new seed need not wait
   specimen();
@@ -49,7 +49,7 @@ function hear({detail}) {
 
 function unroll() {  // states come in bursts; show them at a speed that an eye can follow, long growths faster
   if (!grown || grown.held || grown.head >= grown.states.length - 1) return;
-  grown.head = Math.min(grown.states.length - 1, grown.head + 1 + Math.floor(grown.head / 20));
+  grown.head = Math.min(grown.states.length - 1, grown.head + 1 + Math.floor((grown.head + 1) / 20));
   specimen();
 }
 
@@ -69,7 +69,7 @@ function specimen() {  // draw all of it from the state above
   const iteration = number(now.a) || taught()[0].iteration;
   const here = grown?.iteration === iteration ? grown : null;
   const count = here ? here.states.length - 1 : -1, atEnd = !here || (here.done && here.head === count);
-  paint($(".big"), (!atEnd || here?.held ? here.states[here.head] : null) || life.get(iteration) || here?.states[here.head]);
+  paint($(".big"), here?.states[here.head] || life.get(iteration));
   $(".big").setAttribute("aria-label", `Symbol of seed ${now.seed}, iteration ${iteration}`);
   $(".note").textContent = number(now.a) ? `iteration ${iteration}` : `iteration ${iteration}: the first dream`;
   film(here, count);

@@ -77,7 +77,7 @@ FIGURES = {
 # What was found to keep symbols bright and varied on two cores, at half the width: the README has the table of tries.
 CPU: dict[str, Any] = {
     "images": 5000, "generated": 5000, "first_steps": 900, "steps": 300, "lecture_steps": 300, "decay": "linear",
-    "half": True, "model": {"filters": 64, "lifetime": 0.1}, "sampling": {"tol": 1e-4, "limit": 15, "finish": "tone"},
+    "half": True, "model": {"filters": 64, "lifetime": 0.1}, "sampling": {"limit": 30, "finish": "tone"},
 }  # fmt: skip
 SMOKE: dict[str, Any] = {
     "images": 200, "generated": 100, "iterations": 2, "batch": 20, "first_steps": 20, "steps": 10, "lecture_steps": 3,

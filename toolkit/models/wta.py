@@ -93,7 +93,7 @@ class WTA(nn.Module):
         return self(x).clamp(0, 1)
 
     def loss(self, x: Tensor) -> Tensor:
-        """Half the squared error, summed over pixels, averaged over the batch; lifetime sparsity. (B, C, H, W) -> ()."""
+        """Half the squared error, summed over pixels, averaged over the batch; lifetime sparsity. (B, ...) -> ()."""
         winners = LIFETIME[self.config.lifetime_per](self.encode(x), self.config.lifetime)
         return (self.decode(winners) - x).square().flatten(1).sum(1).mean() / 2
 
