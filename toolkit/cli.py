@@ -13,8 +13,8 @@ from .store import RunError
 
 EPILOG = {
     "train": """examples:
-  python -m toolkit train fig2 --scale smoke --out runs            seconds, on the built-in digits if none are there
-  python -m toolkit train fig2 --scale cpu --out runs              hours on two cores
+  python -m toolkit train fig2 --scale smoke --data sample:mnist --out runs     seconds, on the built-in digits
+  python -m toolkit train fig2 --scale cpu --out runs                           an hour or two on two cores
   python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
   python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
 Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
@@ -100,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     add = _command(commands, train)
     add("preset", help=f"the figure: {', '.join(presets.FIGURES)}")
-    add("--scale", default="cpu", help="paper (as published), cpu (hours on two cores; default), smoke (seconds)")
+    add("--scale", default="cpu", help="paper (as published), cpu (an hour or two; default), smoke (seconds)")
     add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET")
     add(
         "--data",
