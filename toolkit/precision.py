@@ -9,7 +9,8 @@ import torch
 def native_bfloat16(kind: str) -> bool:
     """Whether a device kind ("cpu", "cuda") multiplies bfloat16 natively (AMX tiles on a CPU)."""
     if kind == "cpu":
-        return bool(torch.cpu._is_amx_tile_supported())
+        has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not public yet: it may move
+        return bool(has_tiles and has_tiles())
     return kind == "cuda" and torch.cuda.is_bf16_supported()
 
 
