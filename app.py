@@ -3,7 +3,6 @@
 import argparse
 import base64
 import html
-import json
 import re
 import shutil
 import tempfile
@@ -75,22 +74,17 @@ class Shelf:
             "experiment": name,
             "title": experiment["title"],
             "version": toolkit.__version__,
-            "sampling": say(self.sampling(experiment)),
+            "sampling": say(hub.sampling(self.source, name)),
             "experiments": [[key, value["title"]] for key, value in listed.items()],
             "measures": measures(entries),
             "iterations": [{"bytes": 0, "metrics": {}, **entry, "sheet": self._sheet(entry)} for entry in entries],
         }
 
-    def sampling(self, experiment: Mapping[str, Any]) -> Sampling:
-        """How an experiment grows its symbols."""
-        said = json.loads(hub.fetch(self.source, experiment["config"]).read_text(encoding="utf-8"))
-        return Sampling(**said.get("sampling", {}))
-
     def grow(self, name: str, iteration: int, seed: int) -> Iterator[Tensor]:
         """A symbol out of its noise, pass by pass: (1, C, H, W) in [0, 1] each."""
         name, entry = hub.choose(hub.read_index(self.source), name, iteration)
         model = load(self.source, name, iteration, entry["sha256"])
-        sampling = self.sampling(self.experiment(name)[1])
+        sampling = hub.sampling(self.source, name)
         return sampling.stream(model, Noise([seed]).rand(*model.image_shape))  # type: ignore[misc]
 
     def animation(self, name: str) -> Path:

@@ -21,7 +21,7 @@ def register(cls: M) -> M:
 def create(name: str, config: Mapping[str, Any], *, seed: int | None = None) -> nn.Module:
     """A frozen model in eval mode: `create("WTA", {"filters": 32}, seed=0)`. The seed fixes its initial weights.
 
-    Raises ValueError for an unknown architecture an option that it does not have, or a value of another type.
+    Raises ValueError for an unknown architecture, an option that it does not have, or a value of another type.
     """
     cls: Any = MODELS[choose("architecture", name, MODELS)]
     options = checked(name, cls.Config, config)

@@ -1,5 +1,6 @@
 """The convolutional winner-take-all autoencoder of "Datasets That Are Not" (2022), after Makhzani & Frey (2015)."""
 
+import math
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -39,12 +40,10 @@ class WTA(nn.Module):
             choose("output", self.output, ["linear", "sigmoid"])
             choose("lifetime_per", self.lifetime_per, LIFETIME)
             choose("init", self.init, ["he", "torch", "published"])
-            if min(self.channels, self.size, self.filters, self.kernel, self.depth) < 1 or not 0 < self.lr < float(
-                "inf"
-            ):
-                raise ValueError(
-                    "channels, size, filters, kernel and depth are at least 1, and lr is over 0 and finite"
-                )
+            if min(self.channels, self.size, self.filters, self.kernel, self.depth) < 1:
+                raise ValueError("channels, size, filters, kernel and depth are at least 1: give larger numbers")
+            if not 0 < self.lr < math.inf:
+                raise ValueError(f"lr is {self.lr}: give a finite learning rate over 0")
             if not 0 < self.lifetime <= 1:
                 raise ValueError(f"lifetime is {self.lifetime}: give a share of the batch, over 0 and at most 1")
             if self.size <= self.depth * (self.kernel - 1):

@@ -41,7 +41,7 @@ def settle(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Ite
 
 @torch.no_grad()
 def settle_together(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Iterator[Tensor]:
-    """The published stop: every image goes on until the slowest of its batch has settled, so it depends on it."""
+    """The published stop: all images go on until the slowest has settled, so that an image depends on its batch."""
     yield x
     for _ in range(limit):
         raw = step(x)
