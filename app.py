@@ -7,21 +7,24 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from threading import Timer
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from torch import Tensor, nn
 
 import toolkit
-from toolkit import hub, metrics, plot
+from toolkit import drift, index, tree
 from toolkit.options import choose
-from toolkit.samplers import Sampling, last, to_bytes
-from toolkit.seeds import Noise, check
+from toolkit.settings import Settings
 
-CURVES = {  # the measures that the page draws, and what it calls them
+if TYPE_CHECKING:  # the page itself needs no torch; `toolkit` imports it once a model has work to do
+    from torch import Tensor, nn
+
+CURVES = {  # the measures that the page draws, and their names there
     "ink": "ink", "edge_length": "edge length", "perimetric_complexity": "complexity", "compressed_size": "zip size",
     "diversity": "diversity", "unique_share": "unique share", "novelty_median": "novelty", "passes": "passes",
 }  # fmt: skip
@@ -47,6 +50,7 @@ LAUNCH: dict[str, Any] = {  # what the page asks of `launch`, wherever it is lau
     "run_history": False,
     "max_file_size": "1mb",
 }
+WARM = 3.0  # seconds after the start, when the page is up: import what models need, visitor or not
 RECEIVE = """watch("value", () => window.dispatchEvent(new CustomEvent("that-are-not", {detail: props.value})))"""
 FETCH = """() => setTimeout(() => document.querySelector("#download").click(), 100)"""  # once the link is drawn
 
@@ -59,9 +63,9 @@ class Shelf:
 
     def experiment(self, name: str | None = None) -> tuple[str, dict[str, Any]]:
         """Its name and what the index says of it; by default the index's own choice."""
-        index = hub.read_index(self.source)
-        name, _ = hub.choose(index, name)
-        return name, index["experiments"][name]
+        listed = tree.read_index(self.source)
+        name, _ = index.choose(listed, name)
+        return name, listed["experiments"][name]
 
     def page(self, name: str | None = None) -> Message:
         """All that the page shows of one experiment at once, sheets included."""
@@ -69,23 +73,23 @@ class Shelf:
         entries = [entry for entry in experiment["iterations"] if "samples" in entry]
         if not any("file" in entry for entry in entries):
             raise ValueError(f"{name} has no iteration with a sheet of symbols: let its training go on")
-        listed = hub.read_index(self.source)["experiments"]
+        listed = tree.read_index(self.source)["experiments"]
         return {
             "experiment": name,
             "title": experiment["title"],
             "version": toolkit.__version__,
-            "sampling": say(hub.sampling(self.source, name)),
+            "sampling": say(tree.settings(self.source, name)),
             "experiments": [[key, value["title"]] for key, value in listed.items()],
-            "measures": measures(entries),
+            "measures": drift.curves(entries, CURVES),
             "iterations": [{"bytes": 0, "metrics": {}, **entry, "sheet": self._sheet(entry)} for entry in entries],
         }
 
-    def grow(self, name: str, iteration: int, seed: int) -> Iterator[Tensor]:
+    def grow(self, name: str, iteration: int, seed: int) -> "Iterator[Tensor]":
         """A symbol out of its noise, pass by pass: (1, C, H, W) in [0, 1] each."""
-        name, entry = hub.choose(hub.read_index(self.source), name, iteration)
+        name, entry = index.choose(tree.read_index(self.source), name, iteration)
         model = load(self.source, name, iteration, entry["sha256"])
-        sampling = hub.sampling(self.source, name)
-        return sampling.stream(model, Noise([seed]).rand(*model.image_shape))  # type: ignore[misc]
+        sampling = toolkit.hub.sampling(self.source, name)
+        return sampling.stream(model, toolkit.Noise([seed]).rand(*model.image_shape))  # type: ignore[misc]
 
     def animation(self, name: str) -> Path:
         """The sheets of all iterations, as a GIF."""
@@ -93,58 +97,53 @@ class Shelf:
 
         name, experiment = self.experiment(name)
         entries = [entry for entry in experiment["iterations"] if "samples" in entry]
-        sheets = [Image.open(hub.fetch(self.source, entry["samples"])) for entry in entries]
+        sheets = [Image.open(tree.fetch(self.source, entry["samples"])) for entry in entries]
+        plot = toolkit.plot
         symbols = [plot.tiles(sheet, sheet.width // COLUMNS) for sheet in sheets]
         frames = [plot.grid(x, COLUMNS, scale=2, gap=6, margin=24, invert=True) for x in symbols]
         return plot.animation(frames, Path(tempfile.mkdtemp(), f"{name}_iterations.gif"), ms=480)
 
     def growth(self, name: str, iteration: int, seed: int) -> Path:
         """A symbol as it grows out of its noise, as a GIF."""
+        plot = toolkit.plot
         frames = [plot.grid(x, scale=10, margin=20, invert=True) for x in self.grow(name, iteration, seed)]
         return plot.animation(frames, Path(tempfile.mkdtemp(), f"{name}_iteration-{iteration}_seed-{seed}.gif"))
 
     def checkpoint(self, name: str, iteration: int) -> Path:
         """A copy of a model's file, under a name that says what it is."""
-        name, entry = hub.choose(hub.read_index(self.source), name, iteration)
+        name, entry = index.choose(tree.read_index(self.source), name, iteration)
         target = Path(tempfile.mkdtemp(), f"{name}_iteration-{iteration}.safetensors")
-        return Path(shutil.copy(hub.fetch(self.source, entry["file"]), target))
+        return Path(shutil.copy(tree.fetch(self.source, entry["file"]), target))
 
     def _sheet(self, entry: Mapping[str, Any]) -> str:
-        png = hub.fetch(self.source, entry["samples"]).read_bytes()
+        png = tree.fetch(self.source, entry["samples"]).read_bytes()
         return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 @lru_cache(maxsize=24)  # one run: a hundred megabytes or two
-def load(source: str | Path, name: str, iteration: int, sha256: str) -> nn.Module:
+def load(source: str | Path, name: str, iteration: int, sha256: str) -> "nn.Module":
     """A model, kept for the next time. sha256: so that a file that changed is another model."""
-    return hub.load(source, name, iteration)
+    return toolkit.hub.load(source, name, iteration)
 
 
-def measures(entries: list[dict[str, Any]]) -> list[list[str]]:
-    """The curves that these iterations can show: [key, name, what it is and whether it rises]; the data aside."""
-    curves = []
-    for key, name in CURVES.items():
-        told = [e for e in entries if e["iteration"] and key in e.get("metrics", {})]
-        if len(told) > 1:
-            rank = metrics.rank_correlation([e["iteration"] for e in told], [e["metrics"][key] for e in told])
-            curves.append([key, name, f"{metrics.MEASURES[key]}; rank correlation with the iteration {rank:+.2f}"])
-    return curves
-
-
-def say(sampling: Sampling) -> str:
+def say(sampling: Settings) -> str:
     """A way of sampling in words."""
     stop = {"each": "each image by itself", "batch": "the whole batch together"}[sampling.stop]
     finish = {"stretch": ", brightest pixel stretched to 1", "tone": ", tones of the data"}.get(sampling.finish, "")
     return f"At most {sampling.limit} passes, {stop}, until it moves by less than {sampling.tol:g}{finish}"
 
 
-def light(image: Tensor) -> str:
+def light(image: "Tensor") -> str:
     """One image (1, 1, H, W) in [0, 1], as the page draws it."""
+    from toolkit.samplers import to_bytes
+
     return base64.b64encode(to_bytes(image).numpy().tobytes()).decode()
 
 
 def read_order(order: Mapping[str, Any]) -> tuple[str, int, int]:
     """What a visitor asks for: (experiment, iteration, seed). Raises ValueError for what cannot be one."""
+    from toolkit.seeds import check
+
     name, iteration, seed = (str(order.get(key, ""))[:40] for key in ("experiment", "iteration", "seed"))
     for what, number in (("iteration", iteration), ("seed", seed)):
         if not re.fullmatch("[0-9]+", number):
@@ -154,6 +153,8 @@ def read_order(order: Mapping[str, Any]) -> tuple[str, int, int]:
 
 def answer(shelf: Shelf, order: Mapping[str, Any]) -> Iterator[Message]:
     """A symbol while it grows, each message with all its states so far; or, if that is asked for, the last alone."""
+    from toolkit.samplers import last
+
     echo = {key: order.get(key) for key in ("ticket", "iteration", "final")}
     message: Message = {**echo, "states": [], "done": False, "error": None}
     try:
@@ -210,7 +211,15 @@ def no_run(reason: str) -> None:
     gr.HTML(f"<div class='no-run'><h1>There is no run to show yet</h1><p>{html.escape(reason)}.</p>{advice}</div>")
 
 
-def build(checkpoints: str | Path = hub.CHECKPOINTS) -> gr.Blocks:
+def warm(shelf: Shelf) -> None:
+    """Grow a symbol for nobody, so that no visitor waits for torch. What fails here fails again for a visitor."""
+    with suppress(ValueError):
+        name, entry = index.choose(tree.read_index(shelf.source))
+        for _ in shelf.grow(name, entry["iteration"], seed=0):
+            pass
+
+
+def build(checkpoints: str | Path = tree.CHECKPOINTS) -> gr.Blocks:
     """The page over a tree of checkpoints, in a folder or a Hub repo. Launch it with `LAUNCH`."""
     with gr.Blocks(title="That Are Not", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as page:
         try:
@@ -226,8 +235,13 @@ def build(checkpoints: str | Path = hub.CHECKPOINTS) -> gr.Blocks:
 def main() -> None:
     """Open the page. GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where."""
     parser = argparse.ArgumentParser(prog="app.py", description="Browse a run, iteration by iteration, in the browser.")
-    parser.add_argument("checkpoints", nargs="?", default=hub.CHECKPOINTS, help="a folder, or a Hub repo owner/name")
-    build(parser.parse_args().checkpoints).launch(**LAUNCH)
+    parser.add_argument("checkpoints", nargs="?", default=tree.CHECKPOINTS, help="a folder, or a Hub repo owner/name")
+    checkpoints = parser.parse_args().checkpoints
+    page = build(checkpoints)
+    timer = Timer(WARM, warm, [Shelf(checkpoints)])
+    timer.daemon = True
+    timer.start()
+    page.launch(**LAUNCH)
 
 
 if __name__ == "__main__":

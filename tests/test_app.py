@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,45 @@ def test_the_page_builds_and_carries_its_sheets(shelf: app.Shelf) -> None:
     shown = components(page, "html")[0]["props"]["value"]
     assert [entry["iteration"] for entry in shown["iterations"]] == [0, 1, 2, 3]
     assert all(entry["sheet"].startswith("data:image/png;base64,") for entry in shown["iterations"])
+
+
+def said_by(code: str, *arguments: object, path: Path = Path()) -> list[str]:
+    """The lines that a new process prints beside app.py. path: what it imports from before what is installed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=Path(app.__file__).parent,
+        env={**os.environ, "PYTHONPATH": str(path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_page_stands_before_torch_is_imported(shelf: app.Shelf) -> None:
+    code = "import sys, app; page = app.build(sys.argv[1]); print('torch' in sys.modules, page.config['title'])"
+    assert said_by(code, shelf.source) == ["False That Are Not"]
+
+
+def test_what_fails_before_a_visitor_comes_fails_again_for_the_visitor(shelf: app.Shelf, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('torch is broken here')")
+    code = """import sys, app
+shelf = app.Shelf(sys.argv[1])
+for work in (lambda: app.warm(shelf), lambda: next(app.answer(shelf, {}))):
+    try: work()
+    except ImportError as error: print(error)"""
+    assert said_by(code, shelf.source, path=tmp_path) == ["torch is broken here"] * 2
+
+
+def test_a_visitor_finds_the_model_of_the_last_iteration_loaded(shelf: app.Shelf) -> None:
+    app.load.cache_clear()
+    app.warm(shelf)
+    next(app.answer(shelf, order(iteration=3)))
+    assert app.load.cache_info()[:2] == (1, 1)  # hits, misses
+
+
+def test_without_a_run_nothing_is_made_ready(tmp_path: Path) -> None:
+    app.warm(app.Shelf(tmp_path))  # the page says what is missing
 
 
 def test_all_that_computes_waits_in_one_line(shelf: app.Shelf) -> None:

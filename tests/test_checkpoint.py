@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from toolkit import checkpoint
-from toolkit.checkpoint import KEY, CheckpointError
+from toolkit.header import KEY, LARGEST_FILE, CheckpointError, facts
 from toolkit.models import create
 
 TINY = {"filters": 4, "size": 16, "lr": 0.002}
@@ -83,7 +83,7 @@ def test_the_header_holds_one_metadata_key(path: Path) -> None:
 def test_facts_come_back_without_reading_the_weights(path: Path) -> None:
     length = struct.unpack("<Q", path.read_bytes()[:8])[0]
     path.write_bytes(path.read_bytes()[: 8 + length])
-    assert checkpoint.facts(path) == {"experiment": "fig2", "iteration": 3}
+    assert facts(path) == {"experiment": "fig2", "iteration": 3}
 
 
 def test_inspecting_tells_what_is_inside_and_json_can_say_it(path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_padded_file_is_refused(path: Path, padding: bytes) -> None:
 
 def test_a_file_of_other_software_is_refused(model: nn.Module, path: Path) -> None:
     safetensors.torch.save_file({"weight": torch.zeros(2)}, path, {"format": "pt"})
-    for read in (checkpoint.load, checkpoint.facts, checkpoint.inspect):
+    for read in (checkpoint.load, facts, checkpoint.inspect):
         with refused(path, "not a checkpoint of this toolkit"):
             read(path)
 
@@ -200,22 +200,22 @@ def test_a_pickle_is_refused_and_never_opened(tmp_path: Path, wrapped: bool) -> 
 
 def test_a_file_larger_than_any_checkpoint_is_not_read(path: Path) -> None:
     with path.open("r+b") as file:
-        file.truncate(checkpoint.LARGEST_FILE + 1)  # sparse: takes no room
-    with refused(path, f"{checkpoint.LARGEST_FILE:,}"):
+        file.truncate(LARGEST_FILE + 1)  # sparse: takes no room
+    with refused(path, f"{LARGEST_FILE:,}"):
         checkpoint.load(path)
 
 
 def test_a_header_larger_than_any_is_not_read(path: Path) -> None:
     path.write_bytes(struct.pack("<Q", 2**21) + b" " * 2**21)
     with refused(path):
-        checkpoint.facts(path)
+        facts(path)
 
 
 def test_a_header_nested_without_end_is_refused(path: Path) -> None:
     nested = b'{"__metadata__":' + b"[" * 200_000
     path.write_bytes(struct.pack("<Q", len(nested)) + nested)
     with refused(path):
-        checkpoint.facts(path)
+        facts(path)
 
 
 def test_an_unknown_architecture_is_refused(path: Path) -> None:

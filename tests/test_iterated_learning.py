@@ -1,5 +1,7 @@
 """The loop with plain functions instead of models: the order of learn, teach, inherit."""
 
+from itertools import islice
+
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from toolkit.iterated_learning import (
 )  # fmt: skip
 from toolkit.models import create
 from toolkit.samplers import Sampling, hallucinate
+from toolkit.seeds import child
 from toolkit.train import fit
 
 TINY = {"filters": 2}
@@ -43,8 +46,8 @@ def test_fresh_gives_every_learner_a_start_of_its_own():
 
 def test_accumulating_keeps_what_was_heard_and_replacing_does_not():
     heard, said = torch.zeros(3, 1), torch.ones(2, 1)
-    assert accumulate(lambda index, model: said)(1, heard, None).sum(0).item() == 2
-    assert len(accumulate(lambda index, model: said)(1, heard, None)) == 5
+    both = accumulate(lambda index, model: said)(1, heard, None)
+    assert len(both) == 5 and both[torch.arange(5)].flatten().tolist() == [0, 0, 0, 1, 1]
     assert torch.equal(say_only(lambda index, model: said)(1, heard, None), said)
 
 
@@ -60,6 +63,14 @@ def test_a_share_is_kept_without_repeats_and_belongs_to_the_iteration():
     assert len(once.unique()) == 30
 
 
+def test_accumulating_copies_nothing_and_a_share_of_it_is_a_set_of_its_own():
+    # regression: what was heard and what is said lay twice in memory while they were joined
+    heard, said = torch.zeros(3, 1), torch.ones(2, 1)
+    teach = accumulate(lambda index, model: said)
+    assert [part.data_ptr() for part in teach(1, heard, None).parts] == [heard.data_ptr(), said.data_ptr()]
+    assert len(keep_share(teach, 0.6, seed=0)(1, heard, None)) == 3
+
+
 @pytest.mark.parametrize("share", [0, -1, 1.5])
 def test_an_impossible_share_is_refused(share):
     with pytest.raises(ValueError, match="share"):
@@ -72,6 +83,14 @@ def test_lectures_are_the_teachers_own_samples_and_repeat():
     first, second = (batch for _, batch in zip(range(2), lectures, strict=False))
     assert torch.equal(first, next(iter(lectures))) and not torch.equal(first, second)
     assert first.shape == (3, 1, 28, 28) and first.min() >= 0 and first.max() <= 1
+
+
+def test_lectures_are_counted_on_from_seed_to_seed_however_many_are_drawn_ahead():
+    teacher = create("WTA", TINY, seed=0)
+    lectures = list(islice(Lectures(teacher, SHORT, batch=4, seed=5), 15))  # 48 are drawn at once, then 48 more
+    start = child(5, "lectures")
+    whole = hallucinate(teacher, range(start, start + 96), SHORT, chunk=48).images.float() / 255
+    assert torch.equal(torch.cat(lectures), whole[:60])
 
 
 def test_a_teacher_does_not_become_its_student():

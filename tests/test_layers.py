@@ -16,16 +16,22 @@ SOURCES = [*FILES, ROOT / "app.py"]
 
 # Which layer a module, or a whole package, belongs to. Imports point to the same layer or one before it.
 LAYERS = [
-    {"seeds", "sparsity", "objective", "metrics", "plot", "precision", "options", "files"},
-    {"models", "samplers", "diverge", "train"},
+    {
+        "seeds", "sparsity", "objective", "metrics", "plot", "precision", "options", "files", "processes", "pieces",
+        "settings", "drift",
+    },
+    {"models", "samplers", "diverge", "captured", "train"},
     {"iterated_learning"},
-    {"checkpoint", "index", "hub", "store", "runs", "presets", "datasets", "benchmark"},
+    {"header", "tree", "checkpoint", "index", "hub", "store", "runs", "presets", "datasets", "benchmark"},
     {"cli", "__main__", "app"},
-]
+]  # fmt: skip
 HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub"}  # imported only where used
 
 # Disk, network, screen: who may, and what it looks like.
-MAY = {"files", "datasets", "checkpoint", "index", "hub", "store", "runs", "cli", "__main__", "app"}
+MAY = {
+    "files", "processes", "datasets", "header", "tree", "checkpoint", "index", "hub", "store", "runs", "benchmark",
+    "cli", "__main__", "app",
+}  # fmt: skip
 IMPORTS = {
     "ftplib", "http", "huggingface_hub", "os", "requests", "safetensors", "shutil", "socket", "subprocess", "tempfile",
     "tqdm", "urllib",

@@ -1,6 +1,8 @@
 """What is said in two places is said alike: dependencies, version, licence, the front matter of the Space."""
 
 import re
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -37,6 +39,29 @@ def test_a_space_installs_what_pyproject_asks_for_except_gradio() -> None:
 def test_the_space_runs_a_gradio_that_the_project_supports() -> None:
     (gradio,) = [Requirement(line) for line in dependencies() if Requirement(line).name == "gradio"]
     assert front_matter()["sdk_version"] in gradio.specifier
+
+
+def said_by(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_the_toolkit_does_not_import_torch() -> None:
+    assert said_by("import sys, toolkit; print('torch' in sys.modules)") == "False\n"
+
+
+def test_every_public_name_is_there_and_listed() -> None:
+    assert all(getattr(toolkit, name).__name__.endswith(name) for name in toolkit.__all__)
+    assert set(toolkit.__all__) <= set(dir(toolkit))
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'novel'"):
+        _ = toolkit.novel
+
+
+def test_the_loop_keeps_its_name_once_its_module_is_imported() -> None:
+    code = "import toolkit.iterated_learning, toolkit; print(toolkit.iterated_learning.__name__)"
+    assert said_by(code) == "iterated_learning\n"
 
 
 def test_torch_has_no_upper_pin() -> None:

@@ -16,7 +16,7 @@ import torch
 from toolkit import hub, runs
 from toolkit.presets import preset
 from toolkit.samplers import hallucinate
-from toolkit.store import RunError, Store, from_npy, write
+from toolkit.store import RunError, Store, from_npy, locked, write
 
 TINY = {
     "images": 40,
@@ -46,6 +46,14 @@ def run(out, e=None):
 
 def digests(folder):
     return [sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*/model.safetensors"))]
+
+
+def held(root):
+    try:
+        with locked(root):
+            return False
+    except RunError:
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +133,21 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(whole):
     assert "--out" in str(error.value)
 
 
+def test_two_runs_in_one_folder_are_refused_and_the_lock_dies_with_its_holder(tmp_path):
+    root = tmp_path / "fig2"
+    code = (
+        "import time; from toolkit.store import locked, Path; "
+        f"lock = locked(Path({str(root)!r})); lock.__enter__(); time.sleep(99)"  # unnamed, it lets go at once
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as holder:
+        while not held(root):
+            time.sleep(0.01)
+        with pytest.raises(RunError, match="another process is at work in .*fig2: .*--out"):
+            run(tmp_path)
+        holder.kill()
+    assert not held(root) and run(tmp_path) == root and not held(root)
+
+
 def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path):
     (tmp_path / "taken").write_text("a file where a folder should be")
     with pytest.raises(RunError, match="taken.*--out"):
@@ -146,7 +169,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_old_file(tmp_path):
 
 def test_an_unfinished_write_leaves_nothing_behind(tmp_path):
     store = Store(tmp_path, experiment())
-    store.put(1, "metrics.json", b"{}")
+    store.put(1, "metrics.json", lambda: b"{}")
     assert [path.name for path in store.draft(1).iterdir()] == ["metrics.json"] and not store.finished(1)
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from itertools import chain, count, islice, pairwise, repeat
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from toolkit import precision
 from toolkit.models import create
 from toolkit.objective import Objective
 from toolkit.train import Shuffled, constant, fit, linear, training
@@ -204,3 +206,90 @@ def test_shuffling_leaves_the_global_generator_alone() -> None:
     before = torch.random.get_rng_state()
     next(iter(Shuffled(torch.zeros(9, 1, 1, 1, dtype=torch.uint8))))
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 4, 5, 12])
+def test_losses_read_back_later_are_heard_in_full_and_in_order(steps: int) -> None:
+    heard: list[list[tuple[int, dict[str, float]]]] = [[], []]
+    for every, told in zip((1, 5), heard, strict=True):
+        fit(duel(), repeat(X), steps=steps, on_step=lambda *said, told=told: told.append(said), every=every)
+    assert heard[0] == heard[1] and len(heard[0]) == steps
+
+
+def test_losses_are_read_back_together() -> None:
+    heard: list[int] = []
+    batches = iter(lambda: heard.append(-1) or X, None)  # -1: a batch was drawn
+    fit(Line(), batches, steps=5, on_step=lambda step, losses: heard.append(step), every=3)
+    assert heard == [-1, -1, -1, 0, 1, 2, -1, -1, 3, 4]
+
+
+@pytest.mark.parametrize("every", [2, 50])
+def test_a_loss_that_is_not_finite_is_found_at_its_step_however_late_it_is_read(every: int) -> None:
+    heard: list[int] = []
+    with pytest.raises(FloatingPointError, match="^the line loss became nan at step 2: "):
+        fit(Line(), [X, X, X * float("nan"), X, X], steps=5, on_step=lambda s, _: heard.append(s), every=every)
+    assert heard == [0, 1]
+
+
+class Labelled:
+    """A batch of another kind than a tensor."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        self.images, self.labels = images, labels
+
+    def to(self, device: torch.device) -> "Labelled":
+        return Labelled(self.images.to(device), self.labels.to(device))
+
+
+def test_a_batch_may_be_anything_that_goes_to_a_device() -> None:
+    def objectives(model: Line) -> dict[str, Objective]:
+        def loss(batch: Labelled) -> Tensor:
+            return (model.slope * batch.images - batch.labels).square().mean()
+
+        return {"line": Objective(loss, [model.slope], lr=0.1)}  # type: ignore[arg-type]
+
+    learned = fit(Line(), repeat(Labelled(X, 3 * X)), steps=200, objectives=objectives)
+    assert learned.slope.item() == pytest.approx(3, abs=0.01)
+
+
+def test_batches_move_to_a_device_in_the_order_they_had() -> None:
+    images = torch.arange(10, dtype=torch.uint8)[:, None, None, None]
+    data = Shuffled(images, batch=4, seed=1)
+    moved = data.on(torch.device("meta"))  # no accelerator needed, and no bytes
+    assert isinstance(moved.images, Tensor) and moved.images.is_meta and next(iter(moved)).is_meta
+    assert all(torch.equal(*pair) for pair in islice(zip(data, data.on(torch.device("cpu")), strict=True), 6))
+
+
+def test_a_step_is_that_of_a_loop_written_by_hand() -> None:
+    model = create("WTA", {"filters": 4, "size": 16}, seed=0)
+    x = torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    loss: dict[str, Callable[..., dict[str, Objective]]] = {
+        "objectives": lambda m: {"plain": Objective(lambda x: (m(x) - x).square().mean(), [*m.parameters()])}
+    }
+    by_hand = deepcopy(model).requires_grad_(True)
+    optimiser = torch.optim.Adam(by_hand.parameters(), 1e-3)
+    for _ in range(5):
+        optimiser.zero_grad()
+        with precision.fast(x.device):
+            (by_hand(x) - x).square().mean().backward()
+        optimiser.step()
+    learned = fit(model, repeat(x), steps=5, **loss)
+    assert all(
+        torch.allclose(*pair, atol=1e-6) for pair in zip(learned.parameters(), by_hand.parameters(), strict=True)
+    )
+
+
+def test_what_objectives_draw_at_random_comes_from_the_seed_and_disturbs_nobody_elses() -> None:
+    model, lessons = create("VAE", {"widths": [8], "z": 2}, seed=0), Shuffled(torch.zeros(8, 1, 28, 28).byte(), 4)
+    before = torch.random.get_rng_state()
+    first, again, other = (fit(model, lessons, steps=2, seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_training_picks_repeatable_kernels_and_leaves_the_choice_of_others_alone() -> None:
+    cudnn, seen = torch.backends.cudnn, []
+    before = cudnn.deterministic, cudnn.benchmark
+    fit(Line(), repeat(X), steps=1, on_step=lambda step, losses: seen.append((cudnn.deterministic, cudnn.benchmark)))
+    assert seen == [(True, False)] and (cudnn.deterministic, cudnn.benchmark) == before

@@ -4,10 +4,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import __version__, datasets, hub, metrics, plot, precision, presets, runs
+from tqdm import tqdm
+
+from . import __version__, datasets, hub, metrics, plot, precision, presets, processes, runs
+from . import benchmark as speed
 from .seeds import Noise
 from .store import RunError
 
@@ -17,6 +21,7 @@ EPILOG = {
   python -m toolkit train fig2 --scale cpu --out runs                           an hour or two on two cores
   python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
   python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
+  torchrun --nproc-per-node 4 -m toolkit train fig2 --scale paper --device cuda --out runs    on four GPUs
 Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
     "sample": """examples:
   python -m toolkit sample fig2 --iteration 7 --seeds 0:64 --out sheet.png
@@ -30,7 +35,11 @@ measures:
     + "\n".join(f"  {name:24} {what}" for name, what in metrics.MEASURES.items()),
     "inspect": """example:
   python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
-    "benchmark": "No fast path exists beside the plain one yet, so there is nothing to compare.",
+    "benchmark": """examples:
+  python -m toolkit benchmark --json speed.json            some minutes on two idle cores: the table, and every run
+  python -m toolkit benchmark --data mnist --trained 2000
+  python -m toolkit benchmark --quick                      seconds: whether it runs, not how fast
+What is plain: float32, dense, one loop written by hand. Both sides run in turn, in one process.""",
 }
 
 
@@ -39,11 +48,15 @@ PICTURES = [".png", ".gif", ".webp"]
 
 def train(args: argparse.Namespace) -> object:
     """Train, hallucinate, accumulate: run one figure's experiment, every iteration a checkpoint."""
-    options = {"device": precision.device(args.device), "quiet": args.quiet or args.json}
-    experiment = presets.preset(args.preset, args.scale, **changes(args))
-    images = datasets.load(experiment.data, root=args.root, split="any").images  # Kuzushiji may be there in part
-    folder = runs.prepare(experiment, images, args.out, **options)()
-    return json.loads((folder / "metrics.json").read_text()) if args.json else f"{folder} is complete"
+    with processes.together(args.device):
+        device = precision.device(processes.own_device(args.device))
+        experiment = presets.preset(args.preset, args.scale, **changes(args))
+        with processes.one_first():  # it downloads what is missing
+            images = datasets.load(experiment.data, root=args.root, split="any").images  # Kuzushiji is there in part
+        folder = runs.prepare(experiment, images, args.out, device=device, quiet=args.quiet or args.json)()
+        if processes.rank() > 0:
+            return None
+        return json.loads((folder / "metrics.json").read_text()) if args.json else f"{folder} is complete"
 
 
 def sample(args: argparse.Namespace) -> object:
@@ -76,8 +89,19 @@ def inspect(args: argparse.Namespace) -> object:
 
 
 def benchmark(args: argparse.Namespace) -> object:
-    """The fast paths against the plain ones (none yet)."""
-    return {"benchmarks": []}
+    """The fast paths against plain, dense float32 PyTorch: times, their ratios, and what memory grows to."""
+    if isinstance(args.json, Path):
+        args.json.touch()  # before minutes of work: it raises OSError if nothing can be written there
+    given = {"seed": args.seed, "trained": args.trained, "curve_steps": args.curves}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    plan = replace(speed.QUICK if args.quick else speed.Plan(), device=precision.device(args.device), **chosen)
+    images = datasets.load(args.data, root=args.root).images
+    with tqdm(speed.STEPS, disable=args.json is True, dynamic_ncols=True) as bar:
+        following = iter(bar)
+        result = speed.benchmark(images, plan, on_part=lambda part: bar.set_description(next(following)))
+    if isinstance(args.json, Path):
+        args.json.write_text(json.dumps(result, indent=2) + "\n")
+    return result if args.json is True else speed.tables(result)
 
 
 def seeds(text: str) -> range | list[int]:
@@ -133,7 +157,12 @@ def parser() -> argparse.ArgumentParser:
     add("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)")
     add = _command(commands, inspect)
     add("checkpoint", type=Path, help="a .safetensors file")
-    _command(commands, benchmark)
+    file: dict[str, Any] = {"action": "store", "nargs": "?", "const": True, "type": Path, "metavar": "FILE"}
+    add = _command(commands, benchmark, **file, help="write everything to FILE; without FILE print it as JSON, alone")
+    add("--data", default="sample:mnist", help="images that the network is trained on first (default: sample:mnist)")
+    add("--trained", type=int, metavar="STEPS", help="how many fast steps it is trained for (default: 250)")
+    add("--curves", type=int, metavar="STEPS", help="compare losses over so many steps, three seeds: 300 are an hour")
+    add("--quick", action="store_true", help="tiny sizes: whether it runs, not how fast")
     return root
 
 
@@ -157,7 +186,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _command(commands: Any, function: Callable[[argparse.Namespace], object]) -> Callable[..., Any]:
+def _command(commands: Any, function: Callable[[argparse.Namespace], object], **as_json: Any) -> Callable[..., Any]:
     name, about = function.__name__, (function.__doc__ or "").strip()
     command = commands.add_parser(
         name, help=about, description=about, epilog=EPILOG[name], formatter_class=argparse.RawDescriptionHelpFormatter
@@ -168,7 +197,8 @@ def _command(commands: Any, function: Callable[[argparse.Namespace], object]) ->
     command.add_argument(
         "--root", type=Path, help="where data sets lie or are downloaded to (default: $TOOLKIT_DATA or a cache)"
     )
-    command.add_argument("--json", action="store_true", help="print the result as JSON, and nothing else")
+    plain = {"action": "store_true", "help": "print the result as JSON, and nothing else"}
+    command.add_argument("--json", **(as_json or plain))
     return command.add_argument
 
 
@@ -180,8 +210,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted: every finished iteration is kept; the same command continues", file=sys.stderr)
         return 130
-    except (ValueError, OSError, RunError, FloatingPointError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, RunError, processes.ProcessesError, FloatingPointError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(result if isinstance(result, str) else json.dumps(result, indent=2))
+    if result is not None:
+        print(result if isinstance(result, str) else json.dumps(result, indent=2))
     return 0

@@ -3,26 +3,23 @@
 index.json lists them; EXPERIMENT/iter_NNN/model.safetensors is one of them. Iteration 0 is the data itself.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from . import checkpoint, precision
-from .checkpoint import CheckpointError, facts, inspect, save, strict_json
-from .index import PLAIN, choose, parse, write_index
-from .options import checked
+from . import checkpoint, precision, tree
+from .checkpoint import inspect, save
+from .header import CheckpointError, facts
+from .index import choose, parse, write_index
 from .samplers import Sampling
+from .tree import CHECKPOINTS, fetch, read_index
 
 __all__ = [
     "CHECKPOINTS", "CheckpointError", "choose", "facts", "fetch", "inspect",
     "load", "read_index", "sampling", "save", "write_index",
 ]  # fmt: skip
-
-CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # the run that is shipped
-REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
 def load(
@@ -46,91 +43,17 @@ def load(
     target = precision.device(device)  # before anything is downloaded
     listed = fetch(source, "index.json", revision)
     name, entry = choose(parse(listed), experiment, iteration)
-    if _folder(source) is None:
+    if tree.folder_of(source) is None:
         revision = listed.parent.name  # the commit that the index is of: file and index belong together
     path = fetch(source, entry["file"], revision)
     size, digest, number = entry["bytes"], entry["sha256"], entry["iteration"]
     return checkpoint.load(path, device=target, size=size, digest=digest, experiment=name, iteration=number)
 
 
-def read_index(source: str | Path, revision: str | None = None) -> dict[str, Any]:
-    """What a local folder or a Hub repo holds, as `toolkit.index` describes it.
-
-    Raises CheckpointError for another schema, an incomplete entry, or a path that could leave the folder.
-    """
-    return parse(fetch(source, "index.json", revision))
-
-
 def sampling(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Sampling:
     """How the images of an experiment are drawn, as its config.json says. Raises CheckpointError."""
-    index = read_index(source, revision)
-    name, _ = choose(index, experiment)
-    path = fetch(source, index["experiments"][name]["config"], revision)
-    try:
-        return Sampling(**checked("sampling", Sampling, strict_json(path.read_bytes()).get("sampling", {})))
-    except (ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path} does not say how to sample ({error}): fetch it again") from error
-
-
-def fetch(source: str | Path, relative_path: str, revision: str | None = None) -> Path:
-    """Any file of the tree, as a path on this machine: local folders as they are, Hub repos through the local cache.
-
-    What is cached is used without asking the Hub unless a revision is given. A folder that exists wins over a repo.
-    Raises CheckpointError.
-    """
-    if not PLAIN.fullmatch(relative_path):
-        raise CheckpointError(f"{relative_path!r} could leave its folder: give a plain path such as fig2/config.json")
-    if (folder := _folder(source)) is None:
-        return _download(str(source), relative_path, revision)
-    if not (path := folder / relative_path).is_file():
-        advice = "write it with hub.write_index" if relative_path == "index.json" else "fetch the folder again"
-        raise CheckpointError(f"the folder {folder} holds no {relative_path}: {advice}")
-    return path
+    return Sampling(**vars(tree.settings(source, experiment, revision)))
 
 
 def _is_file(source: str | Path) -> bool:
     return Path(source).suffix == ".safetensors" or Path(source).is_file()
-
-
-def _folder(source: str | Path) -> Path | None:
-    """The local folder a source names, or None for a Hub repo id."""
-    if Path(source).is_dir():
-        return Path(source)
-    if isinstance(source, Path) or not REPO.fullmatch(source):
-        raise CheckpointError(
-            f"{str(source)!r} is no folder here and no Hub repo id: give a folder, a file or owner/name"
-        )
-    return None
-
-
-def _download(repo: str, file: str, revision: str | None) -> Path:
-    try:
-        import huggingface_hub as hf
-    except ImportError as error:
-        raise CheckpointError(f"{repo} is on the Hub: pip install huggingface-hub, or give a local folder") from error
-    try:
-        # An outage takes 23 seconds of retries to show, so what is there already is used first.
-        if revision is None and isinstance(cached := hf.try_to_load_from_cache(repo, file), str):
-            return Path(cached)
-        return Path(hf.hf_hub_download(repo, file, revision=revision))
-    except (OSError, ValueError) as error:  # every error of the Hub's own is one or the other
-        raise CheckpointError(_why(error, repo, file, revision)) from error
-
-
-def _why(error: Exception, repo: str, file: str, revision: str | None) -> str:
-    """The sentence for an error of the Hub's library: the first kind that fits, so their order matters."""
-    from huggingface_hub import errors as e
-
-    away = f"{file} of {repo} is not downloaded yet and the Hub is out of reach: go online once, or give a local folder"
-    status = getattr(getattr(error, "response", None), "status_code", "no answer")
-    sentences = {
-        e.HFValidationError: f"{repo!r} is no valid Hub repo id: give owner/name",
-        e.LocalEntryNotFoundError: away,
-        e.OfflineModeIsEnabled: away,
-        e.EntryNotFoundError: f"{repo} holds no {file}: choose another experiment, iteration or revision",
-        e.RevisionNotFoundError: f"{repo} has no revision {revision!r}: give a branch, tag or commit that it has",
-        e.RepositoryNotFoundError: f"there is no folder and no public Hub repo {repo}: check the name",
-        e.HfHubHTTPError: f"the Hub refused {file} of {repo} ({status}): try again later",
-    }
-    other = f"{file} of {repo} could not be stored here ({type(error).__name__}): free space and try again"
-    return next((sentence for kind, sentence in sentences.items() if isinstance(error, kind)), other)

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import CheckpointError, facts, strict_json, write
+from .header import CheckpointError, facts, strict_json, write
 
 SCHEMA = 1
 LARGEST_INDEX = 2**24  # bytes

@@ -11,7 +11,10 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from . import processes
+from .pieces import Images, Pieces
 from .samplers import Sampling, hallucinate
+from .samplers.hallucinate import chunk_for
 from .seeds import child
 
 M = TypeVar("M")
@@ -51,6 +54,7 @@ class Lectures:
     """Fresh samples of a frozen teacher, batch by batch without end; float (B, C, H, W) in [0, 1].
 
     Iterating twice gives the same batches. The teacher is a model of its own: `fit` trains a copy of the student.
+    As many batches are drawn ahead as the device, and each of several processes, computes at once.
     """
 
     teacher: nn.Module
@@ -60,10 +64,12 @@ class Lectures:
 
     def __iter__(self) -> Iterator[Tensor]:
         start = child(self.seed, "lectures")
+        chunk = self.batch * max(1, chunk_for(next(self.teacher.parameters()).device) // self.batch)
+        ahead = chunk * processes.world()
         while True:
-            seeds = range(start, start + self.batch)
-            yield hallucinate(self.teacher, seeds, self.sampling, chunk=self.batch).images.float() / 255
-            start += self.batch
+            images = hallucinate(self.teacher, range(start, start + ahead), self.sampling, chunk=chunk).images
+            yield from (lesson.float() / 255 for lesson in images.split(self.batch))
+            start += ahead
 
 
 Say = Callable[[int, nn.Module], Tensor]
@@ -71,8 +77,8 @@ Teach = Callable[[int, Any, nn.Module], Any]
 
 
 def accumulate(say: Say) -> Teach:
-    """What was heard and what is said now, together (figures 2 to 5)."""
-    return lambda index, heard, model: torch.cat([heard, say(index, model)])
+    """What was heard and what is said now, together, without a copy (figures 2 to 5)."""
+    return lambda index, heard, model: Pieces.of(heard) + say(index, model)
 
 
 def say_only(say: Say) -> Teach:
@@ -87,7 +93,7 @@ def keep_share(teach: Teach, share: float, seed: int) -> Teach:
     if share == 1:
         return teach
 
-    def thinned(index: int, heard: Tensor, model: nn.Module) -> Tensor:
+    def thinned(index: int, heard: Images, model: nn.Module) -> Tensor:
         data = teach(index, heard, model)
         generator = torch.Generator().manual_seed(child(seed, "keep", index))
         count = max(1, round(share * len(data)))

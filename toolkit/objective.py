@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 from torch.nn import Parameter
@@ -11,10 +12,10 @@ from torch.nn import Parameter
 class Objective:
     """What one optimiser does: lower `loss` by moving `params`, and nothing else.
 
-    loss: images (B, C, H, W) in [0, 1] -> a scalar. lr, betas: Adam's.
+    loss: images (B, C, H, W) in [0, 1], or whatever batch it is made for -> a scalar. lr, betas: Adam's.
     """
 
-    loss: Callable[[Tensor], Tensor]
+    loss: Callable[[Any], Tensor]
     params: list[Parameter]
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)

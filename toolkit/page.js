@@ -50,15 +50,15 @@ async function decode(url) {  // a gapless sheet -> the light of its symbols, on
 function panel(root, key) {
   const scrub = $(".scrub", root), sheet = $(".sheet", root);
   const cells = Array.from({length: CELLS}, () => make("button", {type: "button", className: "cell"}, blank()));
-  let shown = new Uint8ClampedArray(CELLS * AREA), frame = 0;
+  let shown = null, frame = 0;
   const at = (event) => cells.indexOf(event.target.closest(".cell"));
   const draw = () => cells.forEach((cell, k) => paint(cell.firstChild, shown, k * AREA));
 
-  function show(row) {  // one sheet melts into the next
+  function show(row) {  // one sheet melts into the next; the first is there at once
     const from = shown, to = sheets[row], start = performance.now();
     cancelAnimationFrame(frame);
     (function melt(time) {
-      const t = still.matches || document.hidden ? 1 : clamp((time - start) / TWEEN, 0, 1);
+      const t = !from || still.matches || document.hidden ? 1 : clamp((time - start) / TWEEN, 0, 1);
       shown = t < 1 ? from.map((light, i) => light + (to[i] - light) * t) : to;
       draw();
       if (t < 1) frame = requestAnimationFrame(melt);

@@ -41,6 +41,7 @@ function hear({detail}) {
   const states = detail.states.map(bytes);
   complain(detail.error);
   if (!detail.final) Object.assign(grown, {states, done: detail.done});
+  if (grown.head < 0) unroll();  // the noise at once
   if (detail.done && states.length && !life.has(detail.iteration)) life.set(detail.iteration, states.at(-1));
   const missing = taught().find(({iteration}) => !life.has(iteration));
   if (detail.done && !detail.error && missing) ask(missing.iteration, true);  // one by one, so that a new seed need not wait

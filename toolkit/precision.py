@@ -1,5 +1,7 @@
 """Fast arithmetic where the processor has it: bfloat16 if that is native, float32 elsewhere; nothing to configure."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -7,10 +9,10 @@ import torch
 
 @cache
 def native_bfloat16(kind: str) -> bool:
-    """Whether a device kind ("cpu", "cuda") multiplies bfloat16 natively (AMX tiles on a CPU)."""
+    """Whether a device kind ("cpu", "cuda") multiplies bfloat16 natively: AMX tiles or AVX512-BF16 on a CPU."""
     if kind == "cpu":
-        has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not public yet: it may move
-        return bool(has_tiles and has_tiles())
+        capable: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not say
+        return bool(capable.get("amx_bf16") or capable.get("avx512_bf16"))
     return kind == "cuda" and torch.cuda.is_bf16_supported()
 
 
@@ -22,6 +24,18 @@ def fast(device: torch.device) -> torch.autocast:
     """
     native = native_bfloat16(device.type)
     return torch.autocast(device.type, torch.bfloat16, enabled=native, cache_enabled=torch.is_grad_enabled())
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """A context in which cuDNN picks the same kernels every time, and only those that always sum in the same order."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 def device(name: str | torch.device) -> torch.device:

@@ -2,7 +2,8 @@
 
 The loop of `iterated_learning` runs from its start every time; what an earlier run has stored is read instead of made.
 What is stored is what teaches: a model is loaded back from its checkpoint before it says anything, so that the images
-it says are a function of the checkpoint and the seeds, and can be made again from the checkpoints alone.
+it says are a function of the checkpoint and the seeds, and can be made again from the checkpoints alone. Several
+processes run the same loop; the first writes, the others wait for it (`Store`).
 """
 
 import json
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import __version__, hub, metrics, plot
+from . import __version__, hub, metrics, plot, processes
 from .iterated_learning import (
     Inherit,
     Lectures,
@@ -32,10 +33,11 @@ from .iterated_learning import (
     say_only,
 )  # fmt: skip
 from .models import create
+from .pieces import Images
 from .presets import Experiment
-from .samplers import Hallucination, hallucinate, last, to_bytes, tone_curve
+from .samplers import Hallucination, hallucinate, to_bytes, tone_curve
 from .seeds import Noise, child
-from .store import Store, from_npy, to_json, to_npy, write
+from .store import Store, from_npy, locked, to_json, to_npy
 from .train import DECAY, Shuffled, fit
 
 SHEET = 100  # symbols on a sample sheet, grown from the noise of seeds 0 to 99 at every iteration
@@ -61,7 +63,10 @@ class Run:
 
         Raises RunError or CheckpointError if something cannot be written or read, FloatingPointError if training fails.
         """
-        store = Store(self.out, self.experiment)
+        with locked(self.out / self.experiment.name):
+            return self._run(Store(self.out, self.experiment))
+
+    def _run(self, store: Store) -> Path:
         self._store_data(store)
         if not all(store.finished(index) for index in range(1, self.experiment.iterations + 1)):
             first = self._create(0)
@@ -74,8 +79,7 @@ class Run:
                 iterations=self.experiment.iterations,
             ):
                 self._finish(store, turn.index, turn.model)
-        write(store.root / "metrics.json", to_json(summary(store.rows())))
-        hub.write_index(self.out)
+        store.conclude(summary)
         return store.root
 
     def _create(self, index: int) -> nn.Module:
@@ -83,14 +87,13 @@ class Run:
         options = {"channels": channels, "size": size, **self.experiment.model}
         return create("WTA", options, seed=child(self.experiment.seed, "init", index)).to(self.device)
 
-    def _learn(self, store: Store, index: int, model: nn.Module, heard: Tensor | Lectures) -> nn.Module:
+    def _learn(self, store: Store, index: int, model: nn.Module, heard: Images | Lectures) -> nn.Module:
         if not (checkpoint := store.find(index, "model.safetensors")):
             lessons, steps = self._lessons(index, heard)
             with self._bar(f"iteration {index}: training", steps, "step") as bar:
                 on_step, decay = (lambda step, losses: _advance(bar, losses)), DECAY[self.experiment.decay]
                 model = fit(model, lessons, steps=steps, on_step=on_step, decay=decay)
-            checkpoint = store.make_draft(index) / "model.safetensors"
-            hub.save(model, checkpoint, half=self.experiment.half, **self._facts(index, steps))
+            checkpoint = store.put_model(index, model, **self._facts(index, steps))
         return hub.load(checkpoint, device=str(self.device))
 
     def _facts(self, index: int, steps: int) -> dict[str, Any]:
@@ -105,7 +108,7 @@ class Run:
             "toolkit": __version__,
         }
 
-    def _lessons(self, index: int, heard: Tensor | Lectures) -> tuple[Iterable[Tensor], int]:
+    def _lessons(self, index: int, heard: Images | Lectures) -> tuple[Iterable[Tensor], int]:
         e = self.experiment
         if isinstance(heard, Lectures):
             return heard, e.lecture_steps
@@ -121,16 +124,20 @@ class Run:
         e = self.experiment
         start = child(e.seed, "say") + (e.generated * (index - 1) if e.noise == "fresh" else 0)
         said = self._hallucinate(index, model, range(start, start + e.generated))
-        store.put(index, "metrics.json", to_json(self._measure(said)))
-        store.put(index, "said.npy", to_npy(said.images))
+        store.put(index, "metrics.json", partial(self._measure, said))
+        store.put(index, "said.npy", partial(to_npy, said.images))
         return said.images
 
     def _hallucinate(self, index: int, model: nn.Module, seeds: range) -> Hallucination:
         with self._bar(f"iteration {index}: sampling", len(seeds), "image") as bar:
             return hallucinate(model, seeds, self.experiment.sampling, on_images=bar.update)
 
-    def _measure(self, said: Hallucination) -> dict[str, float]:
-        return metrics.measure(said.images[:MEASURED], self.reference, said.passes[:MEASURED])
+    def _measure(self, said: Hallucination) -> bytes:
+        return to_json(metrics.measure(said.images[:MEASURED], self.reference, said.passes[:MEASURED]))
+
+    def _sheet(self, model: nn.Module) -> bytes:
+        noise = Noise(range(SHEET)).rand(*model.image_shape).to(self.device)  # type: ignore[misc]
+        return sheet(to_bytes(self.experiment.sampling.final(model, noise)))
 
     def _teach(self, store: Store) -> Teach:
         e = self.experiment
@@ -153,23 +160,22 @@ class Run:
         if not store.find(index, "metrics.json"):
             start = child(self.experiment.seed, "measure", index)
             said = self._hallucinate(index, model, range(start, start + min(MEASURED, self.experiment.generated)))
-            store.put(index, "metrics.json", to_json(self._measure(said)))
-        noise = Noise(range(SHEET)).rand(*model.image_shape).to(self.device)  # type: ignore[misc]
-        store.put(index, "samples.png", sheet(to_bytes(last(self.experiment.sampling.stream(model, noise)))))
+            store.put(index, "metrics.json", partial(self._measure, said))
+        store.put(index, "samples.png", partial(self._sheet, model))
         store.finish(index)
 
     def _store_data(self, store: Store) -> None:
         """Iteration 0 is the data: a sheet of them, and their measures against the rest of the data."""
         if store.finished(0):
             return
-        store.put(0, "samples.png", sheet(self.data[:SHEET]))
         measured = min(MEASURED, len(self.reference) // 2)
-        row = metrics.measure(self.reference[:measured], self.reference[measured:])
-        store.put(0, "metrics.json", to_json(row))
+        known, others = self.reference[:measured], self.reference[measured:]
+        store.put(0, "samples.png", lambda: sheet(self.data[:SHEET]))
+        store.put(0, "metrics.json", lambda: to_json(metrics.measure(known, others)))
         store.finish(0)
 
     def _bar(self, what: str, total: int, unit: str) -> "tqdm[Any]":
-        return tqdm(total=total, desc=what, unit=unit, disable=self.quiet, dynamic_ncols=True)
+        return tqdm(total=total, desc=what, unit=unit, disable=self.quiet or processes.rank() > 0, dynamic_ncols=True)
 
 
 def prepare(experiment: Experiment, images: Tensor, out: Path, **options: Any) -> Run:

@@ -20,9 +20,13 @@ def lifetime(z: Tensor, rate: float) -> Tensor:
     At least one image of the batch keeps a channel, however small the batch. rate in (0, 1].
     Source: Datasets That Are Not, section 2 (5 % lifetime sparsity per channel).
     """
-    strength = z.flatten(2).amax(-1)  # (B, K)
-    winners = strength.topk(kept(len(z), rate), dim=0).indices  # (k, K)
-    return z * torch.zeros_like(strength).scatter(0, winners, 1.0)[..., None, None]
+    return z * survivors(z.flatten(2).amax(-1), rate)[..., None, None]
+
+
+def survivors(strength: Tensor, rate: float) -> Tensor:
+    """The rule of `lifetime`, on the strength of winners: (B, K) -> 1 where an image keeps a channel, 0 elsewhere."""
+    winners = strength.topk(kept(len(strength), rate), dim=0).indices  # (k, K)
+    return torch.zeros_like(strength).scatter(0, winners, 1.0)
 
 
 def lifetime_per_position(z: Tensor, rate: float) -> Tensor:

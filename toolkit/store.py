@@ -2,11 +2,12 @@
 
 OUT/index.json, OUT/NAME/config.json, OUT/NAME/metrics.json,
 OUT/NAME/iter_007/{model.safetensors, samples.png, metrics.json, said.npy}; unfinished: OUT/NAME/iter_007.partial/
+Of several processes the first writes and all read; none reads while it writes.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -14,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from . import __version__, files, hub
+from . import __version__, files, hub, processes
 from .presets import Experiment
 
 
@@ -32,9 +33,10 @@ class Store:
         self.out = out
         self.root = out / experiment.name
         self.experiment = experiment
-        with _said_plainly(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-            self._agree(experiment)
+        with processes.one_writes() as mine, _said_plainly(self.root):
+            if mine:
+                self.root.mkdir(parents=True, exist_ok=True)
+                self._agree(experiment)
 
     def find(self, index: int, name: str) -> Path | None:
         """A stored file of an iteration, finished or not."""
@@ -52,23 +54,38 @@ class Store:
     def draft(self, index: int) -> Path:
         return self.root / f"iter_{index:03d}.partial"
 
-    def make_draft(self, index: int) -> Path:
-        """The draft folder of an iteration, made if need be."""
-        with _said_plainly(self.draft(index)):
-            self.draft(index).mkdir(parents=True, exist_ok=True)
-        return self.draft(index)
+    def put_model(self, index: int, model: nn.Module, **facts: Any) -> Path:
+        """Save a model, with the facts about it, into the iteration's draft, and say where it is."""
+        path = self.draft(index) / "model.safetensors"
+        with processes.one_writes() as mine, _said_plainly(path):
+            if mine:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                hub.save(model, path, half=self.experiment.half, **facts)
+        return path
 
-    def put(self, index: int, name: str, content: bytes) -> None:
-        """Write a file into the iteration's draft, whole or not at all; nothing if the iteration is finished."""
-        if not self.finished(index):
-            write(self.draft(index) / name, content)
+    def put(self, index: int, name: str, content: Callable[[], bytes]) -> None:
+        """Write a file into the iteration's draft, whole or not at all; nothing if the iteration is finished.
+
+        The content is made where it is written, in the first process; the others wait.
+        """
+        with processes.one_writes() as mine:
+            if mine and not self.finished(index):
+                write(self.draft(index) / name, content())
 
     def finish(self, index: int) -> None:
         """Make the draft final, and bring the index up to date."""
-        with _said_plainly(self.root):
-            if not self.finished(index):
-                os.replace(self.draft(index), self.folder(index))
-            hub.write_index(self.out)
+        with processes.one_writes() as mine, _said_plainly(self.root):
+            if mine:
+                if not self.finished(index):
+                    os.replace(self.draft(index), self.folder(index))
+                hub.write_index(self.out)
+
+    def conclude(self, summary: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> None:
+        """Write the summary of all rows, and bring the index up to date."""
+        with processes.one_writes() as mine:
+            if mine:
+                write(self.root / "metrics.json", to_json(summary(self.rows())))
+                hub.write_index(self.out)
 
     def rows(self) -> list[dict[str, Any]]:
         """The measures of every finished iteration, in order."""
@@ -88,6 +105,37 @@ class Store:
         write(config, to_json({
             "title": experiment.title, "toolkit": __version__, "sampling": mine["sampling"], "experiment": mine,
         }))  # fmt: skip
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold an experiment's folder, so that no other run writes there; the kernel frees it when this process dies.
+
+    Raises RunError if another run holds it, or the folder cannot be made.
+    """
+    handle = -1
+    if processes.rank() == 0 and os.name == "posix":
+        with _said_plainly(root):
+            root.mkdir(parents=True, exist_ok=True)
+            handle = os.open(root, os.O_RDONLY)  # the folder itself: no file to leave behind, and none to delete
+    try:
+        _hold(root, handle)
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def _hold(root: Path, handle: int) -> None:
+    try:
+        if handle >= 0:
+            import fcntl  # not on Windows
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RunError(f"another process is at work in {root}: wait for it, or choose another --out") from None
+    except OSError:
+        pass  # some network folders have no locks
 
 
 def write(path: Path, content: bytes) -> None:

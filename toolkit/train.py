@@ -4,38 +4,56 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from . import precision
+from . import precision, processes
+from .captured import captured
 from .objective import Objective
+from .pieces import Images
+from .seeds import child
+
+
+class Batch(Protocol):
+    """Anything that goes to a device: a tensor, a labelled pair. In several processes it also has `len` and slices."""
+
+    def to(self, device: torch.device) -> Any: ...
+
 
 M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
 class Shuffled:
-    """A data set as endless shuffled batches; iterating twice gives the same order.
+    """A data set as endless shuffled batches; iterating twice gives the same order, on every device.
 
-    images: uint8 (N, C, H, W). Yields float32 (B, C, H, W) in [0, 1]; the last batch of an epoch may be smaller.
+    images: uint8 (N, C, H, W). Yields float32 (B, C, H, W) in [0, 1], on the device that the images are on; the last
+    batch of an epoch may be smaller.
     """
 
-    images: Tensor
+    images: Images
     batch: int = 100
     seed: int = 0
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed)
+        device = getattr(self.images, "device", "cpu")
         while True:
-            for rows in torch.randperm(len(self.images), generator=generator).split(self.batch):
+            order = torch.randperm(len(self.images), generator=generator).to(device)
+            for rows in order.split(self.batch):
                 yield self.images[rows].float() / 255
 
     @property
     def steps_per_epoch(self) -> int:
         return -(-len(self.images) // self.batch)
+
+    def on(self, device: torch.device) -> "Shuffled":
+        """The same batches in the same order, drawn on the device from the bytes there."""
+        return replace(self, images=self.images.to(device))
 
 
 @contextmanager
@@ -47,6 +65,14 @@ def training(model: nn.Module) -> Iterator[nn.Module]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Random numbers from this seed, on the CPU and the device; afterwards the generators are as they were before."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def constant(progress: float) -> float:
@@ -64,58 +90,109 @@ DECAY = {"constant": constant, "linear": linear}
 
 def fit(
     model: M,
-    batches: Iterable[Tensor],
+    batches: Iterable[Batch],
     *,
     steps: int,
     objectives: Callable[[M], Mapping[str, Objective]] = lambda model: model.objectives(),  # type: ignore[operator]
     on_step: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
     decay: Callable[[float], float] = constant,
+    every: int | None = None,
+    seed: int = 0,
 ) -> M:
     """A trained copy of the model, frozen and in eval mode. The model given is left as it was.
 
-    batches: images (B, C, H, W) in [0, 1]; on_step hears the step (from 0) and each objective's loss.
+    batches: images (B, C, H, W) in [0, 1], or whatever the objectives take; drawn on the model's device if they have
+    `on`, as `Shuffled` has. on_step hears the step (from 0) and each objective's loss, of every step and in order.
     decay: how much of each objective's learning rate is left at a progress from 0 to 1.
-    Training ends early if the batches do. Raises FloatingPointError as soon as a loss is not finite.
+    every: read the losses back from the device once in so many steps (1 on a CPU, else 50).
+    seed: of what objectives draw at random (dropout, codes); the caller's generators are left as they were.
+    Training ends early if the batches do. Raises FloatingPointError, naming the step, when a loss that is not finite
+    is read. On a GPU a step is one CUDA graph, if the objectives can be captured (`captured`).
+
+    In several processes (`processes`) all give the same batches, each computes its rows, and gradients are averaged
+    over the whole batch: all end with the same parameters, those of one process but for rounding. Whatever an objective
+    computes over a batch is then over the rows of one process, unless it asks for `everyones`, as lifetime sparsity
+    does, and what it draws at random is each process's own.
     """
     model = deepcopy(model)
     device = next(model.parameters()).device
-    optimisers = {
-        name: _awaken(objective, lambda step: decay(step / max(1, steps)))
-        for name, objective in objectives(model).items()
-    }
-    with training(model):
-        for step, x in zip(range(steps), batches, strict=False):
-            x = x.to(device)
-            on_step(step, {name: _lower(*pair, x, name, step) for name, pair in optimisers.items()})
+    processes.equalise([*model.state_dict().values()])
+    trainers = {name: _awaken(objective) for name, objective in objectives(model).items()}
+    losses = Losses(list(trainers), on_step, every or (1 if device.type == "cpu" else 50))
+    advance = captured(partial(_advance, [*trainers.values()]), device)
+    own = seeded(child(seed, "fit", processes.rank()), device)
+    with training(model), torch.enable_grad(), precision.repeatable(), own:
+        for step, batch in zip(range(steps), _near(batches, device), strict=False):
+            _set_rates(trainers.values(), decay(step / max(1, steps)))
+            losses.keep(step, advance(batch.to(device)))
+        losses.tell()
+    processes.equalise([*model.buffers()])  # averages of normalisation are each process's own
     model.zero_grad()
     return model.eval().requires_grad_(False)
 
 
-Trainer = tuple[Objective, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]
+def _near(batches: Iterable[Batch], device: torch.device) -> Iterable[Batch]:
+    """The batches drawn on the device, if they can be (`Shuffled.on`)."""
+    on: Callable[[torch.device], Iterable[Batch]] | None = getattr(batches, "on", None)
+    return on(device) if on else batches
 
 
-def _awaken(objective: Objective, factor: Callable[[int], float]) -> Trainer:
+Trainer = tuple[Objective, torch.optim.Optimizer]
+
+
+def _awaken(objective: Objective) -> Trainer:
     for parameter in objective.params:
         parameter.requires_grad_(True)  # these may move, and nothing else
-    optimiser = torch.optim.Adam(objective.params, objective.lr, objective.betas)
-    return objective, optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+    device = objective.params[0].device
+    on_gpu = device.type == "cuda"
+    lr = torch.tensor(objective.lr, device=device) if on_gpu else objective.lr  # a captured step reads it there
+    return objective, torch.optim.Adam(objective.params, lr, objective.betas, fused=True, capturable=on_gpu)
 
 
-def _lower(
-    objective: Objective,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    x: Tensor,
-    name: str,
-    step: int,
-) -> float:
+def _set_rates(trainers: Iterable[Trainer], left: float) -> None:
+    for objective, optimiser in trainers:
+        for group in optimiser.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(objective.lr * left)
+            else:
+                group["lr"] = objective.lr * left
+
+
+def _advance(trainers: list[Trainer], batch: Any) -> Tensor:
+    """One step of every objective in turn, on this process's rows of a batch -> the losses, (objectives,)."""
+    with processes.shared(batch) as (mine, weight):
+        return torch.stack([_lower(*trainer, mine, weight) for trainer in trainers])
+
+
+def _lower(objective: Objective, optimiser: torch.optim.Optimizer, mine: Any, weight: float) -> Tensor:
     optimiser.zero_grad()
-    with precision.fast(x.device):
-        loss = objective.loss(x)
-    value: float = loss.item()
-    if not math.isfinite(value):
-        raise FloatingPointError(f"the {name} loss became {value} at step {step}: lower the learning rate")
-    loss.backward()
+    with precision.fast(objective.params[0].device):
+        loss = objective.loss(mine)
+    loss.backward(inputs=objective.params)
+    loss = loss.detach()
+    processes.weighted_sum([loss, *(p.grad for p in objective.params if p.grad is not None)], weight)
     optimiser.step()
-    schedule.step()
-    return value
+    return loss
+
+
+class Losses:
+    """Losses on their way to `on_step`: they stay on the device and are read back together, `every` so many steps."""
+
+    def __init__(self, names: list[str], on_step: Callable[[int, dict[str, float]], None], every: int) -> None:
+        self.names, self.on_step, self.every = names, on_step, every
+        self.kept: list[tuple[int, Tensor]] = []
+
+    def keep(self, step: int, losses: Tensor) -> None:
+        self.kept.append((step, losses))
+        if len(self.kept) >= self.every:
+            self.tell()
+
+    def tell(self) -> None:
+        """Read back what is kept. Raises FloatingPointError at the first loss that is not finite."""
+        kept, self.kept = self.kept, []
+        rows = torch.stack([losses for _, losses in kept]).tolist() if kept else []
+        for (step, _), row in zip(kept, rows, strict=True):
+            for name, value in zip(self.names, row, strict=True):
+                if not math.isfinite(value):
+                    raise FloatingPointError(f"the {name} loss became {value} at step {step}: lower the learning rate")
+            self.on_step(step, dict(zip(self.names, row, strict=True)))

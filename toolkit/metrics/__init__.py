@@ -2,30 +2,14 @@
 
 from torch import Tensor
 
+from ..drift import MEASURES, rank_correlation
 from .complexity import components, compressed_size, edge_length, holes, ink, perimetric_complexity
 from .novelty import blank_share, diversity, nearest, novelty, unique_share
-from .statistics import rank_correlation
 
 PER_IMAGE = {
     measure.__name__: measure
     for measure in (ink, edge_length, compressed_size, perimetric_complexity, components, holes)
 }  # fmt: skip
-
-MEASURES = {
-    "ink": "mean brightness of a pixel, from 0 (black) to 1 (white)",
-    "edge_length": "length of the border between dark and light, in pixels (total variation)",
-    "compressed_size": "bytes that zlib needs for it in black and white: blank 16, a digit 60, noise 170 (at 28x28)",
-    "perimetric_complexity": "outline squared over ink area: 1 for a disc, more for a winding or branching line",
-    "components": "separate pieces of ink",
-    "holes": "pieces of paper enclosed by ink: an 8 has two",
-    "blank_share": "share of images without a pixel above half brightness",
-    "unique_share": "share of images that differ from each other in black and white",
-    "diversity": "mean distance between two images of the set: 0 if all are equal",
-    "novelty_median": "distance to the nearest image of the reference, for the middle image: 0 is a copy",
-    "novelty_mean": "distance to the nearest image of the reference, averaged over the set",
-    "passes": "reconstructions until an image stood still, averaged over the set",
-}
-"""What each number of `measure` says, in plain words. Distances are root mean square per pixel, from 0 to 1."""
 
 
 def measure(x: Tensor, reference: Tensor, passes: Tensor | None = None) -> dict[str, float]:

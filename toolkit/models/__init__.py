@@ -1,6 +1,13 @@
 """One file per model: a frozen Config, what it can do (reconstruct, decode), what it lowers (objectives)."""
 
+from .conv_vae import ConvVAE
+from .dcgan import DCGAN
+from .judge import Judge, Labelled, Lessons
+from .manifold import Manifold
 from .registry import MODELS, create, register
+from .vae import VAE
 from .wta import WTA
 
-__all__ = ["MODELS", "WTA", "create", "register"]
+__all__ = [
+    "DCGAN", "MODELS", "VAE", "WTA", "ConvVAE", "Judge", "Labelled", "Lessons", "Manifold", "create", "register",
+]  # fmt: skip

@@ -7,12 +7,11 @@ from itertools import chain, pairwise
 import torch
 from torch import Tensor, nn
 
-from .. import sparsity
+from .. import processes, sparsity
 from ..objective import Objective
 from ..options import choose
+from . import sparse
 from .registry import register
-
-LIFETIME = {"channel": sparsity.lifetime, "position": sparsity.lifetime_per_position}
 
 
 @register
@@ -38,7 +37,7 @@ class WTA(nn.Module):
 
         def __post_init__(self) -> None:
             choose("output", self.output, ["linear", "sigmoid"])
-            choose("lifetime_per", self.lifetime_per, LIFETIME)
+            choose("lifetime_per", self.lifetime_per, ["channel", "position"])
             choose("init", self.init, ["he", "torch", "published"])
             if min(self.channels, self.size, self.filters, self.kernel, self.depth) < 1:
                 raise ValueError("channels, size, filters, kernel and depth are at least 1: give larger numbers")
@@ -80,21 +79,38 @@ class WTA(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, K, h, w) -> raw images (B, C, H, W), float32; a linear output may leave [0, 1]."""
-        y: Tensor = self.decoder(z).float()
-        return y.sigmoid() if self.config.output == "sigmoid" else y
+        return self._output(self.decoder(z).float())
+
+    def dense(self, x: Tensor) -> Tensor:
+        """What `forward` computes, by definition."""
+        return self.decode(self.encode(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] -> their raw reconstruction, spatial sparsity only."""
-        return self.decode(self.encode(x))
+        if x.device.type != "cpu" or not len(x):
+            return self.dense(x)
+        return self._draw(*sparse.encode(x, self.encoder))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """A step: images (B, C, H, W) in [0, 1] -> their reconstruction, clipped to [0, 1]."""
         return self(x).clamp(0, 1)
 
+    def dense_loss(self, x: Tensor) -> Tensor:
+        """What `loss` computes, by definition."""
+        z = self.encode(x)
+        if self.config.lifetime_per == "position":
+            return _error(self.decode(sparsity.lifetime_per_position(z, self.config.lifetime)), x)
+        return _error(self.decode(z * self._survivors(z.flatten(2).amax(-1))[..., None, None]), x)
+
     def loss(self, x: Tensor) -> Tensor:
-        """Half the squared error, summed over pixels, averaged over the batch; lifetime sparsity. (B, ...) -> ()."""
-        winners = LIFETIME[self.config.lifetime_per](self.encode(x), self.config.lifetime)
-        return (self.decode(winners) - x).square().flatten(1).sum(1).mean() / 2
+        """Half the squared error, summed over pixels, averaged over the batch; lifetime sparsity. (B, ...) -> ().
+
+        Images compete for a channel in the whole batch, also where several processes have a part of it each.
+        """
+        if x.device.type != "cpu" or self.config.lifetime_per == "position":
+            return self.dense_loss(x)
+        strength, position = sparse.encode(x, self.encoder)
+        return _error(self._draw(strength * self._survivors(strength), position), x)
 
     def objectives(self) -> dict[str, Objective]:
         return {"reconstruction": Objective(self.loss, list(self.parameters()), lr=self.config.lr)}
@@ -107,6 +123,17 @@ class WTA(nn.Module):
         codes[range(k), range(k), h // 2, w // 2] = strength
         return self.decode(codes)
 
+    def _draw(self, strength: Tensor, position: Tensor) -> Tensor:
+        """`decode` for winners, (B, K) each."""
+        return self._output(sparse.decode(strength, position, self.code_shape[1], self.decoder))
+
+    def _output(self, y: Tensor) -> Tensor:
+        return y.sigmoid() if self.config.output == "sigmoid" else y
+
+    def _survivors(self, strength: Tensor) -> Tensor:
+        everyones, mine = processes.everyones(strength)
+        return sparsity.survivors(everyones, self.config.lifetime)[mine]
+
     def _initialise(self, module: nn.Module) -> None:
         if not isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) or self.config.init == "torch":
             return
@@ -118,3 +145,7 @@ class WTA(nn.Module):
             fan_in = module.in_channels * module.kernel_size[0] ** 2
             nn.init.normal_(module.weight, std=(2 / fan_in) ** 0.5)
             nn.init.zeros_(module.bias)
+
+
+def _error(y: Tensor, x: Tensor) -> Tensor:
+    return (y - x).square().flatten(1).sum(1).mean() / 2

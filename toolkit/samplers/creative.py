@@ -1,0 +1,207 @@
+"""Creative decoding: switch a few usually silent neurons of a decoder on ("Toward a neuro-inspired creative decoder").
+
+The model stays as it is. Low-active: the neurons come from those that seldom fire and are off for this code, the first
+by chance, the others as those that correlate with it most. Random: from all that are off. Noisy: noise on a share of
+the layer. Regular: nothing. All four take the same code and seed, and differ in nothing else.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..options import choose
+from ..seeds import Noise, child
+from .activation import Decoder, Statistics, hidden_layer, hooked, pooled
+
+METHODS = ("low-active", "random", "noisy", "regular")
+
+
+@dataclass(frozen=True)
+class Creative:
+    """How neurons are chosen and switched on. Each default is a proposal where the paper leaves a point open.
+
+    method: "low-active", "random", "noisy" or "regular".
+    neurons: how many are switched on; fewer where fewer are off. band: in percentiles of the neurons' activity.
+    percentiles: "linear", between neurons, both ends included; or "rank", of a neuron among all.
+    dead: neurons that never fired are "dropped" before percentiles are taken, and never chosen; or "kept", the literal
+        reading, under which a band can be all dead: a warning says so.
+    grouping: the others of a group are those that correlate most with the "first", or with the "group" so far; or
+        "none", by chance. By default as the "method" has it: first for low-active, none for random.
+    absolute: whether a strong negative correlation counts as a strong one.
+    value: what "on" is: "conditional", its mean while it is on plus `deviations` standard deviations
+        (0 is the literal mean); "layer", the mean of this image's active neurons; or "peak", its largest in the data.
+    gain: a factor on that value, and on the noise; 0 is the regular picture.
+    fill: what a channel is switched on with: a "constant" map, or its "typical" one, scaled.
+    share, noise: the share of the layer that noise is put on, and how many standard deviations of the layer it has.
+    rectify: whether noise stays under the ReLU.
+    """
+
+    method: str = "low-active"
+    neurons: int = 5
+    band: tuple[float, float] = (1.0, 15.0)
+    percentiles: str = "linear"
+    dead: str = "dropped"
+    grouping: str = "method"
+    absolute: bool = False
+    value: str = "conditional"
+    deviations: float = 2.0
+    gain: float = 1.0
+    fill: str = "constant"
+    share: float = 0.1
+    noise: float = 1.0
+    rectify: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "band", tuple(self.band))  # JSON gives a list
+        choose("method", self.method, METHODS)
+        choose("percentiles", self.percentiles, ["linear", "rank"])
+        choose("dead", self.dead, ["dropped", "kept"])
+        choose("grouping", self.grouping, ["method", "first", "group", "none"])
+        choose("value", self.value, ["conditional", "layer", "peak"])
+        choose("fill", self.fill, ["constant", "typical"])
+        if len(self.band) != 2 or not 0 <= self.band[0] < self.band[1] <= 100:
+            raise ValueError(f"band is {self.band}: give two rising percentiles from 0 to 100")
+        if self.neurons < 0 or not 0 <= self.share <= 1:
+            raise ValueError(f"neurons {self.neurons}, share {self.share}: give none or more, and a share from 0 to 1")
+        if not (0 <= self.gain < math.inf and 0 <= self.noise < math.inf and math.isfinite(self.deviations)):
+            raise ValueError(
+                f"gain {self.gain}, noise {self.noise}, deviations {self.deviations}: give finite numbers, "
+                f"no gain or noise under 0"
+            )
+
+    @property
+    def grouped(self) -> str:
+        """The grouping that is meant: first, group or none."""
+        by_method = "first" if self.method == "low-active" else "none"
+        return by_method if self.grouping == "method" else self.grouping
+
+
+@dataclass(frozen=True, eq=False)
+class Creation:
+    """images: (B, C, H, W) in [0, 1]; regular: the same codes as the model decodes them by itself.
+
+    neurons: (B, n) int64, which were perturbed, in the order of their choice; -1 where no more were off.
+    """
+
+    images: Tensor
+    regular: Tensor
+    neurons: Tensor
+
+
+@torch.no_grad()
+def creative_decode(
+    decoder: Decoder, z: Tensor, statistics: Statistics, seeds: Sequence[int], how: Creative | None = None
+) -> Creation:
+    """Decode codes (B, z), perturbing the layer that the statistics are of; one seed per code says what is chosen.
+
+    Raises ValueError for codes of another size, another number of seeds, statistics of another layer, more neurons
+    than the layer has, or a band without a neuron.
+    """
+    how = how or Creative()
+    _check(decoder, z, statistics, seeds, how)
+    _, layer = hidden_layer(decoder, statistics.layer)
+    heard: list[Tensor] = []
+    with hooked(layer, lambda before, after: heard.append(after)):
+        regular = decoder.decode(z)
+    if len(statistics.active) != heard[0].shape[1]:
+        raise ValueError(
+            f"the statistics are of {len(statistics.active)} neurons and the layer has {heard[0].shape[1]}: "
+            f"take those of this model"
+        )
+    neurons, added = _perturbation(heard[0], statistics, Noise(child(seed, "neurons") for seed in seeds), how)
+
+    def perturb(before: Tensor, after: Tensor) -> Tensor:
+        return (after + added).relu() if how.rectify and how.method == "noisy" else after + added
+
+    with hooked(layer, perturb):
+        return Creation(decoder.decode(z), regular, neurons)
+
+
+def band_of(statistics: Statistics, how: Creative) -> Tensor:
+    """Which neurons are low-active, (K,) bool: their share of the data between two percentiles. May warn.
+
+    Raises ValueError if none is.
+    """
+    counted = ~statistics.dead if how.dead == "dropped" else torch.ones_like(statistics.dead)
+    if not counted.any():
+        raise ValueError("no neuron of the layer ever fires: train the model, or take another layer")
+    active, edges = statistics.active.double(), torch.tensor(how.band, dtype=torch.double) / 100
+    if how.percentiles == "rank":
+        ranks = active.masked_fill(~counted, torch.inf).argsort(stable=True).argsort()  # 0 is the least active
+        place, (low, high) = ranks / max(1, int(counted.sum()) - 1), edges.tolist()
+    else:
+        place, (low, high) = active, active[counted].quantile(edges.to(active.device)).tolist()
+    band = counted & (low <= place) & (place <= high)
+    if not band.any():
+        raise ValueError(f"no neuron lies in the band of percentiles {how.band}: make it wider")
+    if (band & statistics.dead).sum() == band.sum():
+        warnings.warn("the band holds only dead neurons: drop them before taking percentiles", stacklevel=3)
+    return band
+
+
+def _perturbation(h: Tensor, statistics: Statistics, noise: Noise, how: Creative) -> tuple[Tensor, Tensor]:
+    """Which neurons, (B, n), and what is added to the layer's output h."""
+    count = len(statistics.active)
+    lots = noise.rand(count).to(h.device)  # (B, K): the higher, the sooner a neuron is drawn
+    if how.method == "noisy":
+        neurons = lots.topk(round(how.share * count)).indices
+        amount = how.gain * how.noise * statistics.spread * noise.randn(count).to(h.device)
+    else:
+        neurons = _choose(h, lots, statistics, how)
+        amount = how.gain * _on_value(h, statistics, how)
+    slots = neurons.where(neurons >= 0, count)  # those that are lacking go to a slot of their own
+    mask = h.new_zeros(len(h), count + 1).scatter(1, slots, 1.0)[:, :count]
+    added = (mask * amount).view(*mask.shape, *[1] * (h.ndim - 2))
+    return neurons, added * statistics.maps.to(h.device) if how.fill == "typical" else added
+
+
+def _choose(h: Tensor, lots: Tensor, statistics: Statistics, how: Creative) -> Tensor:
+    """The neurons to switch on, (B, n), n being 0 for a regular picture; -1 where fewer are off."""
+    if how.method == "low-active":
+        able = band_of(statistics, how)
+    else:
+        able = ~statistics.dead if how.dead == "dropped" else torch.ones_like(statistics.dead)
+    left = able.to(h.device) & (pooled(h, statistics.pool) <= statistics.threshold)
+    closeness = _closeness(statistics, how).to(h.device)
+    appeal, chosen = lots, []
+    for place in range(0 if how.method == "regular" else how.neurons):
+        best, index = appeal.masked_fill(~left, -torch.inf).max(1)
+        chosen.append(index.where(best > -torch.inf, -1))
+        left = left.scatter(1, index[:, None], False)
+        if how.grouped != "none" and place == 0:
+            appeal = closeness[index]
+        elif how.grouped == "group":
+            appeal = appeal + closeness[index]
+    return torch.stack(chosen, 1) if chosen else torch.empty(len(h), 0, dtype=torch.long, device=h.device)
+
+
+def _closeness(statistics: Statistics, how: Creative) -> Tensor:
+    """The correlations that a group is made by, (K, K); a constant neuron is chosen last."""
+    correlation = statistics.correlation.abs() if how.absolute else statistics.correlation
+    constant = statistics.correlation.diagonal() == 0
+    return correlation.masked_fill(constant | constant[:, None], -2.0)
+
+
+def _on_value(h: Tensor, statistics: Statistics, how: Creative) -> Tensor:
+    """The activation of each neuron when it is switched on, (K,) or, if it depends on the image, (B, 1)."""
+    if how.value == "layer":
+        activation = pooled(h, statistics.pool)
+        on = activation > statistics.threshold
+        return (activation * on).sum(1, keepdim=True) / on.sum(1, keepdim=True).clamp_min(1)
+    if how.value == "peak":
+        return statistics.peak.to(h.device)
+    return (statistics.mean + how.deviations * statistics.std).to(h.device)
+
+
+def _check(decoder: Decoder, z: Tensor, statistics: Statistics, seeds: Sequence[int], how: Creative) -> None:
+    hidden_layer(decoder, statistics.layer)
+    if z.shape[1:] != tuple(decoder.code_shape):
+        raise ValueError(f"codes of shape {tuple(z.shape)} do not fit: give (B, {decoder.code_shape[0]})")
+    if len(seeds) != len(z):
+        raise ValueError(f"{len(z)} codes have {len(seeds)} seeds: give one for each")
+    if how.neurons > len(statistics.active):
+        raise ValueError(f"the layer has {len(statistics.active)} neurons, not {how.neurons}: switch fewer on")
