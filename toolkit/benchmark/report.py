@@ -35,7 +35,16 @@ def tables(result: dict[str, Any]) -> str:
     machine = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
     facts = exact(result["exactness"], result["exact_pictures"], result["sample_speedup"]["pictures"])
     held = f"Peak memory of a training process that holds {peak['images']:,} images: {peak['value']:.0f} MB."
-    parts = [markdown(HEAD, lines), markdown(list(GROWTH.values()), growth), held, facts, gpu(result["gpu"]), machine]
+    ceiling = f"A bfloat16 matrix product reached {result['pass_speedup']['bfloat16_product_tflops']:.2f} TFLOP/s."
+    parts = [
+        markdown(HEAD, lines),
+        markdown(list(GROWTH.values()), growth),
+        held,
+        ceiling,
+        facts,
+        gpu(result["gpu"]),
+        machine,
+    ]
     return "\n\n".join(parts)
 
 
