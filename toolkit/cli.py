@@ -160,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
     file: dict[str, Any] = {"action": "store", "nargs": "?", "const": True, "type": Path, "metavar": "FILE"}
     add = _command(commands, benchmark, **file, help="write everything to FILE; without FILE print it as JSON, alone")
     add("--data", default="sample:mnist", help="images that the network is trained on first (default: sample:mnist)")
-    add("--trained", type=int, metavar="STEPS", help="how many fast steps it is trained for (default: 250)")
+    add("--trained", type=int, metavar="STEPS", help="how many fast steps it is trained for (default: 500)")
     add("--curves", type=int, metavar="STEPS", help="compare losses over so many steps, three seeds: 300 are an hour")
     add("--quick", action="store_true", help="tiny sizes: whether it runs, not how fast")
     return root

@@ -29,7 +29,7 @@ class Plan:
     filters: int = 128
     batch: int = 100
     lr: float = 5e-4  # with the published 1e-3 hardly a picture stands still so early
-    trained: int = 250  # fast steps that the network is given first: a fresh one has its winners in few places
+    trained: int = 500  # fast steps that the network is given first: a fresh one has its winners in few places
     runs: int = 5  # of either side
     steps: int = 2  # training steps in a run
     images: int = 1000  # sampled to the stop rule
