@@ -1,5 +1,6 @@
 """Options that come from elsewhere, a command line or a file's header, held against what there is."""
 
+import math
 from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -35,3 +36,9 @@ def _fits(value: object, hint: Any) -> bool:
     if kind is Literal:
         return value in get_args(hint)
     return type(value) in {float: (float, int), tuple: (list, tuple)}.get(kind, (kind,))
+
+
+def check_rate(lr: float) -> None:
+    """Raise ValueError unless lr is a learning rate: finite, over 0."""
+    if not 0 < lr < math.inf:
+        raise ValueError(f"lr is {lr}: give a finite learning rate over 0")

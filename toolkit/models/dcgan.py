@@ -1,6 +1,5 @@
 """The deep convolutional GAN (Radford et al., 2015), which "Datasets That Are Not" compares with (figures 8 and 9)."""
 
-import math
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ..objective import Objective
+from ..options import check_rate
 from ..seeds import Noise
 from .registry import register
 
@@ -37,8 +37,7 @@ class DCGAN(nn.Module):
                 raise ValueError("channels, filters and z are at least 1: give larger numbers")
             if self.size < 8 or self.size & (self.size - 1):
                 raise ValueError(f"a DCGAN draws no images of {self.size} pixels: give 8, 16, 32, 64, ...")
-            if not 0 < self.lr < math.inf:
-                raise ValueError(f"lr is {self.lr}: give a finite learning rate over 0")
+            check_rate(self.lr)
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -1,6 +1,5 @@
 """A small classifier that judges what a picture shows (after the one of the out-of-class studies, 2017)."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ..objective import Objective
+from ..options import check_rate
 from .registry import register
 
 DIGITS = tuple("0123456789")
@@ -103,8 +103,7 @@ class Judge(nn.Module):
                 raise ValueError(f"images of {self.size} pixels cannot be halved {self.depth} times: give larger ones")
             if not 0 <= self.dropout < 1:
                 raise ValueError(f"dropout is {self.dropout}: give a share from 0 to under 1")
-            if not 0 < self.lr < math.inf:
-                raise ValueError(f"lr is {self.lr}: give a finite learning rate over 0")
+            check_rate(self.lr)
 
     def __init__(self, config: Config) -> None:
         super().__init__()

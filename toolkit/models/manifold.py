@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..objective import Objective
-from ..options import choose
+from ..options import check_rate, choose
 from .registry import register
 
 DEEPEST = 1000  # hidden layers
@@ -42,8 +42,7 @@ class Manifold(nn.Module):
                 raise ValueError("channels, size and width are at least 1: give larger numbers")
             if not 1 <= self.depth <= DEEPEST:
                 raise ValueError(f"depth is {self.depth}: give from 1 to {DEEPEST} hidden layers")
-            if not 0 < self.lr < math.inf:
-                raise ValueError(f"lr is {self.lr}: give a finite learning rate over 0")
+            check_rate(self.lr)
 
     def __init__(self, config: Config) -> None:
         super().__init__()

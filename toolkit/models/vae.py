@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..objective import Objective
+from ..options import check_rate
 from ..seeds import Noise
 from .registry import register
 
@@ -86,8 +87,7 @@ def check(sizes: tuple[int, ...], beta: float, lr: float) -> None:
         raise ValueError(f"a variational autoencoder cannot have sizes of {sizes}: give whole numbers from 1")
     if not 0 <= beta < math.inf:
         raise ValueError(f"beta is {beta}: give a finite weight of the KL divergence, 0 or over")
-    if not 0 < lr < math.inf:
-        raise ValueError(f"lr is {lr}: give a finite learning rate over 0")
+    check_rate(lr)
 
 
 @register

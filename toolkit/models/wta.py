@@ -1,6 +1,5 @@
 """The convolutional winner-take-all autoencoder of "Datasets That Are Not" (2022), after Makhzani & Frey (2015)."""
 
-import math
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 
 from .. import processes, sparsity
 from ..objective import Objective
-from ..options import choose
+from ..options import check_rate, choose
 from . import sparse
 from .registry import register
 
@@ -41,8 +40,7 @@ class WTA(nn.Module):
             choose("init", self.init, ["he", "torch", "published"])
             if min(self.channels, self.size, self.filters, self.kernel, self.depth) < 1:
                 raise ValueError("channels, size, filters, kernel and depth are at least 1: give larger numbers")
-            if not 0 < self.lr < math.inf:
-                raise ValueError(f"lr is {self.lr}: give a finite learning rate over 0")
+            check_rate(self.lr)
             if not 0 < self.lifetime <= 1:
                 raise ValueError(f"lifetime is {self.lifetime}: give a share of the batch, over 0 and at most 1")
             if self.size <= self.depth * (self.kernel - 1):
