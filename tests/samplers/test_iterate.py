@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.samplers import iterate, last, settle, settle_together, stretch
+from toolkit.samplers import iterate, last, settle, settle_in_turn, settle_together, stretch
 
 Step = Callable[[Tensor], Tensor]
 Sampler = Callable[..., Iterator[Tensor]]
@@ -128,6 +128,41 @@ def test_a_settled_image_is_a_fixed_point() -> None:
     x = last(settle(half, noise(4, 1, 3, 3)))
     step, rows = counted(half)
     assert len(list(settle(step, x))) == 2 and rows == [4]
+
+
+def mixed(count: int) -> Tensor:
+    """Images that take from 1 to 7 passes of `half` to settle."""
+    return noise(count, 1, 3, 3) * torch.logspace(-3, 0.5, count)[:, None, None, None].roll(count // 2, 0)
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 20, 50])
+def test_in_turn_every_image_ends_as_it_does_by_itself(at_once: int) -> None:
+    x = mixed(20)
+    final, passes = torch.full_like(x, -1), torch.zeros(20, dtype=torch.long)
+    for which, state, count in settle_in_turn(half, x, at_once=at_once):
+        assert (passes[which] == 0).all()  # each leaves once
+        final[which], passes[which] = state, count
+    assert torch.equal(final, last(settle(half, x)))
+    assert passes.tolist() == [len(list(settle(half, one[None]))) - 1 for one in x]
+
+
+def test_in_turn_the_batch_stays_full_while_images_wait() -> None:
+    step, rows = counted(half)
+    x = mixed(20)
+    passes = sum(int(count.sum()) for *_, count in settle_in_turn(step, x, at_once=4))
+    waiting = len(rows) - next((i for i, count in enumerate(rows) if count < 4), len(rows))
+    assert sum(rows) == passes and max(rows) == 4
+    assert waiting <= 7  # only the last images, none of which takes more passes than that
+
+
+def test_in_turn_an_image_that_never_settles_leaves_at_the_limit() -> None:
+    x = torch.tensor([0.5, 1.0, 0.5])[:, None, None, None]  # one flips between white and black
+    left = list(settle_in_turn(lambda x: 1 - x, x, at_once=1, limit=5))
+    assert [(which.item(), count.item()) for which, _, count in left] == [(0, 1), (1, 5), (2, 1)]
+
+
+def test_in_turn_no_images_are_no_images() -> None:
+    assert not list(settle_in_turn(half, torch.empty(0, 1, 3, 3), at_once=4))
 
 
 def test_stretching_makes_the_brightest_pixel_white_and_keeps_black() -> None:
