@@ -15,8 +15,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import app
+import toolkit
 from toolkit import hub, plot
 from toolkit.models import create
+from toolkit.page import iterations, static
 
 
 def tiny_run(folder: Path, iterations: int = 3) -> Path:
@@ -37,8 +39,8 @@ def tiny_run(folder: Path, iterations: int = 3) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> app.Shelf:
-    return app.Shelf(tiny_run(tmp_path_factory.mktemp("checkpoints")))
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> iterations.Shelf:
+    return iterations.Shelf(tiny_run(tmp_path_factory.mktemp("checkpoints")))
 
 
 def build(source: Any) -> gr.Blocks:
@@ -56,7 +58,7 @@ def components(page: gr.Blocks, kind: str) -> list[dict[str, Any]]:
     return [component for component in page.config["components"] if component["type"] == kind]
 
 
-def test_the_page_builds_and_carries_its_sheets(shelf: app.Shelf) -> None:
+def test_the_page_builds_and_carries_its_sheets(shelf: iterations.Shelf) -> None:
     page = build(shelf.source)
     assert [tab["props"]["label"] for tab in components(page, "tabitem")] == ["Iterations"]
     shown = components(page, "html")[0]["props"]["value"]
@@ -77,46 +79,47 @@ def said_by(code: str, *arguments: object, path: Path = Path()) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_the_page_stands_before_torch_is_imported(shelf: app.Shelf) -> None:
+def test_the_page_stands_before_torch_is_imported(shelf: iterations.Shelf) -> None:
     code = "import sys, app; page = app.build(sys.argv[1]); print('torch' in sys.modules, page.config['title'])"
     assert said_by(code, shelf.source) == ["False That Are Not"]
 
 
-def test_what_fails_before_a_visitor_comes_fails_again_for_the_visitor(shelf: app.Shelf, tmp_path: Path) -> None:
+def test_what_fails_before_a_visitor_comes_fails_again_for_the_visitor(shelf: iterations.Shelf, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('torch is broken here')")
     code = """import sys, app
-shelf = app.Shelf(sys.argv[1])
-for work in (lambda: app.warm(shelf), lambda: next(app.answer(shelf, {}))):
+from toolkit.page import iterations
+shelf = iterations.Shelf(sys.argv[1])
+for work in (lambda: app.warm(shelf.source), lambda: next(iterations.answer(shelf, {}))):
     try: work()
     except ImportError as error: print(error)"""
     assert said_by(code, shelf.source, path=tmp_path) == ["torch is broken here"] * 2
 
 
-def test_a_visitor_finds_the_model_of_the_last_iteration_loaded(shelf: app.Shelf) -> None:
-    app.load.cache_clear()
-    app.warm(shelf)
-    next(app.answer(shelf, order(iteration=3)))
-    assert app.load.cache_info()[:2] == (1, 1)  # hits, misses
+def test_a_visitor_finds_the_model_of_the_last_iteration_loaded(shelf: iterations.Shelf) -> None:
+    iterations.load.cache_clear()
+    app.warm(shelf.source)
+    next(iterations.answer(shelf, order(iteration=3)))
+    assert iterations.load.cache_info()[:2] == (1, 1)  # hits, misses
 
 
 def test_without_a_run_nothing_is_made_ready(tmp_path: Path) -> None:
-    app.warm(app.Shelf(tmp_path))  # the page says what is missing
+    app.warm(tmp_path)  # the page says what is missing
 
 
-def test_all_that_computes_waits_in_one_line(shelf: app.Shelf) -> None:
+def test_all_that_computes_waits_in_one_line(shelf: iterations.Shelf) -> None:
     events = [event for event in build(shelf.source).fns.values() if event.fn is not None]
     assert {event.concurrency_id for event in events} == {"model"}
     assert {event.api_visibility for event in events} == {"private"}
 
 
-def test_what_the_page_shows_is_plain_json_with_the_exact_settings(shelf: app.Shelf) -> None:
+def test_what_the_page_shows_is_plain_json_with_the_exact_settings(shelf: iterations.Shelf) -> None:
     shown = json.loads(json.dumps(shelf.page()))
-    assert (shown["experiment"], shown["title"], shown["version"]) == ("fig2", "A tiny run", app.toolkit.__version__)
+    assert (shown["experiment"], shown["title"], shown["version"]) == ("fig2", "A tiny run", toolkit.__version__)
     assert "4 passes" in shown["sampling"]
     assert "0.001" in shown["sampling"]
 
 
-def test_a_curve_says_what_it_measures_and_whether_it_rises(shelf: app.Shelf) -> None:
+def test_a_curve_says_what_it_measures_and_whether_it_rises(shelf: iterations.Shelf) -> None:
     curves = {key: hint for key, _, hint in shelf.page()["measures"]}
     assert list(curves) == ["ink", "edge_length"]
     assert curves["ink"].endswith("+1.00")
@@ -137,21 +140,21 @@ def test_a_damaged_index_gives_that_page_too_and_nothing_in_it_is_markup(tmp_pat
     assert "&lt;b&gt;run" in said["props"]["value"]
 
 
-def test_a_symbol_grows_from_noise_one_state_a_message(shelf: app.Shelf) -> None:
-    *growing, end = app.answer(shelf, order())
+def test_a_symbol_grows_from_noise_one_state_a_message(shelf: iterations.Shelf) -> None:
+    *growing, end = iterations.answer(shelf, order())
     assert [len(message["states"]) for message in growing] == list(range(1, len(growing) + 1))
     assert end == {**growing[-1], "done": True}
     assert json.loads(json.dumps(end)) == end
 
 
-def test_the_final_state_alone_is_the_last_of_the_growth(shelf: app.Shelf) -> None:
-    (*_, growth), (*_, final) = (app.answer(shelf, order(final=final)) for final in (False, True))
+def test_the_final_state_alone_is_the_last_of_the_growth(shelf: iterations.Shelf) -> None:
+    (*_, growth), (*_, final) = (iterations.answer(shelf, order(final=final)) for final in (False, True))
     assert final["states"] == growth["states"][-1:]
     assert (final["done"], final["error"], final["iteration"]) == (True, None, 2)
 
 
-def test_the_same_seed_starts_from_the_same_noise_at_every_iteration(shelf: app.Shelf) -> None:
-    one, other = (next(app.answer(shelf, order(iteration=iteration)))["states"] for iteration in (1, 3))
+def test_the_same_seed_starts_from_the_same_noise_at_every_iteration(shelf: iterations.Shelf) -> None:
+    one, other = (next(iterations.answer(shelf, order(iteration=iteration)))["states"] for iteration in (1, 3))
     assert one == other
 
 
@@ -171,47 +174,49 @@ def test_the_same_seed_starts_from_the_same_noise_at_every_iteration(shelf: app.
         ({"experiment": ["fig2"]}, "fig2"),
     ],
 )
-def test_a_bad_order_gets_one_sentence_that_names_it(shelf: app.Shelf, changes: dict[str, Any], named: str) -> None:
-    (message,) = app.answer(shelf, order(**changes))
+def test_a_bad_order_gets_one_sentence_that_names_it(
+    shelf: iterations.Shelf, changes: dict[str, Any], named: str
+) -> None:
+    (message,) = iterations.answer(shelf, order(**changes))
     assert named in message["error"]
     assert message["error"].count("\n") == 0
     with pytest.raises(ValueError, match="choose|give"):
-        app.save(shelf, order(kind="growth", **changes))
+        iterations.save(shelf, order(kind="growth", **changes))
 
 
 def test_a_lost_checkpoint_gets_one_sentence(tmp_path: Path) -> None:
-    shelf = app.Shelf(tiny_run(tmp_path, iterations=1))
+    shelf = iterations.Shelf(tiny_run(tmp_path, iterations=1))
     (tmp_path / "fig2" / "iter_001" / "model.safetensors").unlink()
-    (message,) = app.answer(shelf, order(iteration=1))
+    (message,) = iterations.answer(shelf, order(iteration=1))
     assert "model.safetensors" in message["error"]
 
 
-def test_the_film_of_all_iterations_has_a_frame_for_each(shelf: app.Shelf) -> None:
-    path = app.save(shelf, order(kind="animation", iteration=0))
+def test_the_film_of_all_iterations_has_a_frame_for_each(shelf: iterations.Shelf) -> None:
+    path = iterations.save(shelf, order(kind="animation", iteration=0))
     with Image.open(path) as film:
         assert (path.name, film.format, film.n_frames) == ("fig2_iterations.gif", "GIF", 4)
 
 
-def test_the_film_of_a_growth_is_named_by_its_settings(shelf: app.Shelf) -> None:
-    path = app.save(shelf, order(kind="growth"))
+def test_the_film_of_a_growth_is_named_by_its_settings(shelf: iterations.Shelf) -> None:
+    path = iterations.save(shelf, order(kind="growth"))
     with Image.open(path) as film:
         assert (path.name, film.format) == ("fig2_iteration-2_seed-7.gif", "GIF")
 
 
-def test_the_checkpoint_file_is_the_one_of_that_iteration(shelf: app.Shelf) -> None:
-    path = app.save(shelf, order(kind="checkpoint"))
+def test_the_checkpoint_file_is_the_one_of_that_iteration(shelf: iterations.Shelf) -> None:
+    path = iterations.save(shelf, order(kind="checkpoint"))
     assert path.name == "fig2_iteration-2.safetensors"
     expected = create("WTA", {"filters": 2}, seed=2).state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in load_file(path).items())
 
 
-def test_there_is_no_other_file_to_save(shelf: app.Shelf) -> None:
+def test_there_is_no_other_file_to_save(shelf: iterations.Shelf) -> None:
     with pytest.raises(ValueError, match="choose one of animation, growth, checkpoint"):
-        app.save(shelf, order(kind="../../secrets"))
+        iterations.save(shelf, order(kind="../../secrets"))
 
 
 def test_every_class_and_hook_of_the_script_is_in_the_page() -> None:
-    body, script = app.static("page.html"), app.static("page_symbol.js", "page.js")
+    body, script = static("iterations.html"), static("ink.js", "symbol.js", "iterations.js")
     assert "`" not in body, "it is read as a template"
     assert "${" not in body
     actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}

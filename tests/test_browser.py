@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
@@ -25,10 +26,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 playwright = pytest.importorskip("playwright.sync_api")
 
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where `python app.py FOLDER` serves a tiny run."""
-    folder = tiny_run(tmp_path_factory.mktemp("checkpoints"), iterations=4)
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Where `python app.py FOLDER` answers, while the block lasts."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     where = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}
@@ -43,6 +43,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             server.terminate()
 
 
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serve(tiny_run(tmp_path_factory.mktemp("checkpoints"), iterations=4)) as where:
+        yield where
+
+
 def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
     for _ in range(240):
         assert server.poll() is None, "python app.py ended by itself"
@@ -54,16 +60,22 @@ def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
     raise TimeoutError(f"nothing answers at {url}")
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+@contextmanager
+def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as one:
+        yield one
 
 
 def visit(chromium: Any, url: str, width: int, height: int) -> Any:
-    """A page that is ready, and that notes its requests and whatever went wrong: page.requests, page.faults."""
+    """A page that notes its requests and whatever went wrong: page.requests, page.faults."""
     page = chromium.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(PATIENCE)
     page.requests, page.faults = [], []
@@ -72,7 +84,6 @@ def visit(chromium: Any, url: str, width: int, height: int) -> Any:
     page.on("pageerror", lambda error: page.faults.append(str(error)))
     page.goto(url)
     page.wait_for_selector('.figure-page[data-ready="true"]')
-    grown(page)
     return page
 
 
@@ -87,6 +98,7 @@ def grown(page: Any) -> None:
 @pytest.fixture(scope="module")
 def desk(chromium: Any, address: str) -> Iterator[Any]:
     page = visit(chromium, address, 1280, 900)
+    grown(page)
     yield page
     page.close()
 
@@ -94,6 +106,7 @@ def desk(chromium: Any, address: str) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def phone(chromium: Any, address: str) -> Iterator[Any]:
     page = visit(chromium, f"{address}?iteration=2&beside=1&seed=123456789", 390, 844)
+    grown(page)
     yield page
     page.close()
 

@@ -375,3 +375,37 @@ def test_the_sample_is_the_first_hundred_of_each_class_of_the_whole_set(name: st
     assert whole.labels is not None
     first = [whole.images[whole.labels == label][:100] for label in range(10)]
     assert torch.equal(torch.cat(first), load(f"sample:{name}").images)
+
+
+def test_two_sets_are_joined_with_their_classes_apart() -> None:
+    both = load("sample:mnist+sample:fashion")
+    assert len(both) == 2000 and both.labels is not None
+    assert both.labels.unique().tolist() == list(range(20)) and both.labels[1000] == 10
+    assert torch.equal(both.images[1000:], load("sample:fashion").images)
+
+
+def test_a_limit_of_joined_sets_keeps_both() -> None:
+    both = load("sample:mnist+sample:fashion", limit=40)
+    assert len(both) == 40 and both.labels is not None and len(both.labels.unique()) == 20
+
+
+def test_a_tinted_set_has_two_colours_an_image() -> None:
+    grey, tinted = load("sample:mnist", limit=50).images, load("tinted:sample:mnist", limit=50).images
+    assert tinted.shape == (50, 3, 28, 28) and tinted.dtype == torch.uint8
+    paper, ink = tinted[:, :, 0, 0], tinted.flatten(2).amax(2)
+    assert (ink >= paper).all() and len(paper.unique(dim=0)) == 50
+    assert torch.equal(tinted[0] == paper[0][:, None, None], (grey[0] == 0).expand(3, -1, -1))
+
+
+def test_faces_are_read_as_torchvision_lays_them_out(tmp_path: Path) -> None:
+    folder = tmp_path / "celeba" / "img_align_celeba"
+    folder.mkdir(parents=True)
+    for number in range(4):
+        Image.new("RGB", (178, 218), (200, 100, 10 * number)).save(folder / f"{number}.png")
+    parts = "0.png 0\n1.png 0\n2.png 1\n3.png 2\n"
+    (folder.parent / "list_eval_partition.txt").write_text(parts)
+    faces = {
+        split: load("celeba", root=tmp_path, split=split, size=16, color=True) for split in ("train", "test", "all")
+    }
+    assert {split: len(found) for split, found in faces.items()} == {"train": 2, "test": 1, "all": 4}
+    assert faces["test"].images.shape == (1, 3, 16, 16) and faces["test"].images[0, 2].float().mean() == 30

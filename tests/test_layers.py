@@ -22,15 +22,18 @@ LAYERS = [
     },
     {"models", "samplers", "diverge", "captured", "train"},
     {"iterated_learning"},
-    {"header", "tree", "checkpoint", "index", "hub", "store", "runs", "presets", "datasets", "benchmark"},
-    {"cli", "__main__", "app"},
+    {
+        "header", "tree", "checkpoint", "index", "hub", "store", "runs", "presets", "datasets", "benchmark", "creative",
+        "annotation",
+    },
+    {"cli", "__main__", "app", "page"},
 ]  # fmt: skip
 HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub"}  # imported only where used
 
 # Disk, network, screen: who may, and what it looks like.
 MAY = {
     "files", "processes", "datasets", "header", "tree", "checkpoint", "index", "hub", "store", "runs", "benchmark",
-    "cli", "__main__", "app",
+    "creative", "annotation", "cli", "__main__", "app", "page",
 }  # fmt: skip
 IMPORTS = {
     "ftplib", "http", "huggingface_hub", "os", "requests", "safetensors", "shutil", "socket", "subprocess", "tempfile",
@@ -138,7 +141,8 @@ def test_importing_the_toolkit_imports_nothing_heavy() -> None:
 
 def test_the_page_builds_no_network_and_computes_no_pixels() -> None:
     foreign = ("nn.", "torch.", "np.", "numpy.", "F.", "ImageDraw.", "ImageOps.")
-    assert not [call for call in calls(trees()["app"]) if call.startswith(foreign)]
+    page = [tree for name, tree in trees().items() if part(name) in ("app", "page")]
+    assert not [call for tree in page for call in calls(tree) if call.startswith(foreign)]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,5 +1,6 @@
 """Everything that the README shows is so: its code runs, its commands exist, its tables are the files'."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import cli, runs
+from toolkit.creative import report
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,7 +55,8 @@ def test_a_command_it_shows_is_one_that_the_parser_takes(command: str) -> None:
 
 def test_it_shows_no_other_commands_than_install_open_and_test() -> None:
     others = {command for command in commands() if not re.match(STARTS, command)}
-    assert others == {"pip install -e .", "python app.py", 'pip install -e ".[dev]"', "pytest", "python app.py runs"}
+    page = {"python app.py", "python app.py runs", "TOOLKIT_POOLS=pools python app.py"}
+    assert others == {*page, "pip install -e .", 'pip install -e ".[dev]"', "pytest"}
     assert (ROOT / "app.py").exists()
 
 
@@ -73,3 +76,20 @@ def test_every_local_link_and_picture_exists() -> None:
 def test_its_measures_are_those_of_the_shipped_run() -> None:
     (shown,) = re.findall(r"<!-- measures:fig2 -->\n(.*?)<!-- /measures:fig2 -->", README, re.DOTALL)
     assert shown.strip() == runs.table(SHIPPED / "metrics.json").strip()
+
+
+CREATIVE = ROOT / "checkpoints" / "creative" / "table1.json"
+
+
+@pytest.mark.skipif(not CREATIVE.exists(), reason="no checkpoints in this copy")
+@pytest.mark.parametrize("name", ["table", "order", "cells", "readings"])
+def test_its_tables_of_creative_decoding_are_those_of_the_study(name: str) -> None:
+    result = json.loads(CREATIVE.read_text())
+    made = {
+        "table": report.table(result),
+        "order": report.order(result),
+        "cells": report.cells(result, "equal displacement"),
+        "readings": report.readings(result),
+    }
+    (shown,) = re.findall(rf"<!-- creative:{name} -->\n(.*?)<!-- /creative:{name} -->", README, re.DOTALL)
+    assert shown.strip() == made[name]

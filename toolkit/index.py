@@ -1,7 +1,9 @@
 """The table of contents of a tree of checkpoints: experiments, their iterations, sizes, checksums and measures.
 
-{"schema": 1, "default": NAME, "experiments": {NAME: {"title", "config", "iterations": [{"iteration", "file", "bytes",
-"sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file.
+{"schema": 1, "default": NAME, "experiments": {NAME: {"title", "kind", "config", "iterations": [{"iteration", "file",
+"bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file.
+kind: "iterations" of one run, or "decoder": an iteration is then a training of its own, from another seed, and has
+"statistics" of its neurons, {"file", "bytes", "sha256"}.
 """
 
 import json
@@ -64,10 +66,11 @@ def write_index(folder: str | Path, default: str | None = None) -> dict[str, Any
 
 
 def _experiment(folder: Path) -> dict[str, Any]:
-    title = str(_read(folder / "config.json").get("title", folder.name))
+    config = _read(folder / "config.json")
+    title, kind = str(config.get("title", folder.name)), str(config.get("kind", "iterations"))
     entries = (_entry(path) for path in sorted(folder.glob("iter_[0-9][0-9][0-9]")))
     listed = [entry for entry in entries if "file" in entry or entry["iteration"] == 0]
-    return {"title": title, "config": f"{folder.name}/config.json", "iterations": listed}
+    return {"title": title, "kind": kind, "config": f"{folder.name}/config.json", "iterations": listed}
 
 
 def _entry(folder: Path) -> dict[str, Any]:
@@ -77,13 +80,19 @@ def _entry(folder: Path) -> dict[str, Any]:
         said = facts(path)
         if (said.get("experiment"), said.get("iteration")) != (experiment, number):
             raise CheckpointError(f"{path} was renamed: it says it is {said}, move it back")
-        digest = sha256(path.read_bytes()).hexdigest()
-        entry |= {"file": _inner(path), "bytes": path.stat().st_size, "sha256": digest}
+        entry |= _file(path)
+        if (path := folder / "statistics.safetensors").is_file():
+            entry["statistics"] = _file(path)
     if (path := folder / "samples.png").is_file():
         entry["samples"] = _inner(path)
     if (path := folder / "metrics.json").is_file():
         entry["metrics"] = dict(sorted(_read(path).items()))
     return entry
+
+
+def _file(path: Path) -> dict[str, Any]:
+    digest = sha256(path.read_bytes()).hexdigest()
+    return {"file": _inner(path), "bytes": path.stat().st_size, "sha256": digest}
 
 
 def _inner(path: Path) -> str:
@@ -125,15 +134,22 @@ def _fault(index: dict[str, Any]) -> str:
         entries = experiment["iterations"]
         numbers = [entry["iteration"] for entry in entries]
         files = [entry for entry in entries if entry["iteration"] != 0]
-        paths = [name, experiment["config"], *(e[key] for e in entries for key in ("file", "samples") if key in e)]
+        files += [entry["statistics"] for entry in entries if "statistics" in entry]
+        paths = [
+            name,
+            experiment["config"],
+            *(e[key] for e in [*entries, *files] for key in ("file", "samples") if key in e),
+        ]
         if odd := [path for path in paths if not PLAIN.fullmatch(path)] or ([name] if "/" in name else []):
             return f"the path {odd[0]!r:.80} could leave its folder"
         if not all(type(number) is int and number >= 0 for number in numbers) or sorted(set(numbers)) != numbers:
             return f"the iterations of {name} are not in order"
         if not all(type(e["bytes"]) is int and re.fullmatch("[0-9a-f]{64}", e["sha256"]) and e["file"] for e in files):
             return f"a file of {name} lacks its size or sha256"
-        if not isinstance(experiment["title"], str) or not all(isinstance(e.get("metrics", {}), dict) for e in entries):
-            return f"the title or the metrics of {name} are of the wrong kind"
+        if not {type(experiment["title"]), type(experiment.get("kind", ""))} <= {str} or not all(
+            isinstance(e.get("metrics", {}), dict) for e in entries
+        ):
+            return f"the title, kind or metrics of {name} are of the wrong kind"
     return ""
 
 

@@ -6,6 +6,7 @@ pixel stays a pixel. Pillow and matplotlib are imported where they are used.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,13 @@ def grid(
     end = margin - gap  # there is no gap after the last row and column
     sheet = pad(sheet, (margin, end, margin, end), value=paper)
     return _picture(255 - sheet if invert else sheet)
+
+
+def png(x: Tensor, columns: int | None = None, **options: Any) -> bytes:
+    """A `grid` as the bytes of a PNG file."""
+    buffer = BytesIO()
+    grid(x, columns, **options).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def specimen(x: Tensor, columns: int | None = None, *, scale: int = 4) -> "Image":

@@ -47,6 +47,10 @@ class Experiment:
         """The experiment as plain JSON values."""
         return asdict(self)
 
+    def says(self) -> dict[str, Any]:
+        """What its config.json says beside its title and settings: how it is sampled."""
+        return {"kind": "iterations", "sampling": asdict(self.sampling)}
+
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Experiment":
         """The inverse of `as_dict`. Raises ValueError for a setting that this version does not know."""

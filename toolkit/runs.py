@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +192,7 @@ def prepare(experiment: Experiment, images: Tensor, out: Path, **options: Any) -
 
 def sheet(images: Tensor) -> bytes:
     """A gapless grid, ten symbols wide, as PNG: uint8 (N, C, H, W), N at most 100."""
-    buffer = BytesIO()
-    plot.grid(images, columns=10).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return plot.png(images, columns=10)
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

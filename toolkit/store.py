@@ -11,24 +11,42 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from . import __version__, files, hub, processes
-from .presets import Experiment
 
 
 class RunError(RuntimeError):
     """A run cannot start or go on; the message says why and what would do."""
 
 
+class Kept(Protocol):
+    """What a store asks of an experiment."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def half(self) -> bool: ...
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+    def says(self) -> dict[str, Any]:
+        """What its config.json says beside its title and settings."""
+        ...
+
+
 class Store:
     """Where one experiment keeps its iterations. `draft` folders become final by one rename."""
 
-    def __init__(self, out: Path, experiment: Experiment) -> None:
+    def __init__(self, out: Path, experiment: Kept) -> None:
         """Raises RunError if OUT holds a run of the same name with other settings, or cannot be written."""
         self.out = out
         self.root = out / experiment.name
@@ -92,7 +110,7 @@ class Store:
         files = sorted(self.root.glob("iter_[0-9][0-9][0-9]/metrics.json"))
         return [{"iteration": int(file.parent.name[5:]), **json.loads(file.read_text())} for file in files]
 
-    def _agree(self, experiment: Experiment) -> None:
+    def _agree(self, experiment: Kept) -> None:
         mine = json.loads(to_json(experiment.as_dict()))  # as it reads back: lists, no tuples
         config = self.root / "config.json"
         if config.exists():
@@ -103,7 +121,7 @@ class Store:
                     "give the same settings to continue it, or another --out to start anew"
                 )
         write(config, to_json({
-            "title": experiment.title, "toolkit": __version__, "sampling": mine["sampling"], "experiment": mine,
+            "title": experiment.title, "toolkit": __version__, **experiment.says(), "experiment": mine,
         }))  # fmt: skip
 
 

@@ -4,7 +4,8 @@ Files that are there are read as they are (no torchvision needed); what is missi
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,10 @@ NAMES = {
     "omniglot": "handwritten characters of 50 alphabets, 20 of each",
     "sample:mnist": "1,000 digits, built in",
     "sample:fashion": "1,000 clothes, built in",
+    "celeba": "200,000 photographs of faces, in colour if asked",
     "folder:PATH": "all pictures below a folder of yours",
+    "tinted:NAME": "any of them, each image in two colours of its own; always in colour",
+    "NAME+NAME": "two of them together, the classes of the second numbered after those of the first",
 }
 SPLITS = ("train", "test", "all", "any")
 
@@ -44,6 +48,23 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+def tinted(images: Tensor, seed: int = 0) -> Tensor:
+    """Grey images in colour, each with a bright ink on a dark paper of its own: uint8 (N, 1, H, W) -> (N, 3, H, W)."""
+    generator = torch.Generator().manual_seed(seed)
+    ink = 0.45 + 0.55 * torch.rand(len(images), 3, 1, 1, generator=generator)
+    paper = 0.35 * torch.rand(len(images), 3, 1, 1, generator=generator)
+    parts = zip(images.split(1000), ink.split(1000), paper.split(1000), strict=True)
+    return torch.cat([(255 * p + x.float() * (i - p)).round().byte() for x, i, p in parts])
+
+
+def _joined(name: str, a: Dataset, b: Dataset, limit: int | None) -> Dataset:
+    images, labels = torch.cat([a.images, b.images]), None
+    if a.labels is not None and b.labels is not None:
+        labels = torch.cat([a.labels, b.labels + int(a.labels.max()) + 1])
+    rows = _evenly(len(images), limit)
+    return Dataset(name, images[rows], None if labels is None else labels[rows], a.split)
 
 
 class _Found(NamedTuple):
@@ -75,6 +96,14 @@ def load(
     Raises ValueError for an unknown name or option, a damaged file or a folder without pictures, and FileNotFoundError
     for a folder that is not there, or a set that is not there and cannot be downloaded.
     """
+    if "+" in name and not name.startswith("folder:"):
+        one, _, other = name.partition("+")
+        read = partial(load, root=root, split=split, limit=limit, size=size, invert=invert, color=color)
+        return _joined(name, read(one), read(other), limit)
+    kind, _, grey = name.partition(":")
+    if kind == "tinted" and grey:
+        data = load(grey, root=root, split=split, limit=limit, size=size, invert=invert)
+        return replace(data, name=name, images=tinted(data.images))
     choose("split", split, SPLITS)
     if size < 1 or (limit is not None and limit < 1):
         raise ValueError(f"size {size}, limit {limit}: give at least one pixel and one image")
@@ -100,7 +129,9 @@ def _find(name: str, root: Path, split: str) -> _Found:
     if kind == "folder" and path:
         return _Found(pictures.below(Path(path).expanduser()), None, "all")
     choose("data set", name, NAMES)
-    return _sample(path) if kind == "sample" else _published(name, root, split)
+    if kind == "sample":
+        return _sample(path)
+    return _faces(root, split) if name == "celeba" else _published(name, root, split)
 
 
 def _sample(name: str) -> _Found:
@@ -109,6 +140,17 @@ def _sample(name: str) -> _Found:
 
     with Image.open(Path(__file__).parents[1] / "data" / f"{name}.png") as image:
         return _Found(tiles(image, 28), torch.arange(1000) // 100, "sample")
+
+
+def _faces(root: Path, split: str) -> _Found:
+    """CelebA, whose parts are a list of files: which of three parts each is in."""
+    folder = root / "celeba"
+    if not (folder / "img_align_celeba").is_dir():
+        fetch("celeba", root, ["all"], there=[])
+    lines = (folder / "list_eval_partition.txt").read_text().split()
+    wanted = {"train": "0", "any": "0", "test": "2"}.get(split)
+    chosen = [name for name, part in zip(lines[::2], lines[1::2], strict=True) if wanted in (None, part)]
+    return _Found([folder / "img_align_celeba" / name for name in chosen], None, "train" if split == "any" else split)
 
 
 def _published(name: str, root: Path, split: str) -> _Found:

@@ -2,17 +2,19 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 FOLDERS = {
     "mnist": "MNIST",
     "fashion": "FashionMNIST",
     "kmnist": "KMNIST",
     "omniglot": "Omniglot",
+    "celeba": "CelebA",
 }  # torchvision's names
 
 
 def fetch(name: str, root: Path, parts: list[str], *, there: list[str]) -> None:
-    """Download parts ("train", "test") of a set to a folder beside its place, then move the files there.
+    """Download parts ("train", "test"; of CelebA "all") of a set beside its place, then move the files there.
 
     So a broken download leaves nothing behind. there: the parts that root has. Raises FileNotFoundError if it fails.
     """
@@ -22,7 +24,8 @@ def fetch(name: str, root: Path, parts: list[str], *, there: list[str]) -> None:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root) as new:
             for part in parts:
-                option = {"background" if name == "omniglot" else "train": part == "train"}
+                option: dict[str, Any] = {"background" if name == "omniglot" else "train": part == "train"}
+                option = {"split": part} if name == "celeba" else option
                 getattr(datasets, FOLDERS[name])(new, download=True, **option)
             _move(Path(new), root)
     except (ImportError, OSError, RuntimeError) as error:

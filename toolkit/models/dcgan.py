@@ -9,14 +9,14 @@ from torch.nn.functional import softplus
 
 from ..objective import Objective
 from ..options import check_rate
-from ..seeds import Noise
+from .generative import Generative
 from .registry import register
 
 BETAS = (0.5, 0.999)
 
 
 @register
-class DCGAN(nn.Module):
+class DCGAN(Generative):
     """A generator, and a discriminator that tells its images from real ones: (B, channels, size, size) in [0, 1].
 
     The generator's transposed convolutions, 4x4, go from 512 maps of 4x4 to 64 of 32x32, batch-normalised, and a 1x1
@@ -40,8 +40,8 @@ class DCGAN(nn.Module):
             check_rate(self.lr)
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.config = c = config
+        super().__init__(config)
+        c = config
         halvings = (c.size // 4).bit_length() - 1
         widths = [c.filters * 2**i for i in range(halvings + 1)]  # maps at full size, half, a quarter, ...
         self.generator = nn.Sequential(
@@ -61,27 +61,12 @@ class DCGAN(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)"""
-        return self.config.channels, self.config.size, self.config.size
-
-    @property
-    def code_shape(self) -> tuple[int]:
-        """(z,)"""
-        return (self.config.z,)
-
-    @property
-    def hidden(self) -> list[nn.Module]:
-        """The generator's hidden layers, from the code to the picture: the modules whose output they are."""
-        return [module for module in self.generator if isinstance(module, nn.ReLU)]
+    def drawing(self) -> nn.Sequential:
+        return self.generator
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, z) -> images (B, C, H, W) in [0, 1]."""
         return (self._draw(z) + 1) / 2
-
-    def sample(self, noise: Noise) -> Tensor:
-        """One image per seed, its code drawn from the prior: (B, C, H, W) in [0, 1]."""
-        return self.decode(noise.randn(*self.code_shape).to(next(self.parameters()).device))
 
     def realness(self, x: Tensor) -> Tensor:
         """How real images look to the discriminator: (B, C, H, W) in [0, 1] -> (B,), over 0 for more real than not."""

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,38 +10,22 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..objective import Objective
 from ..options import check_rate
-from ..seeds import Noise
+from .generative import Generative
 from .registry import register
 
 
-class Variational(nn.Module):
+class Variational(Generative):
     """What every variational autoencoder does with its two halves. Images (B, channels, size, size) in [0, 1].
 
     encoder: images -> mean and log variance side by side, (B, 2 z). decoder: codes (B, z) -> logits of the pixels.
     """
 
-    config: Any
     encoder: nn.Sequential
     decoder: nn.Sequential
 
-    def __init__(self, config: Any) -> None:
-        super().__init__()
-        self.config = config
-
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)"""
-        return self.config.channels, self.config.size, self.config.size
-
-    @property
-    def code_shape(self) -> tuple[int]:
-        """(z,)"""
-        return (self.config.z,)
-
-    @property
-    def hidden(self) -> list[nn.Module]:
-        """The decoder's hidden layers, from the code to the picture: the modules whose output they are."""
-        return [module for module in self.decoder if isinstance(module, nn.ReLU)]
+    def drawing(self) -> nn.Sequential:
+        return self.decoder
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) -> the mean and the log variance of their codes, each (B, z)."""
@@ -64,10 +47,6 @@ class Variational(nn.Module):
     def reconstruct(self, x: Tensor) -> Tensor:
         """A step: images (B, C, H, W) in [0, 1] -> their reconstruction."""
         return self(x)
-
-    def sample(self, noise: Noise) -> Tensor:
-        """One image per seed, its code drawn from the prior: (B, C, H, W) in [0, 1]."""
-        return self.decode(noise.randn(*self.code_shape).to(next(self.parameters()).device))
 
     def loss(self, x: Tensor) -> Tensor:
         """Cross-entropy plus beta KL divergence, each summed, averaged over the batch: (B, C, H, W) -> ()."""

@@ -1,50 +1,13 @@
 // The figure "Iterations": sheets of symbols, a slider over them, play, compare, small curves.
-// The sheets come once, as data; everything in this file happens in the browser. page_symbol.js holds the rest.
+// The sheets come once, as data; everything in this file happens in the browser. ink.js and symbol.js hold the rest.
 const SIDE = 28, AREA = SIDE * SIDE, COLUMNS = 10, CELLS = 100, TWEEN = 220, BEAT = 480;  // pixels, cells, milliseconds
-const $ = (query, root = element) => root.querySelector(query);
-const $$ = (query, root = element) => [...root.querySelectorAll(query)];
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const article = $(".figure-page"), still = matchMedia("(prefers-reduced-motion: reduce)");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-let run, sheets, panels, ink, clock = null;
+let run, sheets, panels, clock = null;
 const now = {a: 0, b: 0, seed: "0", compare: false};  // a, b: rows of run.iterations
 const last = () => run.iterations.length - 1;
 const number = (row) => run.iterations[row].iteration;
 const rowOf = (iteration) => run.iterations.findIndex((entry) => entry.iteration === iteration);
-
-function make(tag, props, ...inside) {
-  const made = Object.assign(document.createElement(tag), props);
-  made.append(...inside);
-  return made;
-}
-
-// ---- pixels: a byte of light is the alpha of a pixel of ink
-const stamp = new ImageData(SIDE, SIDE);
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-const blank = () => make("canvas", {width: SIDE, height: SIDE});
-
-function dip() {
-  ink = getComputedStyle(article).color.match(/[\d.]+/g).slice(0, 3).map(Number);
-  for (let i = 0; i < AREA; i++) stamp.data.set(ink, 4 * i);
-}
-
-function paint(canvas, light, at = 0) {
-  for (let i = 0; i < AREA; i++) stamp.data[4 * i + 3] = light ? light[at + i] : 0;
-  canvas.getContext("2d").putImageData(stamp, 0, 0);
-}
-
-async function decode(url) {  // a gapless sheet -> the light of its symbols, one after the other
-  const image = make("img", {src: url}), width = COLUMNS * SIDE, light = new Uint8ClampedArray(CELLS * AREA);
-  await image.decode();
-  const context = make("canvas", {width, height: width}).getContext("2d", {willReadFrequently: true});
-  context.drawImage(image, 0, 0);
-  const rgba = context.getImageData(0, 0, width, width).data;
-  for (let i = 0; i < light.length; i++) {
-    const cell = Math.floor(i / AREA), y = Math.floor(i / SIDE) % SIDE, x = i % SIDE;
-    light[i] = rgba[4 * ((Math.floor(cell / COLUMNS) * SIDE + y) * width + (cell % COLUMNS) * SIDE + x)];
-  }
-  return light;
-}
 
 // ---- a panel: one sheet and its slider
 function panel(root, key) {
@@ -182,7 +145,7 @@ async function open(payload, query = new URLSearchParams()) {
   };
   const thumbs = (count) => Array.from({length: count}, () => make("button", {type: "button"}, blank(), make("span")));
   run = payload;
-  sheets = await Promise.all(run.iterations.map((entry) => decode(entry.sheet)));
+  sheets = await Promise.all(run.iterations.map((entry) => decode(entry.sheet, COLUMNS).then(({light}) => light)));
   dip();
   panels = {a: panel($("[data-panel=a]"), "a"), b: panel($("[data-panel=b]"), "b")};
   $(".film").replaceChildren(...thumbs(FILM.length + 1));
@@ -225,12 +188,11 @@ document.addEventListener("keydown", (event) => {
   const act = space ? "play" : {ArrowLeft: "back", ArrowRight: "on"}[event.key];
   if (act && article.offsetParent) { event.preventDefault(); doing[act](); }
 });
-window.addEventListener("that-are-not", hear);
-new MutationObserver(() => {  // light or dark: other ink
-  dip();
+window.addEventListener("that-are-not-symbol", hear);
+redip(() => {
   Object.values(panels || {}).forEach((each) => each.draw());
   if (panels) specimen();
-}).observe(document.body, {attributeFilter: ["class"]});
+});
 setInterval(unroll, 110);
 
 const choice = $(".experiments select");

@@ -1,5 +1,5 @@
 // One symbol: its life across the iterations, how it grew out of noise pass by pass, and the pictures one can keep.
-// Read before page.js, in one scope with it. trigger("grow") and trigger("save") ask the server; `hear` gets the answers.
+// Read before iterations.js, in one scope with it. trigger("grow") and trigger("save") ask the server; `hear` gets the answers.
 const FILM = [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 41];  // the passes shown as a strip, and the last one
 let ticket = 0;        // of the newest request: answers to older ones are dropped
 let life = new Map();  // iteration -> the light of this seed's symbol
@@ -109,33 +109,7 @@ function biography(iteration) {
   });
 }
 
-// ---- pictures are made here, as they stand on the screen; other files come from the server
-function print(groups, name) {  // each group ten canvases wide, groups side by side, the caption beneath
-  const scale = 4, step = SIDE * scale + 12, edge = 48, line = 30;
-  const width = 10 * step - 12, bottom = edge + Math.ceil(groups[0].length / 10) * step;
-  const canvas = make("canvas", {width: edge + groups.length * (width + edge)}), context = canvas.getContext("2d");
-  const font = `20px ${getComputedStyle($(".caption")).fontFamily}`, lines = [""];
-  context.font = font;
-  for (const word of $(".caption").textContent.split(" ")) {
-    const longer = `${lines.at(-1)} ${word}`.trim();
-    if (context.measureText(longer).width > canvas.width - 2 * edge) lines.push(word);
-    else lines[lines.length - 1] = longer;
-  }
-  canvas.height = bottom + lines.length * line + edge;  // which also resets the context
-  Object.assign(context, {font, imageSmoothingEnabled: false, fillStyle: getComputedStyle(article).getPropertyValue("--paper")});
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  groups.forEach((group, g) => group.forEach((cell, k) => {
-    context.drawImage(cell, edge + g * (width + edge) + (k % 10) * step, edge + Math.floor(k / 10) * step, SIDE * scale, SIDE * scale);
-  }));
-  context.fillStyle = `rgb(${ink})`;
-  lines.forEach((text, i) => context.fillText(text, edge, bottom + line * (i + 1)));
-  canvas.toBlob((blob) => {
-    const link = make("a", {href: URL.createObjectURL(blob), download: name});
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
-}
-
+// ---- files: pictures are made here, as they stand on the screen; other files come from the server
 function picture() {
   const keys = now.compare ? ["a", "b"] : ["a"];
   const name = keys.map((key) => number(now[key])).join("-beside-");

@@ -1,0 +1,343 @@
+"""Blind annotation: a pool says nothing of who made a picture, and no label is lost, whoever is killed."""
+
+import csv
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from toolkit import plot
+from toolkit.annotation import pool as pools
+from toolkit.annotation import report as reports
+from toolkit.annotation.commands import EPILOG, arguments_export, arguments_pool, arguments_report, export, report
+from toolkit.annotation.commands import pool as make
+from toolkit.annotation.crowd import crowd
+from toolkit.annotation.pool import Pool, build, read
+from toolkit.annotation.store import LABELS, Labels, name_of
+from toolkit.creative.presets import preset
+from toolkit.creative.stored import decode_all, load
+from toolkit.creative.training import prepare
+from toolkit.samplers import METHODS, to_bytes
+
+SCHEMES = ("low-active", "noisy", "random", "regular")
+WRITER = """
+import sys
+from toolkit.annotation.pool import read
+from toolkit.annotation.store import Labels
+labels = Labels(read(sys.argv[1]))
+for image in range(40):
+    labels.put(image, sys.argv[2], 1 + image % 4)
+    print(image, flush=True)
+"""
+
+
+def shade(scheme: int, row: int) -> Tensor:
+    """A picture that says which it is: (1, 8, 8), flat, of a brightness of its own."""
+    return torch.full((1, 8, 8), (10 * scheme + row) / 255)
+
+
+def tiny(folder: Path, each: int = 10, **options: Any) -> Pool:
+    """A pool of flat pictures, `each` by every scheme."""
+    schemes = {name: torch.stack([shade(k, row) for row in range(each)]) for k, name in enumerate(SCHEMES)}
+    return build(folder, schemes, torch.rand(12, 1, 8, 8), title="Shades", data="mnist", **options)
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Pool:
+    return tiny(tmp_path / "shades")
+
+
+def writer(pool: Pool, annotator: str) -> "subprocess.Popen[str]":
+    """A process of its own that labels forty pictures, and says each once it is stored."""
+    command = [sys.executable, "-c", WRITER, str(pool.folder), annotator]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+
+
+# a pool
+
+
+def test_each_picture_is_the_one_that_its_scheme_and_row_say(pool: Pool) -> None:
+    places = json.loads((pool.folder / "schemes.json").read_text())["images"]
+    with Image.open(pool.folder / "images.png") as sheet:
+        pictures = plot.tiles(sheet, 8)[:40]
+    expected = [shade(SCHEMES.index(place["scheme"]), place["row"]) for place in places]
+    assert torch.equal(pictures.float() / 255, torch.stack(expected))
+
+
+def test_what_the_page_reads_says_nothing_of_the_schemes(pool: Pool) -> None:
+    said = (pool.folder / "pool.json").read_text()
+    assert not [scheme for scheme in SCHEMES if scheme in said]
+    assert reports.schemes(pool) != sorted(reports.schemes(pool))
+
+
+def test_the_seed_mixes_the_pool_and_the_same_seed_mixes_it_alike(tmp_path: Path) -> None:
+    one, same, other = (tiny(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    assert one.sheet() == same.sheet() != other.sheet()
+    assert one.about.key == same.about.key != other.about.key
+
+
+def test_every_annotator_has_an_order_of_their_own_and_keeps_it(pool: Pool) -> None:
+    ada, bo = pool.order("ada"), pool.order("bo")
+    assert sorted(ada) == sorted(bo) == list(range(40))
+    assert ada != bo
+    assert read(pool.folder).order("ada") == ada
+
+
+def test_colour_makes_a_pool_too(tmp_path: Path) -> None:
+    x = torch.rand(6, 3, 12, 12)
+    pool = build(tmp_path / "colour", {"regular": x, "noisy": x.flip(0)}, x, title="Paint", data="folder:paint")
+    with Image.open(pool.folder / "training.png") as sheet:
+        assert torch.equal(plot.tiles(sheet, 12)[:6], (x * 255).round().byte())
+
+
+def test_a_pool_that_may_have_labels_is_never_built_over(pool: Pool) -> None:
+    with pytest.raises(ValueError, match="holds a pool already"):
+        tiny(pool.folder)
+
+
+def test_pictures_of_two_shapes_make_no_pool(tmp_path: Path) -> None:
+    small, large = torch.rand(2, 1, 8, 8), torch.rand(2, 1, 9, 9)
+    for schemes in ({"regular": small, "noisy": large}, {"regular": small, "noisy": small.byte()}, {}):
+        with pytest.raises(ValueError, match="one shape and type"):
+            build(tmp_path / "pool", schemes, small, title="", data="")
+    with pytest.raises(ValueError, match="training images"):
+        build(tmp_path / "pool", {"regular": small}, large, title="", data="")
+    assert not (tmp_path / "pool").exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"images": "many"}', '{"schema": 2}'])
+def test_a_damaged_pool_gets_one_sentence(pool: Pool, content: str) -> None:
+    (pool.folder / "pool.json").write_text(content)
+    with pytest.raises(ValueError, match=r"pool\.json does not describe a pool"):
+        read(pool.folder)
+
+
+def test_a_folder_without_a_pool_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="python -m toolkit pool"):
+        read(tmp_path)
+    assert pools.below(tmp_path / "nowhere") == {}
+
+
+# labels
+
+
+def test_a_label_is_stored_changed_and_taken_back(pool: Pool) -> None:
+    labels = Labels(pool)
+    labels.put(7, "ada", 1)
+    labels.put(7, "ada", 4)
+    labels.put(8, "ada", 2)
+    assert labels.of("ada") == {7: 4, 8: 2}
+    labels.take_back(7, "ada")
+    labels.take_back(7, "ada")
+    assert labels.of("ada") == {8: 2}
+
+
+def test_annotators_do_not_see_each_other(pool: Pool) -> None:
+    labels = Labels(pool)
+    labels.put(7, "ada", 1)
+    labels.put(7, "bo", 2)
+    assert (labels.of("ada"), labels.of("bo"), labels.of("cy")) == ({7: 1}, {7: 2}, {})
+
+
+def test_of_a_label_nothing_is_kept_but_picture_name_label_and_time(pool: Pool) -> None:
+    Labels(pool).put(7, "ada", 1)
+    db = sqlite3.connect(Labels(pool).path)
+    assert [row[1] for row in db.execute("PRAGMA table_info(labels)")] == ["image", "annotator", "label", "time"]
+    assert db.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+    db.close()
+
+
+def test_a_killed_process_loses_nothing_that_it_said_was_stored(pool: Pool) -> None:
+    with writer(pool, "ada") as process:
+        assert process.stdout is not None
+        said = [int(process.stdout.readline()) for _ in range(15)]
+        os.kill(process.pid, signal.SIGKILL)
+        said += [int(line) for line in process.stdout]
+    kept = Labels(pool).of("ada")
+    assert {image: kept[image] for image in said} == {image: 1 + image % 4 for image in said}
+    assert len(kept) - len(said) in (0, 1)  # the last may be stored and not yet said
+
+
+def test_two_processes_that_write_at_once_lose_nothing(pool: Pool) -> None:
+    with writer(pool, "ada") as one, writer(pool, "bo") as other:
+        assert [one.wait(), other.wait()] == [0, 0]
+    expected = {image: 1 + image % 4 for image in range(40)}
+    assert (Labels(pool).of("ada"), Labels(pool).of("bo")) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("image", "annotator", "label", "named"),
+    [
+        (40, "ada", 1, "picture 40"),
+        (-1, "ada", 1, "picture -1"),
+        ("7", "ada", 1, "picture '7'"),
+        (True, "ada", 1, "picture True"),
+        (7, "ada", 0, "label 0"),
+        (7, "ada", 5, "label 5"),
+        (7, "ada", "creative", "label 'creative'"),
+        (7, "", 1, "name ''"),
+    ],
+)
+def test_a_label_that_cannot_be_gets_one_sentence(
+    pool: Pool, image: Any, annotator: str, label: Any, named: str
+) -> None:
+    with pytest.raises(ValueError, match=named):
+        Labels(pool).put(image, annotator, label)
+    assert Labels(pool).rows() == []
+
+
+def test_a_file_that_is_no_database_gets_one_sentence(pool: Pool) -> None:
+    (pool.folder / "labels.sqlite").write_text("these are no labels, and no database either" * 30)
+    with pytest.raises(ValueError, match=r"labels\.sqlite cannot be used"):
+        Labels(pool).rows()
+
+
+def test_a_name_is_the_same_however_it_is_typed() -> None:
+    assert name_of("  Ada  Lovelace ") == name_of("ada lovelace") == "ada lovelace"
+    assert name_of("Zoe\u0308") == name_of("zo\u00eb")
+    assert name_of("x" * 40) == "x" * 40
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 41, "ada@example.org", "=1+1", "<b>", "a\x00b", "../ada"])
+def test_a_name_that_could_be_more_than_a_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="1 to 40 letters"):
+        name_of(name)
+
+
+# the report
+
+
+def labelled(pool: Pool, **crowd_of: Any) -> Pool:
+    """The pool, labelled by a crowd that knows Table 1."""
+    labels = Labels(pool)
+    for row in crowd(reports.schemes(pool), reports.PUBLISHED["mnist"], **crowd_of):
+        labels.put(row.image, row.annotator, row.label)
+    return pool
+
+
+def test_the_report_has_a_row_for_each_scheme_beside_the_published_one(pool: Pool) -> None:
+    said = reports.report(labelled(pool, annotators=4, sight=1))
+    assert json.loads(json.dumps(said, allow_nan=False)) == said
+    assert list(said["schemes"]) == ["low-active", "noisy", "random", "regular"]
+    assert (said["annotators"], said["labels"], said["fewest"], said["most"]) == (4, 160, 4, 4)
+    assert said["kappa"] == pytest.approx(1)
+    assert reports.table(said).count("*published*") == 4
+    assert "| *published* | *0.39* | *0.50* | *0.11* | *0.00* |" in reports.table(said)
+
+
+def test_the_report_counts_what_each_scheme_was_called(pool: Pool) -> None:
+    labels = Labels(pool)
+    for image, scheme in enumerate(reports.schemes(pool)):
+        for annotator in ("ada", "bo", "cy"):
+            labels.put(image, annotator, 1 + SCHEMES.index(scheme))
+    said = reports.report(pool)
+    assert [row["shares"].index(1.0) for row in said["schemes"].values()] == [0, 1, 2, 3]
+    assert all(row["consensus"] == row["images"] == 10 for row in said["schemes"].values())
+
+
+def test_a_pool_that_nobody_labelled_has_a_report_without_numbers(pool: Pool) -> None:
+    said = reports.report(pool)
+    assert (said["labels"], said["kappa"]) == (0, None)
+    assert said["schemes"]["noisy"]["short"] == 10
+    assert "nan" not in reports.table(said)
+
+
+def test_the_csv_has_a_line_for_each_label_with_its_scheme(pool: Pool) -> None:
+    lines = list(csv.DictReader(StringIO(reports.to_csv(labelled(pool, annotators=2)))))
+    assert len(lines) == 80
+    assert all(line["scheme"] == reports.schemes(pool)[int(line["image"])] for line in lines)
+    assert {line["meaning"] for line in lines} <= set(LABELS)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"key": "of another", "images": []}'])
+def test_schemes_that_do_not_fit_the_pictures_are_refused(pool: Pool, content: str) -> None:
+    (pool.folder / "schemes.json").write_text(content)
+    with pytest.raises(ValueError, match=r"schemes\.json does not say"):
+        reports.report(pool)
+
+
+# the commands
+
+
+def arguments(add_them: Any, *argv: object) -> Namespace:
+    parser = ArgumentParser()
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--root", type=Path)
+    add_them(parser.add_argument)
+    return parser.parse_args([str(part) for part in argv])
+
+
+@pytest.fixture(scope="module")
+def decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree with one decoder, trained for no time at all."""
+    out = tmp_path_factory.mktemp("decoders")
+    prepare(preset("creative-mnist", "smoke", data="sample:mnist", steps=2), out, quiet=True)()
+    return out
+
+
+def test_the_command_builds_a_pool_with_a_quarter_by_each_decoder(decoders: Path, tmp_path: Path) -> None:
+    built = make(arguments(arguments_pool, "creative-mnist", "--from", decoders, "--images", 40, "--out", tmp_path))
+    assert built == {"pool": str(tmp_path), "images": 40, "training": 100}
+    pool = read(tmp_path)
+    assert pool.about.title == "Digits"
+    assert [reports.schemes(pool).count(scheme) for scheme in SCHEMES] == [10] * 4
+
+
+def test_the_pictures_of_a_pool_are_those_that_the_decoders_make_of_its_codes(decoders: Path, tmp_path: Path) -> None:
+    make(arguments(arguments_pool, "creative-mnist", "--from", decoders, "--images", 8, "--out", tmp_path, "--seed", 3))
+    said = json.loads((tmp_path / "schemes.json").read_text())
+    first = said["made"]["first_code"]
+    known = decode_all(load(decoders, "creative-mnist"), range(first, first + 8))
+    with Image.open(tmp_path / "images.png") as sheet:
+        pictures = plot.tiles(sheet, 28)
+    for picture, place in zip(pictures, said["images"], strict=False):
+        code = METHODS.index(place["scheme"]) + 4 * place["row"]
+        assert torch.equal(picture, to_bytes(known[place["scheme"]][code]))
+
+
+@pytest.mark.parametrize("few", [{"--images": 3}, {"--training": 0}])
+def test_a_pool_too_small_for_all_decoders_is_refused(few: dict[str, int], tmp_path: Path) -> None:
+    given = [part for pair in few.items() for part in pair]
+    with pytest.raises(ValueError, match="give at least 4 and 1"):
+        make(arguments(arguments_pool, "creative-mnist", "--out", tmp_path, *given))
+
+
+def test_a_report_is_a_table_or_plain_values(pool: Pool) -> None:
+    table = report(arguments(arguments_report, pool.folder))
+    values = report(arguments(arguments_report, pool.folder, "--json", "--ties", "multi", "--least", 2))
+    assert isinstance(table, str)
+    assert isinstance(values, dict)
+    assert (values["ties"], values["least"]) == ("multi", 2)
+
+
+def test_an_export_is_printed_or_written(pool: Pool, tmp_path: Path) -> None:
+    labelled(pool, annotators=1)
+    printed = export(arguments(arguments_export, pool.folder))
+    written = export(arguments(arguments_export, pool.folder, "--out", tmp_path / "labels.csv"))
+    assert written == {"out": str(tmp_path / "labels.csv"), "labels": 40}
+    assert (tmp_path / "labels.csv").read_text() == f"{printed}\n"
+
+
+def test_each_command_has_its_example_and_its_arguments() -> None:
+    assert set(EPILOG) == {"pool", "report", "export"}
+    assert arguments(arguments_pool, "creative-mnist", "--out", "x").images == 500
+
+
+def test_labels_and_pools_need_no_torch() -> None:
+    code = "import sys, toolkit.annotation.store, toolkit.page.annotate; print('torch' in sys.modules)"
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -1,0 +1,304 @@
+"""The tab "Annotate" in a real browser: keys, undo, the end, two widths, and a server that is killed in the middle."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+import torch
+
+from toolkit.annotation.pool import Pool, build
+from toolkit.annotation.store import Labels
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
+PATIENCE = 60_000  # milliseconds, for a machine that is busy
+SERVE = """
+import sys
+from pathlib import Path
+import gradio as gr
+from toolkit.page import THEME, static
+from toolkit.page.annotate import annotate_tab
+with gr.Blocks(analytics_enabled=False, fill_width=True) as page:
+    with gr.Tabs():
+        with gr.Tab("Annotate"):
+            annotate_tab(Path(sys.argv[1]))
+        with gr.Tab("Other"):
+            gr.Textbox(label="words")
+head = f"<style>{static('page.css', 'annotate.css')}</style>"
+page.launch(server_port=int(sys.argv[2]), theme=THEME, head=head, footer_links=[], ssr_mode=False)
+"""
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
+playwright = pytest.importorskip("playwright.sync_api")
+
+
+class Server:
+    """A page with nothing but the tab, in a process that can be killed and started again at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.folder, self.url = folder, f"http://127.0.0.1:{self.port}/"
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-c", SERVE, str(self.folder), str(self.port)]
+        root = Path(__file__).parents[1]
+        self.process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, env={**os.environ})
+        for _ in range(240):
+            assert self.process.poll() is None, "the page ended by itself"
+            try:
+                with build_opener(ProxyHandler({})).open(self.url, timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.5)
+        raise TimeoutError(f"nothing answers at {self.url}")
+
+    def kill(self) -> None:
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def pool_of(folder: Path, images: int, title: str) -> Pool:
+    x = torch.rand(images, 1, 28, 28, generator=torch.Generator().manual_seed(images))
+    return build(folder, {"regular": x[::2], "low-active": x[1::2]}, x, title=title, data="mnist")
+
+
+@pytest.fixture(scope="module")
+def pools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pool]:
+    folder = tmp_path_factory.mktemp("pools")
+    return {"long": pool_of(folder / "long", 30, "Long"), "short": pool_of(folder / "short", 4, "Short")}
+
+
+@pytest.fixture(scope="module")
+def server(pools: dict[str, Pool]) -> Iterator[Server]:
+    running = Server(pools["long"].folder.parent)
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
+    """A way to open the page as a new visitor, who notes whatever goes wrong: page.faults."""
+    opened = []
+
+    def open_it(width: int = 1280, height: int = 900) -> Any:
+        page = chromium.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(PATIENCE)
+        page.faults, page.requests = [], []
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.on("console", lambda said: page.faults.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page.goto(server.url)
+        page.wait_for_selector('.annotate[data-ready="true"]')
+        opened.append(page)
+        return page
+
+    yield open_it
+    for page in opened:
+        page.close()
+
+
+def enter(page: Any, annotator: str, pool: str = "long", start: bool = True) -> Any:
+    page.select_option("[name=pool]", pool)
+    page.fill("[name=annotator]", annotator)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".learn:visible, .done:visible")
+    if start:
+        page.click("[data-do=start]")
+        page.wait_for_selector(".judge:visible")
+    return page
+
+
+def press(page: Any, *keys: str) -> None:
+    """Keys, no faster than a picture can be seen."""
+    for key in keys:
+        page.wait_for_timeout(300)
+        page.keyboard.press(key)
+
+
+def stored(page: Any, count: int) -> None:
+    page.wait_for_function(f"""() => document.querySelector(".kept").textContent === "{count} stored" """)
+
+
+def first(pool: Pool, annotator: str, *labels: int) -> dict[int, int]:
+    """What an annotator has said once the first pictures of their order have these labels."""
+    return dict(zip(pool.order(annotator), labels, strict=False))
+
+
+def test_the_training_images_come_first_then_one_picture_at_a_time(visit: Any) -> None:
+    page = enter(visit(), "ada", start=False)
+    assert page.locator(".lesson canvas").count() == 30
+    assert not page.is_visible(".seen")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".seen:visible")
+    assert page.inner_text(".place") == "Picture 1 of 30"
+    assert page.faults == []
+
+
+def test_keys_1_to_4_label_and_each_is_stored_on_the_server(visit: Any, pools: dict[str, Pool]) -> None:
+    page = enter(visit(), "Bo")
+    press(page, "1", "2", "3", "4")
+    stored(page, 4)
+    assert Labels(pools["long"]).of("bo") == first(pools["long"], "bo", 1, 2, 3, 4)
+    assert page.inner_text(".place") == "Picture 5 of 30"
+
+
+def test_a_click_labels_too_and_a_picture_that_nobody_can_have_seen_is_not_labelled(visit: Any, pools: Any) -> None:
+    page = enter(visit(), "cy")
+    page.wait_for_timeout(300)
+    page.get_by_role("button", name="creative").first.dblclick()
+    stored(page, 1)
+    assert Labels(pools["long"]).of("cy") == first(pools["long"], "cy", 1)
+
+
+def test_each_picture_is_another_and_undo_brings_the_last_one_back_with_its_label(visit: Any, pools: Any) -> None:
+    page = enter(visit(), "dee")
+    shown = [page.eval_on_selector(".seen", "canvas => canvas.toDataURL()")]
+    press(page, "2")
+    shown.append(page.eval_on_selector(".seen", "canvas => canvas.toDataURL()"))
+    press(page, "u")
+    assert shown[0] != shown[1]
+    assert page.eval_on_selector(".seen", "canvas => canvas.toDataURL()") == shown[0]
+    assert page.get_attribute(".verdicts button:nth-child(2)", "aria-pressed") == "true"
+    stored(page, 0)
+    assert Labels(pools["long"]).of("dee") == {}
+    press(page, "3", "1", "Backspace", "4")
+    stored(page, 2)
+    assert Labels(pools["long"]).of("dee") == first(pools["long"], "dee", 3, 4)
+
+
+def test_who_comes_back_goes_on_where_they_stopped(visit: Any) -> None:
+    press(page := enter(visit(), "Eve"), "1", "1")
+    stored(page, 2)
+    page = enter(visit(), "eve ", start=False)
+    assert page.inner_text("[data-do=start]") == "Go on at picture 3"
+
+
+def test_keys_are_letters_where_one_types_and_nothing_on_another_tab(visit: Any, pools: Any) -> None:
+    page = enter(visit(), "fay")
+    page.get_by_role("tab", name="Other").click()
+    press(page, "1", "2")
+    page.get_by_label("words").fill("")
+    page.get_by_label("words").press_sequentially("1234u", delay=300)
+    page.get_by_role("tab", name="Annotate").click()
+    assert page.get_by_label("words").input_value() == "1234u"
+    assert page.inner_text(".place") == "Picture 1 of 30"
+    assert Labels(pools["long"]).of("fay") == {}
+
+
+def test_a_key_held_down_is_one_label(visit: Any, pools: Any) -> None:
+    page = enter(visit(), "gil")
+    page.wait_for_timeout(300)
+    for _ in range(5):
+        page.keyboard.down("3")  # again without up: a repeat
+        page.wait_for_timeout(300)
+    stored(page, 1)
+    assert Labels(pools["long"]).of("gil") == first(pools["long"], "gil", 3)
+
+
+def test_the_end_says_so_and_can_still_be_undone(visit: Any, pools: Any) -> None:
+    page = enter(visit(), "hal", "short")
+    press(page, "1", "1", "4", "2")
+    page.wait_for_selector(".done:visible")
+    assert page.locator(".sums b").all_inner_texts() == ["2", "1", "0", "1"]
+    press(page, "u")
+    page.wait_for_selector(".judge:visible")
+    press(page, "3")
+    page.wait_for_selector(".done:visible")
+    assert Labels(pools["short"]).of("hal") == first(pools["short"], "hal", 1, 1, 4, 3)
+
+
+def test_a_name_that_cannot_be_kept_is_answered_on_the_page(visit: Any) -> None:
+    page = visit()
+    page.fill("[name=annotator]", "me@example.org")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").filter(has_text="1 to 40 letters").wait_for()
+
+
+def test_two_annotators_at_once_lose_nothing(visit: Any, pools: Any) -> None:
+    one, other = enter(visit(), "ida"), enter(visit(), "jon")
+    for key in "1234":
+        press(one, key)
+        press(other, key)
+    stored(one, 4)
+    stored(other, 4)
+    for name in ("ida", "jon"):
+        assert Labels(pools["long"]).of(name) == first(pools["long"], name, 1, 2, 3, 4)
+
+
+def test_a_server_killed_in_the_middle_loses_nothing_and_the_page_goes_on(visit: Any, server: Any, pools: Any) -> None:
+    page = enter(visit(), "kim")
+    press(page, "1")
+    stored(page, 1)
+    server.kill()
+    press(page, "2")
+    page.get_by_role("alert").filter(has_text="not stored yet").wait_for()
+    press(page, "3")  # nothing: it would be one more to lose
+    assert page.locator(".verdicts button:disabled").count() == 4
+    assert page.inner_text(".kept") == "1 stored"
+    server.start()
+    stored(page, 2)
+    assert page.locator(".annotate .problem").is_hidden()
+    press(page, "4")
+    stored(page, 3)
+    assert Labels(pools["long"]).of("kim") == first(pools["long"], "kim", 1, 2, 4)
+
+
+def test_nothing_that_the_page_receives_says_how_a_picture_was_made(visit: Any, server: Server, pools: Any) -> None:
+    page, answers = visit(), []
+    page.on("response", lambda response: answers.append(response) if "component_server" in response.url else None)
+    press(enter(page, "lee"), "1")
+    stored(page, 1)
+    texts = [answer.text() for answer in answers]
+    assert len(texts) >= 2
+    assert not [answer for answer in texts if "low-active" in answer or "regular" in answer]
+    with pytest.raises(HTTPError, match="403"):
+        build_opener(ProxyHandler({})).open(f"{server.url}gradio_api/file={pools['long'].folder}/schemes.json")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_everything_needed_is_on_the_screen_at_once(visit: Any, width: int, height: int) -> None:
+    page = enter(visit(width, height), f"mia {width}")
+    boxes = [page.locator(query).bounding_box() for query in (".meter", ".seen", ".verdicts", ".judge .after")]
+    assert all(box["y"] >= 0 and box["y"] + box["height"] <= height for box in boxes)
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".seen").bounding_box()["width"] % 28 == 0
+
+
+def test_everything_that_is_seen_is_also_said(visit: Any) -> None:
+    page = enter(visit(), "nat")
+    nameless = """all => all.filter(one => !(one.getAttribute("aria-label") || one.innerText.trim())).length"""
+    assert page.eval_on_selector_all(".judge button, .judge canvas, .judge [role]", nameless) == 0
+    assert [url for url in page.requests if not url.startswith((page.url, "data:", "blob:"))] == []
+    assert page.faults == []
+
+
+def test_without_a_pool_the_page_says_how_to_make_one(chromium: Any, tmp_path: Path) -> None:
+    empty = Server(tmp_path)
+    page = chromium.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(empty.url)
+    page.wait_for_selector(".no-pool:visible")
+    assert "python -m toolkit pool" in page.inner_text(".no-pool")
+    assert not page.is_visible(".enter")
+    page.close()
+    empty.kill()

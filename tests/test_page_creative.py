@@ -1,0 +1,250 @@
+"""The tab "Creative decoder" without a browser: pairs of one code, neutral knobs, and one sentence for a bad order."""
+
+import base64
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.test_app import build, components, said_by, tiny_run
+from toolkit import hub, plot
+from toolkit.creative import stored, training
+from toolkit.models import create
+from toolkit.page import creative, static
+from toolkit.page.iterations import Shelf
+from toolkit.samplers import METHODS, Creative, activation_statistics
+from toolkit.seeds import Noise
+
+SMALL = {"widths": (60, 30, 20), "z": 6}  # the decoder's hidden layers have 20, 30 and 60 neurons
+COLOURS = {
+    "channels": 3,
+    "size": 16,
+    "filters": 8,
+    "depth": 2,
+    "width": 20,
+    "z": 6,
+}  # ... 20, 20, 128 and, last, 8 maps
+NETWORKS = {
+    "creative-colours": ("Colours", "ConvVAE", COLOURS),
+    "creative-fashion": ("Clothes", "VAE", SMALL),
+    "creative-mnist": ("Digits", "VAE", SMALL),
+}
+
+
+def tiny_decoders(folder: Path) -> Path:
+    """A tree of checkpoints with untrained decoders, and what their neurons do over some codes."""
+    for seed, (name, (title, kind, config)) in enumerate(NETWORKS.items()):
+        here = folder / name / "iter_001"
+        here.mkdir(parents=True)
+        hub.save(create(kind, config, seed=seed), here / "model.safetensors", experiment=name, iteration=1)
+        model: Any = hub.load(here / "model.safetensors")
+        codes = [3 * Noise(range(400)).randn(6)]
+        layers = range(1, len(model.hidden) + 1)
+        statistics = {layer: activation_statistics(model, codes, layer=layer) for layer in layers}
+        how = Creative(gain=20.0)
+        stored.write_statistics(here / "statistics.safetensors", statistics, how)
+        sheet = training.sheet(stored.Trained(name, title, "mnist", model, statistics, how))
+        (here / "samples.png").write_bytes(sheet)
+        (folder / name / "config.json").write_text(json.dumps({"title": title, "kind": "decoder"}))
+    hub.write_index(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_decoders(tmp_path_factory.mktemp("decoders"))
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    return {**creative.START, "ticket": 7, "experiment": "creative-mnist", **changes}
+
+
+def answer(decoders: Path, **changes: Any) -> dict[str, Any]:
+    message = creative.answer(decoders, order(**changes))
+    assert message["error"] is None
+    return message
+
+
+def pictures(light: str) -> list[bytes]:
+    data = base64.b64decode(light)
+    return [data[start : start + 784] for start in range(0, len(data), 784)]
+
+
+def test_what_stands_at_the_start_is_how_creative_decoding_is_by_default() -> None:
+    how = Creative()
+    assert (how.method, how.neurons, list(how.band)) == tuple(
+        creative.START[key] for key in ("method", "neurons", "band")
+    )
+
+
+def test_the_first_page_shows_each_decoder_digits_first(decoders: Path) -> None:
+    first = creative.first_page(decoders)
+    assert first is not None and json.loads(json.dumps(first)) == first
+    assert [decoder["title"] for decoder in first["decoders"]] == ["Digits", "Clothes", "Colours"]
+    assert all(decoder["sheet"].startswith("data:image/png;base64,") for decoder in first["decoders"])
+
+
+def test_the_sheet_is_what_the_first_answer_draws(decoders: Path) -> None:
+    with Image.open(decoders / "creative-mnist" / "iter_001" / "samples.png") as sheet:
+        stored_pictures = [tile.numpy().tobytes() for tile in plot.tiles(sheet, 28)]
+    message = answer(decoders)
+    assert (stored_pictures[::2], stored_pictures[1::2]) == (pictures(message["regular"]), pictures(message["images"]))
+
+
+def test_the_tab_stands_before_torch_is_imported(decoders: Path) -> None:
+    code = "import sys, app; app.build(sys.argv[1]); print('torch' in sys.modules)"
+    assert said_by(code, decoders) == ["False"]
+
+
+def test_a_page_has_the_tabs_that_its_checkpoints_fill(decoders: Path, tmp_path: Path) -> None:
+    tiny_run(tmp_path, iterations=1)
+    both = shutil.copytree(decoders, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("index.json"))
+    hub.write_index(both)
+    tabs = [[tab["props"]["label"] for tab in components(build(folder), "tabitem")] for folder in (decoders, both)]
+    assert tabs == [["Creative decoder", "Annotate"], ["Iterations", "Creative decoder", "Annotate"]]
+    assert [name for name, _ in Shelf(both).page()["experiments"]] == ["fig2"]
+
+
+def test_iterations_are_not_looked_for_among_decoders(decoders: Path) -> None:
+    with pytest.raises(
+        ValueError, match="no run of iterations, only creative-colours, creative-fashion, creative-mnist"
+    ):
+        Shelf(decoders).page()
+    with pytest.raises(ValueError, match="no run of iterations"):
+        next(Shelf(decoders).grow("creative-mnist", 1, 0))
+
+
+def test_drawing_waits_in_line_with_all_that_computes(decoders: Path) -> None:
+    events = [event for event in build(decoders).fns.values() if event.fn is not None]
+    assert {(event.concurrency_id, event.api_visibility) for event in events} == {("model", "private")}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_answer_is_plain_json_with_both_pictures_of_32_pairs(decoders: Path, method: str) -> None:
+    message = answer(decoders, method=method)
+    assert json.loads(json.dumps(message, allow_nan=False)) == message
+    assert (len(pictures(message["regular"])), len(pictures(message["images"]))) == (32, 32)
+    assert message["shape"] == [1, 28, 28]
+    assert [len(message[key]) for key in ("distances", "neurons")] == [32, 32]
+
+
+@pytest.mark.parametrize("method", ["low-active", "random", "noisy"])
+def test_what_is_switched_on_changes_pictures_and_their_distance(decoders: Path, method: str) -> None:
+    message = answer(decoders, method=method)
+    assert all(a != b for a, b in zip(pictures(message["regular"]), pictures(message["images"]), strict=True))
+    assert all(regular != modified for regular, modified in message["distances"])
+
+
+@pytest.mark.parametrize(
+    "neutral", [{"neurons": 0}, {"gain": 0}, {"method": "random", "neurons": 0}, {"method": "noisy", "gain": 0},
+                {"method": "regular"}]
+)  # fmt: skip
+def test_with_nothing_added_both_pictures_are_the_same(decoders: Path, neutral: dict[str, Any]) -> None:
+    message = answer(decoders, **neutral)
+    assert message["images"] == message["regular"] == answer(decoders)["regular"]
+    assert all(regular == modified for regular, modified in message["distances"])
+
+
+def test_a_seed_is_the_same_pair_wherever_it_stands(decoders: Path) -> None:
+    one, next_ = answer(decoders, seed=4), answer(decoders, seed=5)
+    assert pictures(one["images"])[1:] == pictures(next_["images"])[:-1]
+    assert one["neurons"][1:] == next_["neurons"][:-1]
+
+
+def test_each_neuron_is_said_to_fire_as_its_statistics_say(decoders: Path) -> None:
+    message, trained = answer(decoders, layer=2, neurons=3, gain=1.5), stored.load(decoders, "creative-mnist")
+    statistics = trained.statistics[2]
+    assert {k for chosen in message["neurons"] for k in chosen} - {-1} == set(map(int, message["known"]))
+    for k, (often, value, mean, peak) in [(int(name), facts) for name, facts in message["known"].items()]:
+        found = [
+            statistics.active[k],
+            30 * (statistics.mean[k] + 2 * statistics.std[k]),
+            statistics.mean[k],
+            statistics.peak[k],
+        ]
+        assert [often, value, mean, peak] == pytest.approx([x.item() for x in found], rel=1e-3)
+
+
+def test_channels_of_a_colour_decoder_are_neurons_too(decoders: Path) -> None:
+    message = answer(decoders, experiment="creative-colours", method="random", neurons=2)
+    assert message["shape"] == [3, 16, 16]
+    assert len(base64.b64decode(message["images"])) == 32 * 3 * 16 * 16
+    assert (message["layer"]["number"], message["layer"]["neurons"]) == (4, 8)
+
+
+def test_a_layer_is_described_with_its_dead_and_its_band(decoders: Path) -> None:
+    layer = answer(decoders, band=[0, 100])["layer"]
+    assert (layer["number"], layer["of"], layer["neurons"]) == (3, 3, 60)
+    assert layer["band"] == 60 - layer["dead"]
+    assert len(layer["often"]) == 101 and layer["often"] == sorted(layer["often"]) and layer["often"][0] > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"experiment": "creative-art"}, "'creative-art'"),
+        ({"experiment": "x" * 10**6}, "no trained decoder"),
+        ({"experiment": ["creative-mnist"]}, "option experiment"),
+        ({"experiment": None}, "option experiment"),
+        ({"method": "loud"}, "'loud'"),
+        ({"method": 5}, "option method"),
+        ({"band": 5}, "option band"),
+        ({"band": []}, "band"),
+        ({"band": [1, 2, 3]}, "band"),
+        ({"band": ["1", "15"]}, "band"),
+        ({"band": [15, 1]}, "rising"),
+        ({"band": [15, 15]}, "rising"),
+        ({"band": [1, float("nan")]}, "rising"),
+        ({"band": [3, 3.0001]}, "no neuron lies in the band"),
+        ({"neurons": 5.5}, "option neurons"),
+        ({"neurons": True}, "option neurons"),
+        ({"neurons": -1}, "neurons -1"),
+        ({"neurons": 10**30}, "neurons 1000"),
+        ({"neurons": 30, "layer": 1}, "the layer has 20 neurons"),
+        ({"gain": "1"}, "option gain"),
+        ({"gain": -0.1}, "gain -0.1"),
+        ({"gain": float("nan")}, "gain nan"),
+        ({"gain": 10**400}, "gain 1000"),
+        ({"layer": 0}, "hidden layer 0"),
+        ({"layer": 4}, "hidden layer 4"),
+        ({"layer": 10**9}, "layer 1000000000"),
+        ({"seed": "7"}, "option seed"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 2**32 - 31}, "seed 4294967265"),
+    ],
+)
+def test_a_bad_order_gets_one_sentence_that_names_it(decoders: Path, changes: dict[str, Any], named: str) -> None:
+    message = creative.answer(decoders, order(**changes))
+    assert (set(message), message["ticket"]) == ({"ticket", "error"}, 7)
+    assert named in message["error"]
+    assert "\n" not in message["error"] and len(message["error"]) < 300
+
+
+@pytest.mark.parametrize("nonsense", [None, "draw", [1], 7, {}])
+def test_what_is_no_order_at_all_gets_one_sentence_too(decoders: Path, nonsense: object) -> None:
+    assert "option experiment" in creative.answer(decoders, nonsense)["error"]
+
+
+def test_a_lost_file_gets_one_sentence(tmp_path: Path) -> None:
+    (tiny_decoders(tmp_path) / "creative-mnist" / "iter_001" / "statistics.safetensors").unlink()
+    assert "statistics.safetensors" in creative.answer(tmp_path, order())["error"]
+
+
+def test_a_decoder_is_read_once_and_again_when_its_files_change(tmp_path: Path) -> None:
+    folder = tiny_decoders(tmp_path)
+    first = creative.decoder(folder, "creative-mnist")
+    assert creative.decoder(folder, "creative-mnist") is first
+    path = folder / "creative-mnist" / "iter_001" / "statistics.safetensors"
+    stored.write_statistics(path, first.statistics, Creative(gain=3.0))
+    hub.write_index(folder)
+    assert creative.decoder(folder, "creative-mnist").how.gain == 3.0
+
+
+def test_every_hook_of_the_script_is_in_the_page() -> None:
+    body, script = static("creative.html"), static("ink.js", "pair.js", "creative.js")
+    assert "`" not in body and "${" not in body, "it is read as a template"
+    actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}
+    assert all(f"{action}:" in script for action in actions)

@@ -1,0 +1,131 @@
+"""The commands of runs and checkpoints: train, sample, measure, inspect."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from .. import datasets, hub, metrics, plot, precision, presets, processes, runs
+from ..creative import presets as decoders
+from ..creative.training import prepare
+from ..seeds import Noise
+from .command import changes, command, seeds
+
+EPILOG = {
+    "train": """examples:
+  python -m toolkit train fig2 --scale smoke --data sample:mnist --out runs     seconds, on the built-in digits
+  python -m toolkit train fig2 --scale cpu --out runs                           an hour or two on two cores
+  python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
+  python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
+  python -m toolkit train creative-mnist --iterations 3 --out runs              three decoders, from three seeds
+  torchrun --nproc-per-node 4 -m toolkit train fig2 --scale paper --device cuda --out runs    on four GPUs
+Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
+    "sample": """examples:
+  python -m toolkit sample fig2 --iteration 7 --seeds 0:64 --out sheet.png
+  python -m toolkit sample fig2 --iteration 7 --seeds 42 --out growing.gif    the symbol growing out of noise
+A seed is the same picture whatever else is in the batch.""",
+    "measure": """examples:
+  python -m toolkit measure checkpoints/fig2                     the table of a run
+  python -m toolkit measure folder:my/marks --reference mnist    anybody's images against the digits
+measures:
+"""
+    + "\n".join(f"  {name:24} {what}" for name, what in metrics.MEASURES.items()),
+    "inspect": """example:
+  python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
+}
+PICTURES = [".png", ".gif", ".webp"]
+
+
+def train(args: argparse.Namespace) -> object:
+    """Run one figure's experiment, every iteration a checkpoint; or train the networks of a creative decoder."""
+    folder = (_decoder if args.preset in decoders.PRESETS else _iterations)(args)
+    if folder is None:  # another process speaks
+        return None
+    stored = folder / "metrics.json"
+    return json.loads(stored.read_text()) if args.json and stored.exists() else f"{folder} is complete"
+
+
+def _iterations(args: argparse.Namespace) -> Path | None:
+    with processes.together(args.device):
+        device = precision.device(processes.own_device(args.device))
+        experiment = presets.preset(args.preset, args.scale, **changes(args))
+        with processes.one_first():  # it downloads what is missing
+            images = datasets.load(experiment.data, root=args.root, split="any").images  # Kuzushiji is there in part
+        folder = runs.prepare(experiment, images, args.out, device=device, quiet=args.quiet or args.json)()
+        return folder if processes.rank() == 0 else None
+
+
+def _decoder(args: argparse.Namespace) -> Path:
+    given = changes(args)
+    networks = given.pop("iterations", 1)
+    training = decoders.preset(args.preset, args.scale, **given)
+    device = str(precision.device(args.device))
+    return prepare(training, args.out, root=args.root, device=device, quiet=args.quiet or args.json)(networks)
+
+
+def sample(args: argparse.Namespace) -> object:
+    """Grow symbols out of noise with one iteration's model, as a sheet (.png) or a film (.gif, .webp)."""
+    if args.out.suffix not in PICTURES:
+        raise ValueError(f"--out {args.out} is no picture: end it in {', '.join(PICTURES)}")
+    model = hub.load(args.source, args.experiment, args.iteration, device=args.device)
+    noise = Noise(args.seeds).rand(*model.image_shape).to(args.device)  # type: ignore[misc]
+    states = list(hub.sampling(args.source, args.experiment).stream(model, noise))
+    if args.out.suffix != ".png":
+        plot.animation([plot.grid(state.cpu(), scale=4) for state in states], args.out)
+    else:
+        plot.grid(states[-1].cpu(), scale=4).save(args.out)
+    return {"out": str(args.out), "images": len(args.seeds), "passes": len(states) - 1}
+
+
+def measure(args: argparse.Namespace) -> object:
+    """The measures of a stored run, or of any images against a reference."""
+    stored = Path(args.what) / "metrics.json"
+    if stored.exists():
+        return json.loads(stored.read_text()) if args.json else runs.table(stored)
+    images = datasets.load(args.what, root=args.root, limit=args.limit).images
+    reference = datasets.load(args.reference, root=args.root).images
+    return metrics.measure(images.float() / 255, reference)
+
+
+def inspect(args: argparse.Namespace) -> object:
+    """What is in a checkpoint: architecture, options, how it was trained, sizes, sha256."""
+    return hub.inspect(args.checkpoint)
+
+
+def declare(commands: Any) -> None:
+    """Declare them."""
+    add = command(commands, train, EPILOG["train"])
+    add("preset", help=f"the figure: {', '.join(presets.FIGURES)}; or a decoder: {', '.join(decoders.PRESETS)}")
+    add("--scale", default="cpu", help="paper (as published), cpu (an hour or two; default), smoke (seconds)")
+    add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET")
+    add(
+        "--data",
+        help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, or folder:PATH of anybody's images",
+    )
+    add("--iterations", type=int, help="another number of iterations, or of networks of a decoder; more continue")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other setting, e.g. steps=300, model.filters=32",
+    )
+    add("--quiet", action="store_true", help="no progress bars")
+    add = command(commands, sample, EPILOG["sample"])
+    add("experiment", help="the experiment, e.g. fig2")
+    add("--iteration", type=int, help="which iteration's model (default: the last)")
+    add(
+        "--from",
+        dest="source",
+        default=str(hub.CHECKPOINTS),
+        metavar="SOURCE",
+        help="a folder of runs or a Hub repo id (default: the shipped ones)",
+    )
+    add("--seeds", type=seeds, default=range(64), help="42, or 1,5,9, or 0:64 (default)")
+    add("--out", type=Path, required=True, help="sheet.png, or film.gif / film.webp")
+    add = command(commands, measure, EPILOG["measure"])
+    add("what", help="the folder of a run, or images: a data set's name or folder:PATH")
+    add("--reference", default="mnist", help="the data set that distance is measured to (default: mnist)")
+    add("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)")
+    add = command(commands, inspect, EPILOG["inspect"])
+    add("checkpoint", type=Path, help="a .safetensors file")

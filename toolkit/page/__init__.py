@@ -1,0 +1,52 @@
+"""The page, a module for each of its tabs, with its markup, style and script beside it. Here is what the tabs share.
+
+A tab holds widgets and words; what computes waits in one line, "model". Nothing here needs torch until a model works.
+"""
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from .. import tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Message = dict[str, Any]  # what crosses to the browser: plain JSON values
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "multiple", **QUIET}
+THEME = gr.themes.Base(  # of Gradio's own fonts only few hold the Latin letters; these do, in these weights
+    font=[gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"],
+    font_mono=[gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"],
+).set(body_background_fill="#faf7f0", body_background_fill_dark="#131210")
+
+
+def static(*names: str) -> str:
+    """The text of files beside the page, one after the other."""
+    return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
+
+
+def figure(first: Message, body: str, script: str, **options: Any) -> gr.HTML:
+    """A figure that a script draws from its first message. body, script: the texts of files as `static` gives them."""
+    return gr.HTML(first, html_template=body, js_on_load=script, apply_default_css=False, **options)
+
+
+def wire(event: str) -> gr.HTML:
+    """Where answers go: each becomes an event of this name in the browser."""
+    send = f'watch("value", () => window.dispatchEvent(new CustomEvent("{event}", {{detail: props.value}})))'
+    return gr.HTML(html_template="<i></i>", js_on_load=send, elem_classes="wire")
+
+
+def sheet(source: str | Path, file: str) -> str:
+    """A picture of a tree of checkpoints, as the address of itself."""
+    png = tree.fetch(source, file).read_bytes()
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def light(images: "Tensor") -> str:
+    """Images (B, C, H, W) in [0, 1] as the page draws them: a byte a pixel and channel, one image after the other."""
+    from ..samplers import to_bytes
+
+    return base64.b64encode(to_bytes(images).numpy().tobytes()).decode()

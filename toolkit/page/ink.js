@@ -1,0 +1,93 @@
+// What the scripts of all tabs share: elements, ink, pictures to keep. Read before each of them, in one scope with it.
+const $ = (query, root = element) => root.querySelector(query);
+const $$ = (query, root = element) => [...root.querySelectorAll(query)];
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const article = $(".figure-page");
+
+function make(tag, props, ...inside) {
+  const made = Object.assign(document.createElement(tag), props);
+  made.append(...inside);
+  return made;
+}
+
+// ---- pixels: a byte of light is the alpha of a pixel of ink; colours are as they are, plane by plane
+let ink = [0, 0, 0];
+const stamps = new Map();  // by size, in the ink of the day
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const blank = (side = 28) => make("canvas", {width: side, height: side});
+
+function dip() {
+  ink = getComputedStyle(article).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+  stamps.clear();
+}
+
+function redip(redraw) {  // light or dark: other ink
+  new MutationObserver(() => { dip(); redraw(); }).observe(document.body, {attributeFilter: ["class"]});
+}
+
+function stampOf(width, height) {
+  const key = `${width}x${height}`;
+  if (!stamps.has(key)) {
+    const stamp = new ImageData(width, height);
+    for (let i = 0; i < width * height; i++) stamp.data.set(ink, 4 * i);
+    stamps.set(key, stamp);
+  }
+  return stamps.get(key);
+}
+
+function paint(canvas, light, at = 0) {
+  const stamp = stampOf(canvas.width, canvas.height), area = canvas.width * canvas.height;
+  for (let i = 0; i < area; i++) stamp.data[4 * i + 3] = light ? light[at + i] : 0;
+  canvas.getContext("2d").putImageData(stamp, 0, 0);
+}
+
+function paintColours(canvas, light, at = 0) {
+  const {width, height} = canvas, area = width * height, picture = new ImageData(width, height);
+  for (let i = 0; i < area; i++) for (let c = 0; c < 4; c++) picture.data[4 * i + c] = c < 3 ? light[at + c * area + i] : 255;
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+}
+
+async function decode(url, columns) {  // a gapless sheet -> its light, one picture after the other, plane by plane
+  const image = make("img", {src: url});
+  await image.decode();
+  const {naturalWidth: width, naturalHeight: height} = image, side = width / columns, area = side * side;
+  const context = make("canvas", {width, height}).getContext("2d", {willReadFrequently: true});
+  context.drawImage(image, 0, 0);
+  const rgba = context.getImageData(0, 0, width, height).data, count = columns * Math.floor(height / side);
+  const channels = rgba.some((value, i) => i % 4 === 1 && value !== rgba[i - 1]) ? 3 : 1;
+  const light = new Uint8ClampedArray(count * channels * area);
+  for (let i = 0; i < light.length; i++) {
+    const cell = Math.floor(i / area / channels), plane = Math.floor(i / area) % channels;
+    const y = Math.floor(i / side) % side, x = i % side;
+    light[i] = rgba[4 * ((Math.floor(cell / columns) * side + y) * width + (cell % columns) * side + x) + plane];
+  }
+  return {light, side, channels};
+}
+
+// ---- pictures are made here, as they stand on the screen
+function print(groups, name, columns = 10) {  // each group so many canvases wide, groups side by side, the caption beneath
+  const side = groups[0][0].width, scale = Math.max(1, Math.round(112 / side)), step = side * scale + 12, edge = 48, line = 30;
+  const width = columns * step - 12, bottom = edge + Math.ceil(groups[0].length / columns) * step;
+  const canvas = make("canvas", {width: edge + groups.length * (width + edge)}), context = canvas.getContext("2d");
+  const font = `20px ${getComputedStyle($(".caption")).fontFamily}`, lines = [""];
+  context.font = font;
+  for (const word of $(".caption").textContent.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (context.measureText(longer).width > canvas.width - 2 * edge) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  canvas.height = bottom + lines.length * line + edge;  // which also resets the context
+  Object.assign(context, {font, imageSmoothingEnabled: false, fillStyle: getComputedStyle(article).getPropertyValue("--paper")});
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  groups.forEach((group, g) => group.forEach((cell, k) => {
+    const left = edge + g * (width + edge) + (k % columns) * step;
+    context.drawImage(cell, left, edge + Math.floor(k / columns) * step, side * scale, side * scale);
+  }));
+  context.fillStyle = `rgb(${ink})`;
+  lines.forEach((text, i) => context.fillText(text, edge, bottom + line * (i + 1)));
+  canvas.toBlob((blob) => {
+    const link = make("a", {href: URL.createObjectURL(blob), download: name});
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+}
