@@ -95,7 +95,7 @@ def declare(commands: Any) -> None:
     add("--out", type=Path, required=True, help="pairs.png")
     add = command(commands, table1, EPILOG["table1"])
     add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs")
-    add("--scale", default="paper", choices=list(SIZES), help="paper (as published; default) or smoke (seconds)")
+    add("--scale", default="cpu", choices=list(SIZES), help="cpu (the published networks; default) or smoke (seconds)")
     add("--networks", type=int, help="trained per data set, from different seeds (default: 3)")
     add("--samples", type=int, help="per method and network (default: 10000)")
     add("--data", help="another data set for all three, such as sample:mnist")

@@ -46,7 +46,7 @@ class Sizes:
 
 
 SIZES = {
-    "paper": Sizes(),
+    "cpu": Sizes(),
     "smoke": Sizes(
         networks=2, samples=30, optimised=4, calibration=20, ablation=20, readings=10, cells=10, judge_steps=5,
     ),
@@ -58,7 +58,7 @@ class Study:
     """out: the folder of runs. sets: changes of each preset's settings (`data`, say), by its name."""
 
     out: Path
-    scale: str = "paper"
+    scale: str = "cpu"
     sizes: Sizes = Sizes()
     changes: dict[str, Any] | None = None
     root: Path | None = None
@@ -176,7 +176,7 @@ def _png(found: dict[str, Any], title: str) -> bytes:
 
 
 def study(
-    out: Path, scale: str = "paper", *, networks: int | None = None, samples: int | None = None, **options: Any
+    out: Path, scale: str = "cpu", *, networks: int | None = None, samples: int | None = None, **options: Any
 ) -> Study:
     """The study at a scale, with another number of networks or samples if given."""
     given = {name: value for name, value in (("networks", networks), ("samples", samples)) if value is not None}
