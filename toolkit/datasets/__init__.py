@@ -53,10 +53,15 @@ class Dataset:
 def tinted(images: Tensor, seed: int = 0) -> Tensor:
     """Grey images in colour, each with a bright ink on a dark paper of its own: uint8 (N, 1, H, W) -> (N, 3, H, W)."""
     generator = torch.Generator().manual_seed(seed)
-    ink = 0.45 + 0.55 * torch.rand(len(images), 3, 1, 1, generator=generator)
-    paper = 0.35 * torch.rand(len(images), 3, 1, 1, generator=generator)
-    parts = zip(images.split(1000), ink.split(1000), paper.split(1000), strict=True)
+    ink, paper = (torch.rand(len(images), 1, 1, 1, generator=generator) for _ in range(2))  # hues
+    parts = zip(images.split(1000), _hue(ink, 0.7, 1.0).split(1000), _hue(paper, 0.8, 0.3).split(1000), strict=True)
     return torch.cat([(255 * p + x.float() * (i - p)).round().byte() for x, i, p in parts])
+
+
+def _hue(hue: Tensor, saturation: float, value: float) -> Tensor:
+    """Colours of one saturation and value: hue (N, 1, 1, 1) in [0, 1) -> RGB (N, 3, 1, 1) in [0, 1]."""
+    k = (torch.tensor([5.0, 3.0, 1.0]).view(1, 3, 1, 1) + 6 * hue) % 6
+    return value - value * saturation * torch.minimum(k, 4 - k).clamp(0, 1)
 
 
 def _joined(name: str, a: Dataset, b: Dataset, limit: int | None) -> Dataset:
