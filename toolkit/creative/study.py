@@ -55,7 +55,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Study:
-    """out: the folder of runs. sets: changes of each preset's settings (`data`, say), by its name."""
+    """out: the folder of runs. changes: of each preset's settings (`data`, say), by its name."""
 
     out: Path
     scale: str = "cpu"
