@@ -12,13 +12,14 @@ from typing import Any
 import gradio as gr
 
 from toolkit import index, tree
-from toolkit.page import THEME, annotate, creative, static
+from toolkit.page import THEME, annotate, creative, kaleidoscope, static
 from toolkit.page.iterations import Shelf, iterations_tab
 
+STYLES = ["page.css", *(f"{tab}.css" for tab in ("iterations", "creative", "annotate", "kaleidoscope", "playground"))]
 LAUNCH: dict[str, Any] = {  # what the page asks of `launch`, wherever it is launched
     "theme": THEME,
     # Not `css=`, which rewrites rules and loses some.
-    "head": f"<style>{static('page.css', 'iterations.css', 'creative.css', 'annotate.css')}</style>",
+    "head": f"<style>{static(*STYLES)}</style>",
     "footer_links": [],
     "ssr_mode": False,
     "enable_monitoring": False,
@@ -45,19 +46,25 @@ def warm(checkpoints: str | Path) -> None:
     with suppress(ValueError):
         for decoder in (creative.first_page(checkpoints) or {"decoders": []})["decoders"]:
             creative.answer(checkpoints, {"experiment": decoder["name"], **creative.START})
+    with suppress(ValueError):
+        for network in (kaleidoscope.first_page(checkpoints) or {"networks": []})["networks"]:
+            for _ in kaleidoscope.answer(checkpoints, {"experiment": network["name"], **kaleidoscope.START, "runs": 1}):
+                pass
 
 
 def tabs(checkpoints: str | Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """The tabs there are to be, each with what fills it. Raises ValueError if there is nothing to show."""
-    pairs = creative.first_page(checkpoints)
+    pairs, runs = creative.first_page(checkpoints), kaleidoscope.first_page(checkpoints)
     try:
         first = Shelf(checkpoints).page()
         yield "Iterations", lambda: iterations_tab(Shelf(checkpoints), first)
     except ValueError:
-        if not pairs:
+        if not pairs and not runs:
             raise
     if pairs:
         yield "Creative decoder", lambda: creative.creative_tab(checkpoints, pairs)
+    if runs:
+        yield "Kaleidoscope", lambda: kaleidoscope.kaleidoscope_tab(checkpoints, runs)
     pools = Path(os.environ.get("TOOLKIT_POOLS", Path(checkpoints).parent / "pools"))
     if pairs or pools.is_dir():
         yield "Annotate", lambda: annotate.annotate_tab(pools)

@@ -7,7 +7,9 @@ from typing import Any
 
 from .. import datasets, hub, metrics, plot, precision, presets, processes, runs
 from ..creative import presets as decoders
-from ..creative.training import prepare
+from ..creative import training as decoding
+from ..kaleidoscopes import presets as kaleidoscopes
+from ..kaleidoscopes import training as folding
 from ..seeds import Noise
 from .command import changes, command, seeds
 
@@ -18,6 +20,7 @@ EPILOG = {
   python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
   python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
   python -m toolkit train creative-mnist --iterations 3 --out runs              three decoders, from three seeds
+  python -m toolkit train kaleidoscope-mnist --out runs                         twenty minutes on two cores
   torchrun --nproc-per-node 4 -m toolkit train fig2 --scale paper --device cuda --out runs    on four GPUs
 Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
     "sample": """examples:
@@ -37,8 +40,9 @@ PICTURES = [".png", ".gif", ".webp"]
 
 
 def train(args: argparse.Namespace) -> object:
-    """Run one figure's experiment, every iteration a checkpoint; or train the networks of a creative decoder."""
-    folder = (_decoder if args.preset in decoders.PRESETS else _iterations)(args)
+    """Run one figure's experiment, each iteration a checkpoint; or train decoders or kaleidoscopic networks."""
+    seeded = args.preset in {**decoders.PRESETS, **kaleidoscopes.PRESETS}
+    folder = (_networks if seeded else _iterations)(args)
     if folder is None:  # another process speaks
         return None
     stored = folder / "metrics.json"
@@ -55,12 +59,15 @@ def _iterations(args: argparse.Namespace) -> Path | None:
         return folder if processes.rank() == 0 else None
 
 
-def _decoder(args: argparse.Namespace) -> Path:
+def _networks(args: argparse.Namespace) -> Path:
+    """Decoders or kaleidoscopic networks: an iteration is a network from a seed of its own."""
     given = changes(args)
     networks = given.pop("iterations", 1)
-    training = decoders.preset(args.preset, args.scale, **given)
-    device = str(precision.device(args.device))
-    return prepare(training, args.out, root=args.root, device=device, quiet=args.quiet or args.json)(networks)
+    options = {"root": args.root, "device": str(precision.device(args.device)), "quiet": args.quiet or args.json}
+    if args.preset in decoders.PRESETS:
+        decoder = decoders.preset(args.preset, args.scale, **given)
+        return decoding.prepare(decoder, args.out, **options)(networks)
+    return folding.prepare(kaleidoscopes.preset(args.preset, args.scale, **given), args.out, **options)(networks)
 
 
 def sample(args: argparse.Namespace) -> object:
@@ -95,14 +102,15 @@ def inspect(args: argparse.Namespace) -> object:
 def declare(commands: Any) -> None:
     """Declare them."""
     add = command(commands, train, EPILOG["train"])
-    add("preset", help=f"the figure: {', '.join(presets.FIGURES)}; or a decoder: {', '.join(decoders.PRESETS)}")
+    seeded = ", ".join([*decoders.PRESETS, *kaleidoscopes.PRESETS])
+    add("preset", help=f"the figure: {', '.join(presets.FIGURES)}; or networks of several seeds: {seeded}")
     add("--scale", default="cpu", help="paper (as published), cpu (an hour or two; default), smoke (seconds)")
     add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET")
     add(
         "--data",
         help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, or folder:PATH of anybody's images",
     )
-    add("--iterations", type=int, help="another number of iterations, or of networks of a decoder; more continue")
+    add("--iterations", type=int, help="another number of iterations, or of networks from other seeds; more continue")
     add(
         "--set",
         action="append",

@@ -1,0 +1,403 @@
+"""Kaleidoscopic networks: presets, training on disk, sampling, what is measured of them, figures, commands."""
+
+import json
+from dataclasses import replace
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from toolkit import cli, hub
+from toolkit.header import CheckpointError
+from toolkit.kaleidoscopes import alluvial, collapse, ink, landscape, report, sequence, sheets, sweeps, verdict
+from toolkit.kaleidoscopes.presets import PRESETS, SCALES, Training, preset, scattered
+from toolkit.kaleidoscopes.sizes import PERTURBATIONS, SIZES, SWEEPS, USUAL, Sizes
+from toolkit.kaleidoscopes.stored import Kaleidoscope, as_images, learned, load, names, stream
+from toolkit.kaleidoscopes.study import Study
+from toolkit.kaleidoscopes.training import SMOOTH, Trainer, learn, prepare, trace
+from toolkit.kaleidoscopes.trajectory import Eyes, looked_at, watch
+from toolkit.metrics.interval import Interval
+from toolkit.models import Manifold, create
+from toolkit.samplers import iterate
+from toolkit.seeds import Noise
+
+TINY: dict[str, Any] = {"data": "sample:mnist", "images": 20, "steps": 30, "model": {"width": 20, "depth": 2}}
+DIGITS, LINE = "kaleidoscope-mnist", "kaleidoscope-1d"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("networks")
+    prepare(preset(DIGITS, "smoke", **TINY), out, quiet=True)(2)
+    prepare(preset(LINE, "smoke"), out, quiet=True)()
+    prepare(preset("kaleidoscope-2d", "smoke", steps=50, model={"width": 8}), out, quiet=True)()
+    return out
+
+
+@pytest.fixture(scope="module")
+def digits(tree) -> Kaleidoscope:
+    return load(tree, DIGITS)
+
+
+def constant(*point: float) -> Manifold:
+    """A network that sends everything to one point."""
+    model: Any = create("Manifold", {"channels": len(point), "size": 1, "depth": 1, "width": 2, "output": "sigmoid"})
+    for parameter in model.parameters():
+        parameter.zero_()
+    model.net[-2].bias.copy_(torch.tensor(point).logit())
+    return model
+
+
+def said(capsys, *argv) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = cli.main([str(part) for part in argv])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_the_digits_are_trained_as_published():
+    t = PRESETS[DIGITS]
+    model: Any = create("Manifold", t.model)
+    assert (t.data, t.batch, t.steps, t.images) == ("mnist", 1000, 10_000, None)
+    assert (model.config.depth, model.config.width, model.config.output, model.config.lr) == (10, 500, "tanh", 1e-4)
+    assert (t.start, t.perturbation, t.mode, t.runs) == ("uniform", 0.01, "centred", 300)
+
+
+def test_networks_of_points_have_one_hidden_layer_less_than_the_published_count():
+    nets = {name: (t.model["depth"] + 1, t.model["width"]) for name, t in PRESETS.items() if t.data == "points"}
+    assert nets[LINE] == (7, 10) and nets["kaleidoscope-1d-four"] == (10, 10) and nets["kaleidoscope-2d"] == (7, 50)
+    assert [len(PRESETS[name].points) for name in (LINE, "kaleidoscope-1d-four", "kaleidoscope-2d")] == [2, 4, 4]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_one_at_every_scale_and_says_how_it_is_sampled(name, scale):
+    t = preset(name, scale)
+    assert set(t.says()["sampling"]) == {"start", "perturbation", "mode", "runs"}
+    assert Training(**json.loads(json.dumps(t.as_dict()))) == t
+
+
+def test_options_of_the_network_are_merged():
+    assert preset(DIGITS, "smoke", model={"depth": 3}).model == {**preset(DIGITS, "smoke").model, "depth": 3}
+
+
+def test_numbers_are_points_on_a_line():
+    assert preset(LINE, points=[0.1, 0.5]).points == ((0.1,), (0.5,)) == preset(LINE, points=[[0.1], [0.5]]).points
+
+
+def test_scattered_points_are_the_same_for_a_seed_and_within_the_cube():
+    assert scattered(5, 3, 1) == scattered(5, 3, 1) != scattered(5, 3, 2)
+    assert all(0 <= value <= 1 for point in scattered(50, 4) for value in point)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"points": ((0.5,),)}, {"points": ((0.2,), (1.5,))}, {"points": ((0.2,), (0.1, 0.2))}, {"points": ()},
+        {"points": ((0.2,), (float("nan"),))}, {"points": (0.2, 1.5)}, {"points": ("a", "b")},
+        {"data": "mnist", "images": 1}, {"mode": "repo"}, {"start": "pink"},
+        {"perturbation": 2.0}, {"runs": 0}, {"colour": True}, {"steps": "many"},
+    ],
+)  # fmt: skip
+def test_bad_settings_are_refused_in_one_sentence(wrong):
+    with pytest.raises(ValueError, match="^[^\n]+$"):
+        preset(LINE, **wrong)
+
+
+def test_one_training_image_or_no_depth_is_refused_in_one_sentence(tmp_path):
+    with pytest.raises(ValueError, match="^1 training image[^\n]+$"):
+        Trainer(preset(DIGITS, "smoke"), torch.zeros(1, 1, 28, 28, dtype=torch.uint8), tmp_path)
+    with pytest.raises(ValueError, match="^depth is 0[^\n]+$"):
+        prepare(preset(LINE, "smoke", model={"depth": 0}), tmp_path, quiet=True)()
+
+
+def test_networks_are_listed_with_their_kind_and_how_they_are_sampled(tree):
+    listed = hub.read_index(tree)
+    assert set(names(listed)) == {DIGITS, LINE, "kaleidoscope-2d"}
+    config = json.loads((tree / DIGITS / "config.json").read_text())
+    assert config["kind"] == listed["experiments"][DIGITS]["kind"] == "kaleidoscope"
+    assert config["sampling"] == {"start": "uniform", "perturbation": 0.01, "mode": "centred", "runs": 30}
+
+
+def test_the_first_network_is_loaded_unless_another_is_asked_for(tree):
+    first, second = load(tree, DIGITS), load(tree, DIGITS, iteration=2)
+    a, b = (next(k.model.parameters()) for k in (first, second))
+    assert not torch.equal(a, b) and torch.equal(a, next(load(tree, DIGITS, iteration=1).model.parameters()))
+
+
+def test_what_was_learned_comes_back(tree, digits):
+    assert digits.points is None and learned(digits).images.shape == (20, 1, 28, 28)
+    line = load(tree, LINE)
+    assert line.points is not None and line.points.flatten().tolist() == pytest.approx([0.2, 0.8])
+    assert torch.equal(learned(line).images, line.points)
+
+
+def test_a_network_that_is_not_there_is_named_with_those_that_are(tree):
+    with pytest.raises(CheckpointError, match="^[^\n]*'dreams'[^\n]*kaleidoscope-mnist[^\n]*$"):
+        load(tree, "dreams")
+
+
+def test_what_is_stored_is_not_made_again(tree):
+    before = {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")}
+    prepare(preset(DIGITS, "smoke", **TINY), tree, quiet=True)(2)
+    assert {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")} == before
+
+
+def test_a_training_that_was_killed_after_its_network_continues_from_it(tree, tmp_path):
+    draft = tmp_path / DIGITS / "iter_001.partial"
+    draft.mkdir(parents=True)
+    model = (tree / DIGITS / "iter_001" / "model.safetensors").read_bytes()
+    (draft / "model.safetensors").write_bytes(model)
+    folder = prepare(preset(DIGITS, "smoke", **TINY), tmp_path, quiet=True)()
+    assert (folder / "iter_001" / "model.safetensors").read_bytes() == model
+    same = (folder / "iter_001" / "metrics.json").read_bytes()
+    assert same == (tree / DIGITS / "iter_001" / "metrics.json").read_bytes()
+
+
+def test_the_loss_is_kept_at_every_tenth_of_the_steps_and_at_the_end(tree):
+    assert [step for step, _ in trace([0.0] * 10_000)] == [*range(0, 10_000, 1000), 9999]
+    losses = hub.facts(tree / LINE / "iter_001" / "model.safetensors")["losses"]
+    assert len(losses) == 11 and losses[-1][1] < losses[0][1]
+
+
+def test_the_sheet_of_a_network_is_its_samples_from_run_to_run(tree, digits):
+    with Image.open(tree / DIGITS / "iter_001" / "samples.png") as sheet:
+        assert sheet.size == (16 * 28, 5 * 28)  # the start and runs 1, 5, 10, 30
+        first = sheet.crop((0, 0, 28, 28)).tobytes()
+    start = next(stream(digits, [0]))
+    assert first == (255 * start).round().byte().numpy().tobytes()
+
+
+@pytest.mark.parametrize("nothing", [{"perturbation": 0.0}, {"mode": "none"}])
+def test_without_perturbation_sampling_is_iterated_reconstruction(digits, nothing):
+    plain = islice(iterate(digits.model.reconstruct, Noise(range(4)).rand(1, 28, 28)), 6)
+    assert all(torch.equal(a, b) for a, b in zip(islice(stream(digits, range(4), **nothing), 6), plain, strict=True))
+
+
+def test_a_seed_is_the_same_film_in_any_batch(digits):
+    together, alone = (list(islice(stream(digits, seeds), 5)) for seeds in (range(6), [4]))
+    assert all(torch.allclose(a[4:5], b, atol=1e-5) for a, b in zip(together, alone, strict=True))
+
+
+def test_a_start_in_colour_is_refused_by_a_grey_network_in_one_sentence(digits):
+    with pytest.raises(ValueError, match="^[^\n]*grey[^\n]*3 channels[^\n]*$"):
+        next(stream(digits, range(2), start=torch.zeros(2, 3, 28, 28)))
+
+
+def test_training_images_that_stand_still_are_at_no_distance_of_themselves():
+    data = torch.rand(6, 1, 4, 4)
+    rows = watch(iterate(lambda x: x, data), [1, 5], Eyes(data))
+    assert [row["run"] for row in rows] == [0, 1, 5] and "still" not in rows[0]
+    assert all((row["distance"], row["movement"], row["still"], row["reached"]) == (0, 0, 1, 6) for row in rows[1:])
+
+
+def test_samples_that_all_end_in_one_picture_are_one(images):
+    rows = watch(iterate(lambda x: x * 0, images), [1, 2], Eyes(images))
+    assert [row["distinct"] for row in rows] == [6, 1, 1] and rows[2]["effective"] == pytest.approx(1)
+
+
+def test_every_sample_is_in_one_class_and_flows_to_one(digits):
+    judge = create("Judge", {"filters": 2, "hidden": 4, "depth": 2}, seed=0)
+    rows = watch(stream(digits, range(7)), [1, 3], Eyes(learned(digits).images, judge))
+    assert all(sum(row["classes"]) == 7 for row in rows) and "flow" not in rows[0]
+    assert [sum(line) for line in rows[2]["flow"]] == rows[1]["classes"]
+
+
+@pytest.mark.parametrize("runs", [1, 5, 30, 300, 1000])
+def test_the_runs_that_are_looked_at_end_with_the_last(runs):
+    assert looked_at(runs)[-1] == runs and looked_at(runs) == sorted(set(looked_at(runs)))
+
+
+def test_a_network_that_sends_all_to_one_point_has_its_basin_everywhere():
+    points = as_images(((0.2, 0.2), (0.8, 0.6)))
+    assert (landscape.basins(constant(0.8, 0.6), points, 7) == 1).all()
+    assert (landscape.basins(constant(0.5, 0.1), points, 7) == landscape.NOWHERE).all()
+    assert landscape.attracting(constant(0.8, 0.6), points).tolist() == [False, True]
+
+
+def test_the_loss_of_such_a_network_is_the_distance_from_that_point():
+    x, y, loss = landscape.line(constant(0.3), 11)
+    assert torch.allclose(y, torch.tensor(0.3)) and torch.allclose(loss, (x - 0.3).square(), atol=1e-6)
+    assert landscape.worst_corner(constant(0.3, 0.3)) == pytest.approx(0.49, abs=1e-5)
+    starts, heights = landscape.plane(constant(0.3, 0.6), 3)
+    assert starts[1].tolist() == [0.5, 0] and heights[1].item() == pytest.approx((0.04 + 0.36) / 2, abs=1e-5)
+
+
+def test_only_what_the_network_returns_is_fixed():
+    assert landscape.fixed(constant(0.3), as_images(((0.3,), (0.35,), (0.9,)))).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("name", [LINE, "kaleidoscope-2d"])
+def test_points_are_drawn_on_their_manifold(tree, name):
+    k = load(tree, name)
+    with Image.open(BytesIO(sheets.sheet(k))) as picture:
+        assert min(picture.size) > 300 and len(picture.convert("RGB").getcolors(2**20) or []) > 20
+
+
+def test_points_of_many_coordinates_are_drawn_by_two(tree):
+    k = replace(load(tree, "kaleidoscope-2d"), points=torch.rand(5, 4, 1, 1))
+    figure = sheets.landscape(k, [torch.rand(3, 4, 1, 1)] * 2)
+    assert "two of 4" in figure.axes[0].get_title("left")
+
+
+def test_the_sequence_shows_the_same_cells_throughout(digits):
+    found = sequence.states(digits, learned(digits).images, samples=4, runs=(1, 5, 300))
+    assert list(found) == ["training images, recovered", "run 1", "run 5", "run 30"]
+    fifth: Tensor = list(islice(stream(digits, range(4)), 6))[5]
+    assert torch.equal(found["run 5"], fifth) and len(sequence.figure(found, "").axes) == 4
+
+
+def test_a_flow_has_a_ribbon_for_each_move_and_a_block_for_each_class():
+    labels = {1: torch.tensor([0, 0, 1, 2]), 5: torch.tensor([0, 1, 1, 1])}
+    (panel,) = alluvial.figure(labels, "abc", "").axes
+    kinds = [type(patch).__name__ for patch in panel.patches]
+    assert kinds.count("PathPatch") == 4 and kinds.count("Rectangle") == 3 + 2
+
+
+def test_the_pictures_that_are_left_are_counted_and_the_most_frequent_comes_first(images):
+    samples = images[[0, 3, 3, 5, 3, 0]]
+    assert collapse.largest(samples, 0.1) == [(1, 3), (0, 2), (3, 1)]
+    (panel,) = collapse.figure(samples, 0.1, "").axes
+    assert [text.get_text() for text in panel.texts] == ["3", "2", "1"] and len(panel.images) == 3
+
+
+def test_a_figure_becomes_a_frame():
+    figure = ink.figure(2, 1, "title", dpi=100)
+    assert ink.picture(figure).size == (200, 100) and ink.png(figure)[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_preset_itself_is_one_of_every_sweep(scale):
+    grid = sweeps.settings(SIZES[scale], scale)
+    base = sweeps.label(preset(sweeps.BASE, scale))
+    plain = [sweep for sweep in SWEEPS if sweep != "equal"]
+    assert all(base in [sweeps.label(t) for t in grid[sweep]] for sweep in plain) and USUAL in PERTURBATIONS
+
+
+def part(depth: int, seed: int, distinct: int) -> dict[str, Any]:
+    row = {"distance": 0.2, "confidence": 0.1 * depth + seed / 100, "still": 0.5, "distinct": 40}
+    rows = [{**row, "run": run} for run in (0, 1, 10)] + [{**row, "run": 300, "distinct": distinct}]
+    return {"depth": depth, "steps": 9, "seed": seed, "loss": 1 / depth, "fixed": 0.0, "unseen": 0.3, "rows": rows}
+
+
+def test_training_ends_when_the_loss_is_low_enough():
+    t = preset(LINE, "smoke")
+    points = as_images(t.points)
+    whole, losses = learn(t, points, 0)
+    _, fewer = learn(t, points, 0, until=0.05)
+    assert SMOOTH <= len(fewer) < len(losses) and losses[: len(fewer)] == fewer
+    assert sum(fewer[-SMOOTH:]) / SMOOTH <= 0.05 < sum(fewer[-SMOOTH - 1 : -1]) / SMOOTH
+    assert not whole.training
+
+
+def test_a_trend_is_a_slope_per_doubling_over_seeds():
+    trend = verdict.trends([part(depth, seed, 10 * seed + 5) for depth in (2, 4) for seed in range(3)], "depth")
+    assert trend["confidence"]["mean"] == pytest.approx(0.2) and verdict.said(trend["confidence"]) == 1
+    assert verdict.said(trend["kept"]) == 0 and verdict.said(trend["loss"]) == -1 and trend["loss"]["n"] == 3
+
+
+def test_a_claim_without_an_interval_is_not_shown():
+    assert verdict.said(Interval(mean=1.0, low=None, high=None, n=1)) == 0
+    assert verdict.summary(part(2, 0, 10))["kept"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("x", "text"), [((0.2158, 0.2198), "0.216 ± 0.004"), ((31.4, 37.0), "31 ± 6"), ((-1.5, None), "-1.50")]
+)
+def test_numbers_are_said_with_the_digits_they_need(x, text):
+    assert report.number(Interval(mean=x[0], low=None, high=x[1], n=2)) == text
+
+
+SMALLEST = Sizes(
+    seeds=1, samples=6, runs=4, depth=(2, 4), width=(30, 60), steps=(20, 300), images=(20, 60), judge_steps=2,
+    point_seeds=1, point_depth=(2,), dimensions=(2,), counts=(2,),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("study")
+    return Study(out, "smoke", SMALLEST, data="sample:mnist", quiet=True)()
+
+
+def test_a_study_says_everything_in_tables_and_figures(studied):
+    result = json.loads(studied.read_text())
+    assert set(result["sweeps"]) == set(SWEEPS) and set(result["perturbations"]) == set(PERTURBATIONS)
+    text = report.markdown(result)
+    assert text.count("\n\n") == 10 and all(found["claim"] in text for found in result["verdicts"])
+    pictures = {path.name for path in studied.parent.iterdir() if path.suffix in (".png", ".webp", ".gif")}
+    assert {
+        "sequence.png",
+        "flow.png",
+        "collapse.png",
+        "runs.png",
+        "sweeps.png",
+        "points.png",
+        "film.webp",
+        "line.gif",
+    } <= pictures
+
+
+def test_a_study_reads_what_it_made_before(studied):
+    before = {path: path.stat().st_mtime_ns for path in (studied.parent / "parts").iterdir()}
+    content = studied.read_bytes()
+    (studied.parent / "parts" / "cube_2_2.json").unlink()
+    work = Study(studied.parents[1], "smoke", SMALLEST, data="sample:mnist", quiet=True)
+    assert work().read_bytes() == content
+    after = {path: path.stat().st_mtime_ns for path in (studied.parent / "parts").iterdir()}
+    assert [path.name for path in before if before[path] != after[path]] == ["cube_2_2.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"), [("sheet.png", 1), ("rows.png --every 2", 1), ("film.gif", 7), ("film.webp --every 3", 3)]
+)
+def test_the_command_writes_a_sheet_or_a_film(tree, tmp_path, capsys, name, frames):
+    file, *options = name.split()
+    argv = ["kaleidoscope", DIGITS, "--from", tree, "--runs", 6, "--seeds", "0:4", "--out", tmp_path / file, *options]
+    code, printed, _ = said(capsys, *argv)
+    assert code == 0 and json.loads(printed)["runs"] == 6 and 0 <= json.loads(printed)["still"] <= 1
+    with Image.open(tmp_path / file) as picture:
+        assert getattr(picture, "n_frames", 1) == frames
+
+
+def test_a_picture_can_be_the_start(tree, tmp_path, capsys):
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "start.png")
+    argv = ["kaleidoscope", DIGITS, "--from", tree, "--seeds", "0:2", "--out", tmp_path / "out.gif", "--runs", 1]
+    code, _, _ = said(capsys, *argv, "--start", tmp_path / "start.png")
+    with Image.open(tmp_path / "out.gif") as film:
+        assert code == 0 and len(film.convert("L").getcolors()) == 1  # both start from one flat grey
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        (["--out", "x.jpg"], "x.jpg"),
+        (["--out", "x.png", "--start", "nowhere.png"], "nowhere.png"),
+        (["--out", "x.png", "--runs", "0"], "runs 0"),
+        (["--out", "x.png", "--every", "0"], "every 0"),
+        (["--out", "x.png", "--perturbation", "3"], "perturbation is 3"),
+        (["--out", "x.png", "--iteration", "9"], "9"),
+    ],
+)
+def test_a_mistake_at_the_command_line_is_one_sentence(tree, capsys, argv, named):
+    code, _, error = said(capsys, "kaleidoscope", DIGITS, "--from", tree, "--seeds", "0:2", *argv)
+    assert code == 2 and named in error and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_networks_are_trained_at_the_command_line(tmp_path, capsys):
+    argv = ["train", LINE, "--scale", "smoke", "--set", "steps=20", "--iterations", "2", "--out", tmp_path, "--quiet"]
+    code, printed, _ = said(capsys, *argv)
+    assert code == 0 and "kaleidoscope-1d is complete" in printed
+    assert len(hub.read_index(tmp_path)["experiments"][LINE]["iterations"]) == 2
+
+
+@pytest.mark.parametrize("command", ["kaleidoscope", "attractors"])
+def test_each_command_has_help_that_shows_an_example(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([command, "--help"])
+    assert f"python -m toolkit {command}" in capsys.readouterr().out
