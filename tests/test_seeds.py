@@ -75,3 +75,16 @@ def test_a_child_is_a_seed_with_room_to_count_on_and_never_changes() -> None:
     seeds = [child(7, "shuffle", index) for index in range(1000)]
     assert all(check(seed + 2**31 - 1) for seed in seeds)
     assert child(7, "shuffle", 3) == seeds[3] == 2097659150  # shipped runs are made again from it
+
+
+def test_bytes_are_the_same_however_many_are_drawn_at_once():
+    at_once, noise = Noise([3, 4]).bytes(5, 1, 3, 3), Noise([3, 4])
+    assert at_once.dtype == torch.uint8 and at_once.shape == (5, 2, 1, 3, 3)
+    assert torch.equal(torch.cat([noise.bytes(2, 1, 3, 3), noise.bytes(3, 1, 3, 3)]), at_once)
+    assert torch.equal(Noise([4]).bytes(5, 1, 3, 3)[:, 0], at_once[:, 1])
+
+
+def test_bytes_are_uniform_and_of_no_images_none():
+    levels = Noise(range(20)).bytes(4, 1, 28, 28)
+    assert abs(levels.double().mean() - 127.5) < 1 and len(levels.unique()) == 256
+    assert Noise([]).bytes(4, 1, 28, 28).shape == (4, 0, 1, 28, 28)

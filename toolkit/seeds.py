@@ -1,5 +1,6 @@
 """Randomness that belongs to the image: one generator each, on the CPU (as in NVlabs/edm, StackedRandomGenerator)."""
 
+import math
 import zlib
 from collections.abc import Iterable
 
@@ -28,6 +29,19 @@ class Noise:
     def randn(self, *shape: int) -> Tensor:
         """Standard normal noise: shape (C, H, W) -> (B, C, H, W), float32, on the CPU."""
         return self._stack([torch.randn(shape, generator=g) for g in self.generators], shape)
+
+    def bytes(self, count: int, *shape: int) -> Tensor:
+        """Uniform bytes, so many draws at once: shape (C, H, W) -> (count, B, C, H, W), uint8, on the CPU.
+
+        A fifth of the time of `rand`, where 256 levels are enough. One draw of five and five of one are the same bytes.
+        """
+        values = math.prod(shape)
+        words = -(-values // 8)  # a draw of a generator is eight bytes
+        drawn = [
+            torch.empty(count, words, dtype=torch.int64).random_(-(2**63), None, generator=g) for g in self.generators
+        ]
+        levels = torch.stack(drawn, 1) if drawn else torch.empty(count, 0, words, dtype=torch.int64)
+        return levels.view(torch.uint8)[..., :values].reshape(count, len(self), *shape)
 
     @staticmethod
     def _stack(images: list[Tensor], shape: tuple[int, ...]) -> Tensor:

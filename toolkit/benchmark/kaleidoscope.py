@@ -32,9 +32,11 @@ def runs(subject: Subject) -> Entry:
 
 def fast(model: Manifold, plan: Plan, perturbation: float = 0.01) -> Tensor:
     """The last images of the sampler, in the processor's fast arithmetic."""
-    noise = Noise(range(plan.starts))
-    with precision.fast(plan.device):
-        stream = kaleidoscope(
-            model.reconstruct, noise, model.image_shape, perturbation=perturbation, device=plan.device
-        )
-        return last(islice(stream, plan.kaleidoscope_runs + 1))  # the start is the first of the stream
+    stream = kaleidoscope(
+        precision.lowered(model).reconstruct,
+        Noise(range(plan.starts)),
+        model.image_shape,
+        perturbation=perturbation,
+        device=plan.device,
+    )
+    return last(islice(stream, plan.kaleidoscope_runs + 1))  # the start is the first of the stream

@@ -47,7 +47,7 @@ def kaleidoscope(args: argparse.Namespace) -> object:
     if runs < 1 or not args.seeds:
         raise ValueError(f"--runs {runs}, {len(args.seeds)} seeds: give at least one of each")
     start = _start(args.start, k, len(args.seeds))
-    films = stream(k, args.seeds, start=start, perturbation=args.perturbation, mode=args.mode)
+    films = stream(k, args.seeds, start=start, perturbation=args.perturbation, mode=args.mode, fast=args.fast)
     states = list(islice(films, runs + 1))
     if args.out.suffix == ".png":
         sheets.still(k, states, args.every).save(args.out)
@@ -101,6 +101,7 @@ def declare(commands: Any) -> None:
     add("--mode", choices=MODES, help="how they are stirred (default: centred)")
     add("--every", type=int, help="show every so many runs: frames of a film, columns of a sheet")
     add("--seeds", type=seeds, default=range(64), help="42, or 1,5,9, or 0:64 (default)")
+    add("--fast", action="store_true", help="in bfloat16 where the processor has it: for many seeds; other pictures")
     add("--out", type=Path, required=True, help="sheet.png, or film.gif / film.webp")
     add = command(commands, attractors, EPILOG["attractors"])
     add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs")

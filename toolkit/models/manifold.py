@@ -68,8 +68,9 @@ class Manifold(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] -> the same, by the net in its own range."""
-        y = self.net(self._inside(x)).float()
-        return (y if self.config.output == "sigmoid" else (y + 1) / 2).view_as(x)
+        inside = self._inside(x).to(next(self.parameters()).dtype)  # a net of bfloat16 computes in it
+        y = self.net(inside).float()
+        return (y if self.config.output == "sigmoid" else y.add(1).mul_(0.5)).view_as(x)
 
     def loss(self, x: Tensor) -> Tensor:
         """Squared error, averaged over pixels and batch, in the net's own range: (B, C, H, W) -> ()."""
@@ -84,4 +85,4 @@ class Manifold(nn.Module):
 
     def _inside(self, x: Tensor) -> Tensor:
         flat = x.flatten(1)
-        return flat if self.config.output == "sigmoid" else 2 * flat - 1
+        return flat if self.config.output == "sigmoid" else flat.mul(2).sub_(1)
