@@ -109,7 +109,7 @@ def test_pictures_stand_before_the_first_answer(chromium: Any, address: str) -> 
     page.evaluate("window.addEventListener('that-are-not-runs', event => event.stopImmediatePropagation(), true)")
     page.get_by_role("tab", name="Kaleidoscope").click()
     page.wait_for_selector('.kaleidoscope[data-ready="true"]')
-    assert (run(page), len(set(grid(page)))) == (10, 17)  # sixteen and the empty
+    assert (run(page), len(set(grid(page)))) == (10, 64)
     page.close()
 
 

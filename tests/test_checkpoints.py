@@ -1,12 +1,14 @@
 """What is shipped: every file as its index says, and every sheet what its model draws."""
 
 import json
+from itertools import islice
 
 import pytest
 import torch
 
 from toolkit import hub, plot, runs
 from toolkit.creative.stored import decode, load, names
+from toolkit.kaleidoscopes import landscape, stored
 from toolkit.samplers import last, to_bytes
 from toolkit.seeds import Noise
 
@@ -70,6 +72,27 @@ def test_the_shipped_decoders_are_calibrated_as_the_study_says():
     hows = [load(hub.CHECKPOINTS, name).how for name in names(INDEX)]
     assert len(hows) == 3 and len({how.gain for how in hows}) == 1
     assert gain["low"] < hows[0].gain < gain["high"]  # of the first seed
+
+
+@pytest.mark.parametrize("name", ["kaleidoscope-mnist", "kaleidoscope-fashion"])
+def test_a_shipped_kaleidoscope_shows_its_runs_again(name):
+    k = stored.load(hub.CHECKPOINTS, name)
+    shown = sheet(INDEX["experiments"][name]["iterations"][0]).unflatten(0, (-1, 64))  # runs by samples
+    states = list(islice(stored.stream(k, range(6)), 11))
+    for run, row in ((0, 0), (1, 1), (10, 3)):
+        off = (to_bytes(states[run]).float() - shown[row, :6].float()).div(255).square().mean((1, 2, 3)).sqrt()
+        assert off.median() < 0.01
+
+
+@pytest.mark.parametrize("name", ["kaleidoscope-1d", "kaleidoscope-1d-four", "kaleidoscope-2d"])
+def test_a_shipped_network_of_points_has_learned_them(name):
+    k = stored.load(hub.CHECKPOINTS, name)
+    assert k.model.loss(k.points) < 1e-6
+    assert landscape.fixed(k.model, k.points, tol=0.02).all()
+
+
+def test_every_kaleidoscope_that_is_listed_is_tested_above():
+    assert stored.names(INDEX) == [f"kaleidoscope-{data}" for data in ("1d", "1d-four", "2d", "fashion", "mnist")]
 
 
 def test_the_measures_in_the_index_are_those_of_the_table():

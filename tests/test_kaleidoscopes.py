@@ -167,7 +167,7 @@ def test_the_loss_is_kept_at_every_tenth_of_the_steps_and_at_the_end(tree):
 
 def test_the_sheet_of_a_network_is_its_samples_from_run_to_run(tree, digits):
     with Image.open(tree / DIGITS / "iter_001" / "samples.png") as sheet:
-        assert sheet.size == (16 * 28, 5 * 28)  # the start and runs 1, 5, 10, 30
+        assert sheet.size == (64 * 28, 5 * 28)  # the start and runs 1, 5, 10, 30
         first = sheet.crop((0, 0, 28, 28)).tobytes()
     start = next(stream(digits, [0]))
     assert first == (255 * start).round().byte().numpy().tobytes()
@@ -401,3 +401,8 @@ def test_each_command_has_help_that_shows_an_example(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main([command, "--help"])
     assert f"python -m toolkit {command}" in capsys.readouterr().out
+
+
+def test_a_network_is_no_run_to_be_sampled(tree):
+    with pytest.raises(CheckpointError, match=r"^kaleidoscope-1d is a kaleidoscope .*: draw it with `kaleidoscope`$"):
+        hub.sampling(tree, LINE)

@@ -2,8 +2,8 @@
 
 {"schema": 1, "default": NAME, "experiments": {NAME: {"title", "kind", "config", "iterations": [{"iteration", "file",
 "bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file.
-kind: "iterations" of one run, or "decoder": an iteration is then a training of its own, from another seed, and has
-"statistics" of its neurons, {"file", "bytes", "sha256"}.
+kind: "iterations" of one run; or "decoder" or "kaleidoscope": an iteration is then a training of its own, from another
+seed, and a decoder has "statistics" of its neurons, {"file", "bytes", "sha256"}.
 """
 
 import json
@@ -37,6 +37,12 @@ def choose(
         why = " (iteration 0 is the data itself)" if wanted == 0 else ""
         raise CheckpointError(f"{name} has no model of iteration {wanted!r}{why}: choose {_list(entries)}")
     return name, dict(entries[wanted])
+
+
+def of_kind(index: Mapping[str, Any], kind: str) -> list[str]:
+    """The experiments of an index that are of a kind, and have a model."""
+    experiments = index["experiments"].items()
+    return [name for name, it in experiments if it.get("kind") == kind and any("file" in e for e in it["iterations"])]
 
 
 def parse(path: Path) -> dict[str, Any]:

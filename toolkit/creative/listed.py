@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..index import of_kind
+
 KIND = "decoder"
 
 
 def names(index: Mapping[str, Any]) -> list[str]:
     """The experiments of an index that are trained decoders, and have one."""
-    experiments = index["experiments"].items()
-    return [name for name, it in experiments if it.get("kind") == KIND and any("file" in e for e in it["iterations"])]
+    return of_kind(index, KIND)

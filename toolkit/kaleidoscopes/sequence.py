@@ -42,7 +42,7 @@ def figure(found: Mapping[str, Tensor], title: str, *, across: int = 4, scale: i
     return drawing
 
 
-def tiles(k: Kaleidoscope, samples: int = 16) -> bytes:
+def tiles(k: Kaleidoscope, samples: int = 64) -> bytes:
     """The sheet of a network as PNG: the start and runs 1, 5, 10, 30, 300 as rows, a sample a column; no gaps."""
     runs = [run for run in (0, 1, 5, 10, 30) if run < k.runs] + [k.runs]
     rows = kept(stream(k, range(samples)), runs)

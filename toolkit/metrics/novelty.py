@@ -10,6 +10,7 @@ from torch import Tensor
 from .pixels import as_float
 
 SPARE = 16  # how many more than k are shortlisted
+FEW = 50  # images whose shortlists are compared at once, in the cache
 
 
 def nearest(x: Tensor, reference: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
@@ -62,9 +63,16 @@ def unique_share(x: Tensor) -> float:
 
 def _nearest(x: Tensor, reference: Tensor, k: int) -> tuple[Tensor, Tensor]:
     rows = _shortlist(x, reference, min(k + SPARE, len(reference)))  # (B, S), ascending, so that ties go to the first
-    gaps = as_float(reference[rows.flatten()]).view(*rows.shape, *x.shape[1:]) - x[:, None]
-    distances, order = gaps.square().flatten(2).mean(2).sqrt().sort(dim=1, stable=True)
+    parts = zip(rows.split(FEW), x.split(FEW), strict=True)
+    exact = torch.cat([_gaps(reference[which.flatten()], part) for which, part in parts])
+    distances, order = exact.sort(dim=1, stable=True)
     return distances[:, :k], rows.gather(1, order[:, :k])
+
+
+def _gaps(known: Tensor, x: Tensor) -> Tensor:
+    """How far images are from as many known ones each: (B * S, ...), (B, ...) -> (B, S)."""
+    each = as_float(known).unflatten(0, (len(x), len(known) // max(1, len(x))))
+    return (each - x[:, None]).square_().flatten(2).mean(2).sqrt()
 
 
 def _shortlist(x: Tensor, reference: Tensor, count: int, chunk: int = 5000) -> Tensor:

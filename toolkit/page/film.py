@@ -4,7 +4,6 @@ import base64
 import binascii
 import math
 import zlib
-from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice, pairwise
@@ -20,7 +19,7 @@ if TYPE_CHECKING:  # the page itself needs no torch
     Step = tuple[Tensor, Tensor]  # the images before and after a run
 
 FRAMES = 81  # of so many runs at most, early ones more densely: each of the first 31 of 300
-TOGETHER = (1, 4, 12)  # frames that are sent together: the first ones soon; then always so many as the last says
+TOGETHER = (1, 6, 25)  # frames that are sent together: the first ones soon; then always so many as the last says
 NEIGHBOURS = 3
 SAMPLES = {"mnist": "mnist", "fashion": "fashion", "sample:mnist": "mnist", "sample:fashion": "fashion"}  # built in
 UNIT = 65_535  # a distance of 1, as a number of 16 bits
@@ -81,22 +80,22 @@ def facts(k: "Kaleidoscope", steps: "Sequence[Step]") -> str:
     How far it moved in the run; where there is a built-in sample of the data, how far its nearest images are, and
     which they are.
     """
+    import torch
+
     from ..metrics import nearest
     from ..metrics.attractors import movement
 
-    found = array("H")
-    reference = sample(k.data) if neighbours(k) else None
-    for before, after in steps:
-        found.extend(_whole(movement(before, after)))
-        if reference is not None:
-            distances, rows = nearest(after, reference, NEIGHBOURS)
-            found.extend(_whole(distances.T))
-            found.extend(rows.T.flatten().tolist())
-    return base64.b64encode(found.tobytes()).decode()
+    before, after = (torch.cat(images) for images in zip(*steps, strict=True))
+    known = [_whole(movement(before, after))[:, None]]
+    if neighbours(k):
+        distances, rows = nearest(after, sample(k.data), NEIGHBOURS)
+        known += [_whole(distances), rows]
+    numbers = torch.cat(known, 1).unflatten(0, (len(steps), -1)).transpose(1, 2)  # frames, kinds, cells
+    return base64.b64encode(numbers.contiguous().numpy().astype("<u2").tobytes()).decode()
 
 
-def _whole(distances: "Tensor") -> list[int]:
-    return [round(UNIT * min(distance, 1.0)) for distance in distances.flatten().tolist()]
+def _whole(distances: "Tensor") -> "Tensor":
+    return (UNIT * distances.clamp(max=1)).round().long()
 
 
 def neighbours(k: "Kaleidoscope") -> int:
