@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import cli, runs
+from toolkit import cli, hub, runs
 from toolkit.creative import report
+from toolkit.kaleidoscopes import report as kaleidoscopes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -92,4 +93,27 @@ def test_its_tables_of_creative_decoding_are_those_of_the_study(name: str) -> No
         "readings": report.readings(result),
     }
     (shown,) = re.findall(rf"<!-- creative:{name} -->\n(.*?)<!-- /creative:{name} -->", README, re.DOTALL)
+    assert shown.strip() == made[name]
+
+
+KALEIDOSCOPE = ROOT / "checkpoints" / "kaleidoscope" / "study.json"
+
+
+@pytest.mark.skipif(not KALEIDOSCOPE.exists(), reason="no checkpoints in this copy")
+@pytest.mark.parametrize("name", ["trace", "runs", "depth", "trends", "perturbations", "line", "cube", "verdicts"])
+def test_its_tables_of_kaleidoscopes_are_those_of_the_study(name: str) -> None:
+    result = json.loads(KALEIDOSCOPE.read_text())
+    made = {
+        "trace": kaleidoscopes.learned(
+            hub.facts(ROOT / "checkpoints/kaleidoscope-mnist/iter_001/model.safetensors")["losses"]
+        ),
+        "runs": kaleidoscopes.runs(result["shown"]),
+        "depth": kaleidoscopes.sweep(result, "depth"),
+        "trends": kaleidoscopes.trends(result),
+        "perturbations": kaleidoscopes.perturbations(result),
+        "line": kaleidoscopes.line(result),
+        "cube": kaleidoscopes.cube(result),
+        "verdicts": kaleidoscopes.verdicts(result),
+    }
+    (shown,) = re.findall(rf"<!-- kaleidoscope:{name} -->\n(.*?)<!-- /kaleidoscope:{name} -->", README, re.DOTALL)
     assert shown.strip() == made[name]

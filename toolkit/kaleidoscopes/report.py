@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from ..metrics.interval import Interval, interval
+from .paper import LOSSES
 from .sizes import PERTURBATIONS, SWEEPS, USUAL
 from .verdict import BURN_IN, MORE, said
 
@@ -21,6 +22,17 @@ def markdown(result: Mapping[str, Any]) -> str:
     """Everything the study found."""
     parts = [runs(result["shown"]), *(sweep(result, each) for each in SWEEPS), trends(result)]
     return "\n\n".join([*parts, perturbations(result), line(result), cube(result), verdicts(result)])
+
+
+def learned(losses: Sequence[Sequence[float]]) -> str:
+    """The loss of the digits as it fell, beside the published one. losses: of steps, as a checkpoint says them."""
+    here = {int(step): loss for step, loss in losses}
+    rows = [
+        [f"{step:,}", f"{loss:.3f}", f"{here[step]:.3f}", f"{100 * (here[step] / loss - 1):+.0f} %"]
+        for step, loss in LOSSES.items()
+        if step in here
+    ]
+    return _markdown(["step", "published", "here", "difference"], rows)
 
 
 def runs(shown: Mapping[str, Any], way: str = USUAL) -> str:
@@ -124,8 +136,8 @@ def _sure(x: Interval, text: str) -> str:
 
 
 def _plain(name: str) -> str:
-    doubled = {"first": "distance, run 1", "kept": "share left"}.get(name, f"{name}, run {BURN_IN}")
-    return name.replace("_", " ") if name in ("nearer_by", "more_left") else f"{doubled}, per doubling"
+    doubled = {"first": "distance, run 1", "distinct": COLUMNS["distinct"]}.get(name, f"{name}, run {BURN_IN}")
+    return name.replace("_", " ") if name in ("nearer_by", "more_by") else f"{doubled}, per doubling"
 
 
 def _percent(values: Sequence[float]) -> str:

@@ -89,8 +89,14 @@ def verdicts(base: Sequence[Part], trend: Mapping[str, Mapping[str, Interval]]) 
         _claim("one run brings noise nearer to the data", said(falls), nearer_by=falls),
         _claim(f"samples of run {BURN_IN} are nearer to it than unseen images", said(nearer), nearer_by=nearer),
         *(claim for sweep in ("depth", "equal") for claim in _deeper(MORE[sweep], trend[sweep])),
-        *(_claim(f"{MORE[name]}: less collapse", said(it["kept"]), kept=it["kept"]) for name, it in trend.items()),
-        *(_claim(f"{way}: less collapse than unstirred", said(x), more_left=x) for way, x in _stirring(base).items()),
+        *(
+            _claim(f"{MORE[name]}: more pictures in the end", said(x := it["distinct"]), distinct=x)
+            for name, it in trend.items()
+        ),
+        *(
+            _claim(f"{way}: more pictures in the end than unstirred", said(x), more_by=x)
+            for way, x in _stirring(base).items()
+        ),
     ]
 
 
@@ -104,9 +110,10 @@ def _deeper(how: str, trend: Mapping[str, Interval]) -> list[dict[str, Any]]:
 
 
 def _stirring(base: Sequence[Part]) -> dict[str, Interval]:
-    """How much more is left at the end under each perturbation than under none, over seeds, on the same networks."""
+    """How many more pictures there are at the end than without perturbation, over seeds, on the same networks."""
     left = {
-        way: [summary(part, part["perturbations"][way])["kept"] for part in base] for way in base[0]["perturbations"]
+        way: [summary(part, part["perturbations"][way])["distinct"] for part in base]
+        for way in base[0]["perturbations"]
     }
     plain = left.pop("none")
     return {way: interval([a - b for a, b in zip(each, plain, strict=True)]) for way, each in left.items()}

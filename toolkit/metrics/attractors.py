@@ -7,6 +7,7 @@ white. Images are (B, C, H, W), float in [0, 1] or uint8.
 import torch
 from torch import Tensor
 
+from .novelty import squared_distances
 from .pixels import as_float
 
 STILL = 0.01  # an image stands still if a run moves it by less
@@ -36,7 +37,7 @@ def linked(x: Tensor, tol: float = SAME) -> Tensor:
     linkage). The numbers do not depend on the order but by name. Takes B squared distances.
     """
     flat = as_float(x).flatten(1)
-    near = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist") <= tol * flat.shape[1] ** 0.5
+    near = squared_distances(flat.double(), flat.double()) <= tol**2 * flat.shape[1]
     labels = torch.arange(len(flat))
     while len(flat):
         lowest = torch.where(near, labels, len(flat)).amin(1)

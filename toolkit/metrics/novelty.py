@@ -46,7 +46,7 @@ def diversity(x: Tensor) -> float:
     if len(x) < 2:
         return 0.0
     flat = as_float(x).flatten(1).double()
-    total = sum(float(_squared(part, flat).sqrt().sum()) for part in flat.split(500))
+    total = sum(float(squared_distances(part, flat).sqrt().sum()) for part in flat.split(500))
     return total / (len(x) * (len(x) - 1)) / flat.shape[1] ** 0.5
 
 
@@ -87,7 +87,7 @@ def _shortlist(x: Tensor, reference: Tensor, count: int, chunk: int = 5000) -> T
     return rows.gather(1, near.topk(count, largest=False).indices).sort(1).values
 
 
-def _squared(a: Tensor, b: Tensor) -> Tensor:
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Squared distances between all rows, (A, D), (B, D) -> (A, B), in double precision."""
     squared = a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T
     return squared.where(squared > 1e-9, 0.0)  # less is rounding: two bytes that differ by one are 1.5e-5 apart

@@ -49,7 +49,7 @@ class Manifold(nn.Module):
         self.config = c = config
         pixels = math.prod(self.image_shape)
         widths = [pixels, *[c.width] * c.depth, pixels]
-        layers = list(chain.from_iterable((nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(widths)))
+        layers = list(chain.from_iterable((nn.Linear(a, b), nn.ReLU(inplace=True)) for a, b in pairwise(widths)))
         self.net = nn.Sequential(*layers[:-1], nn.Tanh() if c.output == "tanh" else nn.Sigmoid())
 
     @property

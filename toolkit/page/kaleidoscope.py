@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -27,6 +28,7 @@ START: Message = {"start": "uniform", "runs": 300, "perturbation": 0.01, "mode":
 LIMITS = {"runs": (1, 300), "perturbation": (0, 1), "seed": (0, 2**32 - CELLS)}
 SHEET = (0, 1, 5, 10, 30)  # the runs that are rows of the sheet of a network, and its last
 ACROSS = 50  # images in a row of a built-in sample
+BREATH = 0.02  # seconds in which what was yielded leaves, before the next runs take the processor
 FIRST = ["kaleidoscope-mnist", "kaleidoscope-fashion"]
 
 
@@ -74,10 +76,12 @@ def answer(source: str | Path, order: object, newest: Newest | None = None) -> I
         runs, kinds = film.kept(asked.runs), film.neighbours(k)
         message |= {"shape": list(k.model.image_shape), "runs": runs, "neighbours": kinds}
         for part in film.parts(k, states(k, asked), asked.runs):
-            yield (message := {**message, "parts": [*message["parts"], part]})
-            if newest.overtaken(order):
-                break
-        yield {**message, "done": True}
+            parts = [*message["parts"], part]
+            done = sum(len(each["distinct"]) for each in parts) == len(runs) or newest.overtaken(order)
+            yield (message := {**message, "parts": parts, "done": done})
+            if done:
+                return
+            sleep(BREATH)
     except ValueError as error:
         yield {**message, "done": True, "error": f"{error}."}
 
