@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tests.test_app import build, components, said_by, tiny_run
 from toolkit import datasets, hub
-from toolkit.kaleidoscopes import presets, sheets, stored
+from toolkit.kaleidoscopes import cells, presets, sheets, stored
 from toolkit.kaleidoscopes.training import learn, read
 from toolkit.metrics import nearest
 from toolkit.metrics.attractors import distinct, movement
@@ -111,8 +111,8 @@ def test_every_cell_is_known_by_its_movement_and_its_nearest_training_images(net
     message, expected = watch(networks, runs=5), states(networks, 5)
     moved, near, rows = (known(message)[-1][kinds] for kinds in ([0], [1, 2, 3], [4, 5, 6]))
     distances, which = nearest(expected[5], datasets.load("sample:mnist").images, 3)
-    torch.testing.assert_close(moved[0] / film.UNIT, movement(expected[4], expected[5]), atol=1e-5, rtol=0)
-    torch.testing.assert_close(near.T / film.UNIT, distances, atol=1e-5, rtol=0)
+    torch.testing.assert_close(moved[0] / cells.UNIT, movement(expected[4], expected[5]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(near.T / cells.UNIT, distances, atol=1e-5, rtol=0)
     assert torch.equal(rows.T, which)
     assert message["parts"][-1]["distinct"][-1] == distinct(expected[5])
 

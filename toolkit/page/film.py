@@ -22,7 +22,6 @@ FRAMES = 81  # of so many runs at most, early ones more densely: each of the fir
 TOGETHER = (1, 6, 25)  # frames that are sent together: the first ones soon; then always so many as the last says
 NEIGHBOURS = 3
 SAMPLES = {"mnist": "mnist", "fashion": "fashion", "sample:mnist": "mnist", "sample:fashion": "fashion"}  # built in
-UNIT = 65_535  # a distance of 1, as a number of 16 bits
 
 
 def kept(runs: int) -> list[int]:
@@ -37,16 +36,18 @@ def parts(k: "Kaleidoscope", states: "Iterator[Tensor]", runs: int) -> Iterator[
 
     states: the start and the images after each run, (B, C, H, W) in [0, 1]. distinct: how many pictures there are.
     """
+    from ..kaleidoscopes.cells import facts
     from ..metrics.attractors import distinct
     from ..samplers import to_bytes
 
-    before = None
+    before, count = None, neighbours(k)
+    reference = sample(k.data) if count else None
     for steps in together(frames(states, runs)):
         images = [after for _, after in steps]
         light = [to_bytes(x) for x in images]
         yield {
             "light": packed([light[0] * 0 if before is None else before, *light]),
-            "facts": facts(k, steps),
+            "facts": base64.b64encode(facts(steps, reference, count)).decode(),
             "distinct": [distinct(x) for x in images],
         }
         before = light[-1]
@@ -72,30 +73,6 @@ def packed(light: "Sequence[Tensor]") -> str:
     """Frames of bytes after the first, as the page unpacks them: what changed since the one before, deflated."""
     changes = b"".join((after - before).numpy().tobytes() for before, after in pairwise(light))
     return base64.b64encode(zlib.compress(changes, 1)).decode()
-
-
-def facts(k: "Kaleidoscope", steps: "Sequence[Step]") -> str:
-    """What is known of every cell of these frames, as numbers of 16 bits: by frame, by kind, by cell.
-
-    How far it moved in the run; where there is a built-in sample of the data, how far its nearest images are, and
-    which they are.
-    """
-    import torch
-
-    from ..metrics import nearest
-    from ..metrics.attractors import movement
-
-    before, after = (torch.cat(images) for images in zip(*steps, strict=True))
-    known = [_whole(movement(before, after))[:, None]]
-    if neighbours(k):
-        distances, rows = nearest(after, sample(k.data), NEIGHBOURS)
-        known += [_whole(distances), rows]
-    numbers = torch.cat(known, 1).unflatten(0, (len(steps), -1)).transpose(1, 2)  # frames, kinds, cells
-    return base64.b64encode(numbers.contiguous().numpy().astype("<u2").tobytes()).decode()
-
-
-def _whole(distances: "Tensor") -> "Tensor":
-    return (UNIT * distances.clamp(max=1)).round().long()
 
 
 def neighbours(k: "Kaleidoscope") -> int:

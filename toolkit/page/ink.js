@@ -35,16 +35,16 @@ function stampOf(width, height) {
   return stamps.get(key);
 }
 
-function paint(canvas, light, at = 0) {
+function paint(canvas, light, at = 0) {  // small pictures, put and never drawn: they are better off a graphics card
   const stamp = stampOf(canvas.width, canvas.height), area = canvas.width * canvas.height;
   for (let i = 0; i < area; i++) stamp.data[4 * i + 3] = light ? light[at + i] : 0;
-  canvas.getContext("2d").putImageData(stamp, 0, 0);
+  canvas.getContext("2d", {willReadFrequently: true}).putImageData(stamp, 0, 0);
 }
 
 function paintColours(canvas, light, at = 0) {
   const {width, height} = canvas, area = width * height, picture = new ImageData(width, height);
   for (let i = 0; i < area; i++) for (let c = 0; c < 4; c++) picture.data[4 * i + c] = c < 3 ? light[at + c * area + i] : 255;
-  canvas.getContext("2d").putImageData(picture, 0, 0);
+  canvas.getContext("2d", {willReadFrequently: true}).putImageData(picture, 0, 0);
 }
 
 async function decode(url, columns) {  // a gapless sheet -> its light, one picture after the other, plane by plane

@@ -39,7 +39,7 @@ async function upload(file) {
     URL.revokeObjectURL(url);
   }
   const edge = Math.min(image.naturalWidth, image.naturalHeight), left = (image.naturalWidth - edge) / 2, top = (image.naturalHeight - edge) / 2;
-  const context = make("canvas", {width: size, height: size}).getContext("2d");
+  const context = make("canvas", {width: size, height: size}).getContext("2d", {willReadFrequently: true});
   Object.assign(context, {fillStyle: "#fff", imageSmoothingQuality: "high"});
   context.fillRect(0, 0, size, size);
   context.drawImage(image, left, top, edge, edge, 0, 0, size, size);
