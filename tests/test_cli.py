@@ -122,12 +122,25 @@ def test_what_is_no_seed_is_said_so(text):
 
 def test_every_option_of_training_reaches_the_experiment(tmp_path):
     """Regression: earlier code parsed a flag and then passed False whatever it said."""
-    argv = ["train", "fig2", "--out", str(tmp_path), "--seed", "3", "--data", "fashion", "--iterations", "7"]
+    argv = [
+        "train",
+        "fig2",
+        "--out",
+        str(tmp_path),
+        "--seed",
+        "3",
+        "--data",
+        "fashion",
+        "--iterations",
+        "7",
+        "--name",
+        "x",
+    ]
     settings = ["share=0.5", "noise=fixed", "inheritance=fresh", "model.filters=9", "sampling.stop=batch"]
     args = cli.parser().parse_args([*argv, *[part for setting in settings for part in ("--set", setting)]])
     e = presets.preset(args.preset, args.scale, **command.changes(args))
     assert (e.seed, e.data, e.iterations, e.share, e.noise, e.inheritance) == (3, "fashion", 7, 0.5, "fixed", "fresh")
-    assert e.model["filters"] == 9 and e.sampling.stop == "batch"
+    assert e.name == "x" and e.model["filters"] == 9 and e.sampling.stop == "batch"
 
 
 def test_a_setting_is_read_and_never_run(tmp_path, capsys):

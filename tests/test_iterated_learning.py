@@ -8,6 +8,8 @@ import torch
 from toolkit.iterated_learning import (
     Lectures,
     accumulate,
+    best,
+    filtered,
     fresh,
     iterated_learning,
     keep_share,
@@ -17,6 +19,7 @@ from toolkit.iterated_learning import (
     say_only,
 )  # fmt: skip
 from toolkit.models import create
+from toolkit.presets import preset
 from toolkit.samplers import Sampling, hallucinate
 from toolkit.seeds import child
 from toolkit.train import fit
@@ -63,6 +66,47 @@ def test_a_share_is_kept_without_repeats_and_belongs_to_the_iteration():
     assert len(once.unique()) == 30
 
 
+def say_ten(index, model):
+    return torch.arange(10) + 100 * index
+
+
+def test_keeping_all_that_is_said_is_no_filter():
+    """The neutral element."""
+    everything = filtered(say_ten, lambda index, images: torch.arange(len(images)))
+    for teach in (say_only, accumulate):
+        heard = torch.zeros(3, dtype=torch.long)
+        with_filter, without = teach(everything)(1, heard, None), teach(say_ten)(1, heard, None)
+        rows = torch.arange(len(without))
+        assert torch.equal(with_filter[rows], without[rows])
+    assert torch.equal(filtered(say_ten, best(lambda images: -images, 1))(2, None), say_ten(2, None))
+
+
+def test_a_filter_stands_between_saying_and_accumulating():
+    even = filtered(say_ten, lambda index, images: torch.arange(0, len(images), 2))
+    heard = accumulate(even)(3, torch.zeros(3, dtype=torch.long), None)
+    assert heard[torch.arange(8)].tolist() == [0, 0, 0, 300, 302, 304, 306, 308]
+
+
+def test_a_filter_hears_the_iteration_and_the_images():
+    heard = []
+    filtered(say_ten, lambda index, images: heard.append((index, len(images))) or torch.arange(0))(7, None)
+    assert heard == [(7, 10)]
+
+
+def test_the_best_are_kept_in_the_order_they_were_said():
+    scores = torch.tensor([1.0, 5.0, 3.0, 5.0, 2.0])
+    keep = best(lambda images: scores, 0.4)
+    assert keep(1, torch.zeros(5, 1)).tolist() == [1, 3]
+    assert best(lambda images: torch.zeros(5), 0.6)(1, torch.zeros(5, 1)).tolist() == [0, 1, 2]  # the first of equals
+    assert best(lambda images: scores, 0.01)(1, torch.zeros(5, 1)).tolist() == [1]  # at least one
+
+
+@pytest.mark.parametrize("share", [0.07, 0.29, 0.5, 0.7, 0.9, 1.0])
+def test_of_proportionally_more_the_best_are_as_many_as_were_wanted(share):
+    said = preset("fig2", generated=29, filter=f"novelty:{share}").said
+    assert len(best(lambda images: images.float(), share)(1, torch.arange(said))) == 29
+
+
 def test_accumulating_copies_nothing_and_a_share_of_it_is_a_set_of_its_own():
     # regression: what was heard and what is said lay twice in memory while they were joined
     heard, said = torch.zeros(3, 1), torch.ones(2, 1)
@@ -75,6 +119,8 @@ def test_accumulating_copies_nothing_and_a_share_of_it_is_a_set_of_its_own():
 def test_an_impossible_share_is_refused(share):
     with pytest.raises(ValueError, match="share"):
         keep_share(say_only(lambda index, model: torch.arange(10)), share, seed=0)
+    with pytest.raises(ValueError, match="share"):
+        best(torch.sum, share)
 
 
 def test_lectures_are_the_teachers_own_samples_and_repeat():
@@ -83,6 +129,12 @@ def test_lectures_are_the_teachers_own_samples_and_repeat():
     first, second = (batch for _, batch in zip(range(2), lectures, strict=False))
     assert torch.equal(first, next(iter(lectures))) and not torch.equal(first, second)
     assert first.shape == (3, 1, 28, 28) and first.min() >= 0 and first.max() <= 1
+
+
+def test_a_teacher_that_draws_from_codes_lectures_too():
+    teacher = create("ConvVAE", {"size": 16, "filters": 2, "width": 4, "z": 2}, seed=0)
+    first, second = islice(Lectures(teacher, SHORT, batch=3, seed=5), 2)
+    assert first.shape == (3, 1, 16, 16) and not torch.equal(first, second)
 
 
 def test_lectures_are_counted_on_from_seed_to_seed_however_many_are_drawn_ahead():

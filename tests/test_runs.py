@@ -13,9 +13,13 @@ from hashlib import sha256
 import pytest
 import torch
 
-from toolkit import hub, runs
+from toolkit import hub, metrics, runs
+from toolkit.models import create
 from toolkit.presets import preset
+from toolkit.runs import choice
+from toolkit.runs.cost import TimedStore
 from toolkit.samplers import hallucinate
+from toolkit.seeds import child
 from toolkit.store import RunError, Store, from_npy, locked, write
 
 TINY = {
@@ -34,14 +38,16 @@ COMMAND = [
 ]  # fmt: skip
 
 
-def experiment(name="fig2", **changes):
-    return preset(name, "smoke", data="sample:mnist", **{**TINY, **changes})
+def experiment(figure="fig2", **changes):
+    return preset(figure, "smoke", data="sample:mnist", **{**TINY, **changes})
+
+
+def data(size=28):
+    return torch.randint(0, 256, (60, 1, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
 def run(out, e=None):
-    e = e or experiment()
-    images = torch.randint(0, 256, (60, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return runs.prepare(e, images, out, quiet=True)()
+    return runs.prepare(e or experiment(), data(), out, quiet=True)()
 
 
 def digests(folder):
@@ -82,7 +88,7 @@ def test_a_finished_run_is_left_as_it_is(whole):
 
 def test_the_images_said_are_a_function_of_the_checkpoint_and_the_seeds(whole):
     e = experiment()
-    start = runs.child(e.seed, "say") + e.generated
+    start = child(e.seed, "say") + e.generated
     again = hallucinate(
         hub.load(whole.parent, "fig2", 2), range(start, start + e.generated), hub.sampling(whole.parent)
     )
@@ -106,10 +112,119 @@ def test_every_kind_of_loop_resumes_to_the_same_checkpoints(name, tmp_path):
     assert digests(run(tmp_path / "b", experiment(name))) == undisturbed and len(undisturbed) == 3
 
 
+@pytest.mark.parametrize("figure", ["fig8", "fig11"])
+def test_a_baseline_runs_the_same_loop_at_its_own_size_and_takes_no_passes(figure, tmp_path):
+    folder = run(tmp_path, experiment(figure, iterations=2))
+    assert from_npy(folder / "iter_002/said.npy").shape == (20, 1, 32, 32)
+    rows = json.loads((folder / "metrics.json").read_text())["rows"]
+    assert len(rows) == 3 and "passes" not in rows[2] and rows[2].keys() == rows[0].keys()
+    assert hub.load(tmp_path, figure, 2).image_shape == (1, 32, 32)
+
+
+def test_later_iterations_may_have_another_batch(tmp_path):
+    folder = run(tmp_path, experiment(iterations=2, batch=10, later_batch=20, epochs=1, first_steps=None, steps=None))
+    steps = [hub.facts(folder / f"iter_{index:03d}/model.safetensors")["steps"] for index in (1, 2)]
+    assert steps == [4, 3]  # 40 images by tens, and the same and 20 said by twenties
+
+
+def test_the_model_of_2016_runs_as_an_iteration(tmp_path):
+    folder = run(tmp_path, experiment("digits-2016", iterations=1, sampling={"ink": 0.13, "salt": 0.05}))
+    assert set(from_npy(folder / "iter_001/said.npy").unique().tolist()) <= {0, 255}
+
+
+def test_images_are_resized_as_the_experiment_wants_them():
+    fitted = runs.prepare(experiment(size=14), data(), "nowhere")
+    assert fitted.data.shape == (40, 1, 14, 14) and fitted.reference.shape == (60, 1, 14, 14)
+    assert fitted.reference.float().mean() == pytest.approx(data().float().mean(), abs=0.5)
+    assert runs.prepare(experiment(size=28), data(), "nowhere").data.equal(
+        runs.prepare(experiment(), data(), "nowhere").data
+    )
+
+
+def test_a_run_has_the_name_it_is_given(tmp_path):
+    e = experiment(iterations=1, seed=1, name="fig2-seed1")
+    assert run(tmp_path, e) == tmp_path / "fig2-seed1" and hub.load(tmp_path, "fig2-seed1", 1)
+
+
+def test_keeping_everything_is_the_run_without_a_filter(whole, tmp_path):
+    assert digests(run(tmp_path, experiment(filter="novelty:1"))) == digests(whole)
+
+
+def test_a_filtered_set_grows_by_as_much_and_only_by_what_is_best(tmp_path):
+    e = experiment(filter="novelty:0.5", iterations=2, batch=20, epochs=1, steps=None)
+    folder = run(tmp_path, e)
+    assert len(from_npy(folder / "iter_001/said.npy")) == 40
+    assert hub.facts(folder / "iter_002/model.safetensors")["steps"] == 3  # 40 images of data, and 20
+    said, heard = from_npy(folder / "iter_001/said.npy"), runs.prepare(e, data(), tmp_path).data
+    kept = choice.chosen(lambda index, model: said, e, heard)(1, None)
+    left = metrics.novelty(kept, heard).min(), metrics.novelty(said, heard).median()
+    assert len(kept) == 20 and left[0] >= left[1]
+
+
+def test_a_filter_by_a_judge_keeps_what_it_is_surest_of(tmp_path):
+    judge = create("Judge", {"filters": 2, "hidden": 8}, seed=0)
+    hub.save(judge, tmp_path / "judge.safetensors")
+    e, said = experiment(filter=f"objectness:0.25:{tmp_path / 'judge.safetensors'}"), data()
+    kept, sure = choice.chosen(lambda index, model: said, e, said)(1, None), choice.objectness(judge, said)
+    p = judge.probabilities(said.float() / 255).double()
+    assert sure.tolist() == pytest.approx((p * p.log()).sum(1).exp().tolist(), abs=1e-5)
+    assert torch.equal(kept, said[sure >= sure.sort(descending=True).values[14]]) and len(kept) == 15
+
+
+def test_a_person_picks_from_the_sheet_and_the_run_waits_for_it(tmp_path):
+    picks = tmp_path / "liked.txt"
+    e = experiment(filter=f"picks:{picks}", iterations=2)
+    picks.write_text("2: 1\n")
+    with pytest.raises(RunError, match=r"no picks for iteration 1 .*samples.png"):
+        run(tmp_path, e)
+    assert (tmp_path / "fig2/iter_001.partial/samples.png").exists()
+    picks.write_text("1: 5, 17\n2: 1\n")
+    folder = run(tmp_path, e)
+    seeds_of_the_sheet = hallucinate(hub.load(tmp_path, "fig2", 1), range(20), hub.sampling(tmp_path)).images
+    assert torch.equal(seeds_of_the_sheet, from_npy(folder / "iter_001/said.npy"))
+    assert [p.tolist() for p in (choice.picked(picks, 1, data()), choice.picked(picks, 2, data()))] == [[5, 17], [1]]
+
+
+@pytest.mark.parametrize("text", ["a: 3", "3; 4", "0.5"])
+def test_picks_that_are_none_are_a_clear_error(text, tmp_path):
+    (tmp_path / "picks").write_text(text)
+    with pytest.raises(RunError, match="picks.*write lines such as 3: 5, 17, 42"):
+        choice.picked(tmp_path / "picks", 1, data())
+    with pytest.raises(RunError, match="nowhere"):
+        choice.picked(tmp_path / "nowhere", 1, data())
+
+
+def test_config_says_what_every_iteration_cost_and_on_what(whole):
+    cost = json.loads((whole / "config.json").read_text())["cost"]
+    assert list(cost["iterations"]) == ["0", "1", "2", "3"]
+    assert cost["iterations"]["2"].keys() == {"training", "sheet", "sampling", "measuring", "on"}
+    assert cost["iterations"]["2"]["on"] == f"cpu, {torch.get_num_threads()} thread"
+    pieces = [value for entry in cost["iterations"].values() for value in entry.values() if value != entry["on"]]
+    assert cost["seconds"] == pytest.approx(sum(pieces)) and cost["seconds"] > 0
+
+
+def test_what_was_spent_before_an_interruption_still_counts(whole, tmp_path):
+    run(tmp_path, experiment(iterations=2))
+    config = tmp_path / "fig2/config.json"
+    said = json.loads(config.read_text())
+    said["cost"]["iterations"]["1"]["training"] = 1000.0
+    write(config, json.dumps(said).encode())
+    assert digests(run(tmp_path, experiment(iterations=3))) == digests(whole)
+    cost = json.loads(config.read_text())["cost"]
+    assert cost["iterations"]["1"]["training"] == 1000 and cost["seconds"] > 1000 and "3" in cost["iterations"]
+
+
+def test_work_that_was_not_finished_costs_nothing(tmp_path):
+    store = TimedStore(tmp_path, experiment(), torch.device("cpu"))
+    with pytest.raises(KeyboardInterrupt), store.piece(1, "training"):
+        raise KeyboardInterrupt
+    assert "cost" not in json.loads((tmp_path / "fig2/config.json").read_text())
+
+
 def test_fixed_noise_says_the_same_seeds_every_iteration(tmp_path):
     e = experiment(noise="fixed")
     folder = run(tmp_path, e)
-    start = runs.child(e.seed, "say")
+    start = child(e.seed, "say")
     for index in (1, 3):
         model = hub.load(tmp_path, "fig2", index)
         again = hallucinate(model, range(start, start + e.generated), hub.sampling(tmp_path))

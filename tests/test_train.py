@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import replace
 from itertools import chain, count, islice, pairwise, repeat
 from typing import Any
 
@@ -293,3 +294,14 @@ def test_training_picks_repeatable_kernels_and_leaves_the_choice_of_others_alone
     before = cudnn.deterministic, cudnn.benchmark
     fit(Line(), repeat(X), steps=1, on_step=lambda step, losses: seen.append((cudnn.deterministic, cudnn.benchmark)))
     assert seen == [(True, False)] and (cudnn.deterministic, cudnn.benchmark) == before
+
+
+def test_an_objective_may_bring_an_optimiser_of_its_own() -> None:
+    def descent(model: Line) -> dict[str, Objective]:
+        return {"line": replace(model.objectives()["line"], lr=0.1, optimiser=torch.optim.SGD)}
+
+    learned = fit(Line(), repeat(X), steps=1, objectives=descent)
+    by_hand = (2 * (X + 0.5) * X).mean()  # the gradient of the slope, of which SGD takes a tenth
+    torch.testing.assert_close(learned.slope, 1 - 0.1 * by_hand)
+    still = fit(Line(), repeat(X), steps=2, objectives=descent, decay=lambda progress: 0.0)
+    assert torch.equal(still.slope, Line().slope)

@@ -86,10 +86,45 @@ def say_only(say: Say) -> Teach:
     return lambda index, heard, model: say(index, model)
 
 
-def keep_share(teach: Teach, share: float, seed: int) -> Teach:
-    """A random share of what `teach` gives, in (0, 1]; 1 is `teach` itself. Raises ValueError outside that range."""
+Keep = Callable[[int, Tensor], Tensor]
+
+
+def filtered(say: Say, keep: Keep) -> Say:
+    """Of the images said only those that are kept, between generating and accumulating (future work of the paper).
+
+    keep(index, images): uint8 (N, C, H, W) -> the rows to keep, (n,). Where all are kept, this is `say`.
+    """
+
+    def chosen(index: int, model: nn.Module) -> Tensor:
+        images = say(index, model)
+        return images[keep(index, images)]
+
+    return chosen
+
+
+def best(score: Callable[[Tensor], Tensor], share: float) -> Keep:
+    """Keep the share of the images that score highest, in (0, 1], in the order in which they were said.
+
+    score: uint8 (N, C, H, W) -> (N,). Of equal ones the first; at least one. Raises ValueError outside of that range.
+    """
+    check_share(share)
+
+    def keep(index: int, images: Tensor) -> Tensor:
+        order = score(images).argsort(descending=True, stable=True)
+        return order[: max(1, int(share * len(images) + 1e-6))].sort().values
+
+    return keep
+
+
+def check_share(share: float) -> None:
+    """Raise ValueError unless it is in (0, 1]."""
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}: give a number over 0 and at most 1")
+
+
+def keep_share(teach: Teach, share: float, seed: int) -> Teach:
+    """A random share of what `teach` gives, in (0, 1]; 1 is `teach` itself. Raises ValueError outside that range."""
+    check_share(share)
     if share == 1:
         return teach
 

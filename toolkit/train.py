@@ -146,6 +146,8 @@ def _awaken(objective: Objective) -> Trainer:
     device = objective.params[0].device
     on_gpu = device.type == "cuda"
     lr = torch.tensor(objective.lr, device=device) if on_gpu else objective.lr  # a captured step reads it there
+    if objective.optimiser:
+        return objective, objective.optimiser(objective.params, lr)
     return objective, torch.optim.Adam(objective.params, lr, objective.betas, fused=True, capturable=on_gpu)
 
 

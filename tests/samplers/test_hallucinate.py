@@ -109,3 +109,28 @@ def test_bytes_are_rounded_to_the_nearest_level() -> None:
 def test_a_sampling_that_means_nothing_is_named(option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^[^\n]*{option}[^\n]*{value}[^\n]*$"):
         Sampling(**{option: value})
+
+
+def vae() -> Any:
+    return create("ConvVAE", {"size": 16, "filters": 2, "width": 4, "z": 2}, seed=0)
+
+
+def test_a_model_that_draws_from_codes_says_a_data_set_as_well() -> None:
+    said, seeds = hallucinate(vae(), [3, 4, 3], Sampling(finish="stretch")), [3, 4, 3]
+    assert said.passes.tolist() == [0, 0, 0] and torch.equal(said.images[0], said.images[2])
+    expected = to_bytes(Sampling(finish="stretch").finished(vae().sample(Noise(seeds))))
+    assert (said.images.int() - expected.int()).abs().max() <= 4  # bfloat16 rounds, where that is native
+
+
+def test_what_is_drawn_from_codes_belongs_to_its_seed_whatever_the_chunk() -> None:
+    heard: list[int] = []
+    whole = draw(range(130), vae(), on_images=heard.append)
+    assert sum(heard) == 130 and whole.shape == (130, 1, 16, 16)
+    assert (draw(range(120, 130), vae()).int() - whole[120:].int()).abs().max() <= 4
+
+
+def test_pictures_grow_from_seeds_in_passes_or_at_one_stroke() -> None:
+    passes, stroke = list(Sampling(limit=3, tol=0).grow(Fade(), range(2))), list(Sampling().grow(vae(), range(2)))
+    assert len(passes) == 4 and torch.equal(passes[0], Noise(range(2)).rand(1, 4, 4))
+    assert len(stroke) == 1 and torch.equal(stroke[0], vae().sample(Noise(range(2))))
+    assert torch.equal(Sampling(limit=3, tol=0).grown(Fade(), range(2)), passes[-1])

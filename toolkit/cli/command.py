@@ -42,7 +42,8 @@ def seeds(text: str) -> range | list[int]:
 
 def changes(args: argparse.Namespace) -> dict[str, Any]:
     """The settings changed on the command line. Raises ValueError for one that is not of the form NAME=VALUE."""
-    plain = {name: value for name in ("seed", "data", "iterations") if (value := getattr(args, name)) is not None}
+    names = ("name", "seed", "data", "iterations")
+    plain = {name: value for name in names if (value := getattr(args, name)) is not None}
     return {**plain, **settings(args.set)}
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from .. import datasets, hub, metrics, plot, precision, presets, processes, runs
 from ..creative import presets as decoders
 from ..creative import training as decoding
+from ..judges import presets as judges
+from ..judges import training as judging
 from ..kaleidoscopes import presets as kaleidoscopes
 from ..kaleidoscopes import training as folding
-from ..seeds import Noise
 from .command import changes, command, seeds
 
 EPILOG = {
@@ -19,8 +20,12 @@ EPILOG = {
   python -m toolkit train fig2 --scale cpu --out runs                           an hour or two on two cores
   python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
   python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
+  python -m toolkit train fig6 --scale cpu --seed 1 --name fig6-seed1 --out runs    beside fig6
+  python -m toolkit train fig2 --scale cpu --set filter=novelty:0.5 --name fig2-novel --out runs
   python -m toolkit train creative-mnist --iterations 3 --out runs              three decoders, from three seeds
   python -m toolkit train kaleidoscope-mnist --out runs                         twenty minutes on two cores
+  python -m toolkit train judge-digits --out runs                               a few minutes
+  python -m toolkit train judge-letters --data letters:/usr/share/fonts --out runs
   torchrun --nproc-per-node 4 -m toolkit train fig2 --scale paper --device cuda --out runs    on four GPUs
 Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
     "sample": """examples:
@@ -37,12 +42,16 @@ measures:
   python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
 }
 PICTURES = [".png", ".gif", ".webp"]
+SEEDED: dict[str, Any] = {  # of each preset whose iterations are networks from seeds of their own: where it is at home
+    name: homes
+    for homes in ((decoders, decoding), (kaleidoscopes, folding), (judges, judging))
+    for name in homes[0].PRESETS
+}
 
 
 def train(args: argparse.Namespace) -> object:
-    """Run one figure's experiment, each iteration a checkpoint; or train decoders or kaleidoscopic networks."""
-    seeded = args.preset in {**decoders.PRESETS, **kaleidoscopes.PRESETS}
-    folder = (_networks if seeded else _iterations)(args)
+    """Run one figure's experiment, each iteration a checkpoint; or train decoders, kaleidoscopic networks, judges."""
+    folder = (_networks if args.preset in SEEDED else _iterations)(args)
     if folder is None:  # another process speaks
         return None
     stored = folder / "metrics.json"
@@ -60,14 +69,15 @@ def _iterations(args: argparse.Namespace) -> Path | None:
 
 
 def _networks(args: argparse.Namespace) -> Path:
-    """Decoders or kaleidoscopic networks: an iteration is a network from a seed of its own."""
+    """Decoders, kaleidoscopic networks or judges: an iteration is a network from a seed of its own."""
     given = changes(args)
+    if given.pop("name", None):
+        raise ValueError(f"--name is for figures: {args.preset} has its seeds side by side, give --iterations")
     networks = given.pop("iterations", 1)
     options = {"root": args.root, "device": str(precision.device(args.device)), "quiet": args.quiet or args.json}
-    if args.preset in decoders.PRESETS:
-        decoder = decoders.preset(args.preset, args.scale, **given)
-        return decoding.prepare(decoder, args.out, **options)(networks)
-    return folding.prepare(kaleidoscopes.preset(args.preset, args.scale, **given), args.out, **options)(networks)
+    home, trainer = SEEDED[args.preset]
+    folder: Path = trainer.prepare(home.preset(args.preset, args.scale, **given), args.out, **options)(networks)
+    return folder
 
 
 def sample(args: argparse.Namespace) -> object:
@@ -75,8 +85,7 @@ def sample(args: argparse.Namespace) -> object:
     if args.out.suffix not in PICTURES:
         raise ValueError(f"--out {args.out} is no picture: end it in {', '.join(PICTURES)}")
     model = hub.load(args.source, args.experiment, args.iteration, device=args.device)
-    noise = Noise(args.seeds).rand(*model.image_shape).to(args.device)  # type: ignore[misc]
-    states = list(hub.sampling(args.source, args.experiment).stream(model, noise))
+    states = list(hub.sampling(args.source, args.experiment).grow(model, args.seeds))
     if args.out.suffix != ".png":
         plot.animation([plot.grid(state.cpu(), scale=4) for state in states], args.out)
     else:
@@ -102,13 +111,20 @@ def inspect(args: argparse.Namespace) -> object:
 def declare(commands: Any) -> None:
     """Declare them."""
     add = command(commands, train, EPILOG["train"])
-    seeded = ", ".join([*decoders.PRESETS, *kaleidoscopes.PRESETS])
-    add("preset", help=f"the figure: {', '.join(presets.FIGURES)}; or networks of several seeds: {seeded}")
+    add("preset", help=f"the figure: {', '.join(presets.FIGURES)}; or networks of several seeds: {', '.join(SEEDED)}")
     add("--scale", default="cpu", help="paper (as published), cpu (an hour or two; default), smoke (seconds)")
-    add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the folder of runs; this one goes to DIR/PRESET or DIR/NAME",
+    )
+    add("--name", help="another name, of the folder too: fig6-seed1 for fig6 from another seed")
     add(
         "--data",
-        help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, or folder:PATH of anybody's images",
+        help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, folder:PATH of anybody's images, "
+        "or letters:PATH of fonts",
     )
     add("--iterations", type=int, help="another number of iterations, or of networks from other seeds; more continue")
     add(

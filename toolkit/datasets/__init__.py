@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 
 from ..options import choose
 from ..plot import tiles
-from . import pictures
+from . import letters, pictures
 from .download import FOLDERS, fetch
 from .idx import images_and_labels
 
@@ -24,10 +24,12 @@ NAMES = {
     "fashion": "70,000 photographs of clothes (Fashion-MNIST)",
     "kmnist": "70,000 cursive Japanese characters (Kuzushiji-MNIST)",
     "omniglot": "handwritten characters of 50 alphabets, 20 of each",
+    "emnist-letters": "145,600 handwritten letters (EMNIST), capital and small as one class",
     "sample:mnist": "1,000 digits, built in",
     "sample:fashion": "1,000 clothes, built in",
     "celeba": "200,000 photographs of faces, in colour if asked",
     "folder:PATH": "all pictures below a folder of yours",
+    "letters:PATH": "the letters A to Z and a to z of all fonts below a folder, drawn as the digits are",
     "tinted:NAME": "any of them, each image in two colours of its own; always in colour",
     "NAME+NAME": "two of them together, the classes of the second numbered after those of the first",
 }
@@ -38,13 +40,14 @@ SPLITS = ("train", "test", "all", "any")
 class Dataset:
     """images: uint8 (N, C, H, W); labels: int64 (N,) or None.
 
-    split: what was read: train, test, all, or, of a reduced set, small or sample.
+    split: what was read: train, test, all, or, of a reduced set, small or sample. typefaces: those of letters.
     """
 
     name: str
     images: Tensor
     labels: Tensor | None = None
     split: str = "all"
+    typefaces: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -69,13 +72,14 @@ def _joined(name: str, a: Dataset, b: Dataset, limit: int | None) -> Dataset:
     if a.labels is not None and b.labels is not None:
         labels = torch.cat([a.labels, b.labels + int(a.labels.max()) + 1])
     rows = _evenly(len(images), limit)
-    return Dataset(name, images[rows], None if labels is None else labels[rows], a.split)
+    return Dataset(name, images[rows], None if labels is None else labels[rows], a.split, a.typefaces + b.typefaces)
 
 
 class _Found(NamedTuple):
     items: Tensor | list[Path]  # images, or files that are still to be read
     labels: Tensor | None
     split: str
+    typefaces: tuple[str, ...] = ()
 
 
 def load(
@@ -93,15 +97,16 @@ def load(
     root: the folder for the sets of the papers, laid out as by torchvision; else $TOOLKIT_DATA, else a cache folder.
     split: train, test, all (both), or any: train if it is there, else test if that is there, else train by download.
         Samples and folders have no parts. Omniglot's are its background and evaluation sets; a folder `omniglot-small`
-        is read in place of the first where only that is there.
+        is read in place of the first where only that is there. Of letters, test is a seventh of the typefaces.
     limit: at most so many, evenly spaced over the set, so that a set sorted by class keeps every class.
     invert: dark becomes light; by default only for Omniglot, so that ink is bright in all sets of the papers.
-    How the pictures of a folder are found and fitted: `pictures`.
+    How the pictures of a folder are found and fitted: `pictures`; how letters are drawn: `letters`, whose folder may
+    also lie in the root.
 
     Raises ValueError for an unknown name or option, a damaged file or a folder without pictures, and FileNotFoundError
     for a folder that is not there, or a set that is not there and cannot be downloaded.
     """
-    if "+" in name and not name.startswith("folder:"):
+    if "+" in name and not name.startswith(("folder:", "letters:")):
         one, _, other = name.partition("+")
         read = partial(load, root=root, split=split, limit=limit, size=size, invert=invert, color=color)
         return _joined(name, read(one), read(other), limit)
@@ -121,7 +126,8 @@ def load(
         rows = rows[readable]
     if name == "omniglot" if invert is None else invert:
         images = 255 - images
-    return Dataset(name, images, None if found.labels is None else found.labels[rows], found.split)
+    labels = None if found.labels is None else found.labels[rows]
+    return Dataset(name, images, labels, found.split, found.typefaces)
 
 
 def _root(given: str | Path | None) -> Path:
@@ -133,10 +139,19 @@ def _find(name: str, root: Path, split: str) -> _Found:
     kind, _, path = name.partition(":")
     if kind == "folder" and path:
         return _Found(pictures.below(Path(path).expanduser()), None, "all")
+    if kind == "letters" and path:
+        return _letters(Path(path).expanduser(), root, "train" if split == "any" else split)
     choose("data set", name, NAMES)
     if kind == "sample":
         return _sample(path)
     return _faces(root, split) if name == "celeba" else _published(name, root, split)
+
+
+def _letters(folder: Path, root: Path, split: str) -> _Found:
+    """The letters of the fonts below a folder, which is looked for in the root too."""
+    there = folder if folder.is_dir() or not (root / folder).is_dir() else root / folder
+    images, labels, families = letters.read(there, split)
+    return _Found(images, labels, split, families)
 
 
 def _sample(name: str) -> _Found:
@@ -168,6 +183,8 @@ def _published(name: str, root: Path, split: str) -> _Found:
     files = [place for part in parts if (place := places[part])]
     used = "small" if files[0].name == "omniglot-small" else split if split != "any" else likeliest
     items, labels = _trees(files) if name == "omniglot" else images_and_labels(files)
+    if name == "emnist-letters" and isinstance(items, Tensor):
+        items, labels = items.mT.contiguous(), None if labels is None else labels - 1  # lying, and counted from 1
     return _Found(items, labels, used)
 
 
@@ -177,7 +194,8 @@ def _places(name: str, root: Path) -> dict[str, Path | None]:
         whole, small = root / "omniglot-py", root / "omniglot-small"
         tried = {"train": [whole / "images_background", small], "test": [whole / "images_evaluation"]}
     else:
-        train, test = (root / FOLDERS[name] / "raw" / f"{part}-images-idx3-ubyte" for part in ("train", "t10k"))
+        parts = ("emnist-letters-train", "emnist-letters-test") if name == "emnist-letters" else ("train", "t10k")
+        train, test = (root / FOLDERS[name] / "raw" / f"{part}-images-idx3-ubyte" for part in parts)
         tried = {"train": [train, Path(f"{train}.gz")], "test": [test, Path(f"{test}.gz")]}
     return {part: next((path for path in paths if path.exists()), None) for part, paths in tried.items()}
 

@@ -8,6 +8,7 @@ FOLDERS = {
     "mnist": "MNIST",
     "fashion": "FashionMNIST",
     "kmnist": "KMNIST",
+    "emnist-letters": "EMNIST",
     "omniglot": "Omniglot",
     "celeba": "CelebA",
 }  # torchvision's names
@@ -26,6 +27,7 @@ def fetch(name: str, root: Path, parts: list[str], *, there: list[str]) -> None:
             for part in parts:
                 option: dict[str, Any] = {"background" if name == "omniglot" else "train": part == "train"}
                 option = {"split": part} if name == "celeba" else option
+                option |= {"split": "letters"} if name == "emnist-letters" else {}
                 getattr(datasets, FOLDERS[name])(new, download=True, **option)
             _move(Path(new), root)
     except (ImportError, OSError, RuntimeError) as error:

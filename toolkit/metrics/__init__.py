@@ -1,9 +1,10 @@
-"""Images -> one number per image, or per set; and `measure`, one row of a table of them."""
+"""Images -> one number per image, or per set; `measure` and, with a judge, `judged` are one row of a table of them."""
 
 from torch import Tensor
 
 from ..drift import MEASURES, rank_correlation
 from .complexity import components, compressed_size, edge_length, holes, ink, perimetric_complexity
+from .judged import JUDGED, judged
 from .novelty import blank_share, diversity, nearest, novelty, unique_share
 
 PER_IMAGE = {
@@ -28,6 +29,7 @@ def measure(x: Tensor, reference: Tensor, passes: Tensor | None = None) -> dict[
 
 
 __all__ = [
-    "MEASURES", "PER_IMAGE", "blank_share", "components", "compressed_size", "diversity", "edge_length", "holes", "ink",
-    "measure", "nearest", "novelty", "perimetric_complexity", "rank_correlation", "unique_share",
+    "JUDGED", "MEASURES", "PER_IMAGE", "blank_share", "components", "compressed_size", "diversity", "edge_length",
+    "holes", "ink", "judged", "measure", "nearest", "novelty", "perimetric_complexity", "rank_correlation",
+    "unique_share",
 ]  # fmt: skip

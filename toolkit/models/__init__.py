@@ -1,5 +1,6 @@
 """One file per model: a frozen Config, what it can do (reconstruct, decode), what it lowers (objectives)."""
 
+from .conv_ae import ConvAE
 from .conv_vae import ConvVAE
 from .dcgan import DCGAN
 from .judge import Judge, Labelled, Lessons
@@ -9,5 +10,6 @@ from .vae import VAE
 from .wta import WTA
 
 __all__ = [
-    "DCGAN", "MODELS", "VAE", "WTA", "ConvVAE", "Judge", "Labelled", "Lessons", "Manifold", "create", "register",
+    "DCGAN", "MODELS", "VAE", "WTA", "ConvAE", "ConvVAE", "Judge", "Labelled", "Lessons", "Manifold", "create",
+    "register",
 ]  # fmt: skip

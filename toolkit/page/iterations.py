@@ -73,8 +73,7 @@ class Shelf:
         """A symbol out of its noise, pass by pass: (1, C, H, W) in [0, 1] each."""
         name, entry = index.choose(self.listed(), name, iteration)
         model = load(self.source, name, iteration, entry["sha256"])
-        sampling = toolkit.hub.sampling(self.source, name)
-        return sampling.stream(model, toolkit.Noise([seed]).rand(*model.image_shape))  # type: ignore[misc]
+        return toolkit.hub.sampling(self.source, name).grow(model, [seed])
 
     def animation(self, name: str) -> Path:
         """The sheets of all iterations, as a GIF."""

@@ -1,6 +1,6 @@
 """Hallucinating images from noise by repeated reconstruction: one picture as a stream, or a whole data set as bytes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from .. import precision, processes
 from ..seeds import Noise
 from ..settings import Settings
-from .iterate import Step, last, settle, settle_in_turn, settle_together
+from .iterate import Disturb, Step, last, settle, settle_in_turn, settle_together, undisturbed
+from .refine import inked, salted
 from .tone import match_tones, stretch
 
 
@@ -17,16 +18,27 @@ from .tone import match_tones, stretch
 class Sampling(Settings):
     """How noise becomes an image: `Settings`, put to work."""
 
-    def stream(self, model: nn.Module, x: Tensor) -> Iterator[Tensor]:
+    def stream(self, model: Step, x: Tensor) -> Iterator[Tensor]:
         """Every state from the start x (B, C, H, W) to the last, each a picture in [0, 1].
 
         Raises ValueError if the finish is "tone" and no curve is given.
         """
         return map(self.finished, self.states(model, x))
 
-    def final(self, model: nn.Module, x: Tensor) -> Tensor:
+    def final(self, model: Step, x: Tensor) -> Tensor:
         """The last state of the stream alone, at less expense."""
         return self.finished(last(self.states(model, x)))
+
+    def grow(self, model: nn.Module, seeds: Iterable[int]) -> Iterator[Tensor]:
+        """The stream of pictures (B, C, H, W) from noise to the last, one image per seed, in exact float32.
+
+        A model that draws from codes (`models.generative`) needs no passes: its stream is the one picture it draws.
+        """
+        return iter([self._drawn(model, seeds)]) if generates(model) else self.stream(model, _starts(model, seeds))
+
+    def grown(self, model: nn.Module, seeds: Iterable[int]) -> Tensor:
+        """The last pictures of `grow`, (B, C, H, W), at less expense."""
+        return self._drawn(model, seeds) if generates(model) else self.final(model, _starts(model, seeds))
 
     def settled(self, step: Step, starts: Tensor, at_once: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """The last states alone, not finished yet, as they come: which, (M, C, H, W), after how many passes.
@@ -34,23 +46,39 @@ class Sampling(Settings):
         With stop "batch", `at_once` images are a batch.
         """
         self._check()
+        step = self._step(step)
         if self.stop == "each":
-            yield from settle_in_turn(step, starts, at_once=at_once, tol=self.tol, limit=self.limit)
+            disturb = self._disturb(starts)
+            yield from settle_in_turn(step, starts, at_once=at_once, tol=self.tol, limit=self.limit, disturb=disturb)
             return
         for which in torch.arange(len(starts), device=starts.device).split(at_once):
-            *states, final = settle_together(step, starts[which], tol=self.tol, limit=self.limit)
+            *states, final = self._walk(step, starts[which])
             yield which, final, torch.full_like(which, len(states))
 
-    def states(self, model: nn.Module, x: Tensor) -> Iterator[Tensor]:
+    def states(self, model: Step, x: Tensor) -> Iterator[Tensor]:
         """The stream as the model makes it, its pictures not finished yet."""
         self._check()
-        return (settle if self.stop == "each" else settle_together)(model, x, tol=self.tol, limit=self.limit)
+        return self._walk(self._step(model), x)
 
     def finished(self, x: Tensor) -> Tensor:
         """A state as the picture that is shown, or learned from: (B, C, H, W) in [0, 1] -> same."""
         if self.finish == "tone":
             return match_tones(x, self.tone)
         return stretch(x) if self.finish == "stretch" else x
+
+    @torch.no_grad()
+    def _drawn(self, model: nn.Module, seeds: Iterable[int]) -> Tensor:
+        return self.finished(model.sample(Noise(seeds)))  # type: ignore[operator]
+
+    def _walk(self, step: Step, x: Tensor) -> Iterator[Tensor]:
+        walk = settle if self.stop == "each" else settle_together
+        return walk(step, x, tol=self.tol, limit=self.limit, disturb=self._disturb(x))
+
+    def _step(self, step: Step) -> Step:
+        return step if self.ink is None else inked(step, self.ink)
+
+    def _disturb(self, starts: Tensor) -> Disturb:
+        return undisturbed if self.salt is None else salted(starts, self.salt)
 
     def _check(self) -> None:
         if self.finish == "tone" and len(self.tone) < 2:
@@ -59,7 +87,10 @@ class Sampling(Settings):
 
 @dataclass(frozen=True)
 class Hallucination:
-    """A data set drawn from noise: images uint8 (N, C, H, W), and after how many passes each stopped, (N,)."""
+    """A data set drawn from noise: images uint8 (N, C, H, W), and after how many passes each stopped, (N,).
+
+    A model that draws from codes takes none: 0.
+    """
 
     images: Tensor
     passes: Tensor
@@ -107,13 +138,35 @@ def _draw(
 ) -> Hallucination:
     """One chunk."""
     device = next(model.parameters()).device
-    starts = Noise(seeds).rand(*_shape(model)).to(device)
+    if generates(model):
+        return _sampled(model, seeds, sampling, on_images)
+    starts = _starts(model, seeds)
     images = torch.empty(starts.shape, dtype=torch.uint8)
     passes = torch.empty(len(seeds), dtype=torch.long)
     for which, final, count in sampling.settled(_quickly(model), starts, AT_ONCE.get(device.type, AT_ONCE["cpu"])):
         images[which.cpu()], passes[which.cpu()] = to_bytes(sampling.finished(final)), count.cpu()
         on_images(len(which))
     return Hallucination(images, passes)
+
+
+@torch.no_grad()
+def _sampled(
+    model: nn.Module, seeds: Sequence[int], sampling: Sampling, on_images: Callable[[int], object]
+) -> Hallucination:
+    """One chunk of a model that draws from codes."""
+    device, drawn = next(model.parameters()).device, list[Tensor]()
+    size = AT_ONCE.get(device.type, AT_ONCE["cpu"])
+    for start in range(0, len(seeds), size):
+        noise = Noise(seeds[start : start + size])
+        with precision.fast(device):
+            drawn.append(to_bytes(sampling.finished(model.sample(noise))))  # type: ignore[operator]
+        on_images(len(noise))
+    return Hallucination(torch.cat(drawn), torch.zeros(len(seeds), dtype=torch.long))
+
+
+def generates(model: nn.Module) -> bool:
+    """Whether a model draws its images from codes, in one go, and is not asked to reconstruct them out of noise."""
+    return hasattr(model, "sample")
 
 
 def _quickly(model: nn.Module) -> Step:
@@ -126,6 +179,11 @@ def _quickly(model: nn.Module) -> Step:
         return y
 
     return step
+
+
+def _starts(model: nn.Module, seeds: Iterable[int]) -> Tensor:
+    """Uniform noise on the model's device, (B, C, H, W)."""
+    return Noise(seeds).rand(*_shape(model)).to(next(model.parameters()).device)
 
 
 def _shape(model: nn.Module) -> tuple[int, int, int]:

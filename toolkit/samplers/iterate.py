@@ -9,6 +9,13 @@ import torch
 from torch import Tensor
 
 Step = Callable[[Tensor], Tensor]
+# What happens to images before a pass, (M, C, H, W): which of the starts they grew from and after how many passes, (M,)
+Disturb = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def undisturbed(x: Tensor, which: Tensor, age: Tensor) -> Tensor:
+    """Nothing happens."""
+    return x
 
 
 @torch.no_grad()
@@ -20,19 +27,22 @@ def iterate(step: Step, x: Tensor) -> Iterator[Tensor]:
 
 
 @torch.no_grad()
-def settle(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Iterator[Tensor]:
+def settle(
+    step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100, disturb: Disturb = undisturbed
+) -> Iterator[Tensor]:
     """Like `iterate`, but each image stops once it has settled; the stream ends when all have, or after `limit` passes.
 
     An image has settled when the mean squared difference between it and the *raw* output of the step is at most `tol`;
     the raw output, clipped to [0, 1], is then its last state. That is the published criterion (Datasets That Are Not,
     section 3), taken per image, so that no image depends on its neighbours; settled images are not computed again.
+    With tol 0 an image stops once a pass leaves it exactly as it is: no other pass would change it.
     """
     yield x
     moving = torch.arange(len(x))
-    for _ in range(limit):
+    for age in range(limit):
         if not len(moving):
             return
-        raw = step(x[moving])
+        raw = step(disturb(x[moving], moving, torch.full_like(moving, age)))
         moved = (raw - x[moving]).flatten(1).square().mean(1)
         x = x.index_copy(0, moving.to(x.device), raw.clamp(0, 1))
         moving = moving[(moved > tol).cpu()]
@@ -41,7 +51,13 @@ def settle(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Ite
 
 @torch.no_grad()
 def settle_in_turn(
-    step: Step, starts: Tensor, *, at_once: int, tol: float = 1e-3, limit: int = 100
+    step: Step,
+    starts: Tensor,
+    *,
+    at_once: int,
+    tol: float = 1e-3,
+    limit: int = 100,
+    disturb: Disturb = undisturbed,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The last states of `settle` alone, at less expense: as images settle, others take their places in the batch.
 
@@ -53,7 +69,7 @@ def settle_in_turn(
     which = torch.arange(entered, device=starts.device)
     x, age = starts[:entered], torch.zeros_like(which)
     while len(which):
-        raw = step(x)
+        raw = step(disturb(x, which, age))
         moved = (raw - x).flatten(1).square().mean(1)
         x, age = raw.clamp(0, 1), age + 1
         leaves = (moved <= tol) | (age >= limit)
@@ -66,11 +82,14 @@ def settle_in_turn(
 
 
 @torch.no_grad()
-def settle_together(step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100) -> Iterator[Tensor]:
+def settle_together(
+    step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100, disturb: Disturb = undisturbed
+) -> Iterator[Tensor]:
     """The published stop: all images go on until the slowest has settled, so that an image depends on its batch."""
     yield x
-    for _ in range(limit):
-        raw = step(x)
+    which = torch.arange(len(x))
+    for age in range(limit):
+        raw = step(disturb(x, which, torch.full_like(which, age)))
         moved = (raw - x).flatten(1).square().mean(1)
         x = raw.clamp(0, 1)
         yield x

@@ -6,7 +6,6 @@ it says are a function of the checkpoint and the seeds, and can be made again fr
 processes run the same loop; the first writes, the others wait for it (`Store`).
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,10 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from tqdm import tqdm
 
-from . import __version__, hub, metrics, plot, processes
-from .iterated_learning import (
+from .. import __version__, hub, metrics, plot, processes
+from ..iterated_learning import (
     Inherit,
     Lectures,
     Teach,
@@ -31,13 +31,18 @@ from .iterated_learning import (
     reset,
     say_only,
 )  # fmt: skip
-from .models import create
-from .pieces import Images
-from .presets import Experiment
-from .samplers import Hallucination, hallucinate, to_bytes, tone_curve
-from .seeds import Noise, child
-from .store import Store, from_npy, locked, to_json, to_npy
-from .train import DECAY, Shuffled, fit
+from ..models import create
+from ..pieces import Images
+from ..presets import Experiment
+from ..samplers import Hallucination, generates, hallucinate, to_bytes, tone_curve
+from ..seeds import child
+from ..store import from_npy, locked, to_json, to_npy
+from ..train import DECAY, Shuffled, fit
+from .choice import chosen
+from .cost import TimedStore
+from .table import summary, table
+
+__all__ = ["Run", "prepare", "sheet", "summary", "table"]
 
 SHEET = 100  # symbols on a sample sheet, grown from the noise of seeds 0 to 99 at every iteration
 MEASURED = 1000  # images that the measures of an iteration are taken over
@@ -63,9 +68,9 @@ class Run:
         Raises RunError or CheckpointError if something cannot be written or read, FloatingPointError if training fails.
         """
         with locked(self.out / self.experiment.name):
-            return self._run(Store(self.out, self.experiment))
+            return self._run(TimedStore(self.out, self.experiment, self.device))
 
-    def _run(self, store: Store) -> Path:
+    def _run(self, store: TimedStore) -> Path:
         self._store_data(store)
         if not all(store.finished(index) for index in range(1, self.experiment.iterations + 1)):
             first = self._create(0)
@@ -84,16 +89,24 @@ class Run:
     def _create(self, index: int) -> nn.Module:
         _, channels, size, _ = self.data.shape
         options = {"channels": channels, "size": size, **self.experiment.model}
-        return create("WTA", options, seed=child(self.experiment.seed, "init", index)).to(self.device)
+        model = create(self.experiment.architecture, options, seed=child(self.experiment.seed, "init", index))
+        return model.to(self.device)
 
-    def _learn(self, store: Store, index: int, model: nn.Module, heard: Images | Lectures) -> nn.Module:
-        if not (checkpoint := store.find(index, "model.safetensors")):
-            lessons, steps = self._lessons(index, heard)
-            with self._bar(f"iteration {index}: training", steps, "step") as bar:
-                on_step, decay = (lambda step, losses: _advance(bar, losses)), DECAY[self.experiment.decay]
-                model = fit(model, lessons, steps=steps, on_step=on_step, decay=decay)
-            checkpoint = store.put_model(index, model, **self._facts(index, steps))
-        return hub.load(checkpoint, device=str(self.device))
+    def _learn(self, store: TimedStore, index: int, model: nn.Module, heard: Images | Lectures) -> nn.Module:
+        checkpoint = store.find(index, "model.safetensors") or self._train(store, index, model, heard)
+        model = hub.load(checkpoint, device=str(self.device))
+        if not store.find(index, "samples.png"):  # before anything is said: people may want to pick from it
+            with store.piece(index, "sheet"):
+                store.put(index, "samples.png", partial(self._sheet, model))
+        return model
+
+    def _train(self, store: TimedStore, index: int, model: nn.Module, heard: Images | Lectures) -> Path:
+        lessons, steps = self._lessons(index, heard)
+        bar = self._bar(f"iteration {index}: training", steps, "step")
+        with store.piece(index, "training"), bar:
+            on_step, decay = (lambda step, losses: _advance(bar, losses)), DECAY[self.experiment.decay]
+            model = fit(model, lessons, steps=steps, on_step=on_step, decay=decay)
+            return store.put_model(index, model, **self._facts(index, steps))
 
     def _facts(self, index: int, steps: int) -> dict[str, Any]:
         e = self.experiment
@@ -111,39 +124,52 @@ class Run:
         e = self.experiment
         if isinstance(heard, Lectures):
             return heard, e.lecture_steps
-        shuffled = Shuffled(heard, e.batch, child(e.seed, "shuffle", index))
+        batch = e.batch if index == 1 else e.later_batch or e.batch
+        shuffled = Shuffled(heard, batch, child(e.seed, "shuffle", index))
         limit = e.first_steps if index == 1 else e.steps
         steps = e.epochs * shuffled.steps_per_epoch
         return shuffled, min(steps, limit or steps)
 
-    def _say(self, store: Store, index: int, model: nn.Module) -> Tensor:
+    def _say(self, store: TimedStore, index: int, model: nn.Module) -> Tensor:
         """The images of an iteration: read, or hallucinated (again) from its checkpoint and stored."""
         if (stored := store.find(index, "said.npy")) and store.find(index, "metrics.json"):
             return from_npy(stored)
-        e = self.experiment
-        start = child(e.seed, "say") + (e.generated * (index - 1) if e.noise == "fresh" else 0)
-        said = self._hallucinate(index, model, range(start, start + e.generated))
-        store.put(index, "metrics.json", partial(self._measure, said))
-        store.put(index, "said.npy", partial(to_npy, said.images))
+        said = self._draw(store, index, model, self._seeds(index))
+        with store.piece(index, "sampling"):
+            store.put(index, "said.npy", partial(to_npy, said.images))
         return said.images
+
+    def _seeds(self, index: int) -> range:
+        """Of the images said: from 0, as on the sheet, if a person picks; else others every time, or ever the same."""
+        e = self.experiment
+        if e.rule and e.rule.by == "picks":
+            return range(e.said)
+        start = child(e.seed, "say") + (e.said * (index - 1) if e.noise == "fresh" else 0)
+        return range(start, start + e.said)
+
+    def _draw(self, store: TimedStore, index: int, model: nn.Module, seeds: range) -> Hallucination:
+        """Images from noise, and the measures of the first of them."""
+        with store.piece(index, "sampling"):
+            said = self._hallucinate(index, model, seeds)
+        with store.piece(index, "measuring"):
+            passes = None if generates(model) else said.passes[:MEASURED]
+            measured = partial(metrics.measure, said.images[:MEASURED], self.reference, passes)
+            store.put(index, "metrics.json", lambda: to_json(measured()))
+        return said
 
     def _hallucinate(self, index: int, model: nn.Module, seeds: range) -> Hallucination:
         with self._bar(f"iteration {index}: sampling", len(seeds), "image") as bar:
             return hallucinate(model, seeds, self.experiment.sampling, on_images=bar.update)
 
-    def _measure(self, said: Hallucination) -> bytes:
-        return to_json(metrics.measure(said.images[:MEASURED], self.reference, said.passes[:MEASURED]))
-
     def _sheet(self, model: nn.Module) -> bytes:
-        noise = Noise(range(SHEET)).rand(*model.image_shape).to(self.device)  # type: ignore[misc]
-        return sheet(to_bytes(self.experiment.sampling.final(model, noise)))
+        return sheet(to_bytes(self.experiment.sampling.grown(model, range(SHEET))))
 
-    def _teach(self, store: Store) -> Teach:
+    def _teach(self, store: TimedStore) -> Teach:
         e = self.experiment
         if e.teaching == "lecture":
             return lecture(e.sampling, e.batch, e.seed)
         how = {"accumulate": accumulate, "replace": say_only}[e.teaching]
-        return keep_share(how(partial(self._say, store)), e.share, e.seed)
+        return keep_share(how(chosen(partial(self._say, store), e, self.data)), e.share, e.seed)
 
     def _inherit(self, first: nn.Module) -> Inherit:
         return {
@@ -152,25 +178,24 @@ class Run:
             "fresh": fresh(self._create),
         }[self.experiment.inheritance]
 
-    def _finish(self, store: Store, index: int, model: nn.Module) -> None:
-        """Whatever an iteration still lacks: its sheet, and its measures where nothing was said. Then make it final."""
+    def _finish(self, store: TimedStore, index: int, model: nn.Module) -> None:
+        """Measure an iteration that said nothing; then make it final."""
         if store.finished(index):
             return
         if not store.find(index, "metrics.json"):
             start = child(self.experiment.seed, "measure", index)
-            said = self._hallucinate(index, model, range(start, start + min(MEASURED, self.experiment.generated)))
-            store.put(index, "metrics.json", partial(self._measure, said))
-        store.put(index, "samples.png", partial(self._sheet, model))
+            self._draw(store, index, model, range(start, start + min(MEASURED, self.experiment.generated)))
         store.finish(index)
 
-    def _store_data(self, store: Store) -> None:
+    def _store_data(self, store: TimedStore) -> None:
         """Iteration 0 is the data: a sheet of them, and their measures against the rest of the data."""
         if store.finished(0):
             return
         measured = min(MEASURED, len(self.reference) // 2)
         known, others = self.reference[:measured], self.reference[measured:]
-        store.put(0, "samples.png", lambda: sheet(self.data[:SHEET]))
-        store.put(0, "metrics.json", lambda: to_json(metrics.measure(known, others)))
+        with store.piece(0, "measuring"):
+            store.put(0, "samples.png", lambda: sheet(self.data[:SHEET]))
+            store.put(0, "metrics.json", lambda: to_json(metrics.measure(known, others)))
         store.finish(0)
 
     def _bar(self, what: str, total: int, unit: str) -> "tqdm[Any]":
@@ -183,7 +208,7 @@ def prepare(experiment: Experiment, images: Tensor, out: Path, **options: Any) -
     options: device, quiet.
     """
     generator = torch.Generator().manual_seed(child(experiment.seed, "data"))
-    reference = images[torch.randperm(len(images), generator=generator)]
+    reference = _fitted(images[torch.randperm(len(images), generator=generator)], experiment.size)
     data = reference[: experiment.images]
     if experiment.sampling.finish == "tone":
         experiment = replace(experiment, sampling=replace(experiment.sampling, tone=tone_curve(data)))
@@ -195,35 +220,12 @@ def sheet(images: Tensor) -> bytes:
     return plot.png(images, columns=10)
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The rows, and for each measure its rank correlation with the iteration (Spearman, iterations 1 and on)."""
-    later = [row for row in rows if row["iteration"] > 0]
-    iterations = torch.tensor([float(row["iteration"]) for row in later])
-    names = sorted(set(later[0]) - {"iteration"}) if len(later) > 1 else []
-    trend = {name: metrics.rank_correlation(iterations, torch.tensor([row[name] for row in later])) for name in names}
-    return {"rows": rows, "rank_correlation": trend}
-
-
-COLUMNS = {
-    "ink": ("ink", 3), "blank_share": ("blank", 3), "unique_share": ("unique", 3), "diversity": ("diversity", 3),
-    "edge_length": ("edge length", 1), "perimetric_complexity": ("perimetric", 2), "compressed_size": ("bytes", 1),
-    "components": ("pieces", 2), "holes": ("holes", 2), "novelty_median": ("distance to data", 3),
-    "passes": ("passes", 1),
-}  # fmt: skip
-
-
-def table(path: Path) -> str:
-    """An experiment's metrics.json as a Markdown table, one line per iteration, and the rank correlations."""
-    stored = json.loads(path.read_text())
-    rows = [[str(row["iteration"]), *(_cell(row, *column) for column in COLUMNS.items())] for row in stored["rows"]]
-    trend = ["rank correlation", *(_cell(stored["rank_correlation"], name, ("", 2)) for name in COLUMNS)]
-    head = ["iteration", *(title for title, _ in COLUMNS.values())]
-    lines = [head, ["---:"] * len(head), *rows, trend]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _cell(row: dict[str, float], name: str, column: tuple[str, int]) -> str:
-    return f"{row[name]:.{column[1]}f}" if name in row else ""
+def _fitted(images: Tensor, size: int | None) -> Tensor:
+    """Images as large as the experiment wants them: uint8 (N, C, H, W) -> uint8 (N, C, size, size)."""
+    if size in (None, images.shape[-1]):
+        return images
+    mode = "area" if size < images.shape[-1] else "bilinear"
+    return torch.cat([interpolate(x.float(), (size, size), mode=mode).round().byte() for x in images.split(5000)])
 
 
 def _advance(bar: "tqdm[Any]", losses: dict[str, float]) -> None:

@@ -1,0 +1,192 @@
+"""Judges: presets, what they are shown, how they are measured, and a small one trained, stored and read again."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import torch
+
+from toolkit import cli, datasets, hub, judges
+from toolkit.datasets import Dataset
+from toolkit.judges.lessons import Varied, balanced, varied
+from toolkit.judges.listed import names
+from toolkit.judges.presets import PRESETS, SCALES, Training, preset
+from toolkit.judges.report import answers, confusion, report, sheet
+from toolkit.judges.training import Trainer
+from toolkit.models import Judge, Lessons, create
+from toolkit.options import checked
+from toolkit.seeds import Noise
+
+TINY = ["--scale", "smoke", "--data", "sample:mnist", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("judges")
+    assert cli.main(["train", "judge-digits", *TINY, "--out", str(out), "--iterations", "2"]) == 0
+    return out
+
+
+# presets
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_preset_at_every_scale_makes_a_judge_and_survives_json(name: str, scale: str) -> None:
+    training = preset(name, scale)
+    judge = create("Judge", {"classes": training.classes, **training.model})
+    assert isinstance(judge, Judge) and len(judge.config.classes) == len(training.classes)
+    assert Training(**checked("a training", Training, json.loads(json.dumps(training.as_dict())))) == training
+
+
+def test_the_judges_know_ten_twenty_six_thirty_six_and_ten_classes() -> None:
+    assert [len(training.classes) for training in PRESETS.values()] == [10, 26, 36, 10]
+    assert PRESETS["judge-digits-letters"].classes[9:12] == ("9", "A", "B")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"batch": 0}, {"each": 0}, {"images": 0}, {"vary": 2.0}, {"stpes": 3}, {"model": 1}]
+)
+def test_a_setting_that_means_nothing_is_refused_in_one_sentence(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=f"^[^\n]*{next(iter(wrong))}[^\n]*$"):
+        preset("judge-letters", **wrong)
+
+
+def test_its_config_names_the_fonts_only_if_its_letters_are_of_them() -> None:
+    faces = ("Some Sans", "Some Serif")
+    published, own = (preset("judge-letters", typefaces=faces, **other) for other in ({}, {"data": "letters:mine"}))
+    assert published.says() == {"kind": "judge", "typefaces": 2, "fonts": "toolkit/judges/fonts.txt"}
+    assert own.says() == {"kind": "judge", "typefaces": 2}
+
+
+def test_the_list_of_fonts_gives_each_package_a_version_and_a_licence() -> None:
+    text = (Path(judges.__file__).parent / "fonts.txt").read_text(encoding="utf-8")
+    rows = [line.split(maxsplit=2) for line in text.splitlines() if not line.startswith("#")]
+    assert len(rows) > 150 and all(len(row) == 3 and row[0].startswith("fonts-") for row in rows)
+    assert len({row[0] for row in rows}) == len(rows)
+
+
+# lessons
+
+
+def test_balanced_rows_show_every_class_equally_often_and_every_image_of_a_small_one() -> None:
+    labels = torch.tensor([0] * 50 + [1] * 3)
+    rows = balanced(labels, 10)
+    assert labels[rows].bincount().tolist() == [10, 10]
+    assert rows[:10].tolist() == list(range(0, 50, 5)) and rows[10:].unique().tolist() == [50, 51, 52]
+
+
+def test_at_no_strength_an_image_is_as_it_was() -> None:
+    x = Noise(range(3)).rand(1, 28, 28)
+    assert varied(x, 0, torch.Generator()) is x
+
+
+def test_at_a_vanishing_strength_an_image_hardly_differs_and_at_full_strength_it_does() -> None:
+    x = datasets.load("sample:mnist", limit=10).images.float() / 255
+    off = [(varied(x, strength, torch.Generator().manual_seed(0)) - x).abs().mean() for strength in (1e-4, 1.0)]
+    assert off[0] < 1e-3 and off[1] > 0.02
+
+
+def test_varied_images_stay_images_and_keep_most_of_their_ink() -> None:
+    x = datasets.load("sample:mnist", limit=50).images.float() / 255
+    y = varied(x, 1.0, torch.Generator().manual_seed(0))
+    assert y.shape == x.shape and y.min() >= 0 and y.max() <= 1
+    assert y.mean() == pytest.approx(x.mean().item(), rel=0.2) and (y.amax((1, 2, 3)) > 0.4).all()
+
+
+def test_lessons_vary_from_epoch_to_epoch_and_are_the_same_for_the_same_seed() -> None:
+    data = datasets.load("sample:mnist", limit=4)
+    assert data.labels is not None
+    lessons = Varied(Lessons(data.images, data.labels, batch=4, seed=3))
+    (a, b), (again, _) = (list(zip(range(2), lessons, strict=False)) for _ in range(2))
+    assert torch.equal(a[1].images, again[1].images) and not torch.equal(a[1].images.sum(0), b[1].images.sum(0))
+    assert sorted(a[1].labels.tolist()) == sorted(data.labels.tolist()) and lessons.steps_per_epoch == 1
+
+
+# reports
+
+
+def test_a_report_counts_what_was_taken_for_what() -> None:
+    told = torch.eye(3)[[0, 0, 1, 1, 0]]  # named 0, 0, 1, 1, 0
+    found = confusion(torch.tensor([0, 0, 1, 2, 2]), told)
+    assert found.tolist() == [[2, 0, 0], [0, 1, 0], [1, 1, 0]]
+    said = report(found, "abc")
+    assert said["accuracy"] == pytest.approx(0.6) and said["accuracy_by_class"] == {"a": 1, "b": 1, "c": 0}
+    assert [(it["class"], it["named"], it["images"]) for it in said["mistakes"]] == [("c", "a", 1), ("c", "b", 1)]
+
+
+def test_a_class_that_was_not_shown_has_no_accuracy() -> None:
+    assert report(torch.tensor([[3, 1], [0, 0]]), "ab")["accuracy_by_class"] == {"a": 0.75}
+
+
+def test_the_sheet_has_a_column_per_class_rightly_named_above_wrongly_named() -> None:
+    from PIL import Image
+
+    images = torch.arange(10, 50, 10, dtype=torch.uint8)[:, None, None, None].expand(4, 1, 28, 28)
+    told = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.3, 0.7]])
+    with Image.open(BytesIO(sheet(images, torch.tensor([0, 0, 1, 1]), told))) as picture:
+        assert picture.size == (56, 8 * 28)
+        left, right = ([picture.getpixel((x, 28 * row)) for row in range(4)] for x in (0, 28))
+    assert left == [10, 20, 0, 0] and right == [40, 0, 30, 0]
+
+
+def test_answers_are_those_of_the_judge_whatever_the_chunk() -> None:
+    judge = create("Judge", {"size": 8, "filters": 2, "depth": 1, "hidden": 4}, seed=0)
+    assert isinstance(judge, Judge)
+    images = (255 * Noise(range(5)).rand(1, 8, 8)).byte().repeat(300, 1, 1, 1)
+    torch.testing.assert_close(answers(judge, images), judge.probabilities(images.float() / 255))
+
+
+# training
+
+
+def test_a_small_judge_learns_digits_and_is_stored_whole(tree: Path) -> None:
+    folder = tree / "judge-digits" / "iter_001"
+    assert {path.name for path in folder.iterdir()} == {"model.safetensors", "metrics.json", "samples.png"}
+    found = json.loads((folder / "metrics.json").read_text())
+    assert found["images"] == 72 and found["accuracy"] > 0.5  # by chance: 0.1
+
+
+def test_the_report_covers_every_network(tree: Path) -> None:
+    stored = json.loads((tree / "judge-digits" / "report.json").read_text())
+    assert [it["iteration"] for it in stored["networks"]] == [1, 2]
+    for it in stored["networks"]:
+        row = json.loads((tree / f"judge-digits/iter_{it['iteration']:03d}/metrics.json").read_text())
+        assert it["accuracy"] == row["accuracy"] and sum(map(sum, it["confusion"])) == 72
+
+
+def test_a_stored_judge_is_loaded_and_names_digits(tree: Path) -> None:
+    judge, data = judges.load(tree, "judge-digits"), datasets.load("sample:mnist")
+    assert isinstance(judge, Judge) and judge.config.classes == tuple("0123456789") and not judge.training
+    assert data.labels is not None
+    assert (answers(judge, data.images).argmax(1) == data.labels).float().mean() > 0.5
+
+
+def test_networks_of_two_seeds_differ_and_are_listed(tree: Path) -> None:
+    first, second = (judges.load(tree, "judge-digits", iteration=number) for number in (1, 2))
+    assert not torch.equal(first.head[1].weight, second.head[1].weight)
+    assert names(hub.read_index(tree)) == ["judge-digits"]
+
+
+def test_training_again_changes_nothing(tree: Path) -> None:
+    before = {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+    assert cli.main(["train", "judge-digits", *TINY, "--out", str(tree), "--iterations", "2"]) == 0
+    assert {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()} == before
+
+
+def test_a_judge_that_is_not_there_is_named_beside_those_that_are(tree: Path) -> None:
+    with pytest.raises(hub.CheckpointError, match="^there is no judge 'judge-dogs': choose judge-digits$"):
+        judges.load(tree, "judge-dogs")
+
+
+def test_images_without_labels_are_refused(tmp_path: Path) -> None:
+    data = Dataset("folder:marks", torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="^folder:marks has no labels: give [^\n]*$"):
+        Trainer(preset("judge-digits", "smoke"), data, data, tmp_path)
+
+
+def test_more_classes_than_names_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["train", "judge-digits", "--scale", "smoke", "--quiet", "--out", str(tmp_path)]
+    assert cli.main([*argv, "--data", "sample:mnist+sample:fashion"]) == 2
+    assert "labels from 0 to 19 are not in 0 to 9" in capsys.readouterr().err
