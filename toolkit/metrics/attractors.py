@@ -7,7 +7,7 @@ white. Images are (B, C, H, W), float in [0, 1] or uint8.
 import torch
 from torch import Tensor
 
-from .novelty import squared_distances
+from .distribution import squared_distances
 from .pixels import as_float
 
 STILL = 0.01  # an image stands still if a run moves it by less

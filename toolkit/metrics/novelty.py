@@ -7,6 +7,7 @@ A distance is the root of the mean squared difference over pixels: 0 for a copy,
 import torch
 from torch import Tensor
 
+from .distribution import squared_distances
 from .pixels import as_float
 
 SPARE = 16  # how many more than k are shortlisted
@@ -85,12 +86,6 @@ def _shortlist(x: Tensor, reference: Tensor, count: int, chunk: int = 5000) -> T
         best, at = squared.topk(min(count, len(r)), largest=False)
         near, rows = torch.cat([near, best], 1), torch.cat([rows, at + start], 1)
     return rows.gather(1, near.topk(count, largest=False).indices).sort(1).values
-
-
-def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Squared distances between all rows, (A, D), (B, D) -> (A, B), in double precision."""
-    squared = a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T
-    return squared.where(squared > 1e-9, 0.0)  # less is rounding: two bytes that differ by one are 1.5e-5 apart
 
 
 def _some(x: Tensor) -> Tensor:
