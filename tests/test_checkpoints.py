@@ -6,8 +6,9 @@ from itertools import islice
 import pytest
 import torch
 
-from toolkit import hub, plot, runs
+from toolkit import datasets, hub, judges, plot, runs
 from toolkit.creative.stored import decode, load, names
+from toolkit.judges.listed import names as named
 from toolkit.kaleidoscopes import landscape, stored
 from toolkit.samplers import last, to_bytes
 from toolkit.seeds import Noise
@@ -93,6 +94,27 @@ def test_a_shipped_network_of_points_has_learned_them(name):
 
 def test_every_kaleidoscope_that_is_listed_is_tested_above():
     assert stored.names(INDEX) == [f"kaleidoscope-{data}" for data in ("1d", "1d-four", "2d", "fashion", "mnist")]
+
+
+@pytest.mark.parametrize(("name", "data"), [("judge-digits", "mnist"), ("judge-fashion", "fashion")])
+def test_a_shipped_judge_names_what_it_learned(name, data):
+    known = datasets.load(f"sample:{data}")
+    told = judges.load(hub.CHECKPOINTS, name).probabilities(known.images.float() / 255)
+    assert (told.argmax(1) == known.labels).float().mean() > INDEX["experiments"][name]["iterations"][0]["metrics"][
+        "accuracy"
+    ] - 0.02
+
+
+@pytest.mark.parametrize("name", named(INDEX))
+def test_what_a_shipped_judge_says_of_itself_is_in_its_report(name):
+    (said,) = json.loads((hub.CHECKPOINTS / name / "report.json").read_text())["networks"]
+    (entry,) = INDEX["experiments"][name]["iterations"]
+    assert entry["metrics"]["accuracy"] == pytest.approx(said["accuracy"], abs=1e-6)
+    assert len(judges.load(hub.CHECKPOINTS, name).config.classes) == len(said["confusion"])
+
+
+def test_the_four_judges_are_there():
+    assert named(INDEX) == [f"judge-{what}" for what in ("digits", "digits-letters", "fashion", "letters")]
 
 
 def test_the_measures_in_the_index_are_those_of_the_table():

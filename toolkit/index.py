@@ -2,8 +2,8 @@
 
 {"schema": 1, "default": NAME, "experiments": {NAME: {"title", "kind", "config", "iterations": [{"iteration", "file",
 "bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file.
-kind: "iterations" of one run; or "decoder" or "kaleidoscope": an iteration is then a training of its own, from another
-seed, and a decoder has "statistics" of its neurons, {"file", "bytes", "sha256"}.
+kind: "iterations" of one run; or "decoder", "kaleidoscope" or "judge": an iteration is then a training of its own, from
+another seed, and a decoder has "statistics" of its neurons, {"file", "bytes", "sha256"}.
 """
 
 import json

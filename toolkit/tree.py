@@ -14,7 +14,11 @@ from .settings import Settings
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # the run that is shipped
 REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
-OTHERS = {"decoder": "decode", "kaleidoscope": "kaleidoscope"}  # kinds that are no runs, and their command
+OTHERS = {  # kinds that are no runs
+    "decoder": "draw with `decode`",
+    "kaleidoscope": "draw with `kaleidoscope`",
+    "judge": "it names pictures and draws none",
+}
 
 
 def read_index(source: str | Path, revision: str | None = None) -> dict[str, Any]:
@@ -30,7 +34,7 @@ def settings(source: str | Path, experiment: str | None = None, revision: str | 
     index = read_index(source, revision)
     name, _ = choose(index, experiment)
     if (kind := index["experiments"][name].get("kind")) in OTHERS:
-        raise CheckpointError(f"{name} is a {kind} and no run of iterations: draw it with `{OTHERS[kind]}`")
+        raise CheckpointError(f"{name} is a {kind} and no run of iterations: {OTHERS[kind]}")
     path = fetch(source, index["experiments"][name]["config"], revision)
     try:
         return Settings(**checked("sampling", Settings, strict_json(path.read_bytes()).get("sampling", {})))
