@@ -9,6 +9,7 @@ import pytest
 
 from toolkit import cli, hub, runs
 from toolkit.creative import report
+from toolkit.judges import report as judges
 from toolkit.kaleidoscopes import report as kaleidoscopes
 
 ROOT = Path(__file__).parents[1]
@@ -117,3 +118,12 @@ def test_its_tables_of_kaleidoscopes_are_those_of_the_study(name: str) -> None:
     }
     (shown,) = re.findall(rf"<!-- kaleidoscope:{name} -->\n(.*?)<!-- /kaleidoscope:{name} -->", README, re.DOTALL)
     assert shown.strip() == made[name]
+
+
+@shipped
+def test_its_table_of_judges_is_what_they_say_of_themselves() -> None:
+    names = ("judge-digits", "judge-letters", "judge-digits-letters", "judge-fashion")
+    files = {name: ROOT / "checkpoints" / name / "report.json" for name in names}
+    reports = {name: json.loads(path.read_text())["networks"][0] for name, path in files.items()}
+    (shown,) = re.findall(r"<!-- judges -->\n(.*?)<!-- /judges -->", README, re.DOTALL)
+    assert shown.strip() == judges.table(reports)

@@ -1,6 +1,6 @@
 """How well a judge names what it has not seen: accuracy by class, what it takes for what, and a sheet of both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -44,6 +44,22 @@ def report(found: Tensor, classes: Sequence[str]) -> dict[str, Any]:
         ],
         "confusion": found.tolist(),
     }
+
+
+def table(reports: Mapping[str, Mapping[str, Any]]) -> str:
+    """The judges as Markdown: what each names how well. reports: what `report` says of each, by name."""
+    lines = [
+        "| judge | classes | images it had not seen | named rightly | commonest mistake |",
+        "| --- | ---: | ---: | ---: | --- |",
+    ]
+    for name, said in reports.items():
+        first = said["mistakes"][0]
+        share = first["images"] / sum(said["confusion"][[*said["accuracy_by_class"]].index(first["class"])])
+        mistake = f"{first['class']} taken for {first['named']}, {100 * share:.1f} %"
+        lines.append(
+            f"| `{name}` | {len(said['confusion'])} | {said['images']:,} | {100 * said['accuracy']:.1f} % | {mistake} |"
+        )
+    return "\n".join(lines)
 
 
 def sheet(images: Tensor, labels: Tensor, told: Tensor) -> bytes:
