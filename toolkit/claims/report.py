@@ -1,0 +1,156 @@
+"""The claims, their numbers and their verdicts, as Markdown and as JSON. The same results give the same bytes."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ..metrics.interval import Interval
+from ..presets import FIGURES
+from . import iterated, studies
+from .results import Results
+from .rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim
+
+HEAD = """# What the papers claim, and what the numbers say
+
+Written by `python -m toolkit claims` from the results in `{source}`; nothing in it is by hand. A number is a mean over
+training seeds with Student's 95 % interval. A check holds if the whole interval lies on the claimed side of its bar,
+and does not if it lies on the other; of one run alone the number decides, and the verdict says so. A check without a
+number was not run yet. The bars are in `toolkit/claims/rules.py`, each with its reason; they come from the words of the
+claims. Of a claim with several checks, *agree* are readings of one word, and where they differ it is undecided; *every*
+are parts that must all hold; of *any*, one is enough. What needs a judge is in `judged.json`, of the first 1,000 images
+of an iteration."""
+SERIES = {
+    "blank_share": "blank", "unique_share": "unique", "ink": "ink", "diversity": "diversity",
+    "edge_length": "edge length", "novelty_median": "distance to data", "normalised_entropy": "judge's entropy",
+    "class_diversity": "diversity of classes", "in_class_count_by_max": "surely in class",
+    "frechet_distance": "Fréchet distance",
+}  # fmt: skip
+SHOWN = (0, 1, 2, 3, 5, 7, 10, 15, 20)  # iterations
+DIGITS = 6  # significant ones in JSON: more would differ from machine to machine
+
+
+def claims(known: Results) -> list[Claim]:
+    """Every claim, in the order of the papers."""
+    return [*chain(iterated.claims(known), studies.claims(known))]
+
+
+def markdown(known: Results, home: Path) -> str:
+    """The whole page. home: the folder that it will lie in, where links start from."""
+    found = claims(known)
+    parts = [HEAD.format(source=_link(known.root, home)), counts(found), table(found, home), *notes(found)]
+    return "\n\n".join([*parts, *series(known)]) + "\n"
+
+
+def as_dict(known: Results, home: Path) -> dict[str, Any]:
+    """The same as plain JSON values."""
+    return {"claims": [_as_dict(claim, home) for claim in claims(known)]}
+
+
+def counts(found: Sequence[Claim]) -> str:
+    """How many there are of each verdict."""
+    told = Counter(claim.verdict for claim in found)
+    return (
+        f"{len(found)} claims: {', '.join(f'{word} {told[word]}' for word in (HOLDS, DOES_NOT, UNDECIDED, MISSING))}."
+    )
+
+
+def table(found: Sequence[Claim], home: Path) -> str:
+    """A row for each claim: who makes it, its checks and what they say together, and a picture."""
+    rows = [
+        [claim.says, f"{claim.paper}, {_figure(claim.figure)}", "<br>".join(map(_said, claim.checks)),
+         claim.together if len(claim.checks) > 1 else "", f"**{verdict(claim)}**",
+         f"[look]({_link(claim.picture, home)})" if claim.picture else ""]
+        for claim in found
+    ]  # fmt: skip
+    return _markdown(["claim", "of", "checks", "together", "verdict", "picture"], ["---"] * 6, rows)
+
+
+def verdict(claim: Claim) -> str:
+    """The verdict, and whether it rests on one run."""
+    alone = claim.one_run and claim.verdict in (HOLDS, DOES_NOT)
+    return f"{claim.verdict} in the one run" if alone else claim.verdict
+
+
+def notes(found: Sequence[Claim]) -> Iterator[str]:
+    """What to know of some claims, once each."""
+    about: dict[str, list[str]] = {}
+    for claim in found:
+        for note in claim.notes:
+            about.setdefault(note, []).append(claim.says)
+    if about:
+        yield "\n".join(f"- {note} ({'; '.join(claims)}.)" for note, claims in about.items())
+
+
+def series(known: Results) -> Iterator[str]:
+    """For each figure that was run, its measures over the iterations; the mean over seeds where there are several."""
+    for figure, it in FIGURES.items():
+        if runs := known.runs.get(figure):
+            names = [name for name in SERIES if any(name in row for run in runs for row in run.rows.values())]
+            shown = [at for at in SHOWN if any(at in run.rows for run in runs)]
+            head = ["iteration", *(SERIES[name] for name in names)]
+            rows = [[str(at) if at else "the data", *_row(known, figure, at, names)] for at in shown]
+            title = f"## {_figure(it.figure).capitalize()}: {it.title}"
+            yield f"{title}\n\n{_runs(len(runs))}\n\n{_markdown(head, ['---:'] * len(head), rows)}"
+
+
+def _row(known: Results, figure: str, at: int, names: Sequence[str]) -> list[str]:
+    return [number(known.over_seeds(figure, lambda run, name=name: run.rows[at][name])) for name in names]  # type: ignore[misc]
+
+
+def number(x: Interval | None) -> str:
+    """A mean and how far its interval goes, with three digits of it: 0.216 ± 0.004."""
+    if x is None:
+        return ""
+    size = max(abs(x["mean"]), 0.0 if x["high"] is None else x["high"] - x["mean"])
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+    half = "" if x["high"] is None else f" ± {x['high'] - x['mean']:.{digits}f}"
+    return f"{x['mean'] + 0.0:.{digits}f}{half}"
+
+
+def _said(check: Check) -> str:
+    """`distance 1.82 ± 0.03, 3 seeds (over 1.10?) holds`; a check that was not run shows no number."""
+    bar = f"{check.says} {check.bar:.2f}?"
+    if check.x is None:
+        return f"{check.measure} ({bar})"
+    seeds = f", {check.x['n']} seeds" if check.x["n"] > 1 else ""
+    return f"{check.measure} {number(check.x)}{seeds} ({bar}) {check.verdict}"
+
+
+def _as_dict(claim: Claim, home: Path) -> dict[str, Any]:
+    return {
+        "key": claim.key, "claim": claim.says, "paper": claim.paper, "figure": claim.figure,
+        "verdict": claim.verdict, "one_run": claim.one_run, "together": claim.together, "notes": list(claim.notes),
+        "picture": _link(claim.picture, home) if claim.picture else None,
+        "checks": [
+            {"measure": check.measure, "number": _rounded(check.x), "says": check.says,
+             "bar": _short(check.bar), "verdict": check.verdict}
+            for check in claim.checks
+        ],
+    }  # fmt: skip
+
+
+def _rounded(x: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if x is None else {key: _short(value) for key, value in x.items()}
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def _figure(name: str) -> str:
+    return f"figure {name}" if name.isdecimal() and len(name) < 3 else name
+
+
+def _link(path: Path, home: Path) -> str:
+    return Path(os.path.relpath(path, home)).as_posix()
+
+
+def _runs(count: int) -> str:
+    return "One run." if count == 1 else f"{count} runs, from as many seeds."
+
+
+def _markdown(head: Sequence[str], lines: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, lines, *rows])
