@@ -188,3 +188,26 @@ def _said_plainly(path: Path) -> Iterator[None]:
             f"cannot write {path}: {error.strerror or error}; free some space or choose another --out, "
             "then run the same command again: every finished iteration is kept"
         ) from error
+
+
+def each_network(
+    out: Path,
+    experiment: Kept,
+    networks: int,
+    train: Callable[[Store, int], object],
+    conclude: Callable[[Store], object] = lambda store: None,
+) -> Path:
+    """Trainings of one experiment from different seeds, numbered from 1: those that are not stored yet. -> its folder.
+
+    train(store, number) puts all there is of one into its draft; conclude(store) comes before the index is written.
+    Raises RunError or CheckpointError if something cannot be written or read, and what training raises.
+    """
+    with locked(out / experiment.name):
+        store = Store(out, experiment)
+        for number in range(1, networks + 1):
+            if not store.finished(number):
+                train(store, number)
+                store.finish(number)
+        conclude(store)
+        hub.write_index(out)
+    return store.root

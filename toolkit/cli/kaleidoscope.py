@@ -29,7 +29,7 @@ EPILOG = {
   python -m toolkit kaleidoscope kaleidoscope-fashion --start photo.jpg --perturbation 0.03 --out sheet.png
 A seed is the same film whatever else is in the batch. Burn-in is a way to look at it: show later runs.""",
     "attractors": """examples:
-  python -m toolkit attractors --out runs                 trains some 60 small networks: about an hour on two cores
+  python -m toolkit attractors --out runs                 trains some 70 small networks: about an hour on two cores
   python -m toolkit attractors --out runs --scale smoke   seconds, with numbers that mean nothing
 Stop it whenever you like; the same command continues where it was.""",
 }

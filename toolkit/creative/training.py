@@ -21,7 +21,7 @@ from ..options import checked
 from ..samplers import Creative, Statistics, activation_statistics, codes, hooked, layer_quantile, to_bytes
 from ..samplers.activation import hidden_layer
 from ..seeds import child
-from ..store import Store, locked, to_json
+from ..store import Store, each_network, to_json
 from ..train import Shuffled, fit, linear
 from .presets import Training
 from .stored import Trained, decode, load, read_statistics, write_statistics
@@ -45,14 +45,7 @@ class Trainer:
 
         Raises RunError or CheckpointError if something cannot be written or read, FloatingPointError if training fails.
         """
-        with locked(self.out / self.training.name):
-            store = Store(self.out, self.training)
-            for number in range(1, networks + 1):
-                if not store.finished(number):
-                    self._network(store, number)
-                    store.finish(number)
-            hub.write_index(self.out)
-        return store.root
+        return each_network(self.out, self.training, networks, self._network)
 
     def _network(self, store: Store, number: int) -> None:
         """One network and all about it. What is stored, in half precision, is what is measured."""

@@ -17,7 +17,7 @@ from .. import __version__, datasets, hub
 from ..datasets import Dataset
 from ..models import Judge, Lessons, create
 from ..seeds import child
-from ..store import Store, locked, to_json, write
+from ..store import Store, each_network, to_json, write
 from ..train import fit, linear
 from . import report
 from .lessons import Varied, balanced
@@ -49,15 +49,10 @@ class Trainer:
 
         Raises RunError or CheckpointError if something cannot be written or read, FloatingPointError if training fails.
         """
-        with locked(self.out / self.training.name):
-            store = Store(self.out, self.training)
-            for number in range(1, networks + 1):
-                if not store.finished(number):
-                    self._network(store, number)
-                    store.finish(number)
-            write(store.root / "report.json", to_json(self._report(store)))
-            hub.write_index(self.out)
-        return store.root
+        return each_network(self.out, self.training, networks, self._network, self._conclude)
+
+    def _conclude(self, store: Store) -> None:
+        write(store.root / "report.json", to_json(self._report(store)))
 
     def _network(self, store: Store, number: int) -> None:
         """One network and all about it. What is stored, in half precision, is what is measured."""

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from .. import __version__, datasets, hub
 from ..models import Manifold, create
 from ..seeds import child
-from ..store import Store, locked, to_json
+from ..store import Store, each_network, to_json
 from ..train import Shuffled, fit
 from . import landscape, sheets
 from .presets import Training
@@ -51,14 +51,7 @@ class Trainer:
 
         Raises RunError or CheckpointError if something cannot be written or read, FloatingPointError if training fails.
         """
-        with locked(self.out / self.training.name):
-            store = Store(self.out, self.training)
-            for number in range(1, networks + 1):
-                if not store.finished(number):
-                    self._network(store, number)
-                    store.finish(number)
-            hub.write_index(self.out)
-        return store.root
+        return each_network(self.out, self.training, networks, self._network)
 
     def _network(self, store: Store, number: int) -> None:
         """One network and all about it. What is stored, in half precision, is what is measured."""
