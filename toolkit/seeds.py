@@ -33,8 +33,8 @@ class Noise:
     def bytes(self, count: int, *shape: int) -> Tensor:
         """Uniform bytes, so many draws at once: shape (C, H, W) -> (count, B, C, H, W), uint8, on the CPU.
 
-        A tenth of the time of `rand` at sixteen draws, where 256 levels are enough. One draw of five and five of one are
-        the same bytes.
+        A tenth of the time of `rand` at sixteen draws, where 256 levels are enough. One draw of five and five of one
+        are the same bytes.
         """
         values = math.prod(shape)
         words = -(-values // 8)  # a draw of a generator is eight bytes
