@@ -2,14 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import cache
-from typing import TypeVar
 
 import torch
-from torch import nn
-
-M = TypeVar("M", bound=nn.Module)
 
 
 @cache
@@ -29,15 +24,6 @@ def fast(device: torch.device) -> torch.autocast:
     """
     native = native_bfloat16(device.type)
     return torch.autocast(device.type, torch.bfloat16, enabled=native, cache_enabled=torch.is_grad_enabled())
-
-
-def lowered(model: M) -> M:
-    """A copy of a model that takes and gives what it did, and computes in bfloat16 if that is native to its device.
-
-    Cheaper than `fast`, which converts the parameters at every call; for models that convert what they are given.
-    """
-    native = native_bfloat16(next(model.parameters()).device.type)
-    return deepcopy(model).bfloat16() if native else model
 
 
 @contextmanager

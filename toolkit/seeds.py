@@ -38,11 +38,10 @@ class Noise:
         """
         values = math.prod(shape)
         words = -(-values // 8)  # a draw of a generator is eight bytes
-        drawn = [
-            torch.empty(count, words, dtype=torch.int64).random_(-(2**63), None, generator=g) for g in self.generators
-        ]
-        levels = torch.stack(drawn, 1) if drawn else torch.empty(count, 0, words, dtype=torch.int64)
-        return levels.view(torch.uint8)[..., :values].reshape(count, len(self), *shape)
+        drawn = torch.empty(len(self), count, words, dtype=torch.int64)
+        for generator, own in zip(self.generators, drawn, strict=True):
+            own.random_(-(2**63), None, generator=generator)
+        return drawn.view(torch.uint8)[..., :values].unflatten(-1, shape).transpose(0, 1)
 
     @staticmethod
     def _stack(images: list[Tensor], shape: tuple[int, ...]) -> Tensor:

@@ -4,8 +4,8 @@ from itertools import islice
 
 from torch import Tensor
 
-from .. import precision
 from ..models import Manifold, create
+from ..models.folded import folded
 from ..samplers.iterate import last
 from ..samplers.kaleidoscope import kaleidoscope
 from ..seeds import Noise
@@ -33,7 +33,7 @@ def runs(subject: Subject) -> Entry:
 def fast(model: Manifold, plan: Plan, perturbation: float = 0.01) -> Tensor:
     """The last images of the sampler, in the processor's fast arithmetic."""
     stream = kaleidoscope(
-        precision.lowered(model).reconstruct,
+        folded(model).reconstruct,
         Noise(range(plan.starts)),
         model.image_shape,
         perturbation=perturbation,

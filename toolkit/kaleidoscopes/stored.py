@@ -8,11 +8,12 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .. import datasets, hub, precision, tree
+from .. import datasets, hub, tree
 from ..datasets import Dataset
 from ..header import CheckpointError, strict_json
 from ..index import choose
 from ..models import Manifold
+from ..models.folded import folded
 from ..options import checked
 from ..samplers import kaleidoscope
 from ..seeds import Noise
@@ -84,7 +85,7 @@ def stream(
     if isinstance(start, Tensor) and start.ndim == 4 and start.shape[1] != wanted:
         kind = "grey pictures" if wanted == 1 else "pictures in colour" if wanted == 3 else f"{wanted} channels"
         raise ValueError(f"{k.name} knows {kind}, and the start has {start.shape[1]} channels: convert it")
-    model = precision.lowered(k.model) if fast else k.model
+    model = folded(k.model) if fast else k.model
     return kaleidoscope(
         model.reconstruct,
         Noise(seeds),

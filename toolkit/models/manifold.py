@@ -68,8 +68,7 @@ class Manifold(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] -> the same, by the net in its own range."""
-        inside = self._inside(x).to(next(self.parameters()).dtype)  # a net of bfloat16 computes in it
-        y = self.net(inside).float()
+        y = self.net(self._inside(x))
         return (y if self.config.output == "sigmoid" else y.add(1).mul_(0.5)).view_as(x)
 
     def loss(self, x: Tensor) -> Tensor:

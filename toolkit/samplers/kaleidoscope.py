@@ -45,7 +45,7 @@ def kaleidoscope(
         return
     for stirring in stirrings(noise, shape, mode, x.device):
         yield x
-        x = step(torch.add(x, stirring, alpha=by).clamp_(0, 1))
+        x = step(torch.add(x, stirring, alpha=by, out=stirring).clamp_(0, 1))  # in place: new memory is slow
 
 
 def stirrings(
@@ -60,7 +60,7 @@ def stirrings(
     together = max(1, min(TOGETHER, AT_ONCE // max(1, len(noise) * math.prod(shape))))
     while True:
         for levels in noise.bytes(together, *shape):
-            yield levels.to(device).float().add_(0.5).mul_(2 / 256).add_(lowest)
+            yield levels.to(device).float().mul_(2 / 256).add_(lowest + 1 / 256)
 
 
 def begin(start: str | Tensor, noise: Noise, shape: tuple[int, ...]) -> Tensor:
