@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from toolkit import cli, hub, runs
-from toolkit.claims import contact, iterated, judging, report, results, rules, studies, subjects
+from toolkit.claims import iterated, judging, report, results, rules, studies, subjects
 from toolkit.claims.results import Result, Results
 from toolkit.claims.rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim
 from toolkit.datasets import load
 from toolkit.metrics.interval import interval
 from toolkit.models import create
 from toolkit.presets import preset
+from toolkit.runs import contact
 from toolkit.store import from_npy
 
 ROOT = Path(__file__).parents[1]

@@ -108,6 +108,16 @@ def test_iteration_0_is_the_data_and_has_no_file(tree: Path) -> None:
     assert entry == {"iteration": 0, "samples": "fig2/iter_000/samples.png", "metrics": {"blank": 0, "ink": 0.0}}
 
 
+def test_an_iteration_may_be_there_as_a_sheet_only_and_must_not_be_there_as_nothing(tree: Path) -> None:
+    (tree / "fig2" / "iter_002" / "model.safetensors").unlink()
+    assert hub.write_index(tree)["experiments"]["fig2"]["iterations"][2].keys() == {"iteration", "samples", "metrics"}
+    index = json.loads((tree / "index.json").read_text())
+    del index["experiments"]["fig2"]["iterations"][2]["samples"]
+    (tree / "index.json").write_text(json.dumps(index))
+    with refused(tree / "index.json", "neither a model nor a sheet"):
+        hub.read_index(tree)
+
+
 def test_experiments_are_listed_as_people_count_and_the_first_is_the_default(tree: Path) -> None:
     index = hub.read_index(tree)
     assert list(index["experiments"]) == ["fig2", "fig12"]

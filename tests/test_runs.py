@@ -13,7 +13,7 @@ from hashlib import sha256
 import pytest
 import torch
 
-from toolkit import hub, metrics, runs
+from toolkit import cli, hub, metrics, runs
 from toolkit.models import create
 from toolkit.presets import preset
 from toolkit.runs import choice
@@ -78,6 +78,37 @@ def test_a_run_is_a_tree_that_the_hub_reads(whole):
     model = hub.load(whole.parent, "fig2", iteration=2)
     assert hub.facts(whole / "iter_002/model.safetensors")["iteration"] == 2
     assert not model.training
+
+
+def test_a_thinned_run_shows_all_it_drew_and_has_the_models_that_were_kept(whole, tmp_path):
+    runs.thin(whole, tmp_path, [1, 3])
+    listed = hub.write_index(tmp_path)["experiments"]["fig2"]["iterations"]
+    assert [(entry["iteration"], "file" in entry) for entry in listed] == [(0, False), (1, True), (2, False), (3, True)]
+    assert all("samples" in entry and "metrics" in entry for entry in listed)
+    with pytest.raises(ValueError, match="no model of iteration 2: choose 1, 3"):
+        hub.load(tmp_path, "fig2", iteration=2)
+
+
+def test_a_run_is_thinned_without_pictures_of_its_data(whole, tmp_path):
+    thinned = runs.thin(whole, tmp_path, [3], data=False)
+    assert not (thinned / "iter_000" / "samples.png").exists() and (thinned / "iter_001" / "samples.png").exists()
+    assert hub.write_index(tmp_path)["experiments"]["fig2"]["iterations"][0].keys() == {"iteration", "metrics"}
+
+
+def test_a_run_is_thinned_whole_or_not_at_all(whole, tmp_path):
+    with pytest.raises(FileNotFoundError, match="iter_009"):
+        runs.thin(whole, tmp_path, [1, 9])
+    runs.thin(whole, tmp_path, [1])
+    with pytest.raises(FileExistsError, match="remove it first"):
+        runs.thin(whole, tmp_path, [2])
+    assert [path.name for path in tmp_path.iterdir()] == ["fig2"]
+    assert [path.parent.name for path in tmp_path.rglob("model.safetensors")] == ["iter_001"]
+
+
+def test_the_command_thins_and_lists_the_tree_anew(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "runs" / "fig2")
+    assert cli.main(["thin", str(tmp_path / "runs" / "fig2"), "--keep", "2", "--out", str(tmp_path / "out")]) == 0
+    assert hub.load(tmp_path / "out", "fig2") is not None and (tmp_path / "out" / "fig2" / "contact.png").exists()
 
 
 def test_a_finished_run_is_left_as_it_is(whole):

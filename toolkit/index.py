@@ -1,9 +1,10 @@
 """The table of contents of a tree of checkpoints: experiments, their iterations, sizes, checksums and measures.
 
 {"schema": 1, "default": NAME, "experiments": {NAME: {"title", "kind", "config", "iterations": [{"iteration", "file",
-"bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file.
-kind: "iterations" of one run; or "decoder", "kaleidoscope" or "judge": an iteration is then a training of its own, from
-another seed, and a decoder has "statistics" of its neurons, {"file", "bytes", "sha256"}.
+"bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file;
+others may be there as sheets only. kind: "iterations" of one run; or "decoder", "kaleidoscope" or "judge": an iteration
+is then a training of its own, from another seed, and a decoder has "statistics" of its neurons, {"file", "bytes",
+"sha256"}.
 """
 
 import json
@@ -56,7 +57,8 @@ def write_index(folder: str | Path, default: str | None = None) -> dict[str, Any
     """List the tree on disk in its index.json: the same tree gives the same bytes.
 
     folder: EXPERIMENT/config.json and EXPERIMENT/iter_NNN/{model.safetensors, samples.png, metrics.json} in it. An
-    iteration after 0 counts once it has its model. default: the experiment shown first, else the first by name.
+    iteration after 0 counts if it has its model or its sheet. default: the experiment shown first, else the first by
+    name.
     Raises CheckpointError if a model says it is of another experiment or iteration than its folder.
     """
     folder = Path(folder)
@@ -75,7 +77,7 @@ def _experiment(folder: Path) -> dict[str, Any]:
     config = _read(folder / "config.json")
     title, kind = str(config.get("title", folder.name)), str(config.get("kind", "iterations"))
     entries = (_entry(path) for path in sorted(folder.glob("iter_[0-9][0-9][0-9]")))
-    listed = [entry for entry in entries if "file" in entry or entry["iteration"] == 0]
+    listed = [entry for entry in entries if {"file", "samples"} & {*entry} or entry["iteration"] == 0]
     return {"title": title, "kind": kind, "config": f"{folder.name}/config.json", "iterations": listed}
 
 
@@ -139,7 +141,7 @@ def _fault(index: dict[str, Any]) -> str:
     for name, experiment in index["experiments"].items():
         entries = experiment["iterations"]
         numbers = [entry["iteration"] for entry in entries]
-        files = [entry for entry in entries if entry["iteration"] != 0]
+        files = [entry for entry in entries if {"file", "bytes", "sha256"} & {*entry}]
         files += [entry["statistics"] for entry in entries if "statistics" in entry]
         paths = [
             name,
@@ -148,6 +150,8 @@ def _fault(index: dict[str, Any]) -> str:
         ]
         if odd := [path for path in paths if not PLAIN.fullmatch(path)] or ([name] if "/" in name else []):
             return f"the path {odd[0]!r:.80} could leave its folder"
+        if any(not {"file", "samples"} & {*entry} for entry in entries if entry["iteration"] != 0):
+            return f"an iteration of {name} has neither a model nor a sheet"
         if not all(type(number) is int and number >= 0 for number in numbers) or sorted(set(numbers)) != numbers:
             return f"the iterations of {name} are not in order"
         if not all(type(e["bytes"]) is int and re.fullmatch("[0-9a-f]{64}", e["sha256"]) and e["file"] for e in files):

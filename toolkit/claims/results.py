@@ -8,7 +8,7 @@ from typing import Any
 
 from ..header import CheckpointError, strict_json
 from ..metrics.interval import Interval, interval
-from . import contact
+from ..runs import contact
 
 SEEDED = re.compile(r"(.+?)(-seed\d+)?")  # fig6-seed1 is fig6 from another seed
 Row = Mapping[str, float]

@@ -9,7 +9,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import datasets, precision
-from ..claims import contact, judging, report, results
+from ..claims import judging, report, results
+from ..runs import contact
 from ..store import to_json, write
 from ..tree import CHECKPOINTS
 from .command import command

@@ -1,4 +1,4 @@
-"""The commands of runs and checkpoints: train, sample, measure, inspect."""
+"""The commands of runs and checkpoints: train, sample, measure, thin, inspect."""
 
 import argparse
 import json
@@ -38,6 +38,9 @@ A seed is the same picture whatever else is in the batch.""",
 measures:
 """
     + "\n".join(f"  {name:24} {what}" for name, what in metrics.MEASURES.items()),
+    "thin": """examples:
+  python -m toolkit thin runs/fig6 runs/fig7 --out checkpoints
+  python -m toolkit thin runs/fig12 --keep 20 --without-data --out checkpoints""",
     "inspect": """example:
   python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
 }
@@ -103,6 +106,14 @@ def measure(args: argparse.Namespace) -> object:
     return metrics.measure(images.float() / 255, reference)
 
 
+def thin(args: argparse.Namespace) -> object:
+    """Copy runs as they are shipped: the sheets and measures of all iterations, the models of some."""
+    made = [runs.thin(folder, args.out, args.keep, data=not args.without_data) for folder in args.runs]
+    default = hub.read_index(args.out)["default"] if (args.out / "index.json").exists() else None
+    hub.write_index(args.out, default)
+    return {"thinned": [str(folder) for folder in made]}
+
+
 def inspect(args: argparse.Namespace) -> object:
     """What is in a checkpoint: architecture, options, how it was trained, sizes, sha256."""
     return hub.inspect(args.checkpoint)
@@ -151,5 +162,15 @@ def declare(commands: Any) -> None:
     add("what", help="the folder of a run, or images: a data set's name or folder:PATH")
     add("--reference", default="mnist", help="the data set that distance is measured to (default: mnist)")
     add("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)")
+    add = command(commands, thin, EPILOG["thin"])
+    add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs")
+    add(
+        "--keep",
+        type=seeds,
+        default=[1, 5, 10, 15, 20],
+        help="iterations whose models go with it (default: 1,5,10,15,20)",
+    )
+    add("--without-data", action="store_true", help="no pictures of the data: some may be learned from and not shown")
+    add("--out", type=Path, required=True, metavar="DIR", help="the tree they join; its index.json is written anew")
     add = command(commands, inspect, EPILOG["inspect"])
     add("checkpoint", type=Path, help="a .safetensors file")

@@ -41,8 +41,9 @@ from ..train import DECAY, Shuffled, fit
 from .choice import chosen
 from .cost import TimedStore
 from .table import summary, table
+from .thin import thin
 
-__all__ = ["Run", "prepare", "sheet", "summary", "table"]
+__all__ = ["Run", "prepare", "sheet", "summary", "table", "thin"]
 
 SHEET = 100  # symbols on a sample sheet, grown from the noise of seeds 0 to 99 at every iteration
 MEASURED = 1000  # images that the measures of an iteration are taken over
