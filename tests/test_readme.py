@@ -30,6 +30,13 @@ def table_rows() -> list[str]:
     return [line for line in README.splitlines() if line.startswith("|")]
 
 
+@pytest.mark.parametrize("figure", re.findall(r"<!-- figure:(\w+) -->", README))
+def test_the_table_of_a_figure_is_that_of_the_claims(figure: str) -> None:
+    (shown,) = re.findall(rf"<!-- figure:{figure} -->\n\n(.*?)\n\n<!-- /figure:{figure} -->", README, re.DOTALL)
+    of_it = (ROOT / "CLAIMS.md").read_text(encoding="utf-8").partition(f"## Figure {figure}:")[2].partition("\n## ")[0]
+    assert shown.startswith("| iteration") and shown == of_it.strip().rpartition("\n\n")[2]
+
+
 @shipped
 def test_its_ten_lines_draw_the_picture_at_its_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image, ImageChops, ImageStat
