@@ -33,7 +33,7 @@ def said(capsys, *argv):
     return code, printed.out, printed.err
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "measure", "inspect", "benchmark"])
+@pytest.mark.parametrize("command", ["train", "sample", "measure", "inspect", "benchmark", "list", "pull", "push"])
 def test_every_command_has_help_that_shows_an_example(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main([command, "--help"])

@@ -24,7 +24,7 @@ LAYERS = [
     {"iterated_learning"},
     {
         "header", "tree", "checkpoint", "index", "hub", "store", "runs", "presets", "datasets", "benchmark", "creative",
-        "kaleidoscopes", "judges", "annotation", "claims",
+        "kaleidoscopes", "judges", "annotation", "claims", "publishing",
     },
     {"cli", "__main__", "app", "page"},
 ]  # fmt: skip
@@ -33,7 +33,7 @@ HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub"}  # imp
 # Disk, network, screen: who may, and what it looks like.
 MAY = {
     "files", "processes", "datasets", "header", "tree", "checkpoint", "index", "hub", "store", "runs", "benchmark",
-    "creative", "kaleidoscopes", "judges", "annotation", "claims", "cli", "__main__", "app", "page",
+    "creative", "kaleidoscopes", "judges", "annotation", "claims", "publishing", "cli", "__main__", "app", "page",
 }  # fmt: skip
 IMPORTS = {
     "ftplib", "http", "huggingface_hub", "os", "requests", "safetensors", "shutil", "socket", "subprocess", "tempfile",

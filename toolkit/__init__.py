@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import hub, plot
+    from .hub import Model
     from .iterated_learning import iterated_learning
     from .models import WTA, create
     from .presets import preset
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
     from .train import fit
 
 __all__ = [
-    "WTA", "Creative", "Noise", "Sampling", "create", "creative_decode", "fit", "hallucinate", "hub", "iterate",
-    "iterated_learning", "kaleidoscope", "plot", "preset", "settle",
+    "WTA", "Creative", "Model", "Noise", "Sampling", "create", "creative_decode", "fit", "hallucinate", "hub",
+    "iterate", "iterated_learning", "kaleidoscope", "plot", "preset", "settle",
 ]  # fmt: skip
 
 _HOMES = {  # the module that a name is of; a name without one is a module itself
-    "WTA": "models", "Creative": "samplers", "Noise": "seeds", "Sampling": "samplers", "create": "models",
-    "creative_decode": "samplers", "fit": "train", "hallucinate": "samplers", "iterate": "samplers",
-    "iterated_learning": "iterated_learning", "kaleidoscope": "samplers", "preset": "presets", "settle": "samplers",
+    "WTA": "models", "Creative": "samplers", "Model": "hub", "Noise": "seeds", "Sampling": "samplers",
+    "create": "models", "creative_decode": "samplers", "fit": "train", "hallucinate": "samplers",
+    "iterate": "samplers", "iterated_learning": "iterated_learning", "kaleidoscope": "samplers", "preset": "presets",
+    "settle": "samplers",
 }  # fmt: skip
 
 

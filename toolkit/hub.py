@@ -17,7 +17,7 @@ from .samplers import Sampling
 from .tree import CHECKPOINTS, fetch, read_index
 
 __all__ = [
-    "CHECKPOINTS", "CheckpointError", "choose", "facts", "fetch", "inspect",
+    "CHECKPOINTS", "CheckpointError", "Model", "choose", "facts", "fetch", "inspect",
     "load", "read_index", "sampling", "save", "write_index",
 ]  # fmt: skip
 
@@ -48,6 +48,31 @@ def load(
     path = fetch(source, entry["file"], revision)
     size, digest, number = entry["bytes"], entry["sha256"], entry["iteration"]
     return checkpoint.load(path, device=target, size=size, digest=digest, experiment=name, iteration=number)
+
+
+class Model:
+    """Any model of the toolkit, by its name on the Hub: `Model.from_hub("owner/name", "fig2", iteration=7)`.
+
+    One door for all and not a method of each class, for two reasons: the file says of which class its model is, so that
+    nobody has to know; and models stay plain mathematics that import nothing that touches the network.
+    """
+
+    @staticmethod
+    def from_hub(
+        repo: str,
+        experiment: str | None = None,
+        iteration: int | None = None,
+        *,
+        revision: str | None = None,
+        device: str | torch.device = "cpu",
+    ) -> nn.Module:
+        """The model, frozen, in eval mode, float32; at most its index and its one file are downloaded, once.
+
+        experiment, iteration: by default the repo's own choice and its last. revision: a branch, a tag, or a commit:
+        with a full commit it is the same model for ever, and what is cached needs no request. Without one, what is
+        cached is used as it is; "main" asks whether there is a newer one. Raises as `load` does.
+        """
+        return load(repo, experiment, iteration, revision=revision, device=device)
 
 
 def sampling(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Sampling:

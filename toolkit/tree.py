@@ -4,6 +4,8 @@ index.json lists it, config.json says how an experiment was made and is sampled;
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +72,28 @@ def folder_of(source: str | Path) -> Path | None:
 
 
 def _download(repo: str, file: str, revision: str | None) -> Path:
-    try:
+    with plainly(repo, file, revision):
         import huggingface_hub as hf
-    except ImportError as error:
-        raise CheckpointError(f"{repo} is on the Hub: pip install huggingface-hub, or give a local folder") from error
-    try:
+
         # An outage takes 23 seconds of retries to show, so what is there already is used first.
         if revision is None and isinstance(cached := hf.try_to_load_from_cache(repo, file), str):
             return Path(cached)
         return Path(hf.hf_hub_download(repo, file, revision=revision))
-    except (OSError, ValueError) as error:  # every error of the Hub's own is one or the other
+
+
+@contextmanager
+def plainly(repo: str, file: str, revision: str | None = None) -> Iterator[None]:
+    """Whatever the Hub's library raises within is a CheckpointError, one sentence for each class of its errors."""
+    try:
+        from huggingface_hub.errors import HfHubHTTPError
+    except ImportError as error:
+        raise CheckpointError(f"{repo} is on the Hub: pip install huggingface-hub, or give a local folder") from error
+    failures: Any = (OSError, ValueError, *HfHubHTTPError.__bases__)  # its bases: what its HTTP library raises
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except failures as error:
         raise CheckpointError(_why(error, repo, file, revision)) from error
 
 
@@ -89,14 +103,20 @@ def _why(error: Exception, repo: str, file: str, revision: str | None) -> str:
 
     away = f"{file} of {repo} is not downloaded yet and the Hub is out of reach: go online once, or give a local folder"
     status = getattr(getattr(error, "response", None), "status_code", "no answer")
+    advice = "log in anew with `hf auth login`, or try again later" if status in (401, 403) else "try again later"
     sentences = {
         e.HFValidationError: f"{repo!r} is no valid Hub repo id: give owner/name",
         e.LocalEntryNotFoundError: away,
         e.OfflineModeIsEnabled: away,
         e.EntryNotFoundError: f"{repo} holds no {file}: choose another experiment, iteration or revision",
         e.RevisionNotFoundError: f"{repo} has no revision {revision!r}: give a branch, tag or commit that it has",
+        e.GatedRepoError: f"{repo} is no public Hub repo but a gated one: ask for access on its page, then log in "
+        "with `hf auth login`",
         e.RepositoryNotFoundError: f"there is no folder and no public Hub repo {repo}: check the name",
-        e.HfHubHTTPError: f"the Hub refused {file} of {repo} ({status}): try again later",
+        e.HfHubHTTPError: f"the Hub refused {file} of {repo} ({status}): {advice}",
     }
-    other = f"{file} of {repo} could not be stored here ({type(error).__name__}): free space and try again"
-    return next((sentence for kind, sentence in sentences.items() if isinstance(error, kind)), other)
+    kind = type(error).__name__
+    unfinished = f"{file} of {repo} did not arrive whole ({kind}): try again, finished files are kept"
+    unstored = f"{file} of {repo} could not be stored here ({kind}): free space and try again"
+    other = unstored if getattr(error, "errno", None) else unfinished
+    return next((sentence for known, sentence in sentences.items() if isinstance(error, known)), other)
