@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .. import __version__, processes
 from ..store import RunError
-from . import annotation, claims, creative, iterations, kaleidoscope, speed
+from . import annotation, claims, creative, font, iterations, kaleidoscope, speed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=__version__)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
-    for group in (iterations, creative, kaleidoscope, annotation, claims, speed):
+    for group in (iterations, creative, kaleidoscope, font, annotation, claims, speed):
         group.declare(commands)
     return root
 
