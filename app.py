@@ -12,19 +12,22 @@ from typing import Any
 import gradio as gr
 
 from toolkit import index, tree
-from toolkit.page import THEME, annotate, creative, kaleidoscope, static
+from toolkit.page import THEME, about, annotate, api, claims, creative, kaleidoscope, link, novel, static, tray
+from toolkit.page.guard import guarded
 from toolkit.page.iterations import Shelf, iterations_tab
 
-STYLES = ["page.css", *(f"{tab}.css" for tab in ("iterations", "creative", "annotate", "kaleidoscope", "playground"))]
+TABS = ("iterations", "creative", "annotate", "kaleidoscope", "playground", "tray", "novel", "claims", "about")
+STYLES = ["page.css", *(f"{tab}.css" for tab in TABS)]
 LAUNCH: dict[str, Any] = {  # what the page asks of `launch`, wherever it is launched
     "theme": THEME,
     # Not `css=`, which rewrites rules and loses some.
-    "head": f"<style>{static(*STYLES)}</style>",
+    "head": f"<style>{static(*STYLES)}</style>{link.head()}{novel.head()}",
     "footer_links": [],
     "ssr_mode": False,
     "enable_monitoring": False,
     "run_history": False,
     "max_file_size": "1mb",
+    "app_kwargs": guarded(),
 }
 WARM = 3.0  # seconds after the start, when the page is up: import what models need, visitor or not
 
@@ -50,6 +53,9 @@ def warm(checkpoints: str | Path) -> None:
         for network in (kaleidoscope.first_page(checkpoints) or {"networks": []})["networks"]:
             for _ in kaleidoscope.answer(checkpoints, {"experiment": network["name"], **kaleidoscope.START, "runs": 1}):
                 pass
+    with suppress(ValueError):
+        if novel.first_page(checkpoints):
+            novel.warm(checkpoints)
 
 
 def tabs(checkpoints: str | Path) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -65,9 +71,14 @@ def tabs(checkpoints: str | Path) -> Iterator[tuple[str, Callable[[], None]]]:
         yield "Creative decoder", lambda: creative.creative_tab(checkpoints, pairs)
     if runs:
         yield "Kaleidoscope", lambda: kaleidoscope.kaleidoscope_tab(checkpoints, runs)
+    if symbol := novel.first_page(checkpoints):
+        yield novel.TAB, lambda: novel.novel_tab(checkpoints, symbol)
+    if papers := claims.first_page(checkpoints):
+        yield claims.TAB, lambda: claims.claims_tab(checkpoints, papers)
     pools = Path(os.environ.get("TOOLKIT_POOLS", Path(checkpoints).parent / "pools"))
     if pairs or pools.is_dir():
         yield "Annotate", lambda: annotate.annotate_tab(pools)
+    yield about.TAB, lambda: about.about_tab(checkpoints)
 
 
 def build(checkpoints: str | Path = tree.CHECKPOINTS) -> gr.Blocks:
@@ -78,11 +89,13 @@ def build(checkpoints: str | Path = tree.CHECKPOINTS) -> gr.Blocks:
         except (ValueError, TypeError, OSError) as error:
             no_run(str(error))
             return page
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):  # no name hides in a menu
             for name, fill in filled:
-                with gr.Tab(name):
+                with gr.Tab(name, id=link.slug(name)):
                     fill()
-    return page.queue(max_size=32)
+        tray.tray_figure()
+        api.endpoints(checkpoints)
+    return page.queue(max_size=32, api_open=False)  # nothing passes the line by
 
 
 def main() -> None:

@@ -21,19 +21,19 @@ from toolkit.models import create
 from toolkit.page import iterations, static
 
 
-def tiny_run(folder: Path, iterations: int = 3) -> Path:
+def tiny_run(folder: Path, iterations: int = 3, name: str = "fig2") -> Path:
     """A tree of checkpoints as a run leaves it, of untrained models of two filters."""
     for iteration in range(iterations + 1):
-        here = folder / "fig2" / f"iter_{iteration:03d}"
+        here = folder / name / f"iter_{iteration:03d}"
         here.mkdir(parents=True)
         symbols = torch.rand(100, 1, 28, 28, generator=torch.Generator().manual_seed(iteration))
         plot.grid(symbols, 10).save(here / "samples.png")
         (here / "metrics.json").write_text(json.dumps({"ink": 0.1 * iteration, "edge_length": 50.0 - iteration}))
         if iteration:
             model = create("WTA", {"filters": 2}, seed=iteration)
-            hub.save(model, here / "model.safetensors", experiment="fig2", iteration=iteration)
+            hub.save(model, here / "model.safetensors", experiment=name, iteration=iteration)
     config = {"title": "A tiny run", "sampling": {"tol": 0.001, "limit": 4, "stop": "each", "finish": "stretch"}}
-    (folder / "fig2" / "config.json").write_text(json.dumps(config))
+    (folder / name / "config.json").write_text(json.dumps(config))
     hub.write_index(folder)
     return folder
 
@@ -60,7 +60,7 @@ def components(page: gr.Blocks, kind: str) -> list[dict[str, Any]]:
 
 def test_the_page_builds_and_carries_its_sheets(shelf: iterations.Shelf) -> None:
     page = build(shelf.source)
-    assert [tab["props"]["label"] for tab in components(page, "tabitem")] == ["Iterations"]
+    assert [tab["props"]["label"] for tab in components(page, "tabitem")] == ["Iterations", "About"]
     shown = components(page, "html")[0]["props"]["value"]
     assert [entry["iteration"] for entry in shown["iterations"]] == [0, 1, 2, 3]
     assert all(entry["sheet"].startswith("data:image/png;base64,") for entry in shown["iterations"])
@@ -108,8 +108,9 @@ def test_without_a_run_nothing_is_made_ready(tmp_path: Path) -> None:
 
 def test_all_that_computes_waits_in_one_line(shelf: iterations.Shelf) -> None:
     events = [event for event in build(shelf.source).fns.values() if event.fn is not None]
-    assert {event.concurrency_id for event in events} == {"model"}
-    assert {event.api_visibility for event in events} == {"private"}
+    assert {event.concurrency_id for event in events} == {"model", "files"}
+    named = {event.api_name for event in events if event.api_visibility != "private"}
+    assert named == {"sample", "decode", "kaleidoscope", "measure"}
 
 
 def test_what_the_page_shows_is_plain_json_with_the_exact_settings(shelf: iterations.Shelf) -> None:
@@ -216,7 +217,7 @@ def test_there_is_no_other_file_to_save(shelf: iterations.Shelf) -> None:
 
 
 def test_every_class_and_hook_of_the_script_is_in_the_page() -> None:
-    body, script = static("iterations.html"), static("ink.js", "symbol.js", "iterations.js")
+    body, script = static("iterations.html"), static("ink.js", "symbol.js", "overview.js", "iterations.js")
     assert "`" not in body, "it is read as a template"
     assert "${" not in body
     actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}

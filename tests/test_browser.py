@@ -248,7 +248,7 @@ def test_two_iterations_stand_side_by_side_with_the_same_seed_marked(desk: Any) 
     a, b = (desk.locator(f".panel[data-panel={panel}]").bounding_box() for panel in "ab")
     assert a["x"] + a["width"] <= b["x"]
     assert desk.locator(".cell[aria-pressed=true]").count() == 2
-    assert "iteration=2&seed=17&beside=1" in desk.url
+    desk.wait_for_url("**iteration=2&seed=17&beside=1")
     desk.get_by_role("button", name="Compare with another iteration").click()
     assert desk.locator(".panel[data-panel=b]").is_hidden()
 

@@ -18,7 +18,7 @@ SOURCES = [*FILES, ROOT / "app.py"]
 LAYERS = [
     {
         "seeds", "sparsity", "objective", "metrics", "plot", "precision", "options", "files", "processes", "pieces",
-        "settings", "drift",
+        "settings", "drift", "font",
     },
     {"models", "samplers", "diverge", "captured", "train"},
     {"iterated_learning"},
@@ -28,7 +28,8 @@ LAYERS = [
     },
     {"cli", "__main__", "app", "page"},
 ]  # fmt: skip
-HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub"}  # imported only where used
+# Imported only where used.
+HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub", "contourpy", "fontTools"}
 
 # Disk, network, screen: who may, and what it looks like.
 MAY = {
@@ -44,7 +45,8 @@ CALLS = {
     "write_bytes", "iterdir", "glob", "rglob", "save", "savefig", "tofile", "np.load", "np.save",
     "torch.load", "torch.save",
 }  # fmt: skip
-EXCEPT = {"plot": {"save"}}  # an animation lives in a file: `plot.animation` writes the one it is told to
+# An animation lives in a file: `plot.animation` writes the one it is told to. A font is saved into memory.
+EXCEPT = {"plot": {"save"}, "font": {"save"}}
 
 
 def name_of(path: Path) -> str:

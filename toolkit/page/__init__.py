@@ -4,6 +4,11 @@ A tab holds widgets and words; what computes waits in one line, "model". Nothing
 """
 
 import base64
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 Message = dict[str, Any]  # what crosses to the browser: plain JSON values
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "multiple", **QUIET}
+PASSING, HELD = "that-are-not-passing-", 600  # a name of folders, seconds
 THEME = gr.themes.Base(  # of Gradio's own fonts only few hold the Latin letters; these do, in these weights
     font=[gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"],
     font_mono=[gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"],
@@ -34,9 +40,25 @@ def figure(first: Message, body: str, script: str, **options: Any) -> gr.HTML:
 
 
 def wire(event: str) -> gr.HTML:
-    """Where answers go: each becomes an event of this name in the browser."""
+    """Where answers go: each becomes an event of this name in the browser. Who waits is told how many come first."""
     send = f'watch("value", () => window.dispatchEvent(new CustomEvent("{event}", {{detail: props.value}})))'
-    return gr.HTML(html_template="<i></i>", js_on_load=send, elem_classes="wire")
+    return gr.HTML(html_template="<i></i>", js_on_load=f"{send};\n{static('wire.js')}", elem_classes="wire")
+
+
+def echo(order: object, *keys: str) -> Message:
+    """What an answer repeats of the order it is for: whole numbers and switches. Nothing else that came in goes out."""
+    said = {key: order.get(key) for key in keys} if isinstance(order, Mapping) else dict.fromkeys(keys)
+    plain = {key: type(value) is bool or (type(value) is int and abs(value) < 2**53) for key, value in said.items()}
+    return {key: value if plain[key] else None for key, value in said.items()}
+
+
+def passing() -> Path:
+    """A new folder for a file on its way to a visitor. Gradio keeps a copy, so those of ten minutes ago go now."""
+    for old in Path(tempfile.gettempdir()).glob(f"{PASSING}*"):
+        with suppress(OSError):
+            if time.time() - old.stat().st_mtime > HELD:
+                shutil.rmtree(old)
+    return Path(tempfile.mkdtemp(prefix=PASSING))
 
 
 def sheet(source: str | Path, file: str) -> str:

@@ -9,6 +9,8 @@ let waiting = [];              // {image, label}, oldest first; label null: take
 let again = null;              // the picture that came back by an undo, and its label then
 let since = 0, sending = false, stuck = false, hurry = () => {};
 
+const address = thatAreNot.address("annotate");
+
 const sleep = (time) => new Promise((done) => setTimeout(done, time));
 const current = () => again?.image ?? pool.order.find((image) => !said.has(image));
 const unstored = () => new Set(waiting.map(({image}) => image).filter((image) => said.has(image))).size;
@@ -151,6 +153,8 @@ function remembered() {
   try { return JSON.parse(localStorage.getItem("annotate")) || {}; } catch { return {}; }
 }
 
+const tell = () => address.tell($("[name=pool]").value ? {pool: $("[name=pool]").value} : {});
+
 async function find() {
   const answer = await server.find();
   if (!answer) return setTimeout(find, PAUSES[2], complain(`${AWAY} yet.`));
@@ -158,7 +162,9 @@ async function find() {
   labels = answer.labels || [];
   const before = remembered(), found = answer.pools || [];
   $("[name=pool]").replaceChildren(...found.map(({name, title, images}) => make("option", {value: name, textContent: `${title}, ${images} pictures`})));
-  if (found.some(({name}) => name === before.pool)) $("[name=pool]").value = before.pool;
+  const wanted = address.among("pool", found.map(({name}) => name)) ?? before.pool;
+  if (found.some(({name}) => name === wanted)) $("[name=pool]").value = wanted;
+  tell();
   $("[name=annotator]").value = before.annotator || "";
   $(".which").hidden = found.length < 2;
   $(".no-pool").hidden = found.length > 0 || Boolean(answer.error);
@@ -188,6 +194,8 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (!event.repeat) act();  // a key held down is one label
 });
+$("[name=pool]").onchange = tell;
+footer(null, null);
 window.addEventListener("online", () => hurry());
 window.addEventListener("resize", fit);
 window.addEventListener("beforeunload", (event) => { if (waiting.length) event.preventDefault(); });

@@ -22,9 +22,10 @@ def listed(pools: Path) -> Message:
     return {"pools": found, "labels": list(LABELS)}
 
 
-def opened(pools: Path, order: Mapping[str, Any]) -> Message:
+def opened(pools: Path, order: object) -> Message:
     """A pool for an annotator: both sheets, the order of the pictures, and what was said of them so far."""
-    mine, name = asked(pools, order), name_of(order.get("annotator", ""))
+    given = spoken(order)
+    mine, name = asked(pools, given), name_of(given.get("annotator", ""))
     about = mine.about
     return {
         "annotator": name,
@@ -37,15 +38,21 @@ def opened(pools: Path, order: Mapping[str, Any]) -> Message:
     }
 
 
-def labelled(pools: Path, order: Mapping[str, Any]) -> Message:
+def labelled(pools: Path, order: object) -> Message:
     """Store one label; or forget it, if the label is None. It is on the disk before there is an answer."""
-    labels = Labels(asked(pools, order))
-    image, name, label = order.get("image"), str(order.get("annotator", "")), order.get("label")
+    given = spoken(order)
+    labels = Labels(asked(pools, given))
+    image, name, label = given.get("image"), str(given.get("annotator", "")), given.get("label")
     if label is None:
         labels.take_back(image, name)  # type: ignore[arg-type]  # it refuses what is no number
     else:
         labels.put(image, name, label)  # type: ignore[arg-type]
     return {"stored": True}
+
+
+def spoken(order: object) -> Mapping[str, Any]:
+    """What came from the browser, which may be anything, as what it says."""
+    return order if isinstance(order, Mapping) else {}
 
 
 def asked(pools: Path, order: Mapping[str, Any]) -> pool.Pool:
@@ -72,11 +79,11 @@ def annotate_tab(pools: Path) -> None:
     def find(_: object) -> Message:
         return said(lambda: listed(pools))
 
-    def begin(order: Message) -> Message:
-        return said(lambda: opened(pools, dict(order)))
+    def begin(order: object) -> Message:
+        return said(lambda: opened(pools, order))
 
-    def label(order: Message) -> Message:
-        return said(lambda: labelled(pools, dict(order)))
+    def label(order: object) -> Message:
+        return said(lambda: labelled(pools, order))
 
     script = static("ink.js", "annotate.js")
     figure({}, static("annotate.html"), script, elem_id="annotate", server_functions=[find, begin, label])

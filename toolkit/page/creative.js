@@ -3,7 +3,8 @@
 // Read after ink.js and pair.js, in one scope with them.
 const METHODS = ["low-active", "random", "noisy", "regular"], ACROSS = 4, PATIENCE = 60_000;  // milliseconds
 const {decoders, start, pairs: PAIRS, version} = props.value;
-const now = {...start, band: [...start.band], experiment: decoders[0].name, pair: 0};
+const names = decoders.map(({name}) => name), address = thatAreNot.address("creative-decoder");
+const now = {...start, band: [...start.band], experiment: decoders[0].name, pair: 0, ...linked()};
 let shown = null;   // the newest answer, its pictures as light: what stands on the screen
 let flight = null;  // the request that is under way
 let asked = false;  // whether something changed since it left
@@ -20,6 +21,7 @@ function ask() {
   asked = true;
   article.dataset.state = "asked";
   knobs();
+  awaited();
   fly();
 }
 
@@ -28,7 +30,7 @@ function fly() {
   asked = false;
   const {pair, ...order} = now, mine = ++ticket;
   const lost = () => hear({detail: {ticket: mine, error: "The server does not answer: turn a knob to ask it again."}});
-  flight = {ticket: mine, timer: setTimeout(lost, PATIENCE), slow: setTimeout(() => article.classList.toggle("waiting", Boolean(shown?.layer)), 500)};
+  flight = {ticket: mine, order, timer: setTimeout(lost, PATIENCE), slow: setTimeout(() => article.classList.toggle("waiting", Boolean(shown?.layer)), 500)};
   trigger("draw", {ticket: mine, ...order});
 }
 
@@ -36,18 +38,28 @@ function hear({detail}) {
   if (!detail || detail.ticket !== flight?.ticket) return;
   clearTimeout(flight.timer);
   clearTimeout(flight.slow);
+  const {order} = flight;
   flight = null;
   article.classList.remove("waiting");
+  if (detail.error && !shown?.layer && now.layer > 0) return turn({layer: -1});  // a link named a layer that is not there
   complain(detail.error);
   $(".pairs").classList.toggle("stale", Boolean(detail.error));  // they are not what was asked for
-  if (!detail.error) show({...detail, regular: bytes(detail.regular), images: bytes(detail.images)});
+  if (!detail.error) show({...detail, order, regular: bytes(detail.regular), images: bytes(detail.images)});
   if (!asked) article.dataset.state = "drawn";
+  awaited();
   fly();
 }
 
 function complain(text) {
   $(".problem").textContent = text || "";
   $(".problem").hidden = !text;
+}
+
+function awaited() {  // another decoder wakes up: whose pictures are these?
+  const title = (experiment) => decoders.find(({name}) => name === experiment).title;
+  const other = shown && article.dataset.state === "asked" && shown.order.experiment !== now.experiment;
+  $(".awaited").textContent = other ? `Waking ${title(now.experiment)} up; until then, these are ${title(shown.order.experiment)}.` : "";
+  $(".pairs").classList.toggle("former", Boolean(other));
 }
 
 // ---- the pairs
@@ -147,14 +159,6 @@ function plot(often, low, high) {  // how often the living neurons fire, the lea
   $(".within").textContent = !points.length ? "" : now.method === "low-active" && many !== null ? `${counted(many, "neuron")} ${fire}` : "";
 }
 
-function caption() {  // the exact settings
-  const {experiment, method, band, neurons, gain} = now, title = decoders.find(({name}) => name === experiment).title;
-  const which = {"low-active": `, ${neurons} neurons of percentiles ${band.join(" to ")}`, random: `, ${neurons} neurons`}[method] || "";
-  const exact = shown?.gain ? ` (${short(shown.gain)})` : "";
-  const how = method === "regular" ? "" : `${which}, ${short(gain)} times the calibrated gain${exact}, hidden layer ${layer()}`;
-  $(".caption").textContent = `${experiment}: ${title}. ${method}${how}, seeds ${now.seed} to ${seed(PAIRS - 1)}. That Are Not ${version}.`;
-}
-
 // ---- what a visitor does
 function turn(changes) {
   Object.assign(now, changes);
@@ -164,6 +168,7 @@ function turn(changes) {
 function sow(text) {
   const most = 2 ** 32 - PAIRS;
   if (!/^\d{1,19}$/.test(text) || Number(text) > most) return complain(`“${text.slice(0, 40)}” is no seed: give a whole number from 0 to ${most}.`);
+  address.sow(text);
   turn({seed: Number(text)});
 }
 
@@ -174,14 +179,15 @@ async function open(experiment) {  // what is stored with a decoder is there at 
   if (sheet && (usual || !shown)) {
     const {light, side, channels} = await decode(sheet, 16), area = channels * side * side;
     const half = (odd) => Uint8ClampedArray.from({length: PAIRS * area}, (_, i) => light[(2 * Math.floor(i / area) + odd) * area + (i % area)]);
-    if (now.experiment === experiment) show({shape: [channels, side, side], regular: half(0), images: half(1)});
+    if (now.experiment === experiment) show({shape: [channels, side, side], order: {...start, experiment}, regular: half(0), images: half(1)});
     article.dataset.ready = "true";
   }
   ask();
 }
 
 const doing = {
-  dice: () => turn({seed: Math.floor(Math.random() * 2 ** 31)}),
+  keep: () => give("keep"), keepRegular: () => give("keep", "regular"), ask: () => give("ask"),
+  dice: () => sow(String(Math.floor(Math.random() * 2 ** 31))),
   reset: () => { complain(""); turn({...start, band: [...start.band]}); },
   picture: () => print([cells.flatMap((cell) => [...cell.children].slice(0, 2))], `${now.experiment}_${now.method}_seed-${now.seed}.png`, 2 * ACROSS),
 };
@@ -201,7 +207,9 @@ $(".pairs").onkeydown = (event) => {
 function pick(pair) {
   if (pair < 0 || !shown) return;
   now.pair = pair;
+  address.sow(seed(pair));
   one();
+  caption();
   if ($(".one").getBoundingClientRect().top > innerHeight) $(".one").scrollIntoView({behavior: "smooth"});
 }
 
@@ -221,9 +229,15 @@ element.addEventListener("input", ({target}) => {
 });
 $("[name=seed]").onchange = ({target}) => sow(target.value.trim());
 $(".knobs").onsubmit = (event) => { event.preventDefault(); sow($("[name=seed]").value.trim()); };
+document.addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input:not([type=range]), select, textarea")) return;
+  if (event.key === "k" && shown && article.offsetParent) give("keep");
+});
 window.addEventListener("that-are-not-pairs", hear);
 redip(() => shown && show(shown));
 $(".tune").open = !matchMedia("(max-width: 639px)").matches;  // on a phone the pictures come first
 dip();
 knobs();
+footer(() => `${now.experiment}_${now.method}_seed-${now.seed}`, settings);
+address.shown(() => { const chosen = address.seed(2 ** 32 - PAIRS); if (chosen !== undefined && chosen !== now.seed) turn({seed: chosen}); });
 open(now.experiment);

@@ -12,7 +12,7 @@ from .. import __version__, tree
 from ..creative.listed import names
 from ..creative.presets import PRESETS
 from ..options import checked
-from . import MODEL, Message, figure, light, sheet, static, wire
+from . import MODEL, Message, echo, figure, light, sheet, static, wire
 
 if TYPE_CHECKING:  # the page itself needs no torch
     from torch import Tensor
@@ -59,7 +59,7 @@ def read_order(order: object) -> Order:
 
 def answer(source: str | Path, order: object) -> Message:
     """Pairs as a visitor asks for them, under the ticket of the order; or the error, one sentence."""
-    message: Message = {"ticket": order.get("ticket") if isinstance(order, Mapping) else None, "error": None}
+    message: Message = {**echo(order, "ticket"), "error": None}
     try:
         return {**message, **draw(source, read_order(order))}
     except ValueError as error:
@@ -75,7 +75,7 @@ def draw(source: str | Path, order: Order) -> Message:
 
     trained = decoder(source, order.experiment)
     gain = order.gain * trained.how.gain
-    how = replace(trained.how, method=order.method, band=order.band, neurons=order.neurons, gain=gain)
+    how = replace(trained.how, method=order.method[:40], band=order.band, neurons=order.neurons, gain=gain)
     both = stored.decode(trained, range(order.seed, order.seed + PAIRS), how, order.layer)
     statistics = trained.statistics[order.layer if order.layer > 0 else len(trained.model.hidden)]
     return {
@@ -163,9 +163,15 @@ def first_page(source: str | Path) -> Message | None:
     listed = tree.read_index(source)
     order: Sequence[str] = list(PRESETS)
     there = sorted(names(listed), key=lambda name: (order.index(name) if name in order else len(order), name))
-    decoders = [(name, listed["experiments"][name]["title"], models(listed, name)[0].get("samples")) for name in there]
-    shown = [{"name": name, "title": title, "sheet": file and sheet(source, file)} for name, title, file in decoders]
+    shown = [about_decoder(source, listed, name) for name in there]
     return {"decoders": shown, "start": START, "pairs": PAIRS, "version": __version__} if shown else None
+
+
+def about_decoder(source: str | Path, listed: Mapping[str, Any], name: str) -> Message:
+    """One decoder as the page shows it at first: a picture of its pairs, and which file it is."""
+    entry, title = models(listed, name)[0], listed["experiments"][name]["title"]
+    file = entry.get("samples")
+    return {"name": name, "title": title, "sheet": file and sheet(source, file), "sha256": entry["sha256"]}
 
 
 def creative_tab(source: str | Path, first: Message) -> None:
@@ -174,5 +180,6 @@ def creative_tab(source: str | Path, first: Message) -> None:
     def on_draw(event: gr.EventData) -> Message:
         return answer(source, event._data)
 
-    own = figure(first, static("creative.html"), static("ink.js", "pair.js", "creative.js"), elem_id="pairs")
+    script = static("ink.js", "pair.js", "caption_pairs.js", "creative.js")
+    own = figure(first, static("creative.html"), script, elem_id="pairs")
     own.draw(on_draw, None, wire("that-are-not-pairs"), **MODEL)

@@ -79,6 +79,13 @@ function one() {
   near(cell, here);
 }
 
+function give(to) {  // the picture of the chosen cell, as it stands there
+  const {experiment, start, perturbation, mode} = film.order, [channels, side] = film.shape, from = now.cell * area(film);
+  const stirred = mode === "none" || !perturbation ? "not stirred" : `stirred by ${perturbation} (${mode})`;
+  const caption = `${experiment}, run ${film.runs[now.frame]}, ${start} start, ${stirred}, seed ${seed(now.cell)}`;
+  offer(to, {light: film.frames[now.frame].subarray(from, from + area(film)), side, channels, caption});
+}
+
 function strip(cell, here) {
   const last = film.runs.length - 1, buttons = $$(".film button");
   buttons.forEach((button, i) => {

@@ -64,6 +64,39 @@ async function decode(url, columns) {  // a gapless sheet -> its light, one pict
   return {light, side, channels};
 }
 
+// ---- from tab to tab: a picture into the tray ("keep"), or before the judges ("ask")
+function offer(to, {light, side, channels = 1, caption}) {  // light: bytes 0 to 255 (channels x side x side); caption: what it is, as "fig2, iteration 7, seed 12"
+  window.dispatchEvent(new CustomEvent(`that-are-not-${to}`, {detail: {light: Uint8Array.from(light), side, channels, caption}}));
+}
+
+const openTab = (name) => thatAreNot.open(name);
+
+// ---- beside the files of a tab: the exact settings of what is on show, and a link to it
+function footer(name, settings, root = $(".save")) {  // name: () => of the file; settings: () => plain values
+  const json = make("button", {type: "button", className: "link", innerHTML: "settings <i>json</i>"});
+  const copy = make("button", {type: "button", className: "link", textContent: "Copy link"});
+  const field = make("input", {className: "address", readOnly: true, hidden: true, ariaLabel: "Link to what is on show"});
+  json.dataset.do = "settings";
+  copy.dataset.do = "link";
+  copy.setAttribute("aria-live", "polite");
+  json.onclick = () => deliver(`${name()}.json`, new Blob([`${JSON.stringify({...settings(), link: thatAreNot.link()}, null, 2)}\n`], {type: "application/json"}));
+  copy.onclick = async () => {
+    field.value = thatAreNot.link();
+    const copied = await navigator.clipboard?.writeText(field.value).then(() => true, () => false);
+    field.hidden = Boolean(copied);
+    if (!copied) field.select();  // in a frame that may not write there, the visitor can
+    copy.textContent = copied || document.execCommand("copy") ? "Copied" : "Copy it here:";
+    setTimeout(() => { copy.textContent = "Copy link"; }, 4000);
+  };
+  root.append(...(settings ? [json] : []), copy, field);
+}
+
+function deliver(name, blob) {
+  const link = make("a", {href: URL.createObjectURL(blob), download: name});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
 // ---- pictures are made here, as they stand on the screen
 function print(groups, name, columns = 10) {  // each group so many canvases wide, groups side by side, the caption beneath
   const side = groups[0][0].width, scale = Math.max(1, Math.round(112 / side)), step = side * scale + 12, edge = 48, line = 30;
@@ -85,9 +118,5 @@ function print(groups, name, columns = 10) {  // each group so many canvases wid
   }));
   context.fillStyle = `rgb(${ink})`;
   lines.forEach((text, i) => context.fillText(text, edge, bottom + line * (i + 1)));
-  canvas.toBlob((blob) => {
-    const link = make("a", {href: URL.createObjectURL(blob), download: name});
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
+  canvas.toBlob((blob) => deliver(name, blob));
 }

@@ -1,24 +1,28 @@
 // The figure "Iterations": sheets of symbols, a slider over them, play, compare, small curves.
-// The sheets come once, as data; everything in this file happens in the browser. ink.js and symbol.js hold the rest.
-const SIDE = 28, AREA = SIDE * SIDE, COLUMNS = 10, CELLS = 100, TWEEN = 220, BEAT = 480;  // pixels, cells, milliseconds
+// The sheets come once, as data; everything in this file happens in the browser. The files read before
+// it hold the rest.
+const COLUMNS = 10, CELLS = 100, TWEEN = 220, BEAT = 480;  // pixels, cells, milliseconds
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-let run, sheets, panels, clock = null;
-const now = {a: 0, b: 0, seed: "0", compare: false};  // a, b: rows of run.iterations
-const last = () => run.iterations.length - 1;
-const number = (row) => run.iterations[row].iteration;
-const rowOf = (iteration) => run.iterations.findIndex((entry) => entry.iteration === iteration);
+let run, other, panels, clock = null;  // the experiment on show, and the one beside it: mostly the same
+const now = {a: 0, b: 0, seed: "0", compare: false};  // a, b: rows of the iterations of run and of other
+const known = new Map();  // experiment -> a promise of what the server says of it, with its sheets as light
+const address = thatAreNot.address("iterations");
+const of = (key) => (key === "a" ? run : other);
+const last = (its = run) => its.iterations.length - 1;
+const number = (row, its = run) => its.iterations[row].iteration;
+const rowOf = (iteration, its = run) => its.iterations.findIndex((entry) => entry.iteration === iteration);
 
 // ---- a panel: one sheet and its slider
 function panel(root, key) {
-  const scrub = $(".scrub", root), sheet = $(".sheet", root);
-  const cells = Array.from({length: CELLS}, () => make("button", {type: "button", className: "cell"}, blank()));
+  const scrub = $(".scrub", root), sheet = $(".sheet", root), its = of(key);
+  const cells = Array.from({length: CELLS}, () => make("button", {type: "button", className: "cell"}, blank(its.side)));
   let shown = null, frame = 0;
   const at = (event) => cells.indexOf(event.target.closest(".cell"));
-  const draw = () => cells.forEach((cell, k) => paint(cell.firstChild, shown, k * AREA));
+  const draw = () => cells.forEach((cell, k) => paint(cell.firstChild, shown, k * its.side ** 2));
 
   function show(row) {  // one sheet melts into the next; the first is there at once
-    const from = shown, to = sheets[row], start = performance.now();
+    const from = shown, to = its.sheets[row], start = performance.now();
     cancelAnimationFrame(frame);
     (function melt(time) {
       const t = !from || still.matches || document.hidden ? 1 : clamp((time - start) / TWEEN, 0, 1);
@@ -26,16 +30,16 @@ function panel(root, key) {
       draw();
       if (t < 1) frame = requestAnimationFrame(melt);
     })(start);
-    name(row, number(row));
+    name(row, number(row, its));
   }
 
   function name(row, iteration) {  // all that is said of it in words
     scrub.value = row;
-    scrub.style.setProperty("--at", row / Math.max(1, last()));
-    scrub.setAttribute("aria-valuetext", iteration ? `iteration ${iteration} of ${number(last())}` : "the data");
+    scrub.style.setProperty("--at", row / Math.max(1, last(its)));
+    scrub.setAttribute("aria-valuetext", iteration ? `iteration ${iteration} of ${number(last(its), its)}` : "the data");
     root.dataset.iteration = $(".numeral", root).textContent = iteration;
     $(".where b", root).textContent = iteration ? "iteration" : "the data";
-    $(".where span", root).textContent = iteration ? `of ${number(last())}` : "no dream yet";
+    $(".where span", root).textContent = iteration ? `of ${number(last(its), its)}` : "no dream yet";
     const what = iteration ? `symbols of iteration ${iteration}, seeds 0 to 99` : "images of the training data";
     sheet.setAttribute("aria-label", `One hundred ${what}. Arrow keys move, Enter selects.`);
     const each = iteration ? (k) => `Symbol of seed ${k}, iteration ${iteration}` : (k) => `Training image ${k}`;
@@ -49,9 +53,9 @@ function panel(root, key) {
     });
   }
 
-  scrub.max = last();
+  scrub.max = last(its);
   const tick = ({iteration}) => make("span", {textContent: iteration % 5 ? "" : iteration});
-  $(".ticks", root).replaceChildren(...run.iterations.map(tick));
+  $(".ticks", root).replaceChildren(...its.iterations.map(tick));
   sheet.replaceChildren(...cells);
   scrub.oninput = () => { pause(); go(key, Number(scrub.value)); };
   sheet.onclick = (event) => at(event) >= 0 && select(String(at(event)));
@@ -71,46 +75,32 @@ function panel(root, key) {
 
 // ---- moving through the iterations
 function go(key, row) {
-  now[key] = clamp(row, 0, last());
+  now[key] = clamp(row, 0, last(of(key)));
   panels[key].show(now[key]);
   if (key === "a") { specimen(); curves(); }
   caption();
+}
+
+const row = () => (all.open ? {at: all.at, end: longest(), go: look} : {at: now.a, end: last(), go: (to) => go("a", to)});  // what play and step move
+
+function step(by) {
+  pause();
+  row().go(row().at + by);
 }
 
 function pause() {
   clearInterval(clock);
   clock = null;
   article.classList.remove("playing");
-  $("[data-do=play]").setAttribute("aria-label", "Play");
+  $$("[data-do=play]").forEach((button) => button.setAttribute("aria-label", "Play"));
 }
 
 function play() {
   if (clock) return pause();
-  if (now.a === last()) go("a", 0);
-  clock = setInterval(() => (now.a < last() ? go("a", now.a + 1) : pause()), BEAT);
+  if (row().at === row().end) row().go(0);
+  clock = setInterval(() => (row().at < row().end ? row().go(row().at + 1) : pause()), BEAT);
   article.classList.add("playing");
-  $("[data-do=play]").setAttribute("aria-label", "Pause");
-}
-
-function compare(on) {
-  now.compare = on;
-  article.classList.toggle("comparing", on);
-  $("[data-do=compare]").setAttribute("aria-pressed", on);
-  panels.b.root.hidden = !on;
-  go("b", now.b);
-}
-
-function caption() {  // the exact settings, in words and in the address
-  const of = (row) => (number(row) ? `iteration ${number(row)} of ${number(last())}` : "the training data (iteration 0)");
-  const what = `${of(now.a)}${now.compare ? `, beside ${of(now.b)}` : ""}: cell k grew from the noise of seed k, 0 to 99`;
-  const facts = [`${run.experiment}: ${run.title}`, what[0].toUpperCase() + what.slice(1), `Selected: seed ${now.seed}`, run.sampling];
-  $(".caption").textContent = `${facts.join(". ")}. That Are Not ${run.version}.`;
-  const size = run.iterations[now.a].bytes;
-  $("[data-do=checkpoint]").disabled = $("[data-do=growth]").disabled = !size;
-  $(".size").textContent = size ? `safetensors, ${(size / 1e6).toFixed(1)} MB` : "none, this is the data";
-  const beside = now.compare ? {beside: number(now.b)} : {};
-  const query = new URLSearchParams({experiment: run.experiment, iteration: number(now.a), seed: now.seed, ...beside});
-  history.replaceState(history.state, "", `?${query}`);
+  $$("[data-do=play]").forEach((button) => button.setAttribute("aria-label", "Pause"));
 }
 
 // ---- small curves of the measures
@@ -138,29 +128,46 @@ function curves() {
 }
 
 // ---- set up
-async function open(payload, query = new URLSearchParams()) {
-  const asked = (name, otherwise) => {
-    const row = run.iterations.findIndex((entry) => String(entry.iteration) === query.get(name));
-    return row < 0 ? otherwise : row;
-  };
-  const thumbs = (count) => Array.from({length: count}, () => make("button", {type: "button"}, blank(), make("span")));
-  run = payload;
-  sheets = await Promise.all(run.iterations.map((entry) => decode(entry.sheet, COLUMNS).then(({light}) => light)));
+const rowAt = (its, iteration, otherwise) => (rowOf(iteration, its) < 0 ? otherwise : rowOf(iteration, its));
+
+function fetched(name) {  // an experiment comes once
+  const asked = () => (name === props.value.experiment ? Promise.resolve(props.value) : server.experiment(name));
+  if (!known.has(name)) known.set(name, asked().then(unfold));
+  known.get(name).catch(() => known.delete(name));
+  return known.get(name);
+}
+
+async function unfold(payload) {
+  const sheets = await Promise.all(payload.iterations.map(({sheet}) => decode(sheet, COLUMNS)));
+  return {...payload, side: sheets[0].side, sheets: sheets.map(({light}) => light)};
+}
+
+async function open(name, {iteration, beside, against, seed = now.seed} = {}) {
+  const found = await fetched(name).catch(() => null), facing = against && await fetched(against).catch(() => null);
+  if (!found) return complain(`${name} could not be fetched: choose it again.`);
+  const thumbs = (count) => Array.from({length: count}, () => make("button", {type: "button"}, blank(found.side), make("span")));
+  other = facing || (other === run ? found : other);
+  run = found;
+  $(".experiments select").value = run.experiment;
+  $(".against").value = other.experiment;
   dip();
   panels = {a: panel($("[data-panel=a]"), "a"), b: panel($("[data-panel=b]"), "b")};
   $(".film").replaceChildren(...thumbs(FILM.length + 1));
   $(".life").replaceChildren(...thumbs(taught().length));
-  Object.assign(now, {a: asked("iteration", last()), b: asked("beside", Math.min(1, last()))});
+  Object.assign($(".big"), {width: run.side, height: run.side});
+  Object.assign(now, {a: rowAt(run, iteration, last()), b: rowAt(other, beside, Math.min(1, last(other)))});
   go("a", now.a);
-  compare(asked("beside", -1) >= 0);
-  select(/^\d{1,19}$/.test(query.get("seed")) ? query.get("seed") : "0");
+  compare(now.compare || rowOf(beside, other) >= 0);
+  select(seed);
   article.dataset.ready = "true";
 }
 
 const doing = {
   play, picture,
-  back: () => { pause(); go("a", now.a - 1); },
-  on: () => { pause(); go("a", now.a + 1); },
+  keep: () => give("keep"), ask: () => give("ask"),
+  back: () => step(-1),
+  on: () => step(1),
+  all: () => survey(!all.open),
   compare: () => compare(!now.compare),
   dice: () => select(String(CELLS + Math.floor(Math.random() * 2 ** 31))),
   grow: again,
@@ -172,6 +179,11 @@ const beside = $("[data-panel=a]").cloneNode(true);
 beside.dataset.panel = "b";
 $(".transport", beside).remove();
 $(".scrub", beside).setAttribute("aria-label", "Iteration beside");
+const options = () => props.value.experiments.map(([value, title]) => make("option", {value, textContent: `${value}: ${title}`}));
+const against = make("select", {className: "against", ariaLabel: "Experiment beside", hidden: props.value.experiments.length < 2}, ...options());
+against.onchange = () => face(against.value);
+$(".bar", beside).append(against);
+hang(props.value.experiments);
 $("[data-panel=a]").after(beside);
 
 element.addEventListener("click", (event) => doing[event.target.closest("[data-do]")?.dataset.do]?.());
@@ -185,21 +197,33 @@ $(".choose").onsubmit = (event) => { event.preventDefault(); select($(".choose [
 document.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, [role=tab]")) return;
   const space = event.key === " " && !event.target.closest("button");
-  const act = space ? "play" : {ArrowLeft: "back", ArrowRight: "on"}[event.key];
+  const act = space ? "play" : {ArrowLeft: "back", ArrowRight: "on", k: "keep"}[event.key];
   if (act && article.offsetParent) { event.preventDefault(); doing[act](); }
 });
 window.addEventListener("that-are-not-symbol", hear);
 redip(() => {
   Object.values(panels || {}).forEach((each) => each.draw());
+  $$(".card").forEach(deal);
   if (panels) specimen();
 });
 setInterval(unroll, 110);
 
-const choice = $(".experiments select");
-choice.replaceChildren(...props.value.experiments.map(([value, title]) => make("option", {value, textContent: `${value}: ${title}`})));
-choice.parentElement.hidden = choice.options.length < 2;
-choice.onchange = async () => { pause(); open(await server.experiment(choice.value)); };
+const choice = $(".experiments select"), names = props.value.experiments.map(([name]) => name);
+choice.replaceChildren(...options());
+$(".experiments").hidden = names.length < 2;
+choice.onchange = () => {
+  const iteration = all.open ? all.at : number(now.a);
+  if (all.open) survey(false);
+  open(choice.value, {iteration});
+};
+footer(() => `${run.experiment}_iteration-${all.open ? all.at : number(now.a)}`, settings);
+address.shown(() => {
+  const seed = address.seed();
+  if (!panels) return;
+  if (seed === undefined || String(seed) === now.seed) live();
+  else select(String(seed));
+}, pause);
 
-const address = new URLSearchParams(location.search), other = address.get("experiment");
-choice.value = $$("option", choice).some(({value}) => value === other) ? other : props.value.experiment;
-Promise.resolve(choice.value === props.value.experiment ? props.value : server.experiment(choice.value)).then((payload) => open(payload, address));
+const linked = {seed: String(address.seed() ?? 0), against: address.among("against", names)};
+for (const key of ["iteration", "beside"]) linked[key] = address.whole(key, 0, 9999);
+open(address.among("experiment", names) ?? props.value.experiment, linked).then(() => address.says("view") === "all" && names.length > 1 && survey(true, linked.iteration));

@@ -2,9 +2,8 @@
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ import toolkit
 from .. import drift, index, tree
 from ..options import choose
 from ..settings import Settings
-from . import MODEL, QUIET, Message, figure, light, sheet, static, wire
+from . import MODEL, QUIET, Message, echo, figure, light, overview, passing, sheet, static, wire
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -62,12 +61,18 @@ class Shelf:
             "title": experiment["title"],
             "version": toolkit.__version__,
             "sampling": say(tree.settings(self.source, name)),
+            "settings": asdict(tree.settings(self.source, name)),
             "experiments": [[key, value["title"]] for key, value in listed.items()],
             "measures": drift.curves(entries, CURVES),
             "iterations": [
                 {"bytes": 0, "metrics": {}, **entry, "sheet": sheet(self.source, entry["samples"])} for entry in entries
             ],
         }
+
+    def thumbnails(self, name: str) -> Message:
+        """What the overview shows of one experiment, as `overview.strip` gives it."""
+        name, experiment = self.experiment(name)
+        return overview.strip(self.source, name, experiment)
 
     def grow(self, name: str, iteration: int, seed: int) -> "Iterator[Tensor]":
         """A symbol out of its noise, pass by pass: (1, C, H, W) in [0, 1] each."""
@@ -85,18 +90,18 @@ class Shelf:
         plot = toolkit.plot
         symbols = [plot.tiles(sheet, sheet.width // COLUMNS) for sheet in sheets]
         frames = [plot.grid(x, COLUMNS, scale=2, gap=6, margin=24, invert=True) for x in symbols]
-        return plot.animation(frames, Path(tempfile.mkdtemp(), f"{name}_iterations.gif"), ms=480)
+        return plot.animation(frames, Path(passing(), f"{name}_iterations.gif"), ms=480)
 
     def growth(self, name: str, iteration: int, seed: int) -> Path:
         """A symbol as it grows out of its noise, as a GIF."""
         plot = toolkit.plot
         frames = [plot.grid(x, scale=10, margin=20, invert=True) for x in self.grow(name, iteration, seed)]
-        return plot.animation(frames, Path(tempfile.mkdtemp(), f"{name}_iteration-{iteration}_seed-{seed}.gif"))
+        return plot.animation(frames, Path(passing(), f"{name}_iteration-{iteration}_seed-{seed}.gif"))
 
     def checkpoint(self, name: str, iteration: int) -> Path:
         """A copy of a model's file, under a name that says what it is."""
         name, entry = index.choose(self.listed(), name, iteration)
-        target = Path(tempfile.mkdtemp(), f"{name}_iteration-{iteration}.safetensors")
+        target = Path(passing(), f"{name}_iteration-{iteration}.safetensors")
         return Path(shutil.copy(tree.fetch(self.source, entry["file"]), target))
 
 
@@ -113,26 +118,26 @@ def say(sampling: Settings) -> str:
     return f"At most {sampling.limit} passes, {stop}, until it moves by less than {sampling.tol:g}{finish}"
 
 
-def read_order(order: Mapping[str, Any]) -> tuple[str, int, int]:
+def read_order(order: object) -> tuple[str, int, int]:
     """What a visitor asks for: (experiment, iteration, seed). Raises ValueError for what cannot be one."""
     from toolkit.seeds import check
 
-    name, iteration, seed = (str(order.get(key, ""))[:40] for key in ("experiment", "iteration", "seed"))
+    said = order if isinstance(order, Mapping) else {}
+    name, iteration, seed = (str(said.get(key, ""))[:40] for key in ("experiment", "iteration", "seed"))
     for what, number in (("iteration", iteration), ("seed", seed)):
         if not re.fullmatch("[0-9]+", number):
             raise ValueError(f"{what} {number!r} is not usable: give a whole number, such as 7")
     return name, int(iteration), check(int(seed))
 
 
-def answer(shelf: Shelf, order: Mapping[str, Any]) -> Iterator[Message]:
+def answer(shelf: Shelf, order: object) -> Iterator[Message]:
     """A symbol while it grows, each message with all its states so far; or, if that is asked for, the last alone."""
     from toolkit.samplers import last
 
-    echo = {key: order.get(key) for key in ("ticket", "iteration", "final")}
-    message: Message = {**echo, "states": [], "done": False, "error": None}
+    message: Message = {**echo(order, "ticket", "iteration", "final"), "states": [], "done": False, "error": None}
     try:
         states = shelf.grow(*read_order(order))
-        for state in [last(states)] if order.get("final") else states:
+        for state in [last(states)] if message["final"] else states:
             message = {**message, "states": [*message["states"], light(state)]}
             yield message
         yield {**message, "done": True}
@@ -140,15 +145,16 @@ def answer(shelf: Shelf, order: Mapping[str, Any]) -> Iterator[Message]:
         yield {**message, "done": True, "error": f"{error}."}
 
 
-def save(shelf: Shelf, order: Mapping[str, Any]) -> Path:
+def save(shelf: Shelf, order: object) -> Path:
     """The file that a visitor asks for. Raises ValueError, one sentence, if there is none."""
     name, iteration, seed = read_order(order)
+    kind = str(order.get("kind"))[:40] if isinstance(order, Mapping) else ""
     makers = {
         "animation": lambda: shelf.animation(name),
         "growth": lambda: shelf.growth(name, iteration, seed),
         "checkpoint": lambda: shelf.checkpoint(name, iteration),
     }
-    return makers[choose("file", str(order.get("kind")), makers)]()
+    return makers[choose("file", kind, makers)]()
 
 
 def iterations_tab(shelf: Shelf, first: Message) -> None:
@@ -156,6 +162,9 @@ def iterations_tab(shelf: Shelf, first: Message) -> None:
 
     def experiment(name: str) -> Message:
         return shelf.page(str(name))
+
+    def strip(name: str) -> Message:
+        return shelf.thumbnails(str(name))
 
     def on_grow(event: gr.EventData) -> Iterator[Message]:
         yield from answer(shelf, event._data)
@@ -166,8 +175,8 @@ def iterations_tab(shelf: Shelf, first: Message) -> None:
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    body, script = static("iterations.html"), static("ink.js", "symbol.js", "iterations.js")
-    own = figure(first, body, script, elem_id="figure", server_functions=[experiment])
+    script = static("ink.js", "symbol.js", "overview.js", "caption_sheets.js", "iterations.js")
+    own = figure(first, static("iterations.html"), script, elem_id="figure", server_functions=[experiment, strip])
     answers = wire("that-are-not-symbol")
     file = gr.DownloadButton(elem_id="download")
     own.grow(on_grow, None, answers, **MODEL)

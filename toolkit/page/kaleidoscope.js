@@ -5,7 +5,9 @@ const STARTS = ["uniform", "normal", "drawing"], MODES = ["centred", "published"
 const BEAT = 110, PATIENCE = 60_000, LABELLED = [0, 1, 2, 5, 10, 20, 50, 100, 200, 300];  // milliseconds; runs
 const {networks, start: START, cells: CELLS, version} = props.value;
 const still = matchMedia("(prefers-reduced-motion: reduce)"), visitor = crypto.randomUUID?.() ?? String(Math.random());
-const now = {...START, experiment: networks[0].name, frame: 0, cell: 0, loop: false};
+const address = thatAreNot.address("kaleidoscope");
+const now = {...START, experiment: networks[0].name, frame: 0, cell: 0, loop: false, ...linked()};
+let first = address.whole("run", 0, 300);  // the run that a link names, until it is on show
 let flight = null;  // {ticket, timer, film, heard}: the request that is under way
 let wanted = null;  // the newest film that was asked for
 let asked = false;  // whether something changed since
@@ -26,6 +28,7 @@ function ask() {
   asked = !undrawn() && JSON.stringify(order()) !== wanted?.key;  // what is there, or on its way, is not asked for again
   if (!asked) return;
   article.dataset.state = "asked";
+  awaited();
   if (flight) Object.assign(wanted, {key: null}) && server.note({visitor, ticket: ++ticket});
   fly();
 }
@@ -60,11 +63,19 @@ function ended(its, error) {
   complain(error);
   $(".grid").classList.toggle("stale", Boolean(error));  // it is not what was asked for
   article.dataset.state = "drawn";
+  awaited();
 }
 
 function complain(text) {
   $(".problem").textContent = text || "";
   $(".problem").hidden = !text;
+}
+
+function awaited() {  // another network wakes up: whose pictures are these?
+  const title = (experiment) => networks.find(({name}) => name === experiment).title;
+  const other = film && article.dataset.state === "asked" && film.order.experiment !== now.experiment;
+  $(".awaited").textContent = other ? `Waking ${title(now.experiment)} up; until then, these are ${title(film.order.experiment)}.` : "";
+  $(".grid").classList.toggle("former", Boolean(other));
 }
 
 // ---- the grid
@@ -73,11 +84,13 @@ const cells = Array.from({length: CELLS}, () => make("button", {type: "button", 
 function show(newer) {  // frames came: of the film on show, or of another, which begins at its start, the first where the eye is
   if (asked || newer !== wanted) return;
   if (newer !== film) {
-    const stay = !film?.facts.length || still.matches, run = film?.runs[now.frame] ?? 0;
+    const stay = !film?.facts.length || still.matches || first !== undefined, run = first ?? film?.runs[now.frame] ?? 0;
     const from = stay ? Math.max(0, newer.runs.findIndex((its) => its >= run)) : 0;
     if (newer.frames.length <= from) return;
     film = newer;
+    first = undefined;
     now.frame = from;
+    awaited();
     ticks();
     easel();
     if (!stay) resume();
@@ -133,14 +146,6 @@ function press(knob, choices) {
   $$("button", group).forEach((button) => button.setAttribute("aria-pressed", button.value === now[knob]));
 }
 
-function caption() {
-  const {experiment, start, mode, perturbation} = film.order, {title} = networks.find(({name}) => name === experiment);
-  const noise = start === "drawing" ? "a drawing, under more noise from row to row" : `${start} noise`;
-  const stirred = mode === "none" || !perturbation ? "not stirred" : `stirred by ${perturbation} (${mode}) before each run but the first`;
-  const facts = [`${experiment}: ${title}`, `Run ${film.runs[now.frame]} of ${film.runs.at(-1)} from ${noise}, ${stirred}`, `Seeds ${seed(0)} to ${seed(CELLS - 1)}`];
-  $(".caption").textContent = `${facts.join(". ")}. That Are Not ${version}.`;
-}
-
 // ---- what a visitor does
 function turn(changes) {
   Object.assign(now, changes);
@@ -151,6 +156,7 @@ function turn(changes) {
 function sow(text) {
   const most = 2 ** 32 - CELLS;
   if (!/^\d{1,19}$/.test(text) || Number(text) > most) return complain(`“${text.slice(0, 40)}” is no seed: give a whole number from 0 to ${most}.`);
+  address.sow(text);
   turn({seed: Number(text)});
 }
 
@@ -171,10 +177,11 @@ async function open(experiment) {  // what is stored with a network is there at 
 
 const doing = {
   play, wipe, borrow,
+  keep: () => give("keep"), ask: () => give("ask"),
   back: () => { pause(); go(now.frame - 1); },
   on: () => { pause(); go(now.frame + 1); },
   loop: () => { now.loop = !now.loop; $("[data-do=loop]").setAttribute("aria-pressed", now.loop); },
-  dice: () => turn({seed: Math.floor(Math.random() * 2 ** 31)}),
+  dice: () => sow(String(Math.floor(Math.random() * 2 ** 31))),
   reset: () => { wipe(); turn({...START}); },
   picture: () => print([cells.map((cell) => cell.firstChild)], `${film.order.experiment}_run-${article.dataset.run}_seed-${seed(0)}.png`, SIDE),
 };
@@ -195,6 +202,7 @@ $(".grid").onkeydown = (event) => {
 function choose(cell) {
   if (cell < 0 || !film) return;
   now.cell = cell;
+  address.sow(seed(cell));
   go(now.frame);
   if ($(".one").getBoundingClientRect().top > innerHeight) $(".one").scrollIntoView({behavior: "smooth"});
 }
@@ -217,7 +225,7 @@ $("[type=file]").onchange = ({target}) => { if (target.files[0]) upload(target.f
 document.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, [role=tab]")) return;
   const space = event.key === " " && !event.target.closest("button, summary");
-  const act = space ? "play" : {ArrowLeft: "back", ArrowRight: "on"}[event.key];
+  const act = space ? "play" : {ArrowLeft: "back", ArrowRight: "on", k: "keep"}[event.key];
   if (act && film && article.offsetParent) { event.preventDefault(); doing[act](); }
 });
 window.addEventListener("that-are-not-runs", hear);
@@ -225,4 +233,6 @@ redip(() => { if (film) go(now.frame); easel(); });
 hold($(".canvas"));
 $(".tune").open = !matchMedia("(max-width: 639px)").matches;  // on a phone the pictures come first
 dip();
+footer(() => `${film.order.experiment}_run-${article.dataset.run}_seed-${seed(0)}`, settings);
+address.shown(() => { const chosen = address.seed(2 ** 32 - CELLS); if (chosen !== undefined && chosen !== now.seed) turn({seed: chosen}); }, pause);
 open(now.experiment);

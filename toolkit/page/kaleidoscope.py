@@ -14,7 +14,7 @@ from .. import __version__, tree
 from ..header import strict_json
 from ..kaleidoscopes.listed import names
 from ..options import checked, choose
-from . import MODEL, Message, figure, film, playground, sheet, static, wire
+from . import MODEL, Message, echo, figure, film, playground, sheet, static, wire
 from .newest import Newest
 
 if TYPE_CHECKING:  # the page itself needs no torch
@@ -68,7 +68,7 @@ def answer(source: str | Path, order: object, newest: Newest | None = None) -> I
     It ends early when there is a newer order.
     """
     newest = newest or Newest()
-    message: Message = {"ticket": order.get("ticket") if isinstance(order, Mapping) else None, "error": None}
+    message: Message = {**echo(order, "ticket"), "error": None}
     message |= {"parts": [], "done": False}
     try:
         asked = read_order(order)
@@ -120,7 +120,8 @@ def first_page(source: str | Path) -> Message | None:
 def about(source: str | Path, name: str, listed: Mapping[str, Any]) -> Message:
     """One network as the page shows it at first. size: pixels; sheet: a run a row, a cell a column."""
     said = strict_json(tree.fetch(source, listed["config"]).read_bytes()).get("experiment", {})
-    file = next(entry for entry in listed["iterations"] if "file" in entry).get("samples")
+    entry = next(entry for entry in listed["iterations"] if "file" in entry)
+    file = entry.get("samples")
     runs = said.get("runs", START["runs"])
     return {
         "name": name,
@@ -130,6 +131,7 @@ def about(source: str | Path, name: str, listed: Mapping[str, Any]) -> Message:
         "data": film.SAMPLES.get(said.get("data", "")),
         "runs": [*(run for run in SHEET if run < runs), runs],
         "sheet": file and sheet(source, file),
+        "sha256": entry["sha256"],
     }
 
 
@@ -150,7 +152,7 @@ def kaleidoscope_tab(source: str | Path, first: Message) -> None:
     def note(order: object) -> None:
         newest.note(order)
 
-    script = static("ink.js", "film.js", "pad.js", "kaleidoscope.js")
+    script = static("ink.js", "film.js", "pad.js", "caption_runs.js", "kaleidoscope.js")
     own = figure(first, static("kaleidoscope.html"), script, elem_id="kaleidoscope", server_functions=[known, note])
     own.film(on_film, None, wire("that-are-not-runs"), **MODEL)
     playground.playground_figure()

@@ -21,6 +21,14 @@ function one() {
   });
 }
 
+function give(to, which = "images") {  // one picture of the pair, with the settings it was drawn by
+  const {experiment, method, band, neurons, gain, layer: at, seed: first} = shown.order, [channels, side] = shown.shape;
+  const drawn = which === "regular" ? "regular" : method, size = channels * side * side, from = now.pair * size;
+  const many = {"low-active": [`${neurons} neurons of percentiles ${band.join(" to ")}`], random: [`${neurons} neurons`]}[drawn] || [];
+  const how = drawn === "regular" ? [] : [...many, `gain ${gain}`, `layer ${at > 0 ? at : layers()}`];
+  offer(to, {light: shown[which].subarray(from, from + size), side, channels, caption: [experiment, drawn, ...how, `seed ${first + now.pair}`].join(", ")});
+}
+
 function overlay(canvas) {  // the regular picture pale, and over it what is new, in the one colour
   const [, height, width] = shown.shape, area = height * width, at = now.pair * area, picture = new ImageData(width, height);
   const here = getComputedStyle(article).getPropertyValue("--here").match(/[\da-f]{2}/gi).map((two) => parseInt(two, 16));

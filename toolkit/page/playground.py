@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from ..options import checked, choose
-from . import MODEL, Message, figure, static, wire
+from . import MODEL, Message, echo, figure, static, wire
 from .newest import Newest
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def read_order(order: object) -> Order:
 def answer(order: object, newest: Newest | None = None) -> Iterator[Message]:
     """A network while it learns, each message with all of its moments so far; or the error, one sentence."""
     newest = newest or Newest()
-    message: Message = {"ticket": order.get("ticket") if isinstance(order, Mapping) else None, "error": None}
+    message: Message = {**echo(order, "ticket"), "error": None}
     message |= {"moments": [], "done": False}
     try:
         training = as_training(read_order(order))

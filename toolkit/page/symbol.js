@@ -2,6 +2,7 @@
 // Read before iterations.js, in one scope with it. trigger("grow") and trigger("save") ask the server; `hear` gets the answers.
 const FILM = [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 41];  // the passes shown as a strip, and the last one
 let ticket = 0;        // of the newest request: answers to older ones are dropped
+let asking = false;    // whether the newest request waits for its answer
 let life = new Map();  // iteration -> the light of this seed's symbol
 let grown = null;      // {iteration, states, head, held, done}: how it grew at one iteration, and the state on show
 
@@ -17,8 +18,9 @@ function select(seed) {
   if (!/^\d{1,19}$/.test(seed)) return complain(`“${seed.slice(0, 40)}” is no seed: give a whole number, such as 7 or 1234567.`);
   now.seed = String(BigInt(seed));
   life = new Map();
-  const start = Number(now.seed) * AREA;
-  if (onSheet()) taught().forEach(({iteration}) => life.set(iteration, sheets[rowOf(iteration)].slice(start, start + AREA)));
+  address.sow(now.seed);
+  const size = run.side ** 2, start = Number(now.seed) * size;
+  if (onSheet()) taught().forEach(({iteration}) => life.set(iteration, run.sheets[rowOf(iteration)].slice(start, start + size)));
   $(".symbol .seed").textContent = $(".choose [name=seed]").value = now.seed;
   Object.values(panels).forEach((each) => each.mark());
   grow();
@@ -34,7 +36,15 @@ function grow() {
   specimen();
 }
 
-const ask = (iteration, final) => trigger("grow", {ticket, experiment: run.experiment, iteration, seed: now.seed, final});
+function ask(iteration, final) {
+  asking = true;
+  trigger("grow", {ticket, experiment: run.experiment, iteration, seed: now.seed, final});
+}
+
+function live() {  // its life one by one, so that a new seed need not wait, and only while one looks on
+  const missing = taught().find(({iteration}) => !life.has(iteration));
+  if (missing && !asking && article.offsetParent) ask(missing.iteration, true);
+}
 
 function hear({detail}) {
   if (!detail || detail.ticket !== ticket) return;
@@ -43,8 +53,8 @@ function hear({detail}) {
   if (!detail.final) Object.assign(grown, {states, done: detail.done});
   if (grown.head < 0) unroll();  // the noise at once
   if (detail.done && states.length && !life.has(detail.iteration)) life.set(detail.iteration, states.at(-1));
-  const missing = taught().find(({iteration}) => !life.has(iteration));
-  if (detail.done && !detail.error && missing) ask(missing.iteration, true);  // one by one, so that a new seed need not wait
+  if (detail.done) asking = false;
+  if (detail.done && !detail.error) live();
   specimen();
 }
 
@@ -109,11 +119,19 @@ function biography(iteration) {
   });
 }
 
+function give(to) {  // the symbol at the end of its growth, or at the pass that is held
+  const iteration = number(now.a) || taught()[0].iteration, here = grown?.iteration === iteration && grown.head >= 0 ? grown : null;
+  const end = here?.done ? here.states.length - 1 : -1, held = here && here.head !== end && (here.held || !life.has(iteration));
+  const light = held ? here.states[here.head] : end < 0 ? life.get(iteration) : here.states[end];
+  if (light) offer(to, {light, side: run.side, caption: `${run.experiment}, iteration ${iteration}, seed ${now.seed}${held ? `, pass ${here.head}` : ""}`});
+}
+
 // ---- files: pictures are made here, as they stand on the screen; other files come from the server
 function picture() {
-  const keys = now.compare ? ["a", "b"] : ["a"];
-  const name = keys.map((key) => number(now[key])).join("-beside-");
-  print(keys.map((key) => panels[key].cells.map((cell) => cell.firstChild)), `${run.experiment}_iteration-${name}.png`);
+  if (all.open) return print($$(".card:not([hidden])").map((card) => $$("canvas", card)), `all_iteration-${all.at}.png`, 5);
+  const beside = now.compare ? `-beside-${other === run ? "" : `${other.experiment}-`}${number(now.b, other)}` : "";
+  const both = now.compare ? [panels.a, panels.b] : [panels.a];
+  print(both.map(({cells}) => cells.map((cell) => cell.firstChild)), `${run.experiment}_iteration-${number(now.a)}${beside}.png`);
 }
 
 const save = (kind) => trigger("save", {kind, experiment: run.experiment, iteration: number(now.a), seed: now.seed});

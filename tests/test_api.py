@@ -1,0 +1,394 @@
+"""The named endpoints: what they draw is what the page draws, and nothing that comes in breaks them."""
+
+import base64
+import json
+import random
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+from tests.test_app import build, tiny_run
+from tests.test_page_creative import tiny_decoders
+from tests.test_page_kaleidoscope import tiny_networks
+from toolkit.benchmark.page_visitor import RefusedError, Visitor, refusal, serving
+from toolkit.page import annotate, api, creative, echo, guard, iterations, kaleidoscope, passing, playground
+
+CALLS = 300  # of nonsense, of each endpoint
+OVER_HTTP = 40
+FOREVER = object()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_networks(tiny_decoders(tiny_run(tmp_path_factory.mktemp("checkpoints"))))
+
+
+@pytest.fixture(scope="module")
+def every(folder: Path) -> api.Endpoints:
+    return api.Endpoints(folder)
+
+
+def file(kind: str = "PNG", size: tuple[int, int] = (28, 28), **options: Any) -> bytes:
+    buffer = BytesIO()
+    Image.linear_gradient("L").resize(size).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def page_of_zeros(width: int, height: int) -> bytes:
+    """A few kilobytes that say they are a picture of so many pixels."""
+    return b"GIF89a" + width.to_bytes(2, "little") + height.to_bytes(2, "little") + file("GIF", (5, 5))[10:]
+
+
+RIGHT: dict[str, tuple[Any, ...]] = {
+    "sample": ("fig2", 2, [7, 1]),
+    "decode": ("creative-mnist", [0, 5], "low-active", 5, 1.0, 1.0, 15.0, -1),
+    "kaleidoscope": ("kaleidoscope-mnist", [0, 9], 5, 0.01, "centred", "uniform"),
+    "measure": (text(file()), False),
+}
+WORDS: list[Any] = [
+    "", "x" * 100_000, "fig2\0", "\ud800", "\u202eesrever", "٣", "é" * 70, "../../etc/passwd", "/etc/passwd",
+    "file:///etc/passwd", "http://127.0.0.1:1/x.png", "data:image/png;base64,", "<svg onload=alert(1)>", "{}", "%s%n",
+    "'; DROP TABLE runs; --", "$(id)", "NaN", "-1", "2", "None", "creative-mnist", "kaleidoscope-1d", "fig2",
+]  # fmt: skip
+NUMBERS: list[Any] = [
+    0, -1, 1, 64, 2**31, 2**32, 2**63, -(2**63), 10**400, 0.5, -0.0, 1e308, -1e308, 1e-320, float("nan"), float("inf"),
+    float("-inf"), True, False, None, 2 + 0j,
+]  # fmt: skip
+PICTURES: list[Any] = [
+    text(file()[:60]), text(file("JPEG")[:200]), text(file("WEBP") + b"\0" * 9), text(page_of_zeros(65_535, 65_535)),
+    text(page_of_zeros(4000, 4000)), text(file("GIF", (9, 9), save_all=True, append_images=[Image.new("L", (9, 9))])),
+    text(file("TIFF")), text(file("BMP")), text(file("PNG", (2100, 1))), text(file("PNG", (1, 2100))),
+    text(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), text(b"<html>"), text(b"%!PS"), text(b""), text(file())[:-3],
+    "data:image/png;base64," + text(file()), "A" * 1_500_000,
+]  # fmt: skip
+
+
+def nonsense(chance: random.Random, depth: int = 0) -> Any:
+    """Anything that could come in, and much that could not."""
+    kinds = [lambda: chance.choice(WORDS), lambda: chance.choice(NUMBERS), lambda: chance.choice(PICTURES)]
+    kinds += [lambda: {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, lambda: b"bytes", object]
+    if depth < 3:
+        kinds += [lambda: [nonsense(chance, depth + 1) for _ in range(chance.choice([0, 1, 2, 3 if depth else 70]))]]
+        kinds += [lambda: {str(chance.random()): nonsense(chance, depth + 1)}, lambda: nested(chance.choice([40, 900]))]
+    return chance.choice(kinds)()
+
+
+def nested(depth: int) -> Any:
+    found: Any = 0
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+def fuzzed(chance: random.Random, right: tuple[Any, ...]) -> list[Any]:
+    """A right call with one or more of its values replaced."""
+    spoilt = chance.sample(range(len(right)), chance.randint(1, len(right)))
+    return [nonsense(chance) if place in spoilt else value for place, value in enumerate(right)]
+
+
+def said(folder: Path, work: Callable[[], Any]) -> str:
+    """The sentence that refuses it; nothing if it is answered, with plain JSON."""
+    try:
+        json.dumps(work(), allow_nan=False)
+    except gr.Error as error:
+        sentence, quiet = error.message, not error.print_exception
+    else:
+        return ""
+    assert quiet
+    return plain(folder, sentence)
+
+
+def plain(folder: Path, sentence: str) -> str:
+    assert sentence.endswith(".") and "\n" not in sentence and len(sentence) < 400, sentence
+    assert str(folder) not in sentence and "Traceback" not in sentence
+    return sentence
+
+
+# ---- what they answer
+
+
+def test_a_symbol_is_the_one_that_grows_on_the_page(folder: Path, every: api.Endpoints) -> None:
+    order = {"experiment": "fig2", "iteration": 2, "seed": "7", "final": True}
+    *_, end = iterations.answer(iterations.Shelf(folder), order)
+    both, one = every.sample("fig2", 2, [1, 7]), every.sample("fig2", 2, [7])
+    assert one["shape"] == [1, 1, 28, 28] and one["images"] == end["states"][0]
+    assert base64.b64decode(both["images"])[784:] == base64.b64decode(one["images"])
+
+
+def test_pairs_are_those_of_the_page(folder: Path, every: api.Endpoints) -> None:
+    drawn = creative.answer(folder, {**creative.START, "experiment": "creative-mnist", "seed": 3})
+    found = every.decode("creative-mnist", list(range(3, 3 + creative.PAIRS)))
+    assert {key: found[key] for key in ("images", "regular", "neurons")} == {
+        key: drawn[key] for key in ("images", "regular", "neurons")
+    }
+
+
+def test_no_run_is_the_noise_itself_and_a_sheet_holds_all_pictures(every: api.Endpoints) -> None:
+    from toolkit.samplers import to_bytes
+    from toolkit.seeds import Noise
+
+    found = every.kaleidoscope("kaleidoscope-mnist", [4, 5, 6], runs=0)
+    assert base64.b64decode(found["images"]) == to_bytes(Noise([4, 5, 6]).rand(1, 28, 28)).numpy().tobytes()
+    assert (found["distinct"], Image.open(BytesIO(base64.b64decode(found["sheet"]))).size) == (3, (56, 56))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "JPEG"])
+def test_a_picture_is_measured_whatever_its_kind(every: api.Endpoints, kind: str) -> None:
+    found = every.measure(text(file(kind, (56, 56))))
+    assert found["shape"] == [1, 1, 28, 28] and found["measures"]["ink"] == pytest.approx(0.5, abs=0.01)
+    assert set(found["nearest"]) == {"mnist", "fashion"}
+
+
+def test_a_training_image_is_nearest_to_itself(every: api.Endpoints) -> None:
+    from toolkit import plot
+    from toolkit.page import film
+
+    found = every.measure(text(plot.png(film.sample("mnist")[3:4])))
+    assert found["nearest"]["mnist"] == {"distance": 0.0, "row": 3}
+
+
+def test_inverted_the_ink_is_what_was_paper(every: api.Endpoints) -> None:
+    ink, paper = (every.measure(text(file()), invert)["measures"]["ink"] for invert in (False, True))
+    assert ink + paper == pytest.approx(1)
+
+
+# ---- what they refuse
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_whatever_comes_in_gets_an_answer_or_one_sentence(folder: Path, every: api.Endpoints, name: str) -> None:
+    chance, endpoint = random.Random(name), getattr(every, name)
+    calls = [fuzzed(chance, RIGHT[name]) for _ in range(CALLS)]
+    refused = [said(folder, lambda call=call: endpoint(*call)) for call in calls]  # type: ignore[misc]
+    assert sum(map(bool, refused)) > CALLS / 2
+    assert said(folder, lambda: endpoint(*RIGHT[name])) == ""
+
+
+@pytest.mark.parametrize(
+    ("picture", "named"),
+    [
+        (text(page_of_zeros(4000, 4000)), "16,000,000 pixels"),
+        (text(page_of_zeros(65_535, 65_535)), "cannot be read"),
+        ("A" * 1_500_000, "at most a megabyte"),
+        (text(file("TIFF")), "cannot be read"),
+        (text(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "cannot be read"),
+        ("/etc/passwd", "cannot be read"),
+        ({"path": "/etc/passwd"}, "at most a megabyte"),
+    ],
+)
+def test_a_picture_that_is_none_or_too_large_is_refused_by_name(
+    folder: Path, every: api.Endpoints, picture: Any, named: str
+) -> None:
+    assert named in said(folder, lambda: every.measure(picture))
+
+
+def test_too_many_seeds_are_refused(folder: Path, every: api.Endpoints) -> None:
+    assert "1 to 64" in said(folder, lambda: every.sample("fig2", 2, list(range(65))))
+
+
+def test_a_lost_file_is_said_without_the_paths_of_the_machine(tmp_path: Path) -> None:
+    folder = tiny_run(tmp_path, iterations=1)
+    (folder / "fig2/iter_001/model.safetensors").unlink()
+    assert "model.safetensors" in said(folder, lambda: api.Endpoints(folder).sample("fig2", 1, [0]))
+
+
+def test_the_endpoints_alone_are_public_named_and_described(folder: Path) -> None:
+    page = build(folder)
+    public = [event for event in page.fns.values() if event.api_visibility == "public"]
+    assert [event.api_name for event in public] == ["sample", "decode", "kaleidoscope", "measure"]
+    assert {event.concurrency_id for event in public} == {"model"} and not page.api_open
+    assert all("Args:" in str(event.api_description) and "Returns:" in str(event.api_description) for event in public)
+
+
+# ---- the private ones
+
+
+ORDERS: dict[str, dict[str, Any]] = {
+    "creative": {**creative.START, "ticket": 1, "experiment": "creative-mnist"},
+    "kaleidoscope": {**kaleidoscope.START, "ticket": 1, "runs": 3, "experiment": "kaleidoscope-mnist"},
+    "playground": {
+        "ticket": 1, "points": [0.1, 0.9], "depth": 2, "width": 4, "output": "tanh", "steps": 2, "seed": 0
+    },
+    "iterations": {"ticket": 1, "experiment": "fig2", "iteration": 2, "seed": "7", "final": True, "kind": "growth"},
+}  # fmt: skip
+
+
+def spoilt(chance: random.Random, order: dict[str, Any]) -> Any:
+    """An order with some of its values replaced; or no order at all."""
+    if chance.random() < 0.1:
+        return nonsense(chance)
+    keys = chance.sample(sorted(order), chance.randint(1, len(order)))
+    return {**order, **{key: nonsense(chance) for key in keys}}
+
+
+def first(messages: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    message = next(messages)
+    messages.close()  # type: ignore[attr-defined]
+    return message
+
+
+@pytest.mark.parametrize("tab", ORDERS)
+def test_whatever_a_tab_is_asked_it_answers_or_says_one_sentence(folder: Path, tab: str) -> None:
+    answers: dict[str, Callable[[Any], dict[str, Any]]] = {
+        "creative": lambda order: creative.answer(folder, order),
+        "kaleidoscope": lambda order: first(kaleidoscope.answer(folder, order)),
+        "playground": lambda order: first(playground.answer(order)),
+        "iterations": lambda order: first(iterations.answer(iterations.Shelf(folder), order)),
+    }
+    chance = random.Random(tab)
+    for _ in range(CALLS):
+        message = answers[tab](spoilt(chance, ORDERS[tab]))
+        assert json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
+        assert message["error"] is None or plain(folder, message["error"])
+
+
+def test_whatever_file_is_asked_for_there_is_one_or_a_sentence(folder: Path) -> None:
+    chance, shelf = random.Random(1), iterations.Shelf(folder)
+    for _ in range(CALLS):
+        order = spoilt(chance, ORDERS["iterations"])
+        try:
+            found, sentence = iterations.save(shelf, order), ""
+        except ValueError as error:
+            found, sentence = None, f"{error}."
+        assert found.is_file() if found else plain(folder, sentence)
+
+
+def test_whatever_an_annotator_sends_there_is_an_answer(tmp_path: Path) -> None:
+    chance, right = random.Random(2), {"pool": "x", "annotator": "me", "image": 0, "label": "digit"}
+    for work in (annotate.opened, annotate.labelled):
+        for _ in range(CALLS):
+            order = spoilt(chance, right)
+            message = annotate.said(lambda order=order, work=work: work(tmp_path, order))  # type: ignore[misc]
+            assert plain(tmp_path, message["error"])
+
+
+def test_only_numbers_and_switches_of_an_order_are_repeated() -> None:
+    order = {"a": 7, "b": True, "c": {"path": "/etc/passwd"}, "d": 2**60, "e": "\ud800", "f": 1.5}
+    assert echo(order, *"abcdefg") == {**dict.fromkeys("abcdefg"), "a": 7, "b": True}
+    assert echo(["a"], "a") == {"a": None}
+
+
+def test_files_on_their_way_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    old, kept = passing(), passing()
+    monkeypatch.setattr("toolkit.page.HELD", -1)
+    assert passing().is_dir() and not old.exists() and not kept.exists()
+
+
+# ---- over HTTP
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Iterator[str]:
+    with serving(folder) as server:
+        yield server.url
+
+
+@pytest.fixture
+def visitor(url: str) -> Visitor:
+    return Visitor(url)
+
+
+def survives(visitor: Visitor) -> bool:
+    return visitor.call("sample", *RIGHT["sample"])["shape"] == [2, 1, 28, 28]
+
+
+def refused(folder: Path, work: Callable[[], Any]) -> None:
+    """It is answered, or refused in a sentence that tells nothing of the machine, or hung up on while it sends."""
+    try:
+        work()
+    except (RefusedError, HTTPError) as error:
+        sentence = refusal(error)
+        assert sentence and sentence != "None" and "Traceback" not in sentence and str(folder) not in sentence
+        assert "site-packages" not in sentence and 'File "' not in sentence
+    except URLError as error:
+        assert isinstance(error.reason, (BrokenPipeError, ConnectionResetError))  # noqa: PT017
+
+
+def sendable(value: Any) -> bool:
+    try:
+        return len(json.dumps(value)) < guard.LARGEST
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_program_gets_an_answer_or_a_sentence_and_the_page_lives_on(
+    folder: Path, visitor: Visitor, name: str
+) -> None:
+    chance = random.Random(name)
+    calls = filter(sendable, iter(lambda: fuzzed(chance, RIGHT[name]), FOREVER))
+    for _ in range(OVER_HTTP):
+        call = next(calls)
+        refused(folder, lambda call=call: visitor.call(name, *call))  # type: ignore[misc]
+    assert survives(visitor)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["grow", "save", "draw", "film", "train"])
+def test_a_script_gets_an_answer_or_a_sentence_and_the_page_lives_on(folder: Path, visitor: Visitor, name: str) -> None:
+    chance = random.Random(name)
+    right = ORDERS[{"grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope"}.get(
+        name, "playground"
+    )]  # fmt: skip
+    orders = filter(sendable, iter(lambda: spoilt(chance, right), FOREVER))
+    for _ in range(OVER_HTTP):
+        order = next(orders)
+        refused(folder, lambda order=order: visitor.order(name, order))  # type: ignore[misc]
+    assert survives(visitor)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("call/nothing", b'{"data": []}'),
+        ("call/sample", b'{"data": []}'),
+        ("call/sample", b'{"data": 7}'),
+        ("call/sample", b"\xff\xfe"),
+        ("call/sample", b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+        ("call/sample", b'{"data": ["' + b"x" * 3_000_000 + b'"]}'),
+        ("call/v2/sample", b"{}"),
+        ("call/v2/nothing", b"{}"),
+        ("call/sample/nothing", None),
+        ("run/sample", b'{"data": ["fig2", 2, [1]]}'),
+        ("run/nothing", b'{"data": []}'),
+        ("queue/join", b'{"data": [], "fn_index": 999, "session_hash": "x"}'),
+        ("queue/join", b'{"data": [], "fn_index": "x", "session_hash": ["x"]}'),
+        ("queue/data?session_hash=nobody", None),
+        ("component_server", b'{"data": "x", "component_id": 9999, "fn_name": "note", "session_hash": "x"}'),
+        ("component_server", b'{"data": 1, "component_id": 3, "fn_name": "__class__", "session_hash": "x"}'),
+        ("component_server", b"{}"),
+        ("file=/etc/passwd", None),
+        ("upload", b"x"),
+    ],
+)
+def test_a_request_that_is_no_order_gets_a_sentence(folder: Path, visitor: Visitor, path: str, body: bytes) -> None:
+    refused(folder, lambda: visitor.read(f"gradio_api/{path}", body))
+    assert survives(visitor)
+
+
+def test_what_a_function_of_a_figure_refuses_is_a_sentence_too(folder: Path, visitor: Visitor) -> None:
+    _, figure = visitor.orders["grow"]
+    with pytest.raises(HTTPError) as caught:
+        visitor.serve(figure, "experiment", "../../etc/passwd")
+    assert json.loads(refusal(caught.value))["detail"] == guard.FAULT and survives(visitor)
+
+
+def test_the_library_of_gradio_calls_the_endpoints(url: str) -> None:
+    from gradio_client import Client
+
+    client = Client(url, verbose=False)
+    answer = client.predict("creative-mnist", [1, 2], neurons=3, api_name="/decode")
+    assert answer["shape"] == [2, 1, 28, 28] and len(answer["neurons"][0]) == 3
+    client.close()

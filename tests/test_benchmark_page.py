@@ -1,0 +1,79 @@
+"""Measuring the page: its arithmetic on known times, and a short crowd on a page of tiny models."""
+
+import json
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from tests.test_app import tiny_run
+from tests.test_page_creative import tiny_decoders
+from tests.test_page_kaleidoscope import tiny_networks
+from toolkit.benchmark import page
+from toolkit.benchmark.page_actions import MIX, WORDS, there, warm
+from toolkit.benchmark.page_load import Diary, grown, load, slope, spread, summary
+from toolkit.benchmark.page_visitor import Heard, RefusedError, Server, Visitor, serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tiny_networks(tiny_decoders(tiny_run(tmp_path_factory.mktemp("checkpoints"))))) as server:
+        yield server
+
+
+def test_the_slope_is_that_of_the_line() -> None:
+    assert slope([(0, 5), (1, 7), (2, 9)]) == pytest.approx(2)
+    assert slope([(3, 5)]) == 0
+
+
+def test_of_a_hundred_times_the_95th_percentile_is_exceeded_by_few() -> None:
+    found = spread([float(value) for value in range(100)])
+    assert (found["count"], found["median"], found["p95"], found["most"]) == (100, 49.5, 95.0, 99.0)
+    assert spread([]) == {"count": 0}
+
+
+def test_what_grows_is_said_by_minute_and_by_action() -> None:
+    diary = Diary(done=[("look", Heard())] * 120)
+    found = grown([(float(at), 100 + at / 60) for at in range(0, 121, 10)], [diary])
+    assert found["mb_a_minute"] == pytest.approx(1) and found["mb_in_1000_actions"] == pytest.approx(1000 / 60)
+
+
+def test_who_waited_long_without_a_word_is_counted() -> None:
+    heard = [Heard(places=[3, 0], started=4.0, took=5.0), Heard(started=2.0, took=3.0), Heard(places=[0], started=0.1)]
+    found = summary([Diary(done=[("grow", each) for each in heard], errors=["no"])])
+    assert (found["waited_long"], found["waited_long_and_were_told"], found["most_before"]) == (2, 1, 3)
+    assert (found["actions"], found["errors"]) == (3, ["no"])
+
+
+def test_an_action_is_held_against_its_target_at_the_95th_percentile() -> None:
+    assert page.entry("scrub", [0.01] * 99 + [9.0])["kept"] is True
+    assert page.entry("scrub", [0.06] * 3)["kept"] is False
+    assert page.entry("scrub", "there is no browser") == {"why": "there is no browser"}
+
+
+def test_every_action_has_words_and_those_of_a_mixed_session_a_share() -> None:
+    assert set(MIX) <= set(WORDS)
+    assert set(page.TARGETS) <= set(page.NAMES)
+
+
+def test_the_page_says_what_it_can_be_asked_and_answers_it(server: Server) -> None:
+    visitor = Visitor(server.url)
+    warm(visitor)
+    drawn = there(visitor)["draw"](visitor, Random(0))
+    assert len(drawn.message["neurons"]) == 32 and 0 < drawn.started <= drawn.first <= drawn.took
+
+
+def test_what_is_refused_is_raised_with_its_sentence(server: Server) -> None:
+    with pytest.raises(RefusedError, match="seed 'x' is not usable"):
+        Visitor(server.url).call("sample", "fig2", 2, ["x"])
+    with pytest.raises(RefusedError, match="option experiment"):
+        Visitor(server.url).order("draw", {})
+
+
+@pytest.mark.slow
+def test_a_crowd_is_served_without_an_error_and_its_table_is_whole(server: Server) -> None:
+    crowd = load(server, visitors=4, seconds=6)
+    assert crowd["errors"] == [] and crowd["actions"] >= 4 and crowd["memory"]["most_mb"] > 50
+    result = json.loads(json.dumps({"latency": {"draw": page.entry("draw", [0.1])}, "load": crowd}))
+    text = page.page_tables(result)
+    assert "| creative redraw | 0.1000 |" in text and "0 errors." in text and "MB at the start" in text

@@ -1,0 +1,233 @@
+"""The tab "Is it new?" without a browser: what is near, what judges say, words for both, a sentence for a bad order."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from tests.test_app import build, components, said_by, tiny_run
+from toolkit import datasets, hub, judges, plot
+from toolkit.metrics import PER_IMAGE, nearest
+from toolkit.metrics.pixels import as_float
+from toolkit.models import create
+from toolkit.page import novel, opinion, static
+from toolkit.samplers import to_bytes
+
+SMALL = {"filters": 2, "hidden": 8}
+JUDGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "judge-art": ("Art", {"size": 16}),  # it sees other pictures
+    "judge-digits": ("Digits", {}),
+    "judge-letters": ("Letters", {"classes": tuple("ABCDE")}),
+}
+
+
+def tiny_judges(folder: Path) -> Path:
+    """A tree of checkpoints with untrained judges beside a tiny run."""
+    for seed, (name, (title, config)) in enumerate(JUDGES.items()):
+        here = folder / name / "iter_001"
+        here.mkdir(parents=True)
+        hub.save(
+            create("Judge", {**SMALL, **config}, seed=seed), here / "model.safetensors", experiment=name, iteration=1
+        )
+        (here / "metrics.json").write_text('{"accuracy": 0.9}')
+        (folder / name / "config.json").write_text(json.dumps({"title": title, "kind": "judge"}))
+    return tiny_run(folder, iterations=2)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_judges(tmp_path_factory.mktemp("judges"))
+
+
+@pytest.fixture(scope="module")
+def digits() -> Tensor:
+    return datasets.load("sample:mnist").images
+
+
+def encoded(x: Tensor) -> str:
+    return base64.b64encode(x.numpy().tobytes()).decode()
+
+
+def noise(seed: int = 0) -> Tensor:
+    return torch.randint(0, 256, (1, 1, 28, 28), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+
+
+def ask(tree: Path, **order: Any) -> dict[str, Any]:
+    message = novel.answer(tree, {"ticket": 7, **order})
+    assert (message["ticket"], message["error"]) == (7, None)
+    return message
+
+
+def test_an_answer_is_plain_json_about_the_picture_that_was_sent(tree: Path) -> None:
+    message = ask(tree, image=encoded(noise()))
+    assert json.loads(json.dumps(message, allow_nan=False)) == message
+    assert base64.b64decode(message["light"]) == noise().numpy().tobytes()
+    assert (message["caption"], len(message["known"]), len(message["measures"])) == (None, 2, 4)
+
+
+def test_the_nearest_images_are_those_that_the_measure_of_novelty_finds(tree: Path, digits: Tensor) -> None:
+    known, _ = ask(tree, image=encoded(noise()))["known"]
+    distances, rows = nearest(noise(), digits, 5)
+    assert known["distances"] == pytest.approx(distances[0].tolist(), rel=1e-3)
+    assert base64.b64decode(known["light"]) == digits[rows[0]].numpy().tobytes()
+    assert known["names"] == [str(row // 100) for row in rows[0].tolist()]
+
+
+def test_the_share_counts_real_images_that_are_as_far_from_their_nearest_other(digits: Tensor) -> None:
+    own = nearest(digits, digits, 2)[0][:, 1]
+    known = opinion.neighbours(as_float(digits[300:301] // 2), "mnist")
+    assert known["share"] == pytest.approx((own >= known["distances"][0] - 1e-4).double().mean().item(), abs=0.002)
+    assert (sum(known["counts"]), known["usual"]) == (1000, pytest.approx(own.median().item(), rel=0.01))
+
+
+def test_a_training_image_is_called_a_copy(tree: Path, digits: Tensor) -> None:
+    message = ask(tree, image=encoded(digits[712]))
+    assert message["title"] == "Not new: a copy"
+    assert "a copy of this 7" in message["says"][0]
+
+
+def test_a_digit_that_is_thinner_is_like_the_digits(tree: Path, digits: Tensor) -> None:
+    assert ask(tree, image=encoded(digits[700] // 2))["title"] == "Not new: it is like the digits"
+
+
+def test_noise_is_new_by_this_measure(tree: Path) -> None:
+    message = ask(tree, image=encoded(noise()))
+    assert message["title"] == "New, by this measure"
+    assert message["says"][0] == "None of the real digits and none of the real clothes are this far from their nearest."
+
+
+@pytest.mark.parametrize(
+    ("shares", "title"),
+    [
+        ((0.004, 0.002), "New, by this measure"),
+        ((0.004, 0.02), "Unlike the digits, at the edge of the clothes"),
+        ((0.03, 0.02), "At the edge of the digits and the clothes"),
+        ((0.3, 0.0), "Not new: it is like the digits"),
+        ((0.04, 0.06), "Not new: it is like the clothes"),
+    ],
+)
+def test_the_verdict_follows_from_how_many_real_images_are_as_far_out(shares: tuple[float, float], title: str) -> None:
+    near = [
+        {"kind": kind, "share": share, "distances": [0.3], "names": ["3"]}
+        for kind, share in zip(("digits", "clothes"), shares, strict=True)
+    ]
+    assert opinion.verdict(near)[0] == title
+
+
+def test_a_judge_tells_its_likeliest_classes_and_its_doubt(tree: Path) -> None:
+    first, second = ask(tree, image=encoded(noise()))["judges"]
+    p = judges.load(tree, "judge-digits").probabilities(as_float(noise()))[0]
+    assert (first["title"], first["of"], second["title"], second["of"]) == ("Digits", 10, "Letters", 5)
+    assert [name for name, _ in first["likeliest"]] == [str(k) for k in p.topk(3).indices.tolist()]
+    assert first["likeliest"][0][1] == pytest.approx(p.max().item(), rel=1e-3)
+    assert 0.9 < first["entropy"] <= 1 and first["accuracy"] == 0.9
+
+
+def test_what_all_judges_say_is_said_in_words() -> None:
+    def judge(title: str, name: str, share: float) -> dict[str, Any]:
+        return {"title": title, "of": 10, "likeliest": [[name, share]]}
+
+    unsure = [judge("Digits", "4", 0.38), judge("Letters", "K", 0.61)]
+    assert (
+        opinion.judgement(unsure)
+        == "No judge is sure what it is: to the judge of digits 4 (38 %), of letters K (61 %)."
+    )
+    mixed = opinion.judgement([judge("Clothes", "bag", 0.995), *unsure])
+    assert mixed.startswith("The judge of clothes is sure: bag (99.5 %). The others are not sure")
+    assert opinion.judgement([judge("Letters", "K", 1.0)]) == "The judge of letters is sure: K (100 %)."
+
+
+def test_a_measure_is_said_to_lie_where_it_lies_among_digits(tree: Path) -> None:
+    told = {each["name"]: each for each in ask(tree, image=encoded(noise()))["measures"]}
+    assert told["ink"]["value"] == pytest.approx(PER_IMAGE["ink"](noise()).item(), rel=1e-3)
+    assert (told["ink"]["says"], told["pieces"]["says"]) == ("more than any digit", "more than any digit")
+    dot = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    dot[..., 14, 14] = 255
+    small = {each["name"]: each["says"] for each in ask(tree, image=encoded(dot))["measures"]}
+    assert (small["ink"], small["pieces"], small["holes"]) == (
+        "less than any digit",
+        "as digits have",
+        "as digits have",
+    )
+
+
+def test_a_seed_is_the_symbol_of_the_newest_run(tree: Path) -> None:
+    message = ask(tree, seed=5)
+    *_, symbol = hub.sampling(tree, "fig2").grow(hub.load(tree, "fig2", 2), [5])
+    assert base64.b64decode(message["light"]) == to_bytes(symbol).numpy().tobytes()
+    assert message["caption"] == "fig2, iteration 2, seed 5"
+
+
+@pytest.mark.parametrize(
+    ("order", "named"),
+    [
+        ({}, "a picture to judge or a seed"),
+        ({"image": "AAAA", "seed": 1}, "a picture to judge or a seed"),
+        ({"image": 5}, "option image"),
+        ({"image": ["A"] * 784}, "option image"),
+        ({"image": ""}, "28x28 bytes"),
+        ({"image": "é" * 1048}, "28x28 bytes"),
+        ({"image": "A" * 10**6}, "28x28 bytes"),
+        ({"image": "=" * 1048}, "28x28 bytes"),
+        ({"image": "A" * 1048}, "28x28 bytes"),
+        ({"image": base64.b64encode(bytes(784)).decode()}, "blank"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 2**32}, "seed 4294967296"),
+        ({"seed": 10**400}, "seed 1000"),
+        ({"seed": 1.5}, "option seed"),
+        ({"seed": True}, "option seed"),
+        ({"seed": float("nan")}, "option seed"),
+        ({"seed": "7"}, "option seed"),
+    ],
+)
+def test_a_bad_order_gets_one_sentence_that_names_it(tree: Path, order: dict[str, Any], named: str) -> None:
+    message = novel.answer(tree, {"ticket": 7, **order})
+    assert (set(message), message["ticket"]) == ({"ticket", "error"}, 7)
+    assert named in message["error"]
+    assert "\n" not in message["error"] and len(message["error"]) < 300
+
+
+@pytest.mark.parametrize("nonsense", [None, "ask", [1], 7, {"ticket": "x" * 10**6}, {"ticket": 10**400}])
+def test_what_is_no_order_at_all_gets_one_sentence_too(tree: Path, nonsense: object) -> None:
+    message = novel.answer(tree, nonsense)
+    assert message["ticket"] is None and "a picture to judge" in message["error"]
+
+
+def test_the_first_page_shows_the_symbol_of_seed_0_before_torch_is_imported(tree: Path) -> None:
+    code = """import sys, json; from toolkit.page import novel
+first = novel.first_page(sys.argv[1]); print('torch' in sys.modules, json.dumps(first))"""
+    loaded, _, first = said_by(code, tree)[0].partition(" ")
+    example = json.loads(first)["example"]
+    with Image.open(tree / "fig2" / "iter_002" / "samples.png") as sheet:
+        expected = plot.tiles(sheet, 28)[0].numpy().tobytes()
+    assert (loaded, example["side"], example["channels"]) == ("False", 28, 1)
+    assert base64.b64decode(example["light"]) == expected
+
+
+def test_the_tab_is_there_where_there_are_judges(tree: Path, tmp_path: Path) -> None:
+    labels = [tab["props"]["label"] for tab in components(build(tree), "tabitem")]
+    assert labels == ["Iterations", "Is it new?", "About"]
+    assert novel.first_page(tiny_run(tmp_path, iterations=1)) is None
+
+
+def test_judging_waits_in_line_with_all_that_computes(tree: Path) -> None:
+    events = [event for event in build(tree).fns.values() if getattr(event.fn, "__name__", "") == "on_ask"]
+    assert [(event.concurrency_id, event.api_visibility) for event in events] == [("model", "private")]
+
+
+def test_a_lost_judge_gets_one_sentence(tmp_path: Path) -> None:
+    (tiny_judges(tmp_path) / "judge-digits" / "iter_001" / "model.safetensors").unlink()
+    assert "model.safetensors" in novel.answer(tmp_path, {"image": encoded(noise())})["error"]
+
+
+def test_every_hook_of_the_script_is_in_the_page() -> None:
+    body, script = static("novel.html"), static("ink.js", "pad.js", "novel.js")
+    assert "`" not in body and "${" not in body, "it is read as a template"
+    actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}
+    assert all(f"{action}:" in script or f"{action}," in script for action in actions)
+    assert all(f'class="{name}"' in body for name in ("canvas", "pad", "hint"))
