@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from toolkit import index, tree
-from toolkit.page import THEME, about, annotate, api, claims, creative, kaleidoscope, link, novel, static, tray
+from toolkit.page import THEME, about, annotate, api, claims, creative, kaleidoscope, link, novel, space, static, tray
 from toolkit.page.guard import guarded
 from toolkit.page.iterations import Shelf, iterations_tab
 
@@ -99,10 +99,14 @@ def build(checkpoints: str | Path = tree.CHECKPOINTS) -> gr.Blocks:
 
 
 def main() -> None:
-    """Open the page. GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where, TOOLKIT_POOLS where pools to label are."""
+    """Open the page. GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where, TOOLKIT_POOLS where pools to label are.
+
+    TOOLKIT_CHECKPOINTS names a Hub repo to serve, for a Space.
+    """
     parser = argparse.ArgumentParser(prog="app.py", description="Browse what the machines drew, in the browser.")
-    parser.add_argument("checkpoints", nargs="?", default=tree.CHECKPOINTS, help="a folder, or a Hub repo owner/name")
-    checkpoints = parser.parse_args().checkpoints
+    parser.add_argument("checkpoints", nargs="?", help="a folder, or a Hub repo owner/name (default: those shipped)")
+    checkpoints = space.served(parser.parse_args().checkpoints)
+    space.offer_gpu()
     page = build(checkpoints)
     timer = Timer(WARM, warm, [checkpoints])
     timer.daemon = True
