@@ -1,0 +1,108 @@
+"""Rows of pictures at three strengths, and the table of what they measure."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from toolkit.diverge import Edit, presets
+from toolkit.diverge.table import COLUMNS, Operator, table
+from toolkit.models import MODELS, create
+
+SEEDS = range(6)
+Make = Callable[..., Any]
+
+
+def rows(tiny: Make) -> dict[str, list[torch.Tensor]]:
+    """Every preset, on tiny models that descend from each other in nothing but name."""
+    vae, wta, other = tiny("VAE"), tiny("WTA"), tiny("WTA", seed=1)
+    return {
+        "bend vae": presets.bending(vae, SEEDS, Edit("decoder.1", "noise", 3.0)),
+        "bend wta": presets.bending(wta, SEEDS, Edit("decoder.1", "rotate")),
+        "blend": presets.blending(wta, other, SEEDS),
+        "ramp": presets.ramping(wta, other, SEEDS),
+        "beyond": presets.beyond([other, wta], SEEDS),
+        "glitch": presets.glitching(vae, SEEDS, "flip", (0.1, 0.3, 0.5)),
+        "chain": presets.chaining(wta, create("Manifold", {"size": 9, "width": 8, "depth": 1}, seed=0), SEEDS),
+        "rewrite": presets.rewriting(vae, SEEDS, halves, layer="decoder.3", one=0, other=1),
+        "rank": presets.rewriting(vae, SEEDS, halves, layer="decoder.3", one=0, other=1, rank=2),
+        "repaint": presets.repainting(vae, SEEDS, lambda x: 1 - x, layer="decoder.6"),
+        "search": presets.searching(vae, SEEDS, vae.encode, strengths=(1, 2, 3)),
+    }
+
+
+def halves(images: torch.Tensor) -> torch.Tensor:
+    """Two classes: darker and brighter than the middle one."""
+    ink = images.flatten(1).mean(1)
+    return (ink > ink.median()).long()
+
+
+def test_every_preset_is_the_model_itself_and_then_three_strengths_of_the_same_seeds(tiny: Make) -> None:
+    for name, found in rows(tiny).items():
+        plain = presets.drawn(tiny(NAMES[name]), SEEDS)
+        torch.testing.assert_close(found[0], plain, msg=name)
+        assert len(found) == 4 and all(row.shape == plain.shape for row in found)
+        assert all(not torch.equal(row, plain) and 0 <= row.min() <= row.max() <= 1 for row in found[1:]), name
+
+
+NAMES = {"bend vae": "VAE", "bend wta": "WTA", "blend": "WTA", "ramp": "WTA", "beyond": "WTA", "glitch": "VAE",
+         "chain": "WTA", "rewrite": "VAE", "rank": "VAE", "repaint": "VAE", "search": "VAE"}  # fmt: skip
+
+
+def test_a_model_draws_from_codes_or_out_of_noise_and_a_seed_is_a_picture(tiny: Make) -> None:
+    for name in ("DCGAN", "WTA"):
+        together = presets.drawn(tiny(name), SEEDS)
+        torch.testing.assert_close(presets.drawn(tiny(name), [3])[0], together[3], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(presets.BENDS))
+def test_every_bend_is_of_a_layer_that_its_architecture_has_at_its_published_size(name: str) -> None:
+    model = create(name, {}, seed=0)
+    for edit in presets.BENDS[name]:
+        with torch.no_grad():
+            before, *bent = presets.bending(model, [0], edit, (1.0,), passes=1)
+        assert bent[0].shape == before.shape and not torch.equal(bent[0], before), edit
+
+
+def test_every_architecture_that_has_bends_is_registered() -> None:
+    assert set(presets.BENDS) <= set(MODELS)
+
+
+def test_a_class_that_is_not_drawn_is_refused(tiny: Make) -> None:
+    with pytest.raises(ValueError, match="^[^\n]+ 0 of 7: choose [^\n]+$"):
+        presets.rewriting(tiny("VAE"), SEEDS, halves, layer="decoder.3", one=0, other=7)
+
+
+def small(**options: Any) -> Operator:
+    x = torch.rand(5, 1, 16, 16)
+    options = {"rows": [x, x / 2, 0 * x], "strengths": (1, 2), "step": lambda x: x + 0.5, **options}
+    return Operator("dim", "output", **options)
+
+
+def test_the_table_has_a_row_for_each_strength_and_the_untouched_model(tiny: Make) -> None:
+    judge = tiny("Judge")
+    found = table([small(), small(data=True)], judge, ("0", "1"))
+    assert [row["strength"] for row in found] == [0, 1, 2] * 2 and set(COLUMNS) < set(found[0])
+    assert [row["data"] for row in found] == [False] * 3 + [True] * 3 and found[0]["operator"] == "dim"
+
+
+def test_the_numbers_are_what_their_names_say(tiny: Make) -> None:
+    judge = tiny("Judge")
+    plain, half, black = table([small()], judge, [str(digit) for digit in range(10)])
+    assert plain["displacement"] == 0 and plain["reconstruction_distance"] == pytest.approx(8)  # 256 pixels, each 0.5
+    assert half["diversity"] == pytest.approx(plain["diversity"] / 2, abs=1e-3) and half["displacement"] > 0
+    assert black["diversity"] == 0 and black["blank_share"] == 1 and 0.1 < black["confidence"] < 1
+    assert plain["out_of_class_share"] == 0  # the judge knows no other classes
+
+
+def test_images_that_a_judge_surely_takes_for_what_was_never_learned_are_out_of_class(tiny: Make) -> None:
+    judge = tiny("Judge")
+    judge.head[1].bias.data[7] = 99.0
+    assert table([small()], judge, ("0", "1"))[0]["out_of_class_share"] == 1
+    assert table([small()], judge, ("0", "7"))[0]["out_of_class_share"] == 0
+
+
+def test_rows_without_a_strength_are_refused(tiny: Make) -> None:
+    with pytest.raises(ValueError, match="^dim has 3 rows and 1 strengths: give [^\n]+$"):
+        table([small(strengths=(1,))], tiny("Judge"), ("0",))
