@@ -69,8 +69,8 @@ def to(page: Any, tab: str) -> None:
 def drawn(page: Any, name: str) -> None:
     ready = f'.{name}[data-ready="true"]'
     page.wait_for_selector(ready if name == "iterations" else f'{ready}[data-state="drawn"]')
-    if page.locator(".kaleidoscope.playing").count():
-        page.get_by_role("button", name="Pause", exact=True).click()
+    if name == "kaleidoscope":  # its film goes on by itself, and may end at any moment
+        page.evaluate("document.querySelector('.kaleidoscope.playing [data-do=play]')?.click()")
 
 
 def said(page: Any) -> dict[str, str]:
