@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from ..tree import CHECKPOINTS
+
 Add = Callable[..., Any]  # adds one argument
 
 
@@ -27,6 +29,12 @@ def command(commands: Any, function: Callable[[argparse.Namespace], object], epi
     plain = {"action": "store_true", "help": "print the result as JSON, and nothing else"}
     parser.add_argument("--json", **(as_json or plain))
     return parser.add_argument
+
+
+def source(add: Add) -> None:
+    """Declare where checkpoints are read from, as `args.source`."""
+    told = "a folder of runs or a Hub repo id (default: the shipped ones)"
+    add("--from", dest="source", default=str(CHECKPOINTS), metavar="SOURCE", help=told)
 
 
 def seeds(text: str) -> range | list[int]:

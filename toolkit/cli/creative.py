@@ -17,8 +17,7 @@ from ..creative.study import SIZES, study
 from ..metrics.reconstruction import encoder_distance
 from ..options import checked
 from ..samplers import METHODS, Creative
-from ..tree import CHECKPOINTS
-from .command import command, seeds, settings
+from .command import command, seeds, settings, source
 
 EPILOG = {
     "decode": """examples:
@@ -84,7 +83,7 @@ def declare(commands: Any) -> None:
     """Declare them."""
     add = command(commands, decode, EPILOG["decode"])
     add("name", help=f"the decoder: {', '.join(PRESETS)}")
-    add("--from", dest="source", default=str(CHECKPOINTS), metavar="SOURCE", help="a folder of runs or a Hub repo id")
+    source(add)
     add("--method", choices=METHODS, help="which neurons (default: low-active)")
     add("--neurons", type=int, help="how many (default: 5)")
     add("--band", type=band, metavar="LOW,HIGH", help="of percentiles of activity (default: 1,15)")

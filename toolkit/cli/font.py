@@ -9,7 +9,7 @@ from torch import Tensor
 from .. import font as type_
 from .. import hub
 from ..files import write
-from .command import command, seeds
+from .command import command, seeds, source
 
 EPILOG = """examples:
   python -m toolkit font fig2 --out alphabet.ttf                             a to z, of the last iteration
@@ -72,13 +72,7 @@ def declare(commands: Any) -> None:
     add = command(commands, font, EPILOG)
     add("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the one shown first)")
     add("--iteration", type=int, help="which iteration's model (default: the last)")
-    add(
-        "--from",
-        dest="source",
-        default=str(hub.CHECKPOINTS),
-        metavar="SOURCE",
-        help="a folder of runs or a Hub repo id (default: the shipped ones)",
-    )
+    source(add)
     add("--seeds", type=seeds, default=range(26), help="42, or 1,5,9, or 0:26 (default); a symbol each")
     add("--keys", metavar="abc...", help="what types each symbol, in order (default: a, b, c, ...)")
     add("--name", help="of the font, after That Are Not: plain words (default: experiment and iteration)")

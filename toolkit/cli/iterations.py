@@ -12,7 +12,7 @@ from ..judges import presets as judges
 from ..judges import training as judging
 from ..kaleidoscopes import presets as kaleidoscopes
 from ..kaleidoscopes import training as folding
-from .command import changes, command, seeds
+from .command import changes, command, seeds, source
 
 EPILOG = {
     "train": """examples:
@@ -149,13 +149,7 @@ def declare(commands: Any) -> None:
     add = command(commands, sample, EPILOG["sample"])
     add("experiment", help="the experiment, e.g. fig2")
     add("--iteration", type=int, help="which iteration's model (default: the last)")
-    add(
-        "--from",
-        dest="source",
-        default=str(hub.CHECKPOINTS),
-        metavar="SOURCE",
-        help="a folder of runs or a Hub repo id (default: the shipped ones)",
-    )
+    source(add)
     add("--seeds", type=seeds, default=range(64), help="42, or 1,5,9, or 0:64 (default)")
     add("--out", type=Path, required=True, help="sheet.png, or film.gif / film.webp")
     add = command(commands, measure, EPILOG["measure"])

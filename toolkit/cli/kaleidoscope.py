@@ -17,8 +17,7 @@ from ..kaleidoscopes.study import study
 from ..kaleidoscopes.training import eyes
 from ..kaleidoscopes.trajectory import row
 from ..samplers.kaleidoscope import MODES
-from ..tree import CHECKPOINTS
-from .command import command, seeds
+from .command import command, seeds, source
 
 EPILOG = {
     "kaleidoscope": """examples:
@@ -94,7 +93,7 @@ def declare(commands: Any) -> None:
     add = command(commands, kaleidoscope, EPILOG["kaleidoscope"])
     add("name", help=f"the network: {', '.join(PRESETS)}")
     add("--iteration", type=int, help="which of its trainings (default: the first)")
-    add("--from", dest="source", default=str(CHECKPOINTS), metavar="SOURCE", help="a folder of runs or a Hub repo id")
+    source(add)
     add("--runs", type=int, help="how often (default: 300 for pictures, 30 for points)")
     add("--start", metavar="uniform|normal|PICTURE", help="noise, or a picture of yours (default: uniform)")
     add("--perturbation", type=float, help="how strongly images are stirred before each run (default: 0.01)")
