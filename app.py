@@ -12,11 +12,25 @@ from typing import Any
 import gradio as gr
 
 from toolkit import index, tree
-from toolkit.page import THEME, about, annotate, api, claims, creative, kaleidoscope, link, novel, space, static, tray
+from toolkit.page import (
+    THEME,
+    about,
+    annotate,
+    api,
+    bend,
+    claims,
+    creative,
+    kaleidoscope,
+    link,
+    novel,
+    space,
+    static,
+    tray,
+)
 from toolkit.page.guard import guarded
 from toolkit.page.iterations import Shelf, iterations_tab
 
-TABS = ("iterations", "creative", "annotate", "kaleidoscope", "playground", "tray", "novel", "claims", "about")
+TABS = ("iterations", "creative", "annotate", "kaleidoscope", "playground", "bend", "tray", "novel", "claims", "about")
 STYLES = ["page.css", *(f"{tab}.css" for tab in TABS)]
 LAUNCH: dict[str, Any] = {  # what the page asks of `launch`, wherever it is launched
     "theme": THEME,
@@ -54,6 +68,8 @@ def warm(checkpoints: str | Path) -> None:
             for _ in kaleidoscope.answer(checkpoints, {"experiment": network["name"], **kaleidoscope.START, "runs": 1}):
                 pass
     with suppress(ValueError):
+        bend.warm(checkpoints)
+    with suppress(ValueError):
         if novel.first_page(checkpoints):
             novel.warm(checkpoints)
 
@@ -71,6 +87,8 @@ def tabs(checkpoints: str | Path) -> Iterator[tuple[str, Callable[[], None]]]:
         yield "Creative decoder", lambda: creative.creative_tab(checkpoints, pairs)
     if runs:
         yield "Kaleidoscope", lambda: kaleidoscope.kaleidoscope_tab(checkpoints, runs)
+    if machines := bend.first_page(checkpoints):
+        yield bend.TAB, lambda: bend.bend_tab(checkpoints, machines)
     if symbol := novel.first_page(checkpoints):
         yield novel.TAB, lambda: novel.novel_tab(checkpoints, symbol)
     if papers := claims.first_page(checkpoints):

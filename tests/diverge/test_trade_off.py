@@ -1,0 +1,141 @@
+"""Every way out of the data on one picture: how far, and how much of it is still something."""
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from toolkit import datasets
+from toolkit.diverge import presets
+from toolkit.diverge.divergent_fine_tuning import fine_tune
+from toolkit.diverge.trade_off import (
+    KINDS,
+    LANDMARK,
+    Gauge,
+    Way,
+    apart_by,
+    curves,
+    figure,
+    gauge,
+    landmarks,
+    measured,
+    trained,
+)
+from toolkit.judges import load
+from toolkit.seeds import Noise
+
+Make = Callable[..., Any]
+GROUPS = [range(3), range(3, 6), range(6, 9)]
+
+
+@pytest.fixture(scope="module")
+def digits() -> Tensor:
+    """Twenty of each class, as bytes."""
+    return datasets.load("sample:mnist", limit=200).images
+
+
+@pytest.fixture(scope="module")
+def by(digits: Tensor) -> Gauge:
+    return gauge(load(name="judge-digits"), digits)
+
+
+def fading(name: str = "fading", kind: str = "output") -> Way:
+    """Noise of each seed's own that fades to black."""
+    strengths = (0.0, 0.5, 1.0)
+    return Way(name, kind, lambda seeds: [(1 - s) * Noise(seeds).rand(1, 28, 28) for s in strengths], strengths)
+
+
+def test_unseen_real_pictures_are_one_away_and_known_ones_nearer(by: Gauge, digits: Tensor) -> None:
+    assert by(digits[1::2])["divergence"] == pytest.approx(1)
+    assert by(digits[::2])["divergence"] < 0.9
+
+
+def test_real_pictures_are_near_and_sure_and_noise_and_black_are_neither(by: Gauge, digits: Tensor) -> None:
+    real, blank, noise = (by(way.rows(range(40))[0]) for way in landmarks(digits))  # type: ignore[index]
+    assert real["divergence"] < 1.2 < 1.8 < min(blank["divergence"], noise["divergence"])
+    assert real["coherence"] > 0.95 > 0.9 > max(blank["coherence"], noise["coherence"])
+
+
+def test_how_bright_a_picture_is_moves_it_less_than_what_it_shows(by: Gauge, digits: Tensor) -> None:
+    x = digits[1::2].float() / 255
+    dimmed, turned, plain = (by(each)["divergence"] for each in (0.6 * x, x.mT, x))
+    assert dimmed - plain < (turned - plain) / 2
+
+
+def test_pictures_of_another_size_are_measured_in_the_judges(by: Gauge, digits: Tensor) -> None:
+    larger = torch.nn.functional.interpolate(digits[1::2].float() / 255, (56, 56))
+    assert by(larger)["divergence"] == pytest.approx(1, abs=0.1)
+
+
+def test_a_row_is_one_strength_of_one_group_in_plain_values(by: Gauge) -> None:
+    rows = list(measured([fading()], by, GROUPS))
+    assert [(row["group"], row["strength"]) for row in rows] == [(g, s) for g in range(3) for s in (0.0, 0.5, 1.0)]
+    assert json.loads(json.dumps(rows)) == rows
+    assert rows == list(measured([fading()], by, GROUPS))
+
+
+def test_a_way_without_a_strength_for_each_row_is_refused(by: Gauge) -> None:
+    short = Way("short", "output", lambda seeds: [torch.zeros(3, 1, 28, 28)], (0, 1))
+    with pytest.raises(ValueError, match="^short has 1 rows and 2 strengths: [^\n]+$"):
+        list(measured([short], by, GROUPS))
+
+
+def test_rows_become_curves_with_intervals_over_groups() -> None:
+    rows = [
+        {"way": way, "kind": "output", "group": g, "strength": s, "divergence": 1 + s + g, "coherence": 0.5}
+        for way in ("a", "b") for s in (0, 2) for g in range(3)
+    ]  # fmt: skip
+    a, b = curves(rows)
+    assert (a["way"], b["way"], [point["strength"] for point in a["points"]]) == ("a", "b", [0, 2])
+    far = a["points"][1]["divergence"]
+    assert far["mean"] == 4 and far["n"] == 3 and far["low"] < 4 < far["high"]
+    assert a["points"][1]["coherence"]["low"] == a["points"][1]["coherence"]["high"] == 0.5
+
+
+def test_snapshots_are_a_way_whose_strengths_are_their_steps(tiny: Make, images: Tensor) -> None:
+    way = trained("tuned", fine_tune(tiny("VAE"), (255 * images).byte(), [0, 2, 5]))
+    first, *_, last = way.rows(range(4))
+    assert way.strengths == [0, 2, 5] and way.kind == "training"
+    torch.testing.assert_close(first, presets.drawn(tiny("VAE"), range(4)))
+    assert first.shape == last.shape and not torch.equal(first, last)
+
+
+def test_a_group_holds_the_pictures_of_its_own_seeds(by: Gauge) -> None:
+    together = list(measured([fading()], by, [range(3), range(3, 6)]))
+    assert together[3:] == [{**row, "group": 1} for row in measured([fading()], by, [range(3, 6)])]
+
+
+def test_too_few_real_pictures_are_refused(by: Gauge, digits: Tensor) -> None:
+    with pytest.raises(ValueError, match="^19 real pictures are too few [^\n]+$"):
+        gauge(by.judge, digits[:19])
+
+
+def test_the_picture_names_every_way_at_its_line_and_no_name_lies_on_another(by: Gauge, digits: Tensor) -> None:
+    text = pytest.importorskip("matplotlib.text").Text
+    ways = [fading(f"way {number}", kind) for number in range(4) for kind in ("system", "training")]
+    found = curves(measured([*landmarks(digits), *ways], by, GROUPS[:2]))
+    drawing = figure({"digits": found, "digits again": found})
+    drawing.canvas.draw()
+    assert len(drawing.axes) == 4 and drawing.get_size_inches()[0] * drawing.dpi == 900
+    for panel in drawing.axes:
+        names = [name for name in panel.texts if name.get_text().startswith("way")]
+        boxes = sorted((text.get_window_extent(name) for name in names), key=lambda box: box.y0)  # without its line
+        assert len(names) == 4 and all(low.y1 <= high.y0 + 1 for low, high in pairwise(boxes))
+
+
+def test_nothing_to_draw_is_said(digits: Tensor, by: Gauge) -> None:
+    places = curves(measured(landmarks(digits), by, GROUPS))
+    assert {curve["kind"] for curve in places} == {LANDMARK} and LANDMARK not in KINDS
+    with pytest.raises(ValueError, match="^there are no curves to draw[^\n]+$"):
+        figure({"digits": places})
+
+
+def test_names_are_moved_no_farther_than_needed() -> None:
+    assert apart_by([10, 50, 90], 11, 0, 100) == [10, 50, 90]
+    assert apart_by([50, 50, 50], 10, 0, 100) == [40, 50, 60]
+    assert apart_by([98, 99], 10, 0, 100) == [90, 100] and apart_by([1, 2], 10, 0, 100) == [0, 10]
+    assert apart_by([], 10, 0, 100) == []

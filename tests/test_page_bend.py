@@ -1,0 +1,278 @@
+"""The tab "Bend it" without a browser: neutral strengths, only what a machine can do, one sentence for a bad order."""
+
+import json
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from tests.test_app import build, components, said_by, tiny_run
+from tests.test_page_creative import pictures, tiny_decoders
+from tests.test_page_kaleidoscope import tiny_networks
+from toolkit import hub
+from toolkit.diverge import TRANSFORMS
+from toolkit.diverge.neural_glitch import KINDS
+from toolkit.models import create
+from toolkit.page import bend, bend_machines, bend_operators, static
+from toolkit.page.newest import Newest
+from toolkit.seeds import Noise
+
+BLEND = {"machine": "fig2", "operator": "blend", "parent": 1, "child": 3, "start": "noise", "passes": 4}
+ROTATE = {"machine": "fig2", "transform": "rotate", "amount": [45], "channels": "all"}
+REWRITE = {"operator": "rewrite", "one": "alpha", "another": "beta"}
+CHAIN = {"operator": "chain", "other": "fig2"}
+NEUTRAL: list[dict[str, Any]] = [
+    {},
+    {"machine": "kaleidoscope-mnist", "transform": "noise", "amount": [3], "channels": "all"},
+    {**ROTATE},
+    {**ROTATE, "start": "noise"},
+    {"operator": "glitch"},
+    {"machine": "fig2", "operator": "glitch", "start": "noise"},
+    BLEND,
+    REWRITE,
+    CHAIN,
+]
+
+
+def tiny_machines(folder: Path) -> Path:
+    """A tree with untrained decoders, a run of three iterations, kaleidoscopes, and a judge of what a decoder draws."""
+    tiny_networks(tiny_decoders(tiny_run(folder)))
+    path = folder / "creative-mnist" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "experiment": {"data": "mnist"}}))
+    judge: Any = create("Judge", {"classes": ("alpha", "beta"), "filters": 2, "hidden": 8}, seed=2)
+    drawn: Any = hub.load(folder, "creative-mnist")
+    doubt = judge(drawn.decode(Noise(range(99)).randn(6))).median(0).values
+    judge.head[1].bias.sub_(doubt)  # each of the two classes for half of the pictures
+    here = folder / "judge-digits" / "iter_001"
+    here.mkdir(parents=True)
+    hub.save(judge, here / "model.safetensors", experiment="judge-digits", iteration=1)
+    (folder / "judge-digits" / "config.json").write_text(json.dumps({"title": "Digits", "kind": "judge"}))
+    hub.write_index(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_machines(tmp_path_factory.mktemp("machines"))
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    return {**bend.START, "ticket": 7, "machine": "creative-mnist", **changes}
+
+
+def answers(machines: Path, **changes: Any) -> list[dict[str, Any]]:
+    heard = list(bend.answer(machines, order(**changes)))
+    assert heard[-1]["done"] and heard[-1]["error"] is None
+    return heard
+
+
+def ends(machines: Path, **changes: Any) -> tuple[str, str]:
+    """The pictures before, and after the last pass."""
+    last = answers(machines, **changes)[-1]
+    return last["before"], last["frames"][-1]
+
+
+def test_the_first_page_offers_what_each_machine_can_do(machines: Path) -> None:
+    first = bend.first_page(machines)
+    assert first is not None and json.loads(json.dumps(first)) == json.loads(json.dumps(first, allow_nan=False))
+    able = {machine["name"]: machine["operators"] for machine in first["machines"]}
+    assert able["creative-mnist"] == ["bend", "glitch", "rewrite", "chain"]
+    assert able["creative-fashion"] == able["kaleidoscope-mnist"] == ["bend", "glitch", "chain"]
+    assert able["fig2"] == ["bend", "glitch", "blend", "chain"]
+
+
+def test_judges_and_networks_of_points_are_no_machines(machines: Path) -> None:
+    names = [machine["name"] for machine in bend_machines.first_page(machines)]
+    assert names[0] == "creative-mnist" and "judge-digits" not in names and "kaleidoscope-1d" not in names
+
+
+def test_without_a_machine_there_is_no_tab(machines: Path, tmp_path: Path) -> None:
+    (tmp_path / "judge-digits").symlink_to(machines / "judge-digits")
+    hub.write_index(tmp_path)
+    assert bend.first_page(tmp_path) is None
+
+
+def test_the_tab_stands_before_torch_is_imported(machines: Path) -> None:
+    code = "import sys, app; app.build(sys.argv[1]); print('torch' in sys.modules)"
+    assert said_by(code, machines) == ["False"]
+    assert "Bend it" in [tab["props"]["label"] for tab in components(build(machines), "tabitem")]
+
+
+def test_what_can_be_chosen_is_what_the_operators_have() -> None:
+    assert {name: len(amount) for name, amount in bend_operators.AMOUNTS.items()} == {
+        name: len(transform.usual) for name, transform in TRANSFORMS.items()
+    }
+    assert set(bend_operators.KINDS) == set(KINDS)
+    assert set(bend_operators.OPERATORS) == set(bend_operators.USUAL)
+    assert set(bend.START) | {"machine"} == set(get_type_hints(bend_operators.Order)) - {"seeds"}
+
+
+@pytest.mark.parametrize("knobs", NEUTRAL, ids=lambda knobs: "-".join(map(str, knobs.values())) or "bend")
+def test_at_strength_0_nothing_changes(machines: Path, knobs: dict[str, Any]) -> None:
+    before, after = ends(machines, **{**knobs, "strength": 0})
+    assert after == before
+
+
+@pytest.mark.parametrize("knobs", NEUTRAL, ids=lambda knobs: "-".join(map(str, knobs.values())) or "bend")
+def test_at_a_strength_pictures_change_and_the_answer_is_plain_json(machines: Path, knobs: dict[str, Any]) -> None:
+    last = answers(machines, **{**knobs, "strength": 1})[-1]
+    assert json.loads(json.dumps(last, allow_nan=False)) == last
+    assert len(pictures(last["before"])) == len(pictures(last["frames"][-1])) == 32
+    assert last["frames"][-1] != last["before"]
+
+
+def test_a_machine_is_as_it_was_after_all_of_it(machines: Path) -> None:
+    before = ends(machines, strength=0)[0]
+    for knobs in ({}, {"operator": "glitch", "strength": 1}, {**REWRITE, "strength": 2}):
+        answers(machines, **knobs)
+    assert ends(machines, strength=0, passes=1)[0] == before
+    assert not any(module._forward_hooks for module in bend.machine(machines, "creative-mnist").model.modules())
+
+
+def test_passes_are_streamed_one_by_one(machines: Path) -> None:
+    heard = answers(machines, **ROTATE, passes=3)
+    assert [len(message["frames"]) for message in heard] == [0, 1, 2, 3, 4, 4]
+    assert [message["done"] for message in heard] == [False] * 5 + [True]
+
+
+def test_a_newer_order_ends_the_stream(machines: Path) -> None:
+    newest = Newest()
+    stream = bend.answer(machines, {**order(**ROTATE, passes=30), "visitor": "a"}, newest)
+    next(stream)
+    newest.note({"visitor": "a", "ticket": 8})
+    assert [message["done"] for message in stream] == [True]
+
+
+@pytest.mark.parametrize("knobs", [{"transform": "noise", "amount": [2]}, ROTATE, {"operator": "glitch"}])
+def test_a_seed_is_the_same_pair_wherever_it_stands(machines: Path, knobs: dict[str, Any]) -> None:
+    one, next_ = ends(machines, **knobs, seed=4), ends(machines, **knobs, seed=5)
+    assert [pictures(x)[1:] for x in one] == [pictures(x)[:-1] for x in next_]
+
+
+def test_seeds_are_those_of_the_other_tabs(machines: Path) -> None:
+    from toolkit.page import creative
+
+    other = creative.answer(machines, {"experiment": "creative-mnist", **creative.START})
+    assert ends(machines)[0] == other["regular"]
+
+
+def test_chance_alters_otherwise_and_the_same_chance_alike(machines: Path) -> None:
+    first, again, other = (ends(machines, operator="glitch", strength=0.2, chance=chance)[1] for chance in (1, 1, 2))
+    assert first == again != other
+
+
+def test_a_blend_ends_at_the_other_iteration(machines: Path) -> None:
+    last = bend.answer(machines, order(**{**BLEND, "strength": 1}))
+    *_, message = last
+    assert message["frames"][-1] == ends(machines, **{**BLEND, "parent": 3, "strength": 0})[0]
+
+
+def test_channels_that_act_alike_are_a_part_of_all(machines: Path) -> None:
+    groups = {ends(machines, channels="cluster", group=group)[1] for group in range(bend_machines.GROUPS)}
+    assert len(groups) > 1 and ends(machines, channels="all")[1] not in groups
+
+
+def test_what_is_rewritten_is_marked(machines: Path) -> None:
+    known = answers(machines, **REWRITE)[-1]["known"]
+    assert (known["one"], known["another"], known["classes"]) == ("alpha", "beta", ["alpha", "beta"])
+    assert 0 < sum(known["marked"]) < 32
+
+
+def test_the_layers_of_a_machine_are_named_with_their_size(machines: Path) -> None:
+    known = answers(machines, **ROTATE)[-1]["known"]
+    assert known["layer"] == "decoder.1"
+    assert known["layers"][0] == ["encoder.1", 2, 24]
+    assert answers(machines)[-1]["known"]["layers"] == [
+        ["decoder.1", 20, 0],
+        ["decoder.4", 30, 0],
+        ["decoder.7", 60, 0],
+    ]
+
+
+def test_a_machine_of_another_size_goes_on_in_a_chain(machines: Path) -> None:
+    last = answers(machines, machine="fig2", operator="chain", other="kaleidoscope-fashion", strength=2)[-1]
+    assert last["shape"] == [1, 28, 28] and len(last["frames"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"machine": "creative-art"}, "'creative-art'"),
+        ({"machine": "judge-digits"}, "no machine 'judge-digits'"),
+        ({"machine": "x" * 10**6}, "no machine"),
+        ({"machine": None}, "option machine"),
+        ({"machine": ["fig2"]}, "option machine"),
+        ({"operator": "sing"}, "'sing'"),
+        ({"operator": 5}, "option operator"),
+        ({"strength": "1"}, "option strength"),
+        ({"strength": -0.1}, "strength -0.1"),
+        ({"strength": float("nan")}, "strength nan"),
+        ({"strength": 10**400}, "strength 1000"),
+        ({"strength": True}, "option strength"),
+        ({"operator": "chain", "other": "fig2", "strength": 1.5}, "no number of passes"),
+        ({"operator": "chain", "other": "fig2", "strength": 31}, "from 0 to 30"),
+        ({"operator": "chain", "other": "creative-mnist", "strength": 1}, "choose another"),
+        ({"operator": "chain", "other": "../../etc/passwd", "strength": 1}, "no machine"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 2**32 - 31}, "seed 4294967265"),
+        ({"chance": 2**32}, "chance 4294967296"),
+        ({"passes": 31}, "passes 31"),
+        ({"start": "end"}, "'end'"),
+        ({"layer": "decoder.2"}, "choose one of decoder.1, decoder.4, decoder.7"),
+        ({"layer": "x" * 10**6}, "unknown layer"),
+        ({"layer": None}, "option layer"),
+        ({"operator": "glitch", "layer": "decoder.1", "strength": 0.1}, "decoder.0"),
+        ({"transform": "explode"}, "'explode'"),
+        ({"transform": "rotate", "amount": [45]}, "no maps to rotate"),
+        ({"amount": []}, "give 1 of them"),
+        ({"amount": [1, 2]}, "give 1 of them"),
+        ({"amount": ["1"]}, "amount '1'"),
+        ({"amount": [float("inf")]}, "amount inf"),
+        ({"amount": 3}, "option amount"),
+        ({**ROTATE, "transform": "erode", "amount": [1.5]}, "whole number"),
+        ({"channels": "some"}, "'some'"),
+        ({"share": 1.5}, "share 1.5"),
+        ({"channels": "cluster", "group": 5}, "group 5"),
+        ({"operator": "glitch", "kind": "melt"}, "'melt'"),
+        ({**BLEND, "parent": 9}, "no model of iteration 9"),
+        ({**BLEND, "child": 0}, "no model of iteration 0"),
+        ({**REWRITE, "one": "gamma"}, "unknown class 'gamma'"),
+        ({**REWRITE, "machine": "creative-fashion"}, "no judge here"),
+        ({**REWRITE, "machine": "fig2"}, "no layer for this"),
+    ],
+)
+def test_a_bad_order_gets_one_sentence_that_names_it(machines: Path, changes: dict[str, Any], named: str) -> None:
+    *_, message = bend.answer(machines, order(**changes))
+    assert message["ticket"] == 7 and message["done"]
+    assert named in message["error"]
+    assert "\n" not in message["error"] and len(message["error"]) < 400
+
+
+@pytest.mark.parametrize("nonsense", [None, "draw", [1], 7, {}])
+def test_what_is_no_order_at_all_gets_one_sentence_too(machines: Path, nonsense: object) -> None:
+    (message,) = bend.answer(machines, nonsense)
+    assert "option machine" in message["error"]
+
+
+def test_drawing_waits_in_line_with_all_that_computes(machines: Path) -> None:
+    own = [event for event in build(machines).fns.values() if event.fn is not None and event.fn.__name__ == "on_bend"]
+    assert [event.concurrency_id for event in own] == ["model"]
+
+
+def test_at_the_start_something_is_drawn_for_nobody(machines: Path) -> None:
+    bend_machines._machine.cache_clear()
+    bend.warm(machines)
+    assert bend_machines._machine.cache_info().currsize == 1
+
+
+def test_every_hook_of_the_script_is_in_the_page() -> None:
+    body, script = static("bend.html"), static("bend.js", "bend_hands.js")
+    assert "`" not in body and "${" not in body, "it is read as a template"
+    actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}
+    assert all(f"{action}:" in script or f" {action}," in script for action in actions)
+
+
+def test_the_words_of_the_page_know_all_that_can_be_asked_for() -> None:
+    words = static("caption_bend.js")
+    for name in (*bend_operators.AMOUNTS, *bend_operators.KINDS, *bend_operators.OPERATORS):
+        assert f"  {name}: " in words or f" {name}: " in words or f"  {name}(" in words, name

@@ -1,0 +1,248 @@
+"""Divergence against coherence: how far each way out of the data leads, and what a judge still recognises on the way.
+
+The survey's trade-off: the more a model diverges, the less of what it draws is anything. Both are measured by a judge,
+so that machines of every kind, and edits of every kind, have their place on one picture.
+
+Divergence is how far a picture lies from real ones, in the direction of the judge's features: blur and ink change their
+length, other shapes turn them. In pixels a blank picture would be a common one, and in plain features too. The distance
+from the same seed's picture, or the share that is out of class, not every machine has. Coherence is how sure the judge
+is, of whatever; and as one is sure of noise too, noise is on the picture.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from ..metrics.interval import interval
+from ..metrics.judged import Eye
+from ..metrics.pixels import as_float
+from ..seeds import Noise
+from .chaining import fitted
+from .presets import drawn
+from .snapshots import Snapshot
+
+Seeds = Sequence[int]
+Row = Mapping[str, Any]
+NEAREST = 5  # real pictures that a distance is to
+LANDMARK = "landmark"
+KINDS = {
+    "system": "The three systems",
+    "activations": "Activations bent",
+    "weights": "Weights changed",
+    "output": "Codes searched, models chained",
+    "training": "Trained to diverge",
+}
+"""The rows of the picture, by what a way touches."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#882255")  # Okabe and Ito's
+CONTEXT = "#DDDDDD"
+NAME: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8.5, "zorder": 3}
+TOLD = """A line is a way out of the data, from weak (small dot) to strong (large); crosses: 95 % intervals over seeds.
+1 on the horizontal axis is as near to real pictures as unseen real ones are. Dotted: how sure the judge is of noise."""
+HEAD: tuple[tuple[str, float, dict[str, Any]], ...] = (
+    ("How far out, and how much of it is still something", 0.1, {"fontsize": 13, "fontweight": "bold"}),
+    (TOLD, 0.37, {"fontsize": 8.5, "color": "#444444"}),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A way out: rows(seeds) are its pictures, (B, C, H, W) in [0, 1], one row for each strength, one picture a seed.
+
+    kind: one of KINDS, or LANDMARK for a place on the map that no strength leads to.
+    """
+
+    name: str
+    kind: str
+    rows: Callable[[Seeds], Iterable[Tensor]]
+    strengths: Sequence[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Gauge:
+    """How far pictures are from real ones, and how sure the judge is: (B, C, H, W) -> two numbers.
+
+    known: features of real pictures, each of length 1, (N, d); unit: how far unseen real pictures lie from them.
+    """
+
+    judge: Eye
+    known: Tensor
+    unit: float = 1.0
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> dict[str, float]:
+        x = fitted(as_float(x), self.judge.image_shape)
+        away = torch.cdist(normalize(self.judge.features(x), dim=1), self.known)
+        far = away.topk(NEAREST, largest=False).values.mean().item()
+        return {"divergence": far / self.unit, "coherence": self.judge.probabilities(x).amax(1).mean().item()}
+
+
+def gauge(judge: Eye, images: Tensor) -> Gauge:
+    """By real pictures (N, C, H, W): every second is known, and the others are 1 away. ValueError for fewer than 20."""
+    if len(images) < 20:
+        raise ValueError(f"{len(images)} real pictures are too few to measure by: give 20 or more")
+    with torch.no_grad():
+        known = normalize(judge.features(fitted(as_float(images[::2]), judge.image_shape)), dim=1)
+    return Gauge(judge, known, Gauge(judge, known)(images[1::2])["divergence"])
+
+
+def measured(ways: Iterable[Way], by: Gauge, groups: Sequence[Seeds]) -> Iterator[dict[str, Any]]:
+    """One row per way, strength and group of seeds, as plain JSON values, as they are found.
+
+    Raises ValueError for a way that has another number of rows than of strengths.
+    """
+    for way in ways:
+        for number, seeds in enumerate(groups):
+            said = {"way": way.name, "kind": way.kind, "group": number}
+            rows = list(way.rows(seeds))
+            if len(rows) != len(way.strengths):
+                raise ValueError(f"{way.name} has {len(rows)} rows and {len(way.strengths)} strengths: give as many")
+            for strength, x in zip(way.strengths, rows, strict=True):
+                yield {**said, "strength": strength, **{name: round(value, 4) for name, value in by(x).items()}}
+
+
+def landmarks(images: Tensor) -> list[Way]:
+    """Places to find one's way by: unseen real pictures, of (N, C, H, W), a blank one, and noise."""
+    unseen = as_float(images[1::2])
+    shape = tuple(images.shape[1:])
+    places: dict[str, Callable[[Seeds], list[Tensor]]] = {
+        "real": lambda seeds: [unseen[Noise(seeds).rand(1).mul(len(unseen)).long().flatten()]],
+        "blank": lambda seeds: [torch.zeros(len(seeds), *shape)],
+        "noise": lambda seeds: [Noise(seeds).rand(*shape)],
+    }
+    return [Way(name, LANDMARK, place, [0]) for name, place in places.items()]
+
+
+def trained(name: str, snapshots: Iterable[Snapshot]) -> Way:
+    """What a learner leaves behind as a way, its steps the strengths."""
+    kept = list(snapshots)
+    steps = [snapshot.step for snapshot in kept]
+    return Way(name, "training", lambda seeds: (drawn(snapshot.model, seeds) for snapshot in kept), steps)
+
+
+def curves(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Each way as a curve: its name, kind, and points in the order of its strengths, with intervals over the groups.
+
+    A point is a strength, and the 95 % intervals of divergence and coherence.
+    """
+    found: dict[tuple[str, str], dict[float, list[Row]]] = {}
+    for row in rows:
+        found.setdefault((row["way"], row["kind"]), {}).setdefault(row["strength"], []).append(row)
+    return [
+        {"way": way, "kind": kind, "points": [_point(strength, some) for strength, some in points.items()]}
+        for (way, kind), points in found.items()
+    ]
+
+
+def _point(strength: float, rows: Sequence[Row]) -> dict[str, Any]:
+    return {
+        "strength": strength,
+        "divergence": interval([row["divergence"] for row in rows]),
+        "coherence": interval([row["coherence"] for row in rows]),
+    }
+
+
+def figure(found: Mapping[str, Sequence[Row]]) -> Any:
+    """The picture, a matplotlib figure 900 pixels wide: a column for each data set, a row for each kind of way.
+
+    found: `curves` by the name of the data. Raises ValueError if there are none.
+    """
+    from matplotlib.figure import Figure
+
+    kinds = [kind for kind in KINDS if any(curve["kind"] == kind for own in found.values() for curve in own)]
+    if not kinds:
+        raise ValueError("there are no curves to draw: measure a way first")
+    height = 1.57 + 2.1 * len(kinds)  # inches: HEAD above, and the axis' name below
+    drawing = Figure(figsize=(9, height), dpi=100, facecolor="white")
+    panels = drawing.subplots(len(kinds), len(found), sharex=True, sharey="col", squeeze=False)
+    drawing.subplots_adjust(0.075, 0.55 / height, 0.995, 1 - 1.27 / height, 0.1, 0.2)
+    for words, down, look in HEAD:
+        drawing.text(0.012, 1 - down / height, words, va="top", **look)
+    _frame(panels, found)
+    for kind, line in zip(kinds, panels, strict=True):
+        for panel, own in zip(line, found.values(), strict=True):
+            _panel(panel, own, kind)
+    drawing.text(0.53, 0.1 / height, "divergence: how far from real pictures", fontsize=9.5, ha="center")
+    drawing.text(0.008, 0.5, "coherence: how sure the judge is", fontsize=9.5, va="center", rotation=90)
+    for panel in panels.flat:
+        _spread(panel)
+    return drawing
+
+
+def _frame(panels: Any, found: Mapping[str, Sequence[Row]]) -> None:
+    reach = [point["divergence"]["mean"] for own in found.values() for curve in own for point in curve["points"]]
+    low, high = min(reach), max(reach)
+    panels[0, 0].set_xlim(low - 0.13 * (high - low), high + 0.34 * (high - low))  # room for names
+    for panel, name in zip(panels[0], found, strict=True):
+        panel.text(0, 1.19, name, transform=panel.transAxes, fontsize=11, fontweight="bold")
+    for panel in panels.flat:
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.tick_params(labelsize=8, length=2)
+
+
+def _panel(panel: Any, found: Sequence[Row], kind: str) -> None:
+    """The ways of one kind in colour, all others behind them in grey, and the landmarks."""
+    panel.set_title(KINDS[kind], fontsize=9.5, loc="left", pad=4)
+    for curve in found:
+        x, y = _of(curve, "mean")
+        if curve["kind"] == LANDMARK:
+            panel.plot(x, y, marker="+", ms=8, color="#666666", zorder=2)
+            panel.annotate(curve["way"], (x[0], y[0]), (-6, 0), **NAME, ha="right", va="center", color="#666666")
+            if curve["way"] == "noise":
+                panel.axhline(y[0], lw=0.8, ls=":", color="#888888", zorder=0)
+        elif curve["kind"] != kind:
+            panel.plot(x, y, color=CONTEXT, lw=0.9, zorder=1)
+    for curve, colour in zip((curve for curve in found if curve["kind"] == kind), cycle(COLOURS), strict=False):
+        _curve(panel, curve, colour)
+
+
+def _curve(panel: Any, curve: Row, colour: str) -> None:
+    """A line from weak to strong, its dots growing, crosses for the intervals, and its name at its end."""
+    from matplotlib.patheffects import withStroke
+
+    (x, y), (right, top) = _of(curve, "mean"), _of(curve, "high")
+    across, up = ([b - a for a, b in zip(*pair, strict=True)] for pair in ((x, right), (y, top)))
+    panel.errorbar(x, y, up, across, color=colour, lw=1.6, elinewidth=0.7, zorder=4)
+    panel.scatter(x, y, [9 + 32 * place / max(1, len(x) - 1) for place in range(len(x))], color=colour, lw=0, zorder=5)
+    line = {"arrowstyle": "-", "lw": 0.5, "color": colour, "shrinkA": 0, "shrinkB": 3}
+    name = panel.annotate(curve["way"], (x[-1], y[-1]), (9, 0), **NAME, color=colour, va="center", arrowprops=line)
+    name.set_path_effects([withStroke(linewidth=2, foreground="white")])
+
+
+def _of(curve: Row, end: str) -> list[list[float]]:
+    """The means of its points, or an end of their intervals, across and up; of one group alone there is only a mean."""
+    axes = ([point[axis] for point in curve["points"]] for axis in ("divergence", "coherence"))
+    return [[found["mean"] if found[end] is None else found[end] for found in axis] for axis in axes]
+
+
+def _spread(panel: Any, apart: float = 11.0) -> None:
+    """Move names up and down until none lies on another, in points; a thin line still leads to the curve's end."""
+    from matplotlib.text import Annotation
+
+    to_points = 72 / panel.figure.dpi
+    texts = [text for text in panel.texts if isinstance(text, Annotation) and text.arrow_patch]
+    ends = {text: panel.transData.transform(text.xy)[1] * to_points for text in texts}
+    names = sorted(ends, key=lambda text: ends[text])
+    floor, ceiling = (to_points * edge for edge in (panel.bbox.y0 + 8, panel.bbox.y1 - 4))
+    for name, place in zip(names, apart_by([ends[name] for name in names], apart, floor, ceiling), strict=True):
+        name.set_position((9, place - ends[name]))
+
+
+def apart_by(places: Sequence[float], apart: float, floor: float, ceiling: float) -> list[float]:
+    """Rising places, moved as little as it takes to be so far apart from each other, between floor and ceiling."""
+
+    def first(block: Sequence[float]) -> float:  # where the lowest of a block goes, so that its mean stays
+        return max(
+            floor, min(sum(block) / len(block) - (len(block) - 1) * apart / 2, ceiling - (len(block) - 1) * apart)
+        )
+
+    blocks: list[list[float]] = []  # of names that touch
+    for place in places:
+        blocks.append([place])
+        while len(blocks) > 1 and first(blocks[-2]) + len(blocks[-2]) * apart > first(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    return [first(block) + number * apart for block in blocks for number in range(len(block))]
