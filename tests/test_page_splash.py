@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.test_app import tiny_run
 from tests.browser import CHROMIUM, visit
+from tests.test_app import tiny_run
 from toolkit import hub
 from toolkit.page import splash
 
