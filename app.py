@@ -10,6 +10,7 @@ from threading import Timer
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from toolkit import index, tree
 from toolkit.page import (
@@ -24,6 +25,7 @@ from toolkit.page import (
     link,
     novel,
     space,
+    splash,
     static,
     tray,
 )
@@ -123,13 +125,15 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(prog="app.py", description="Browse what the machines drew, in the browser.")
     parser.add_argument("checkpoints", nargs="?", help="a folder, or a Hub repo owner/name (default: those shipped)")
+    space.share_heaps()
     checkpoints = space.served(parser.parse_args().checkpoints)
     space.offer_gpu()
     page = build(checkpoints)
     timer = Timer(WARM, warm, [checkpoints])
     timer.daemon = True
     timer.start()
-    page.launch(**LAUNCH)
+    first = Middleware(splash.Splash, splash.markup(checkpoints))
+    page.launch(**LAUNCH | {"app_kwargs": guarded(first)})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ from tests.endpoint import FIRST, SECOND, Endpoint, serving
 from tests.test_hub import grow, is_of, refused
 from toolkit import Model, cli, hub
 from toolkit.cli.hub import numbers
+from toolkit.creative import stored as creative
+from toolkit.judges import stored as judges
+from toolkit.kaleidoscopes import stored as kaleidoscopes
 from toolkit.page.iterations import Shelf
 from toolkit.publishing import contents, place, pull
 
@@ -147,6 +150,23 @@ def test_index_and_weights_are_of_one_commit_though_main_moves_between(far: Endp
     far.publish(tmp_path / "later")
     paths = pull.pull(planned)
     assert planned.commit == FIRST and paths[WEIGHTS].read_bytes() == (far.commits[FIRST] / WEIGHTS).read_bytes()
+
+
+def test_how_a_run_is_sampled_is_taken_from_the_commit_of_its_index(far: Endpoint, tmp_path: Path) -> None:
+    hub.read_index("owner/name")
+    far.publish(tmp_path)  # a commit that holds nothing
+    assert hub.sampling("owner/name", "fig2") == hub.sampling(far.commits[FIRST], "fig2")
+    assert far.fetched() == ["main/index.json", f"{FIRST}/fig2/config.json"]
+
+
+@pytest.mark.skipif(not (ROOT / "checkpoints" / "index.json").exists(), reason="no checkpoints in this copy")
+@pytest.mark.parametrize("name", ["creative-mnist", "kaleidoscope-1d", "judge-digits"])
+def test_all_files_of_a_network_are_of_the_commit_of_its_index(far: Endpoint, name: str) -> None:
+    loads = {"creative": creative.load, "kaleidoscope": kaleidoscopes.load, "judge": judges.load}
+    far.publish(ROOT / "checkpoints")
+    assert loads[name.partition("-")[0]]("owner/name", name)
+    index, *others = far.fetched()
+    assert index == "main/index.json" and {file.partition("/")[0] for file in others} == {SECOND}
 
 
 def test_a_pull_moves_to_the_newest_commit_and_loading_by_name_follows_it(far: Endpoint, tmp_path: Path) -> None:

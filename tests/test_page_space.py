@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_app import said_by, tiny_run
+from tests.test_app import tiny_run
 from toolkit import hub, tree
 from toolkit.page import space
 
@@ -44,11 +44,16 @@ def test_by_itself_the_page_serves_what_is_shipped(monkeypatch: pytest.MonkeyPat
     assert space.served() == tree.CHECKPOINTS == hub.CHECKPOINTS
 
 
-def test_on_zerogpu_there_is_a_function_for_the_gpu_and_elsewhere_none(tmp_path: Path) -> None:
-    code = "from toolkit.page import space; print(space.offer_gpu())"
-    assert said_by(code) == ["False"]
+def test_on_zerogpu_there_is_a_function_for_the_gpu_and_elsewhere_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not space.offer_gpu() and capsys.readouterr().out == ""
     (tmp_path / "spaces.py").write_text("def GPU(duration): return lambda work: print(work.__name__, duration)")
-    assert said_by(code, path=tmp_path) == ["unused 1", "True"]
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert space.offer_gpu() and capsys.readouterr().out == "unused 1\n"
+    finally:
+        sys.modules.pop("spaces", None)
 
 
 @pytest.mark.parametrize("command", re.findall(r"^hf (.*)$", README, re.MULTILINE))
@@ -58,3 +63,30 @@ def test_the_commands_of_the_hub_that_the_readme_shows_have_these_options(comman
     hf = [Path(sys.executable).with_name("hf"), *names, "--help"]
     told = subprocess.run(hf, env=os.environ | {"COLUMNS": "200"}, capture_output=True, text=True, check=True).stdout
     assert "Usage" in told and all(option in told for option in words if option.startswith("--"))
+
+
+HEAPS = """
+import threading, sys
+from toolkit.page import space
+if sys.argv[1:]:
+    space.share_heaps()
+together = threading.Barrier(13)
+def work():
+    kept = [bytes(5000) for _ in range(100)]
+    together.wait(), together.wait()
+threads = [threading.Thread(target=work) for _ in range(12)]
+[thread.start() for thread in threads]
+together.wait()
+spans = [line.split()[0].split("-") for line in open("/proc/self/maps")]
+print(sum(int(start, 16) % 2**26 == 0 for start, _ in spans))  # where glibc puts a thread's heap
+together.wait()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc gives threads heaps of their own")
+def test_the_threads_of_the_page_share_their_heaps() -> None:
+    apart, shared = (
+        int(subprocess.run([sys.executable, "-c", HEAPS, *how], capture_output=True, text=True, check=True).stdout)
+        for how in ([], ["shared"])
+    )
+    assert shared <= 2 < 6 <= apart

@@ -12,7 +12,7 @@ from torch import nn
 from . import checkpoint, precision, tree
 from .checkpoint import inspect, save
 from .header import CheckpointError, facts
-from .index import choose, parse, write_index
+from .index import choose, write_index
 from .samplers import Sampling
 from .tree import CHECKPOINTS, fetch, read_index
 
@@ -41,10 +41,8 @@ def load(
         said = {key: value for key, value in given.items() if value is not None}
         return checkpoint.load(source, device=device, **said)
     target = precision.device(device)  # before anything is downloaded
-    listed = fetch(source, "index.json", revision)
-    name, entry = choose(parse(listed), experiment, iteration)
-    if tree.folder_of(source) is None:
-        revision = listed.parent.name  # the commit that the index is of: file and index belong together
+    index, revision = tree.pinned(source, revision)
+    name, entry = choose(index, experiment, iteration)
     path = fetch(source, entry["file"], revision)
     size, digest, number = entry["bytes"], entry["sha256"], entry["iteration"]
     return checkpoint.load(path, device=target, size=size, digest=digest, experiment=name, iteration=number)

@@ -2,9 +2,9 @@
 
 {"schema": 1, "default": NAME, "experiments": {NAME: {"title", "kind", "config", "iterations": [{"iteration", "file",
 "bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file;
-others may be there as sheets only. kind: "iterations" of one run; or "decoder", "kaleidoscope" or "judge": an iteration
-is then a training of its own, from another seed, and a decoder has "statistics" of its neurons, {"file", "bytes",
-"sha256"}.
+others may be there as sheets only. kind: "iterations" of one run; or "divergence": an iteration is then a step of one
+training; or "decoder", "kaleidoscope" or "judge": an iteration is then a training of its own, from another seed, and a
+decoder has "statistics" of its neurons, {"file", "bytes", "sha256"}.
 """
 
 import json

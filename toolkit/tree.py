@@ -31,9 +31,18 @@ def read_index(source: str | Path, revision: str | None = None) -> dict[str, Any
     return parse(fetch(source, "index.json", revision))
 
 
+def pinned(source: str | Path, revision: str | None = None) -> tuple[dict[str, Any], str | None]:
+    """The index, and the commit that it is of, or None for a folder: the files it lists are to be fetched from there.
+
+    Raises as `read_index` does.
+    """
+    listed = fetch(source, "index.json", revision)
+    return parse(listed), None if folder_of(source) is not None else listed.parent.name
+
+
 def settings(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Settings:
     """How the images of an experiment are drawn, as its config.json says. Raises CheckpointError."""
-    index = read_index(source, revision)
+    index, revision = pinned(source, revision)
     name, _ = choose(index, experiment)
     if (kind := index["experiments"][name].get("kind")) in OTHERS:
         raise CheckpointError(f"{name} is a {kind} and no run of iterations: {OTHERS[kind]}")

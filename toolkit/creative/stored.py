@@ -47,7 +47,7 @@ def load(source: str | Path, name: str, *, iteration: int | None = None, device:
 
     Raises CheckpointError, one sentence, for what is missing, damaged, or no decoder.
     """
-    index = tree.read_index(source)
+    index, revision = tree.pinned(source)
     if name not in (there := names(index)):
         raise CheckpointError(f"there is no trained decoder {name!r}: choose {' or '.join(there) or 'another source'}")
     first = min(entry["iteration"] for entry in index["experiments"][name]["iterations"] if "file" in entry)
@@ -55,10 +55,10 @@ def load(source: str | Path, name: str, *, iteration: int | None = None, device:
     _, entry = choose(index, name, number)
     if "statistics" not in entry:
         raise CheckpointError(f"{name} has no statistics of its neurons: train it again")
-    model = hub.load(source, name, number, device=device)
-    path = tree.fetch(source, entry["statistics"]["file"])
+    model = hub.load(source, name, number, revision=revision, device=device)
+    path = tree.fetch(source, entry["statistics"]["file"], revision)
     statistics, how = read_statistics(path, entry["statistics"]["sha256"])
-    config = strict_json(tree.fetch(source, index["experiments"][name]["config"]).read_bytes())
+    config = strict_json(tree.fetch(source, index["experiments"][name]["config"], revision).read_bytes())
     title = index["experiments"][name]["title"]
     return Trained(name, title, str(config.get("experiment", {}).get("data", "")), model, statistics, how)
 

@@ -21,11 +21,12 @@ def load(
 
     Raises CheckpointError, one sentence, for what is missing, damaged, or no judge.
     """
-    index = tree.read_index(source)
+    index, revision = tree.pinned(source)
     if name not in (there := names(index)):
         raise CheckpointError(f"there is no judge {name!r}: choose {' or '.join(there) or 'another source'}")
     first = min(entry["iteration"] for entry in index["experiments"][name]["iterations"] if "file" in entry)
-    model = hub.load(source, name, first if iteration is None else iteration, device=device)
+    number = first if iteration is None else iteration
+    model = hub.load(source, name, number, revision=revision, device=device)
     if not isinstance(model, Judge):
         raise CheckpointError(f"{name} says it is a judge and holds a {type(model).__name__}: train it again")
     return model

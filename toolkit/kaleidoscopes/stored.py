@@ -44,15 +44,15 @@ def load(source: str | Path, name: str, *, iteration: int | None = None, device:
 
     Raises CheckpointError, one sentence, for what is missing, damaged, or no kaleidoscopic network.
     """
-    index = tree.read_index(source)
+    index, revision = tree.pinned(source)
     if name not in (there := names(index)):
         raise CheckpointError(
             f"there is no kaleidoscopic network {name!r}: choose {' or '.join(there) or 'another source'}"
         )
     first = min(entry["iteration"] for entry in index["experiments"][name]["iterations"] if "file" in entry)
     choose(index, name, number := first if iteration is None else iteration)
-    model = hub.load(source, name, number, device=device)
-    path = tree.fetch(source, index["experiments"][name]["config"])
+    model = hub.load(source, name, number, revision=revision, device=device)
+    path = tree.fetch(source, index["experiments"][name]["config"], revision)
     try:
         said = strict_json(path.read_bytes())["experiment"]
         return of(Training(**checked("a training", Training, said)), cast("Manifold", model))

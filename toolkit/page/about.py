@@ -20,7 +20,7 @@ from .opinion import RARE
 TAB = "About"
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = ("Datasets That Are Not", "neuro-inspired creative decoder", "generative kaleidoscopic networks")
-KINDS = {"iterations": "iterations", "decoder": "decoder", "kaleidoscope": "kaleidoscope", "judge": "judge"}
+KINDS = ("iterations", "decoder", "kaleidoscope", "divergence", "judge")
 LINK = re.compile(r"\[([^\]]+)\]\((https://[^)\s]+)\)")
 
 

@@ -81,6 +81,6 @@ def counted(receive: Receive) -> Receive:
     return part
 
 
-def guarded() -> dict[str, Any]:
+def guarded(*further: Middleware) -> dict[str, Any]:
     """What `launch` hands on to its web application."""
-    return {"middleware": [Middleware(Guard)]}
+    return {"middleware": [Middleware(Guard), *further]}

@@ -48,6 +48,14 @@ PAPERS = {  # by the kind of an experiment
     "kaleidoscope": (
         "Harsh Shrivastava. Generative Kaleidoscopic Networks. 2024. <https://arxiv.org/abs/2402.11793>",
     ),
+    "divergence": (
+        "Terence Broad, Sebastian Berns, Simon Colton, Mick Grierson. Active Divergence with Generative Deep Learning: "
+        "A Survey and Taxonomy. ICCC 2021. <https://arxiv.org/abs/2107.05599>",
+        "Ahmed Elgammal, Bingchen Liu, Mohamed Elhoseiny, Marian Mazzone. CAN: Creative Adversarial Networks. "
+        "ICCC 2017. <https://arxiv.org/abs/1706.07068>",
+        "Terence Broad, Frederic Fol Leymarie, Mick Grierson. Amplifying the Uncanny. xCoAx 2020. "
+        "<https://arxiv.org/abs/2002.06890>",
+    ),
     "judge": (f"Mehdi Cherti, Balázs Kégl, {AKIN}. Out-of-class novelty generation. 2017.",),
 }  # fmt: skip
 

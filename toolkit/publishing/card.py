@@ -20,6 +20,7 @@ KINDS = {
     "iterations": "runs of iterated learning",
     "decoder": "creative decoders",
     "kaleidoscope": "kaleidoscopic networks",
+    "divergence": "models trained away from their data",
     "judge": "judges, small classifiers",
 }
 USE = """Made for looking at, for teaching, and for research into how machines make images that their training data does

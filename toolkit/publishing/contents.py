@@ -11,6 +11,7 @@ HEADLINE = {  # of each kind the measure that stands for it, as it is called in 
     "iterations": ("novelty_median", "distance to data"),
     "decoder": ("loss_test", "loss"),
     "kaleidoscope": ("loss", "loss"),
+    "divergence": ("confidence", "judge's confidence"),
     "judge": ("accuracy", "accuracy"),
 }
 
