@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .. import __version__, processes
 from ..store import RunError
-from . import annotation, claims, creative, font, hub, iterations, kaleidoscope, speed
+from . import annotation, claims, creative, font, hub, iterations, kaleidoscope, notebooks, speed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=__version__)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
-    for group in (iterations, creative, kaleidoscope, font, annotation, claims, hub, speed):
+    for group in (iterations, creative, kaleidoscope, font, annotation, claims, hub, notebooks, speed):
         group.declare(commands)
     return root
 
