@@ -1,10 +1,12 @@
-"""What all tests share: no network, no threads to race, the same seeds every time, and six small figures."""
+"""What all tests share: no network, no threads to race, the same seeds, six small figures, one page, one browser."""
 
 import atexit
 import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 SCRATCH = tempfile.mkdtemp(prefix="toolkit-tests-")
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
@@ -15,6 +17,7 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "MPLBACKEND": "Agg",
+    "OMP_NUM_THREADS": "1",  # of the processes that tests start
     "no_proxy": "127.0.0.1,localhost,::1",
     "NO_PROXY": "127.0.0.1,localhost,::1",
 }
@@ -82,3 +85,44 @@ def images() -> Tensor:
     x[4, 0] = torch.linspace(0, 1, 256).view(16, 16)
     x[5, 0] = (torch.arange(16)[:, None] // 4 + torch.arange(16) // 4) % 2
     return x
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree of untrained models that fills every tab: two runs, one shorter; decoders, networks, judges, claims."""
+    from tests.test_app import tiny_run
+    from tests.test_page_claims import EACH, written
+    from tests.test_page_creative import tiny_decoders
+    from tests.test_page_kaleidoscope import tiny_networks
+    from tests.test_page_novel import untrained_judges
+
+    folder = tiny_run(tmp_path_factory.mktemp("full"), iterations=4)
+    folder = tiny_networks(tiny_decoders(untrained_judges(tiny_run(folder, iterations=2, name="fig6"))))
+    return written(folder, *EACH)
+
+
+@pytest.fixture(scope="session")
+def server(full: Path) -> Iterator[Any]:
+    """That tree, served by `python app.py`."""
+    from tests.server import served
+
+    with served(full) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def address(server: Any) -> str:
+    return str(server.url)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from tests.browser import browser
+
+    with browser() as one:
+        yield one
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pages last: Playwright's event loop stays open in this thread, where other tests open their own."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

@@ -337,7 +337,7 @@ def test_each_command_has_its_example_and_its_arguments() -> None:
 
 
 def test_labels_and_pools_need_no_torch() -> None:
-    code = "import sys, toolkit.annotation.store, toolkit.page.annotate; print('torch' in sys.modules)"
+    code = "import sys, toolkit.annotation.pool, toolkit.annotation.store; print('torch' in sys.modules)"
     root = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -14,9 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.test_app import build, tiny_run
-from tests.test_page_creative import tiny_decoders
-from tests.test_page_kaleidoscope import tiny_networks
-from toolkit.benchmark.page_visitor import RefusedError, Visitor, refusal, serving
+from toolkit.benchmark.page_visitor import RefusedError, Visitor, refusal
 from toolkit.page import annotate, api, creative, echo, guard, iterations, kaleidoscope, passing, playground
 
 CALLS = 300  # of nonsense, of each endpoint
@@ -25,8 +23,8 @@ FOREVER = object()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_networks(tiny_decoders(tiny_run(tmp_path_factory.mktemp("checkpoints"))))
+def folder(full: Path) -> Path:
+    return full
 
 
 @pytest.fixture(scope="module")
@@ -288,15 +286,9 @@ def test_files_on_their_way_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.M
 # ---- over HTTP
 
 
-@pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
-    with serving(folder) as server:
-        yield server.url
-
-
 @pytest.fixture
-def visitor(url: str) -> Visitor:
-    return Visitor(url)
+def visitor(address: str) -> Visitor:
+    return Visitor(address)
 
 
 def survives(visitor: Visitor) -> bool:
@@ -385,10 +377,10 @@ def test_what_a_function_of_a_figure_refuses_is_a_sentence_too(folder: Path, vis
     assert json.loads(refusal(caught.value))["detail"] == guard.FAULT and survives(visitor)
 
 
-def test_the_library_of_gradio_calls_the_endpoints(url: str) -> None:
+def test_the_library_of_gradio_calls_the_endpoints(address: str) -> None:
     from gradio_client import Client
 
-    client = Client(url, verbose=False)
+    client = Client(address, verbose=False)
     answer = client.predict("creative-mnist", [1, 2], neurons=3, api_name="/decode")
     assert answer["shape"] == [2, 1, 28, 28] and len(answer["neurons"][0]) == 3
     client.close()

@@ -79,9 +79,13 @@ def said_by(code: str, *arguments: object, path: Path = Path()) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_the_page_stands_before_torch_is_imported(shelf: iterations.Shelf) -> None:
-    code = "import sys, app; page = app.build(sys.argv[1]); print('torch' in sys.modules, page.config['title'])"
-    assert said_by(code, shelf.source) == ["False That Are Not"]
+def test_the_page_with_every_tab_stands_before_torch_is_imported(full: Path) -> None:
+    code = """import sys, app; page = app.build(sys.argv[1]).config
+print('torch' in sys.modules, page['title'], *(c['props']['elem_id'] for c in page['components'] if c['type'] == 'html'
+    and c['props'].get('elem_id') == 'tray'))
+print(*(c['props']['label'] for c in page['components'] if c['type'] == 'tabitem'), sep=', ')"""
+    tabs = "Iterations, Creative decoder, Kaleidoscope, Is it new?, Claims, Annotate, About"
+    assert said_by(code, full) == ["False That Are Not tray", tabs]
 
 
 def test_what_fails_before_a_visitor_comes_fails_again_for_the_visitor(shelf: iterations.Shelf, tmp_path: Path) -> None:

@@ -1,24 +1,14 @@
 """Measuring the page: its arithmetic on known times, and a short crowd on a page of tiny models."""
 
 import json
-from collections.abc import Iterator
 from random import Random
 
 import pytest
 
-from tests.test_app import tiny_run
-from tests.test_page_creative import tiny_decoders
-from tests.test_page_kaleidoscope import tiny_networks
 from toolkit.benchmark import page
 from toolkit.benchmark.page_actions import MIX, WORDS, there, warm
 from toolkit.benchmark.page_load import Diary, grown, load, slope, spread, summary
-from toolkit.benchmark.page_visitor import Heard, RefusedError, Server, Visitor, serving
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tiny_networks(tiny_decoders(tiny_run(tmp_path_factory.mktemp("checkpoints"))))) as server:
-        yield server
+from toolkit.benchmark.page_visitor import Heard, RefusedError, Server, Visitor
 
 
 def test_the_slope_is_that_of_the_line() -> None:

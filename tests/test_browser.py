@@ -1,98 +1,17 @@
 """The page in a real browser: headless Chromium does what a visitor would, at the width of a desk and of a phone."""
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from tests.test_app import tiny_run
+from tests.browser import CHROMIUM, grown, iteration, picture, slide, visit
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
-PATIENCE = 60_000  # milliseconds, for a machine that is busy
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
-playwright = pytest.importorskip("playwright.sync_api")
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Where `python app.py FOLDER` answers, while the block lasts."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    where = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    script = Path(__file__).parents[1] / "app.py"
-    with subprocess.Popen(
-        [sys.executable, script, folder], env=os.environ | where, stdout=subprocess.DEVNULL
-    ) as server:
-        try:
-            wait_for(f"http://127.0.0.1:{port}/", server)
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            server.terminate()
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serve(tiny_run(tmp_path_factory.mktemp("checkpoints"), iterations=4)) as where:
-        yield where
-
-
-def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    for _ in range(240):
-        assert server.poll() is None, "python app.py ended by itself"
-        try:
-            with build_opener(ProxyHandler({})).open(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise TimeoutError(f"nothing answers at {url}")
-
-
-@contextmanager
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as one:
-        yield one
-
-
-def visit(chromium: Any, url: str, width: int, height: int) -> Any:
-    """A page that notes its requests and whatever went wrong: page.requests, page.faults."""
-    page = chromium.new_page(viewport={"width": width, "height": height})
-    page.set_default_timeout(PATIENCE)
-    page.requests, page.faults = [], []
-    page.on("request", lambda request: page.requests.append(request.url))
-    page.on("console", lambda said: page.faults.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto(url)
-    page.wait_for_selector('.figure-page[data-ready="true"]')
-    return page
-
-
-def grown(page: Any) -> None:
-    """Wait until the symbol on show has grown and its life is known."""
-    page.wait_for_function(
-        """() => document.querySelector("[data-do=grow]").textContent === "Again"
-            && !document.querySelector(".progress").textContent"""
-    )
 
 
 @pytest.fixture(scope="module")
@@ -109,20 +28,6 @@ def phone(chromium: Any, address: str) -> Iterator[Any]:
     grown(page)
     yield page
     page.close()
-
-
-def picture(page: Any, query: str, settled: int = 600) -> str:
-    """The pixels of a canvas, as a data URL, once a melting sheet has had its time."""
-    page.wait_for_timeout(settled)
-    return page.eval_on_selector(query, "canvas => canvas.toDataURL()")
-
-
-def iteration(page: Any, panel: str = "a") -> str:
-    return page.get_attribute(f".panel[data-panel={panel}]", "data-iteration")
-
-
-def slide(page: Any, row: int, name: str = "Iteration") -> None:
-    page.get_by_role("slider", name=name, exact=True).fill(str(row))
 
 
 def saved(page: Any, what: str, folder: Path) -> Path:

@@ -1,12 +1,7 @@
 """The tab "Annotate" in a real browser: keys, undo, the end, two widths, and a server that is killed in the middle."""
 
 import os
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +11,11 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 import torch
 
+from tests.browser import CHROMIUM, blank
+from tests.server import free_port, start
 from toolkit.annotation.pool import Pool, build
 from toolkit.annotation.store import Labels
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
-PATIENCE = 60_000  # milliseconds, for a machine that is busy
 SERVE = """
 import sys
 from pathlib import Path
@@ -35,33 +29,21 @@ with gr.Blocks(analytics_enabled=False, fill_width=True) as page:
         with gr.Tab("Other", id="other"):
             gr.Textbox(label="words")
 head = f"<style>{static('page.css', 'annotate.css')}</style>{link.head()}"
-page.launch(server_port=int(sys.argv[2]), theme=THEME, head=head, footer_links=[], ssr_mode=False)
+page.launch(theme=THEME, head=head, footer_links=[], ssr_mode=False)
 """
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
-playwright = pytest.importorskip("playwright.sync_api")
 
 
 class Server:
     """A page with nothing but the tab, in a process that can be killed and started again at the same address."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.folder, self.url = folder, f"http://127.0.0.1:{self.port}/"
+        self.folder, self.port = folder, free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-c", SERVE, str(self.folder), str(self.port)]
-        root = Path(__file__).parents[1]
-        self.process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, env={**os.environ})
-        for _ in range(240):
-            assert self.process.poll() is None, "the page ended by itself"
-            try:
-                with build_opener(ProxyHandler({})).open(self.url, timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.5)
-        raise TimeoutError(f"nothing answers at {self.url}")
+        self.process = start(self.port, "-c", SERVE, self.folder)
 
     def kill(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
@@ -86,26 +68,13 @@ def server(pools: dict[str, Pool]) -> Iterator[Server]:
     running.kill()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
     """A way to open the page as a new visitor, who notes whatever goes wrong: page.faults."""
     opened = []
 
     def open_it(width: int = 1280, height: int = 900) -> Any:
-        page = chromium.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(PATIENCE)
-        page.faults, page.requests = [], []
-        page.on("request", lambda request: page.requests.append(request.url))
-        page.on("console", lambda said: page.faults.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page = blank(chromium, width, height)
         page.goto(server.url)
         page.wait_for_selector('.annotate[data-ready="true"]')
         opened.append(page)
@@ -113,6 +82,7 @@ def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
 
     yield open_it
     for page in opened:
+        page.evaluate("localStorage.clear()")
         page.close()
 
 
@@ -294,8 +264,7 @@ def test_everything_that_is_seen_is_also_said(visit: Any) -> None:
 
 def test_without_a_pool_the_page_says_how_to_make_one(chromium: Any, tmp_path: Path) -> None:
     empty = Server(tmp_path)
-    page = chromium.new_page()
-    page.set_default_timeout(PATIENCE)
+    page = blank(chromium)
     page.goto(empty.url)
     page.wait_for_selector(".no-pool:visible")
     assert "python -m toolkit pool" in page.inner_text(".no-pool")

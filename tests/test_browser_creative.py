@@ -9,24 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.test_app import tiny_run
-from tests.test_browser import CHROMIUM, browser, picture, serve, visit
-from tests.test_page_creative import tiny_decoders
+from tests.browser import CHROMIUM, picture, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tiny_run(tmp_path_factory.mktemp("checkpoints"), iterations=1)
-    with serve(tiny_decoders(folder)) as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as one:
-        yield one
 
 
 def tab(chromium: Any, address: str, width: int, height: int) -> Any:
@@ -154,8 +139,8 @@ def test_the_handles_of_the_band_stop_before_each_other(desk: Any) -> None:
 def test_a_pair_tells_which_neurons_were_switched_on_and_how_seldom_they_fire(desk: Any) -> None:
     desk.click(".pairs .cell:nth-child(7)")
     assert desk.inner_text(".one h2") == "Seed 6"
-    assert picture(desk, ".trio figure:nth-child(1) canvas", 0) == pairs(desk, 0)[6]
-    assert picture(desk, ".trio figure:nth-child(2) canvas", 0) == pairs(desk, 1)[6]
+    assert picture(desk, ".trio figure:nth-child(1) canvas") == pairs(desk, 0)[6]
+    assert picture(desk, ".trio figure:nth-child(2) canvas") == pairs(desk, 1)[6]
     titles = desk.eval_on_selector_all(".neurons .row:not(.head)", "all => all.map(one => one.title)")
     assert len(titles) == 5
     assert all(re.match(r"Neuron \d+ fires for [\d.]+ % of the training images, at ", title) for title in titles)

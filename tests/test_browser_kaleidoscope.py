@@ -8,24 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.test_app import tiny_run
-from tests.test_browser import CHROMIUM, browser, picture, serve, visit
-from tests.test_page_kaleidoscope import tiny_networks
+from tests.browser import CHROMIUM, picture, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tiny_run(tmp_path_factory.mktemp("checkpoints"), iterations=1)
-    with serve(tiny_networks(folder)) as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as one:
-        yield one
 
 
 def tab(chromium: Any, address: str, width: int, height: int) -> Any:
@@ -144,12 +129,12 @@ def test_play_ends_at_the_end_and_a_loop_begins_again(desk: Any) -> None:
 def test_a_cell_shows_its_film_and_its_nearest_training_images(desk: Any) -> None:
     desk.click(".kaleidoscope .cell:nth-child(7)")
     assert desk.inner_text(".kaleidoscope .one h2") == "Seed 6"
-    assert picture(desk, ".kaleidoscope .big", 0) == grid(desk)[6]
+    assert picture(desk, ".kaleidoscope .big") == grid(desk)[6]
     desk.wait_for_selector(".kaleidoscope .neighbours")
     far = [float(text) for text in desk.inner_text(".neighbours").split()]
     assert len(far) == 3 and 0 < far[0] <= far[1] <= far[2]
     desk.click(".kaleidoscope .film button:last-child")
-    assert run(desk) == 300 and picture(desk, ".kaleidoscope .big", 0) == grid(desk)[6]
+    assert run(desk) == 300 and picture(desk, ".kaleidoscope .big") == grid(desk)[6]
 
 
 def test_curves_say_the_present_run_and_lead_to_others(desk: Any) -> None:
@@ -218,11 +203,11 @@ def draw(page: Any) -> None:
 def test_a_drawing_is_where_the_first_row_starts(desk: Any) -> None:
     desk.get_by_role("button", name="drawing").click()
     draw(desk)
-    start, drawing = grid(desk), picture(desk, ".easel .canvas", 0)
+    start, drawing = grid(desk), picture(desk, ".easel .canvas")
     assert set(start[:8]) == {drawing} and drawing not in start[8:]
     assert "your start" in desk.inner_text(".kaleidoscope .where")
     press(desk, "Clear")
-    assert picture(desk, ".easel .canvas", 0) != drawing
+    assert picture(desk, ".easel .canvas") != drawing
 
 
 def test_a_picture_is_fitted_and_light_on_dark(desk: Any, tmp_path: Path) -> None:

@@ -9,43 +9,27 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.browser import CHROMIUM, arrive, blank, iteration, picture, slide
+from tests.server import served
 from tests.test_app import tiny_run
-from tests.test_browser import CHROMIUM, browser, iteration, picture, serve, slide, visit
-from tests.test_page_creative import tiny_decoders
-from tests.test_page_kaleidoscope import tiny_networks
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
 TABS = {"Iterations": "iterations", "Creative decoder": "creative", "Kaleidoscope": "kaleidoscope"}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs, one shorter than the other; decoders; networks."""
-    folder = tiny_run(tmp_path_factory.mktemp("checkpoints"), iterations=4)
-    return tiny_networks(tiny_decoders(tiny_run(folder, iterations=2, name="fig6")))
-
-
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    with serve(folder) as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as one:
-        yield one
+SPARE: list[Any] = []  # pages that nobody looks at
 
 
 @contextmanager
 def opened(chromium: Any, url: str, width: int = 1280, height: int = 900) -> Iterator[Any]:
-    """A visit, after which nothing has gone wrong."""
-    page = visit(chromium, url, width, height)
+    """A visit, after which nothing has gone wrong; on a page that is spare, if there is one."""
+    page = SPARE.pop() if SPARE else blank(chromium)
+    page.set_viewport_size({"width": width, "height": height})
     try:
-        yield page
+        yield arrive(page, url)
         assert page.faults == []
     finally:
-        page.close()
+        SPARE.append(page)
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +58,8 @@ def drawn(page: Any, name: str) -> None:
 
 
 def said(page: Any) -> dict[str, str]:
-    """What the address says, once it stands still."""
-    page.wait_for_timeout(600)
+    """What the address says, once it says all that its tab told."""
+    page.wait_for_function("location.href === thatAreNot.link() && new URLSearchParams(location.search).size > 1")
     return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
 
 
@@ -284,7 +268,7 @@ def test_two_experiments_stand_side_by_side(chromium: Any, address: str) -> None
 
 
 def test_with_one_experiment_nothing_is_superfluous(chromium: Any, tmp_path: Path) -> None:
-    with serve(tiny_run(tmp_path, iterations=1)) as alone, opened(chromium, alone) as page:
+    with served(tiny_run(tmp_path, iterations=1)) as alone, opened(chromium, alone.url) as page:
         page.get_by_role("button", name="Compare").click()
         assert page.locator(".experiments:visible, .overview:visible, .against:visible").count() == 0
 
@@ -296,13 +280,13 @@ def test_with_one_experiment_nothing_is_superfluous(chromium: Any, tmp_path: Pat
     ("tab", "experiment"),
     [("Iterations", "fig2"), ("Creative decoder", "creative-mnist"), ("Kaleidoscope", "kaleidoscope-mnist")],
 )
-def test_the_settings_are_saved_as_they_are(desk: Any, folder: Path, tmp_path: Path, tab: str, experiment: str) -> None:
+def test_the_settings_are_saved_as_they_are(desk: Any, full: Path, tmp_path: Path, tab: str, experiment: str) -> None:
     to(desk, tab)
     with desk.expect_download() as download:
         desk.click(".save:visible [data-do=settings]")
     download.value.save_as(tmp_path / "settings.json")
     settings = json.loads((tmp_path / "settings.json").read_text())
-    listed = json.loads((folder / "index.json").read_text())["experiments"][experiment]["iterations"]
+    listed = json.loads((full / "index.json").read_text())["experiments"][experiment]["iterations"]
     assert download.value.suggested_filename.startswith(experiment)
     assert (settings["experiment"], settings["sha256"]) == (experiment, listed[-1]["sha256"])
     assert {"tab", "version", "seed", "link"} < settings.keys()

@@ -10,30 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.test_browser import CHROMIUM, PATIENCE, browser, serve, visit
-from tests.test_page_claims import HOSTILE, check, claim, written
-from tests.test_page_novel import tiny_judges
+from tests.browser import CHROMIUM, PATIENCE, visit
+from tests.test_page_claims import HOSTILE
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
-CLAIMS = [
-    claim(picture="checkpoints/fig2/iter_002/samples.png"),
-    claim(key="hostile", claim=HOSTILE, verdict="does not", checks=[check(measure=HOSTILE, verdict="does not")]),
-    claim(key="open", verdict="undecided", checks=[check(), check(verdict="does not", bar=3.0)]),
-    claim(key="missing", verdict="not run yet", paper="Generative Kaleidoscopic Networks", checks=[check(number=None)]),
-]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = written(tiny_judges(tmp_path_factory.mktemp("checkpoints")), *CLAIMS)
-    with serve(folder) as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +92,7 @@ def test_a_colour_picture_of_another_size_is_judged_in_grey(novel: Any) -> None:
 def test_the_dice_grows_a_symbol_of_the_newest_run_and_the_link_says_its_seed(novel: Any) -> None:
     before = pixels(novel)
     press(novel, "Another")
-    novel.wait_for_function("document.querySelector('.novel .of').textContent.startsWith('fig2, iteration 2, seed ')")
+    novel.wait_for_function("document.querySelector('.novel .of').textContent.startsWith('fig2, iteration 4, seed ')")
     told(novel)
     seed = of(novel).split()[-1]
     assert pixels(novel) != before
@@ -161,7 +141,7 @@ def test_settings_hold_the_picture_and_all_that_was_said(novel: Any, tmp_path: P
 
 
 def test_a_link_opens_the_seed_it_names(phone: Any) -> None:
-    assert of(phone) == "fig2, iteration 2, seed 7"
+    assert of(phone) == "fig2, iteration 4, seed 7"
 
 
 def test_claims_are_counted_and_sieved(claims: Any) -> None:

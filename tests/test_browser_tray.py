@@ -10,8 +10,7 @@ import pytest
 from fontTools.ttLib import TTFont
 from PIL import Image
 
-from tests.test_app import tiny_run
-from tests.test_browser import CHROMIUM, browser, grown, picture, serve, visit
+from tests.browser import CHROMIUM, blank, grown, picture, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
 
@@ -21,18 +20,6 @@ OFFER = """([from, count, side, channels]) => {
         window.dispatchEvent(new CustomEvent("that-are-not-keep", {detail: {light, side, channels, caption: `made, seed ${i}`}}));
     }
 }"""  # noqa: E501
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serve(tiny_run(tmp_path_factory.mktemp("checkpoints"), iterations=1)) as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +100,9 @@ def test_three_symbols_are_kept_and_found_again_after_a_reload(wide: Any) -> Non
     wide.keyboard.press("k")
     before = captions(wide), pictures(wide)
     assert before[0] == [
-        "a: fig2, iteration 1, seed 2",
-        "b: fig2, iteration 1, seed 17",
-        "c: fig2, iteration 1, seed 39",
+        "a: fig2, iteration 4, seed 2",
+        "b: fig2, iteration 4, seed 17",
+        "c: fig2, iteration 4, seed 39",
     ]
     assert len(set(before[1])) == 3
     wide.reload()
@@ -128,7 +115,7 @@ def test_a_kept_symbol_is_the_one_on_show(desk: Any) -> None:
     desk.click(".panel[data-panel=a] .cell:nth-child(7)")
     grown(desk)
     desk.click(".symbol [data-do=keep]")
-    assert pictures(desk)[3] == picture(desk, ".symbol .big", settled=0)
+    assert pictures(desk)[3] == picture(desk, ".symbol .big")
 
 
 def test_the_same_symbol_is_kept_once(desk: Any) -> None:
@@ -145,24 +132,23 @@ def test_a_full_tray_says_so_and_keeps_what_it_has(desk: Any) -> None:
 
 @pytest.mark.parametrize("broken", ["{", '{"kept": [{"light": "AAAA", "side": 28, "channels": 1}]}'])
 def test_what_is_stored_may_be_anything(chromium: Any, address: str, broken: str) -> None:
-    page, faults = chromium.new_page(), []
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    page = blank(chromium)
     page.add_init_script(f"sessionStorage.setItem('that-are-not-tray', {json.dumps(broken)})")
     page.goto(address)
     page.wait_for_selector('.figure-page[data-ready="true"]')
     offer(page, 0, 1)
     assert captions(page) == ["a: made, seed 0"]
-    assert faults == []
+    assert page.faults == []
     page.close()
 
 
 def test_a_line_is_written_in_the_symbols(desk: Any) -> None:
     desk.click(".tray [data-do=open]")
-    before = picture(desk, ".written", settled=0)
+    before = picture(desk, ".written")
     desk.keyboard.type("cab")
-    written = picture(desk, ".written", settled=0)
+    written = picture(desk, ".written")
     desk.keyboard.type(" z")
-    assert len({before, written, picture(desk, ".written", settled=0)}) == 3
+    assert len({before, written, picture(desk, ".written")}) == 3
     assert desk.get_attribute(".written", "aria-label") == "“cab z”, written in the symbols"
     assert desk.inner_text(".lacking") == "No symbol has the key “z”."
 
@@ -200,7 +186,7 @@ def test_everything_is_done_without_a_pointer(desk: Any) -> None:
     desk.keyboard.press("Tab")
     assert captions(desk) == ["b: made, seed 1", "x: made, seed 0"]
     desk.keyboard.press("ArrowLeft")
-    assert desk.get_attribute(".panel[data-panel=a]", "data-iteration") == "1"
+    assert desk.get_attribute(".panel[data-panel=a]", "data-iteration") == "4"
 
 
 def test_a_symbol_is_dragged_to_another_place(desk: Any) -> None:

@@ -1,6 +1,7 @@
 """The study of the creative decoder: trained, stored, calibrated, measured; at sizes that take seconds."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -206,9 +207,10 @@ def test_networks_are_put_together_leaf_by_leaf() -> None:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The whole command, at its smallest, run twice: the second time nothing is left to do."""
+def result(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The whole command, at its smallest, beside the digits there are; run twice, when nothing is left to do."""
     out = tmp_path_factory.mktemp("study")
+    shutil.copytree(tree / "creative-mnist", out / "creative-mnist")
     argv = ["table1", "--out", str(out), "--scale", "smoke", "--data", "sample:mnist", "--quiet"]
     assert cli.main(argv) == 0
     written = (path := out / "creative" / "table1.json").read_bytes()

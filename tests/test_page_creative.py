@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.test_app import build, components, said_by, tiny_run
+from tests.test_app import build, components, tiny_run
 from toolkit import hub, plot
 from toolkit.creative import stored, training
 from toolkit.models import create
@@ -92,11 +92,6 @@ def test_the_sheet_is_what_the_first_answer_draws(decoders: Path) -> None:
         stored_pictures = [tile.numpy().tobytes() for tile in plot.tiles(sheet, 28)]
     message = answer(decoders)
     assert (stored_pictures[::2], stored_pictures[1::2]) == (pictures(message["regular"]), pictures(message["images"]))
-
-
-def test_the_tab_stands_before_torch_is_imported(decoders: Path) -> None:
-    code = "import sys, app; app.build(sys.argv[1]); print('torch' in sys.modules)"
-    assert said_by(code, decoders) == ["False"]
 
 
 def test_a_page_has_the_tabs_that_its_checkpoints_fill(decoders: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.test_app import build, components, said_by, tiny_run
+from tests.test_app import build, components, tiny_run
 from toolkit import datasets, hub
 from toolkit.kaleidoscopes import cells, presets, sheets, stored
 from toolkit.kaleidoscopes.training import learn, read
@@ -208,11 +208,6 @@ def test_the_sheet_is_the_runs_that_the_page_takes_it_for(networks: Path) -> Non
 def test_the_page_starts_as_the_networks_of_pictures_are_sampled() -> None:
     usual = presets.PRESETS["kaleidoscope-mnist"].says()["sampling"]
     assert {name: kaleidoscope.START[name] for name in usual} == usual
-
-
-def test_the_tab_stands_before_torch_is_imported(networks: Path) -> None:
-    code = "import sys, app; app.build(sys.argv[1]); print('torch' in sys.modules)"
-    assert said_by(code, networks) == ["False"]
 
 
 def test_the_tab_is_there_for_networks_of_pictures(networks: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_app import said_by, tiny_run
+from tests.test_app import tiny_run
 from toolkit import hub, tree
 from toolkit.page import space
 
@@ -44,11 +44,16 @@ def test_by_itself_the_page_serves_what_is_shipped(monkeypatch: pytest.MonkeyPat
     assert space.served() == tree.CHECKPOINTS == hub.CHECKPOINTS
 
 
-def test_on_zerogpu_there_is_a_function_for_the_gpu_and_elsewhere_none(tmp_path: Path) -> None:
-    code = "from toolkit.page import space; print(space.offer_gpu())"
-    assert said_by(code) == ["False"]
+def test_on_zerogpu_there_is_a_function_for_the_gpu_and_elsewhere_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not space.offer_gpu() and capsys.readouterr().out == ""
     (tmp_path / "spaces.py").write_text("def GPU(duration): return lambda work: print(work.__name__, duration)")
-    assert said_by(code, path=tmp_path) == ["unused 1", "True"]
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert space.offer_gpu() and capsys.readouterr().out == "unused 1\n"
+    finally:
+        sys.modules.pop("spaces", None)
 
 
 @pytest.mark.parametrize("command", re.findall(r"^hf (.*)$", README, re.MULTILINE))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser import CHROMIUM, visit
 from tests.test_app import tiny_run
-from tests.test_browser import CHROMIUM, browser, serve, visit
 from toolkit import hub
 from toolkit.page import splash
 
@@ -67,12 +67,12 @@ def test_where_there_is_nothing_to_show_the_page_is_as_it_is(tmp_path: Path) -> 
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
-def test_it_is_on_screen_before_the_page_and_gone_when_that_is_there(tmp_path: Path) -> None:
-    with serve(tiny_run(tmp_path)) as address, browser() as chromium:
-        page = visit(chromium, address, 1280, 900)
-        seen, ready = page.evaluate(
-            "() => new Promise((done) => new PerformanceObserver((seen) => done([seen.getEntries()[0].renderTime, "
-            "performance.now()])).observe({type: 'element', buffered: true}))"
-        )
-        page.wait_for_selector(".splash", state="detached")
-        assert 0 < seen < ready and page.faults == []
+def test_it_is_on_screen_before_the_page_and_gone_when_that_is_there(chromium: Any, address: str) -> None:
+    page = visit(chromium, address, 1280, 900)
+    seen, ready = page.evaluate(
+        "() => new Promise((done) => new PerformanceObserver((seen) => done([seen.getEntries()[0].renderTime, "
+        "performance.now()])).observe({type: 'element', buffered: true}))"
+    )
+    page.wait_for_selector(".splash", state="detached")
+    assert 0 < seen < ready and page.faults == []
+    page.close()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from fontTools.ttLib import TTFont
 
-from tests.test_app import build, components, said_by, tiny_run
+from tests.test_app import build, components, tiny_run
 from toolkit.page import static, tray
 
 
@@ -151,11 +151,6 @@ def test_files_wait_in_a_line_of_their_own_and_the_bar_is_there_once(tmp_path: P
 
 def test_without_a_run_there_is_no_tray(tmp_path: Path) -> None:
     assert "tray" not in [each["props"].get("elem_id") for each in components(build(tmp_path), "html")]
-
-
-def test_the_bar_stands_before_torch_is_imported() -> None:
-    code = "import sys, gradio\nfrom toolkit.page import tray\n"
-    assert said_by(f"{code}with gradio.Blocks(): tray.tray_figure()\nprint('torch' in sys.modules)") == ["False"]
 
 
 def test_every_class_and_hook_of_the_script_is_in_the_tray() -> None:

@@ -31,8 +31,8 @@ TINY = {
     "batch": 10,
     "model": {"filters": 2},
 }
-COMMAND = [
-    sys.executable, "-m", "toolkit", "train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--quiet",
+TRAIN = [
+    "train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--quiet",
     *[part for name, value in TINY.items() if name != "model" for part in ("--set", f"{name}={value}")],
     "--set", "model.filters=2",
 ]  # fmt: skip
@@ -322,7 +322,7 @@ def test_an_unfinished_write_leaves_nothing_behind(tmp_path):
 @pytest.mark.slow
 def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_checkpoints(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*COMMAND, "--out", str(tmp_path / "whole")], env=environment, check=True, capture_output=True)
+    assert cli.main([*TRAIN, "--out", str(tmp_path / "whole")]) == 0
     moments = [
         "iter_001.partial/model.safetensors",
         "iter_001.partial/said.npy",
@@ -331,12 +331,13 @@ def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_checkpoint
     ]
     out = tmp_path / "killed"
     for moment in moments:
-        process = subprocess.Popen([*COMMAND, "--out", str(out)], env=environment, stderr=subprocess.PIPE)
+        command = [sys.executable, "-m", "toolkit", *TRAIN, "--out", str(out)]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
         while process.poll() is None and not (out / "fig2" / moment).exists():
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    subprocess.run([*COMMAND, "--out", str(out)], env=environment, check=True, capture_output=True)
+    assert cli.main([*TRAIN, "--out", str(out)]) == 0
     assert digests(out / "fig2") == digests(tmp_path / "whole" / "fig2")
     assert len(digests(out / "fig2")) == 3 and not list(out.rglob("*.partial"))
 
