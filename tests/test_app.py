@@ -60,7 +60,7 @@ def components(page: gr.Blocks, kind: str) -> list[dict[str, Any]]:
 
 def test_the_page_builds_and_carries_its_sheets(shelf: iterations.Shelf) -> None:
     page = build(shelf.source)
-    assert [tab["props"]["label"] for tab in components(page, "tabitem")] == ["Iterations", "About"]
+    assert [tab["props"]["label"] for tab in components(page, "tabitem")] == ["Iterations", "Bend it", "About"]
     shown = components(page, "html")[0]["props"]["value"]
     assert [entry["iteration"] for entry in shown["iterations"]] == [0, 1, 2, 3]
     assert all(entry["sheet"].startswith("data:image/png;base64,") for entry in shown["iterations"])

@@ -99,7 +99,10 @@ def test_a_page_has_the_tabs_that_its_checkpoints_fill(decoders: Path, tmp_path:
     both = shutil.copytree(decoders, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("index.json"))
     hub.write_index(both)
     tabs = [[tab["props"]["label"] for tab in components(build(folder), "tabitem")] for folder in (decoders, both)]
-    assert tabs == [["Creative decoder", "Annotate", "About"], ["Iterations", "Creative decoder", "Annotate", "About"]]
+    assert tabs == [
+        ["Creative decoder", "Bend it", "Annotate", "About"],
+        ["Iterations", "Creative decoder", "Bend it", "Annotate", "About"],
+    ]
     assert [name for name, _ in Shelf(both).page()["experiments"]] == ["fig2"]
 
 

@@ -212,7 +212,7 @@ def test_the_page_starts_as_the_networks_of_pictures_are_sampled() -> None:
 
 def test_the_tab_is_there_for_networks_of_pictures(networks: Path, tmp_path: Path) -> None:
     labels = [tab["props"]["label"] for tab in components(build(networks), "tabitem")]
-    assert labels == ["Kaleidoscope", "About"]
+    assert labels == ["Kaleidoscope", "Bend it", "About"]
     assert kaleidoscope.first_page(tiny_run(tmp_path, iterations=1)) is None
     with pytest.raises(ValueError, match="no run of iterations"):
         Shelf(networks).page()

@@ -213,7 +213,7 @@ def test_the_first_page_shows_the_symbol_of_seed_0(tree: Path) -> None:
 
 def test_the_tab_is_there_where_there_are_judges(tree: Path, tmp_path: Path) -> None:
     labels = [tab["props"]["label"] for tab in components(build(tree), "tabitem")]
-    assert labels == ["Iterations", "Is it new?", "About"]
+    assert labels == ["Iterations", "Bend it", "Is it new?", "About"]
     assert novel.first_page(tiny_run(tmp_path, iterations=1)) is None
 
 

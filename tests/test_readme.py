@@ -66,7 +66,7 @@ def test_it_shows_no_other_commands_than_install_open_and_test() -> None:
     others = {command for command in commands() if not re.match(STARTS, command)}
     page = {"python app.py", "python app.py runs", "TOOLKIT_POOLS=pools python app.py"}
     there = {command for command in others if not command.startswith("hf ")}
-    assert there == {*page, "pip install -e .", 'pip install -e ".[dev]"', "pytest"}
+    assert there == {*page, "pip install -e .", 'pip install -e ".[dev]"', 'pip install -e ".[notebooks]"', "pytest"}
     assert (ROOT / "app.py").exists()
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import hub, plot
+    from . import diverge, hub, plot
     from .hub import Model
     from .iterated_learning import iterated_learning
     from .models import WTA, create
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .train import fit
 
 __all__ = [
-    "WTA", "Creative", "Model", "Noise", "Sampling", "create", "creative_decode", "fit", "hallucinate", "hub",
-    "iterate", "iterated_learning", "kaleidoscope", "plot", "preset", "settle",
+    "WTA", "Creative", "Model", "Noise", "Sampling", "create", "creative_decode", "diverge", "fit", "hallucinate",
+    "hub", "iterate", "iterated_learning", "kaleidoscope", "plot", "preset", "settle",
 ]  # fmt: skip
 
 _HOMES = {  # the module that a name is of; a name without one is a module itself

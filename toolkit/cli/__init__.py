@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .. import __version__, processes
 from ..store import RunError
-from . import annotation, claims, creative, diverge, font, hub, iterations, kaleidoscope, speed, trade_off
+from . import annotation, claims, creative, diverge, font, hub, iterations, kaleidoscope, notebooks, speed, trade_off
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,7 +17,9 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=__version__)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
-    for group in (iterations, creative, kaleidoscope, diverge, trade_off, font, annotation, claims, hub, speed):
+    for group in (
+        iterations, creative, kaleidoscope, diverge, trade_off, font, annotation, claims, hub, notebooks, speed
+    ):  # fmt: skip
         group.declare(commands)
     return root
 

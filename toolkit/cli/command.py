@@ -16,7 +16,7 @@ def command(commands: Any, function: Callable[[argparse.Namespace], object], epi
 
     as_json: what --json is, if not a switch.
     """
-    name, about = function.__name__, (function.__doc__ or "").strip()
+    name, about = function.__name__.replace("_", "-"), (function.__doc__ or "").strip()
     parser = commands.add_parser(
         name, help=about, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )

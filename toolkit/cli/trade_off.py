@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from .. import datasets, hub, judges
 from ..creative import stored as decoders
-from ..diverge import presets, trade_off
+from ..diverge import presets
+from ..diverge import trade_off as drawing
 from ..diverge.divergent_fine_tuning import feedback, fine_tune
 from ..diverge.external_knowledge import between, follow
 from ..diverge.snapshots import Snapshot
@@ -65,7 +66,7 @@ GAINS, NEURONS, RUNS, STIRRINGS = (0.0, 0.5, 1.0, 2.0, 4.0), (1, 5, 15, 50), (1,
 STEPS, ROUNDS, LED = [0, 10, 25, 50, 100, 200], [0, 1, 2, 4], [0, 10, 25, 50, 100]
 
 
-def measure(args: argparse.Namespace) -> object:
+def trade_off(args: argparse.Namespace) -> object:
     """Every way out of the data as a curve over its strength: divergence against coherence, as a picture and JSON."""
     if min(args.images, args.groups) < 2:
         raise ValueError(f"--images {args.images}, --groups {args.groups}: give two or more of each")
@@ -74,15 +75,15 @@ def measure(args: argparse.Namespace) -> object:
     found = {}
     for subject in SUBJECTS:
         images, judge = datasets.load(subject.sample).images, judges.load(args.source, subject.judge)
-        out = [*trade_off.landmarks(images), *ways(args.source, subject, start)]
-        by, rows = trade_off.gauge(judge, images), list[dict[str, Any]]()
+        out = [*drawing.landmarks(images), *ways(args.source, subject, start)]
+        by, rows = drawing.gauge(judge, images), list[dict[str, Any]]()
         for way in tqdm(out, subject.title, disable=args.json, unit="way"):
-            rows += trade_off.measured([way], by, groups)
+            rows += drawing.measured([way], by, groups)
         found[subject.title] = rows
-    curves = {title: trade_off.curves(rows) for title, rows in found.items()}
+    curves = {title: drawing.curves(rows) for title, rows in found.items()}
     said = {"images": args.images, "groups": args.groups, "seed": start, "curves": curves, "rows": found}
     write(args.out.with_suffix(".json"), to_json(said))
-    write(args.out.with_suffix(".png"), ink.png(trade_off.figure(curves)))
+    write(args.out.with_suffix(".png"), ink.png(drawing.figure(curves)))
     return {"picture": str(args.out.with_suffix(".png")), "ways": {title: len(own) for title, own in curves.items()}}
 
 
@@ -94,11 +95,11 @@ def ways(source: str, subject: Subject, seed: int = 0) -> Iterator[Way]:
     yield from _systems(source, subject, trained, k)
     tuned = list(fine_tune(trained.model, others, STEPS, seed=seed))
     yield from _operators(source, subject, trained.model, tuned[-1].model, k.model)
-    yield trade_off.trained("fine-tuning", tuned)
-    yield trade_off.trained("feedback", feedback(tuned[3].model, ROUNDS, count=500, steps=30, rate=0.3, seed=seed))
+    yield drawing.trained("fine-tuning", tuned)
+    yield drawing.trained("feedback", feedback(tuned[3].model, ROUNDS, count=500, steps=30, rate=0.3, seed=seed))
     judge = judges.load(source, subject.judge)
     led = follow(trained.model, judge.features, between(judge, *subject.steer), LED, seed=seed)
-    yield trade_off.trained(f"external knowledge, {subject.steer[0]} to {subject.steer[1]}", led)
+    yield drawing.trained(f"external knowledge, {subject.steer[0]} to {subject.steer[1]}", led)
     yield from _stored(source, subject)
 
 
@@ -112,7 +113,7 @@ def _stored(source: str, subject: Subject) -> Iterator[Way]:
             there = [each for each in entry["iterations"] if "file" in each]
             models = [hub.load(source, name, each["iteration"]) for each in there]
             steps = [int(each["metrics"]["step"]) for each in there]
-            yield trade_off.trained(said["method"], map(Snapshot, steps, models, [{}] * len(steps)))
+            yield drawing.trained(said["method"], map(Snapshot, steps, models, [{}] * len(steps)))
 
 
 def _systems(source: str, subject: Subject, trained: Any, k: Any) -> Iterator[Way]:
@@ -186,8 +187,7 @@ def _bar(x: Tensor) -> Tensor:
 
 def declare(commands: Any) -> None:
     """Declare it."""
-    measure.__name__ = "trade-off"
-    add = command(commands, measure, EPILOG)
+    add = command(commands, trade_off, EPILOG)
     source(add)
     add("--images", type=int, default=64, help="in a group of seeds (default: 64)")
     add("--groups", type=int, default=5, help="of seeds, over which intervals are (default: 5)")

@@ -20,7 +20,7 @@ from .opinion import RARE
 TAB = "About"
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = ("Datasets That Are Not", "neuro-inspired creative decoder", "generative kaleidoscopic networks")
-KINDS = ("iterations", "decoder", "kaleidoscope", "divergence", "judge")
+KINDS = {name: name for name in ("iterations", "decoder", "kaleidoscope", "divergence", "judge")}
 LINK = re.compile(r"\[([^\]]+)\]\((https://[^)\s]+)\)")
 
 
