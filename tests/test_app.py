@@ -84,7 +84,7 @@ def test_the_page_with_every_tab_stands_before_torch_is_imported(full: Path) -> 
 print('torch' in sys.modules, page['title'], *(c['props']['elem_id'] for c in page['components'] if c['type'] == 'html'
     and c['props'].get('elem_id') == 'tray'))
 print(*(c['props']['label'] for c in page['components'] if c['type'] == 'tabitem'), sep=', ')"""
-    tabs = "Iterations, Creative decoder, Kaleidoscope, Is it new?, Claims, Annotate, About"
+    tabs = "Iterations, Creative decoder, Kaleidoscope, Bend it, Is it new?, Claims, Annotate, About"
     assert said_by(code, full) == ["False That Are Not tray", tabs]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.test_browser import CHROMIUM, browser, serve, visit
+from tests.browser import CHROMIUM, visit
+from tests.server import served
 from tests.test_page_bend import tiny_machines
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
@@ -16,14 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serve(tiny_machines(tmp_path_factory.mktemp("checkpoints"))) as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as one:
-        yield one
+    with served(tiny_machines(tmp_path_factory.mktemp("checkpoints"))) as one:
+        yield one.url
 
 
 def tab(chromium: Any, address: str, width: int, height: int, link: str = "") -> Any:
