@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from toolkit import index, tree
+from toolkit import heaps, index, tree
 from toolkit.page import (
     THEME,
     about,
@@ -125,7 +125,7 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(prog="app.py", description="Browse what the machines drew, in the browser.")
     parser.add_argument("checkpoints", nargs="?", help="a folder, or a Hub repo owner/name (default: those shipped)")
-    space.share_heaps()
+    heaps.share_heaps()
     checkpoints = space.served(parser.parse_args().checkpoints)
     space.offer_gpu()
     page = build(checkpoints)

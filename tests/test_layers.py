@@ -18,7 +18,7 @@ SOURCES = [*FILES, ROOT / "app.py"]
 LAYERS = [
     {
         "seeds", "sparsity", "objective", "metrics", "plot", "precision", "options", "files", "processes", "pieces",
-        "settings", "drift", "font",
+        "settings", "drift", "font", "heaps",
     },
     {"models", "samplers", "diverge", "captured", "train"},
     {"iterated_learning"},

@@ -63,30 +63,3 @@ def test_the_commands_of_the_hub_that_the_readme_shows_have_these_options(comman
     hf = [Path(sys.executable).with_name("hf"), *names, "--help"]
     told = subprocess.run(hf, env=os.environ | {"COLUMNS": "200"}, capture_output=True, text=True, check=True).stdout
     assert "Usage" in told and all(option in told for option in words if option.startswith("--"))
-
-
-HEAPS = """
-import threading, sys
-from toolkit.page import space
-if sys.argv[1:]:
-    space.share_heaps()
-together = threading.Barrier(13)
-def work():
-    kept = [bytes(5000) for _ in range(100)]
-    together.wait(), together.wait()
-threads = [threading.Thread(target=work) for _ in range(12)]
-[thread.start() for thread in threads]
-together.wait()
-spans = [line.split()[0].split("-") for line in open("/proc/self/maps")]
-print(sum(int(start, 16) % 2**26 == 0 for start, _ in spans))  # where glibc puts a thread's heap
-together.wait()
-"""
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc gives threads heaps of their own")
-def test_the_threads_of_the_page_share_their_heaps() -> None:
-    apart, shared = (
-        int(subprocess.run([sys.executable, "-c", HEAPS, *how], capture_output=True, text=True, check=True).stdout)
-        for how in ([], ["shared"])
-    )
-    assert shared <= 2 < 6 <= apart

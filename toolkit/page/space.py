@@ -1,15 +1,12 @@
-"""The page on a Space: which checkpoints it serves, how little memory it takes, and what ZeroGPU wants of it."""
+"""The page on a Space: which checkpoints it serves, and what a machine with ZeroGPU wants of it."""
 
-import ctypes
 import logging
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from .. import tree
 from ..header import CheckpointError
 
-ARENAS = (-8, 2)  # M_ARENA_MAX of glibc's malloc.h, and how many
 CHOSEN = "TOOLKIT_CHECKPOINTS"  # a variable of the Space: the Hub repo, "owner/name", that it serves
 log = logging.getLogger(__name__)
 
@@ -26,16 +23,6 @@ def served(asked: str | None = None, shipped: Path = tree.CHECKPOINTS) -> str | 
         else:
             return repo
     return shipped
-
-
-def share_heaps() -> None:
-    """Have all threads share two heaps, where the C library is glibc: before there are any others than this one.
-
-    By default it gives eight a core, and each thread of a server leaves its own full of holes: half a gigabyte in a
-    quarter of an hour of many visitors.
-    """
-    with suppress(OSError, AttributeError, TypeError):  # another system, another C library
-        ctypes.CDLL(None).mallopt(*ARENAS)
 
 
 def offer_gpu() -> bool:
