@@ -90,3 +90,8 @@ def test_help_shows_an_example_of_every_kind(capsys):
         cli.main(["diverge", "--help"])
     text = capsys.readouterr().out
     assert "python -m toolkit diverge can-mnist" in text and "without-data" in text and "--json" in text
+
+
+def test_a_trade_off_of_one_picture_is_refused_before_anything_is_loaded(tmp_path, capsys):
+    code, _, error = said(capsys, "trade-off", "--images", "1", "--out", tmp_path / "out")
+    assert code == 2 and "give two or more of each" in error and not [*tmp_path.iterdir()]
