@@ -11,7 +11,7 @@ import torch
 
 from tests.test_hub import grow, refused
 from toolkit import cli, hub, plot
-from toolkit.publishing.push import stage, upload
+from toolkit.publishing.push import EXAMPLE, stage, upload
 
 COMMIT = "3" * 40
 
@@ -61,6 +61,13 @@ def test_what_is_staged_loads_and_has_index_card_table_and_previews(tree: Path, 
     assert hub.read_index(tmp_path / "staged") == hub.read_index(tree)
     assert hub.load(tmp_path / "staged", "fig2", 2).config.filters == 4
     assert json.loads((tmp_path / "staged/fig2/metrics.json").read_text())["rank_correlation"]["ink"] == 1
+
+
+def test_the_notebook_that_the_hub_opens_draws_from_the_repo_it_is_in(tree: Path, tmp_path: Path) -> None:
+    assert "notebook.ipynb" in stage(tree, tmp_path / "staged", "owner/name")
+    text = (tmp_path / "staged" / "notebook.ipynb").read_text(encoding="utf-8")
+    assert 'REPO = \\"owner/name\\"' in text and EXAMPLE not in text
+    json.loads(text)
 
 
 def test_nothing_but_the_known_files_of_a_tree_is_published(tree: Path, tmp_path: Path) -> None:

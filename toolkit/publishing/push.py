@@ -15,6 +15,8 @@ from .card import card
 from .preview import preview
 
 OF_EXPERIMENT = ("config.json", "metrics.json", "report.json", "judged.json", "contact.png", "preview.png")
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "notebook.ipynb"
+EXAMPLE = "OWNER/that-are-not-checkpoints"  # the repo that it draws from, as it is written
 OF_ITERATION = ("model.safetensors", "statistics.safetensors", "samples.png", "metrics.json")
 
 
@@ -22,7 +24,8 @@ def stage(source: Path, target: Path, repo: str, licence: str = "mit") -> dict[s
     """Write to `target` what is published of a tree, and say it: the bytes of each file. Needs no network.
 
     That is: of every experiment the files that a run leaves (`OF_EXPERIMENT`, `OF_ITERATION`) and no others; a preview
-    if there is none; the table of measures; the index; the model card.
+    if there is none; the table of measures; the index; the model card; and, of a copy of the whole repository, the
+    notebook that the Hub opens for "Use this model", drawing from this repo.
     Raises CheckpointError for a malformed repo id, a source without experiments, one whose index does not match its
     files, or a target that is not empty; what a failure leaves in the target is incomplete.
     """
@@ -40,6 +43,8 @@ def stage(source: Path, target: Path, repo: str, licence: str = "mit") -> dict[s
     for name, experiment in index["experiments"].items():
         _complete(target, name, experiment)
     write(target / "README.md", card(target, repo, licence).encode())
+    if NOTEBOOK.exists():
+        write(target / NOTEBOOK.name, NOTEBOOK.read_text(encoding="utf-8").replace(EXAMPLE, repo).encode())
     return {path.relative_to(target).as_posix(): path.stat().st_size for path in sorted(target.rglob("*.*"))}
 
 
