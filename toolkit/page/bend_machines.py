@@ -180,29 +180,34 @@ def _sized(shape: tuple[int, ...]) -> list[int]:
 
 
 def first_page(source: str | Path) -> list[Message]:
-    """Each machine as the page shows it at first: what it is, what can be done to it, and a sheet of its pictures."""
+    """Each machine as the page shows it at first: what it is, what can be done to it; of the first its pictures, too.
+
+    The sheets of all would be half of the page, and a machine that is chosen answers by itself.
+    """
     listed = tree.read_index(source)["experiments"]
     names = [name for name, it in listed.items() if it.get("kind") != JUDGE and _iterations(it)]
     shown = sorted((about for name in names if (about := _about(source, name, listed[name]))), key=_place)
     others = [about["name"] for about in shown if about["kind"] in ORDER]
-    return [{**about, "operators": _operators(about, listed, others)} for about in shown]
+    told = [{**about, "operators": _operators(about, listed, others)} for about in shown]
+    for other in told[1:]:
+        other["sheet"] = None
+    return [{**about, "sheet": about["sheet"] and sheet(source, about["sheet"])} for about in told]
 
 
 def _about(source: str | Path, name: str, listed: Mapping[str, Any]) -> Message | None:
-    """One machine; None for one that draws no pictures. sheet: of a run its last, of others that of their first."""
+    """One machine; None for one that draws no pictures. sheet: its file, of a run the last, of others the first."""
     kind, models = listed.get("kind", RUN), _iterations(listed)
     said = _said(source, listed)
     if kind == NETWORK and (said.get("points") or said.get("size") == 1):
         return None  # points are no pictures
     entry = models[-1] if kind not in (DECODER, NETWORK) else models[0]
-    file = entry.get("samples")
     return {
         "name": name,
         "title": listed["title"],
         "kind": kind,
         "data": data_of(source, listed),
         "size": said.get("size", 28),
-        "sheet": file and sheet(source, file),
+        "sheet": entry.get("samples"),
         "sha256": entry["sha256"],
         "iterations": [each["iteration"] for each in models],
     }
