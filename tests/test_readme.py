@@ -54,6 +54,7 @@ def test_its_ten_lines_draw_the_picture_at_its_top(tmp_path: Path, monkeypatch: 
     assert ImageStat.Stat(ImageChops.difference(mine, theirs)).mean[0] < 5  # of 255
 
 
+EXTRAS = (".", '".[dev]"', '".[notebooks]"')
 STARTS = r"(python|torchrun --nproc-per-node \d+) -m toolkit "
 
 
@@ -64,9 +65,10 @@ def test_a_command_it_shows_is_one_that_the_parser_takes(command: str) -> None:
 
 def test_it_shows_no_other_commands_than_install_open_and_test() -> None:
     others = {command for command in commands() if not re.match(STARTS, command)}
-    page = {"python app.py", "python app.py runs", "TOOLKIT_POOLS=pools python app.py"}
+    page = {"python app.py", "python app.py runs", "python app.py mine", "TOOLKIT_POOLS=pools python app.py"}
+    install = {"python3 -m venv .venv", ". .venv/bin/activate", *(f"pip install -e {what}" for what in EXTRAS)}
     there = {command for command in others if not command.startswith("hf ")}
-    assert there == {*page, "pip install -e .", 'pip install -e ".[dev]"', 'pip install -e ".[notebooks]"', "pytest"}
+    assert there == {*page, *install, "jupyter lab notebooks/00_tour.ipynb", "pytest"}
     assert (ROOT / "app.py").exists()
 
 
