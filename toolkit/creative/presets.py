@@ -56,7 +56,7 @@ PRESETS = {
     ]
 }
 TABLE1 = ["creative-mnist", "creative-fashion", "creative-both"]  # the three sets of the table; the others, figure 3
-SMOKE: dict[str, Any] = {"images": 300, "steps": 200, "batch": 50}
+SMOKE: dict[str, Any] = {"images": 300, "steps": 100, "batch": 50}
 SMALL: dict[str, dict[str, Any]] = {  # in so few steps a whole KL term would only teach that all codes are the same
     "VAE": {"widths": (120, 60, 40), "z": 6, "lr": 4e-3, "beta": 0.05},
     "ConvVAE": {"filters": 8, "z": 8, "lr": 3e-3, "beta": 0.05},
