@@ -1,4 +1,4 @@
-"""Rows of pictures at three strengths, and the table of what they measure."""
+"""Rows of pictures at three strengths."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from toolkit.diverge import Edit, presets
-from toolkit.diverge.table import COLUMNS, Operator, table
 from toolkit.models import MODELS, create
 
 SEEDS = range(6)
@@ -72,37 +71,3 @@ def test_every_architecture_that_has_bends_is_registered() -> None:
 def test_a_class_that_is_not_drawn_is_refused(tiny: Make) -> None:
     with pytest.raises(ValueError, match="^[^\n]+ 0 of 7: choose [^\n]+$"):
         presets.rewriting(tiny("VAE"), SEEDS, halves, layer="decoder.3", one=0, other=7)
-
-
-def small(**options: Any) -> Operator:
-    x = torch.rand(5, 1, 16, 16)
-    options = {"rows": [x, x / 2, 0 * x], "strengths": (1, 2), "step": lambda x: x + 0.5, **options}
-    return Operator("dim", "output", **options)
-
-
-def test_the_table_has_a_row_for_each_strength_and_the_untouched_model(tiny: Make) -> None:
-    judge = tiny("Judge")
-    found = table([small(), small(data=True)], judge, ("0", "1"))
-    assert [row["strength"] for row in found] == [0, 1, 2] * 2 and set(COLUMNS) < set(found[0])
-    assert [row["data"] for row in found] == [False] * 3 + [True] * 3 and found[0]["operator"] == "dim"
-
-
-def test_the_numbers_are_what_their_names_say(tiny: Make) -> None:
-    judge = tiny("Judge")
-    plain, half, black = table([small()], judge, [str(digit) for digit in range(10)])
-    assert plain["displacement"] == 0 and plain["reconstruction_distance"] == pytest.approx(8)  # 256 pixels, each 0.5
-    assert half["diversity"] == pytest.approx(plain["diversity"] / 2, abs=1e-3) and half["displacement"] > 0
-    assert black["diversity"] == 0 and black["blank_share"] == 1 and 0.1 < black["confidence"] < 1
-    assert plain["out_of_class_share"] == 0  # the judge knows no other classes
-
-
-def test_images_that_a_judge_surely_takes_for_what_was_never_learned_are_out_of_class(tiny: Make) -> None:
-    judge = tiny("Judge")
-    judge.head[1].bias.data[7] = 99.0
-    assert table([small()], judge, ("0", "1"))[0]["out_of_class_share"] == 1
-    assert table([small()], judge, ("0", "7"))[0]["out_of_class_share"] == 0
-
-
-def test_rows_without_a_strength_are_refused(tiny: Make) -> None:
-    with pytest.raises(ValueError, match="^dim has 3 rows and 1 strengths: give [^\n]+$"):
-        table([small(strengths=(1,))], tiny("Judge"), ("0",))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,15 +13,15 @@ from torch import Tensor
 from toolkit import datasets
 from toolkit.diverge import presets
 from toolkit.diverge.divergent_fine_tuning import fine_tune
+from toolkit.diverge.gauge import MEASURES, Gauge, gauge
+from toolkit.diverge.table import COLUMNS, HEAD, table
 from toolkit.diverge.trade_off import (
     KINDS,
     LANDMARK,
-    Gauge,
     Way,
     apart_by,
     curves,
     figure,
-    gauge,
     landmarks,
     measured,
     trained,
@@ -71,6 +72,38 @@ def test_pictures_of_another_size_are_measured_in_the_judges(by: Gauge, digits: 
     assert by(larger)["divergence"] == pytest.approx(1, abs=0.1)
 
 
+def test_what_there_is_nothing_to_measure_by_is_none_and_all_else_a_number(by: Gauge, digits: Tensor) -> None:
+    found = by(digits[:10])
+    assert set(found) == set(MEASURES) and found["diversity"] > 0  # type: ignore[operator]
+    assert [name for name, value in found.items() if value is None] == ["reconstruction_distance", "out_of_class_share"]
+
+
+def test_what_a_judge_surely_takes_for_a_class_that_the_data_lack_is_out_of_class(by: Gauge, digits: Tensor) -> None:
+    some = gauge(by.judge, digits, tuple("01234"))
+    labels = datasets.load("sample:mnist", limit=200).labels
+    high, low = (some(digits[mask])["out_of_class_share"] for mask in (labels > 4, labels < 5))
+    assert high > 0.8 and low < 0.05  # type: ignore[operator]
+
+
+def test_the_reconstruction_distance_is_the_norm_of_what_is_changed(by: Gauge, digits: Tensor) -> None:
+    half = gauge(by.judge, digits, reconstruct=lambda x: x + 0.5)
+    assert half(digits[:4])["reconstruction_distance"] == pytest.approx(14)  # 784 pixels, each by 0.5
+
+
+def test_a_class_that_the_judge_does_not_have_is_refused(by: Gauge, digits: Tensor) -> None:
+    with pytest.raises(ValueError, match="^the judge has no class A: [^\n]+$"):
+        gauge(by.judge, digits, ("A",))
+
+
+def test_the_table_has_a_row_for_each_way_with_three_strengths_and_what_it_needs(by: Gauge, digits: Tensor) -> None:
+    ways = [fading(), replace(fading("fading to grey"), touches="loss", training=True)]
+    head, _, *rows = table(curves(measured([*landmarks(digits), *ways], by, GROUPS))).splitlines()
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert len(rows) == 2 and head.count("|") == len(HEAD) + len(COLUMNS) + 1
+    assert cells[1][:5] == ["fading to grey", "loss", "yes", "no", "0.5, 1"] and cells[0][5] == "none"
+    assert cells[0][-1].endswith(", 0.00")  # all are black
+
+
 def test_a_row_is_one_strength_of_one_group_in_plain_values(by: Gauge) -> None:
     rows = list(measured([fading()], by, GROUPS))
     assert [(row["group"], row["strength"]) for row in rows] == [(g, s) for g in range(3) for s in (0.0, 0.5, 1.0)]
@@ -86,13 +119,14 @@ def test_a_way_without_a_strength_for_each_row_is_refused(by: Gauge) -> None:
 
 def test_rows_become_curves_with_intervals_over_groups() -> None:
     rows = [
-        {"way": way, "kind": "output", "group": g, "strength": s, "divergence": 1 + s + g, "coherence": 0.5}
+        fading(way).says() | {"group": g, "strength": s, "divergence": 1 + s + g, "coherence": 0.5, "diversity": None}
         for way in ("a", "b") for s in (0, 2) for g in range(3)
     ]  # fmt: skip
     a, b = curves(rows)
     assert (a["way"], b["way"], [point["strength"] for point in a["points"]]) == ("a", "b", [0, 2])
     far = a["points"][1]["divergence"]
     assert far["mean"] == 4 and far["n"] == 3 and far["low"] < 4 < far["high"]
+    assert a["points"][0]["diversity"] is None
     assert a["points"][1]["coherence"]["low"] == a["points"][1]["coherence"]["high"] == 0.5
 
 

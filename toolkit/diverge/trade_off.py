@@ -1,12 +1,7 @@
 """Divergence against coherence: how far each way out of the data leads, and what a judge still recognises on the way.
 
-The survey's trade-off: the more a model diverges, the less of what it draws is anything. Both are measured by a judge,
-so that machines of every kind, and edits of every kind, have their place on one picture.
-
-Divergence is how far a picture lies from real ones, in the direction of the judge's features: blur and ink change their
-length, other shapes turn them. In pixels a blank picture would be a common one, and in plain features too. The distance
-from the same seed's picture, or the share that is out of class, not every machine has. Coherence is how sure the judge
-is, of whatever; and as one is sure of noise too, noise is on the picture.
+The survey's trade-off: the more a model diverges, the less of what it draws is anything. A gauge measures both by a
+judge, so that machines of every kind, and edits of every kind, have their place on one picture, and noise has too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,19 +11,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from ..metrics.interval import interval
-from ..metrics.judged import Eye
+from ..metrics.interval import Interval, interval
 from ..metrics.pixels import as_float
 from ..seeds import Noise
-from .chaining import fitted
+from .gauge import MEASURES, Gauge
 from .presets import drawn
 from .snapshots import Snapshot
 
 Seeds = Sequence[int]
 Row = Mapping[str, Any]
-NEAREST = 5  # real pictures that a distance is to
+ABOUT = ("way", "kind", "touches", "training", "data")
 LANDMARK = "landmark"
 KINDS = {
     "system": "The three systems",
@@ -53,41 +46,21 @@ HEAD: tuple[tuple[str, float, dict[str, Any]], ...] = (
 class Way:
     """A way out: rows(seeds) are its pictures, (B, C, H, W) in [0, 1], one row for each strength, one picture a seed.
 
-    kind: one of KINDS, or LANDMARK for a place on the map that no strength leads to.
+    kind: one of KINDS, or LANDMARK for a place on the map that no strength leads to. touches: what it acts on, "data",
+    "loss", "activations", "weights", "codes" or "output". training, data: whether it needs any.
     """
 
     name: str
     kind: str
     rows: Callable[[Seeds], Iterable[Tensor]]
     strengths: Sequence[float]
+    touches: str = ""
+    training: bool = False
+    data: bool = False
 
-
-@dataclass(frozen=True, eq=False)
-class Gauge:
-    """How far pictures are from real ones, and how sure the judge is: (B, C, H, W) -> two numbers.
-
-    known: features of real pictures, each of length 1, (N, d); unit: how far unseen real pictures lie from them.
-    """
-
-    judge: Eye
-    known: Tensor
-    unit: float = 1.0
-
-    @torch.no_grad()
-    def __call__(self, x: Tensor) -> dict[str, float]:
-        x = fitted(as_float(x), self.judge.image_shape)
-        away = torch.cdist(normalize(self.judge.features(x), dim=1), self.known)
-        far = away.topk(NEAREST, largest=False).values.mean().item()
-        return {"divergence": far / self.unit, "coherence": self.judge.probabilities(x).amax(1).mean().item()}
-
-
-def gauge(judge: Eye, images: Tensor) -> Gauge:
-    """By real pictures (N, C, H, W): every second is known, and the others are 1 away. ValueError for fewer than 20."""
-    if len(images) < 20:
-        raise ValueError(f"{len(images)} real pictures are too few to measure by: give 20 or more")
-    with torch.no_grad():
-        known = normalize(judge.features(fitted(as_float(images[::2]), judge.image_shape)), dim=1)
-    return Gauge(judge, known, Gauge(judge, known)(images[1::2])["divergence"])
+    def says(self) -> dict[str, Any]:
+        """All of it that is plain JSON, and the same at every strength."""
+        return {"way": self.name, **{name: getattr(self, name) for name in ABOUT[1:]}}
 
 
 def measured(ways: Iterable[Way], by: Gauge, groups: Sequence[Seeds]) -> Iterator[dict[str, Any]]:
@@ -97,12 +70,11 @@ def measured(ways: Iterable[Way], by: Gauge, groups: Sequence[Seeds]) -> Iterato
     """
     for way in ways:
         for number, seeds in enumerate(groups):
-            said = {"way": way.name, "kind": way.kind, "group": number}
             rows = list(way.rows(seeds))
             if len(rows) != len(way.strengths):
                 raise ValueError(f"{way.name} has {len(rows)} rows and {len(way.strengths)} strengths: give as many")
             for strength, x in zip(way.strengths, rows, strict=True):
-                yield {**said, "strength": strength, **{name: round(value, 4) for name, value in by(x).items()}}
+                yield {**way.says(), "group": number, "strength": strength, **by(x)}
 
 
 def landmarks(images: Tensor) -> list[Way]:
@@ -117,33 +89,39 @@ def landmarks(images: Tensor) -> list[Way]:
     return [Way(name, LANDMARK, place, [0]) for name, place in places.items()]
 
 
-def trained(name: str, snapshots: Iterable[Snapshot]) -> Way:
+def trained(name: str, snapshots: Iterable[Snapshot], touches: str = "loss", *, data: bool = False) -> Way:
     """What a learner leaves behind as a way, its steps the strengths."""
     kept = list(snapshots)
     steps = [snapshot.step for snapshot in kept]
-    return Way(name, "training", lambda seeds: (drawn(snapshot.model, seeds) for snapshot in kept), steps)
+    return Way(name, "training", lambda seeds: (drawn(each.model, seeds) for each in kept), steps, touches, True, data)
 
 
 def curves(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Each way as a curve: its name, kind, and points in the order of its strengths, with intervals over the groups.
+    """Each way as a curve: what it says of itself, and points in the order of its strengths.
 
-    A point is a strength, and the 95 % intervals of divergence and coherence.
+    A point is a strength, and of each measure the 95 % interval over the groups, or None where there is no such number.
     """
-    found: dict[tuple[str, str], dict[float, list[Row]]] = {}
+    found: dict[tuple[Any, ...], dict[float, list[Row]]] = {}
     for row in rows:
-        found.setdefault((row["way"], row["kind"]), {}).setdefault(row["strength"], []).append(row)
+        found.setdefault(tuple(row[name] for name in ABOUT), {}).setdefault(row["strength"], []).append(row)
     return [
-        {"way": way, "kind": kind, "points": [_point(strength, some) for strength, some in points.items()]}
-        for (way, kind), points in found.items()
+        {
+            **dict(zip(ABOUT, about, strict=True)),
+            "points": [_point(strength, some) for strength, some in points.items()],
+        }
+        for about, points in found.items()
     ]
 
 
 def _point(strength: float, rows: Sequence[Row]) -> dict[str, Any]:
-    return {
-        "strength": strength,
-        "divergence": interval([row["divergence"] for row in rows]),
-        "coherence": interval([row["coherence"] for row in rows]),
+    return {"strength": strength} | {
+        name: _interval([row[name] for row in rows]) for name in MEASURES if name in rows[0]
     }
+
+
+def _interval(values: Sequence[float | None]) -> Interval | None:
+    there = [value for value in values if value is not None]
+    return interval(there) if there else None
 
 
 def figure(found: Mapping[str, Sequence[Row]]) -> Any:
