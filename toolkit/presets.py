@@ -64,7 +64,7 @@ class Experiment:
     sampling: Sampling = field(default_factory=Sampling)
     batch: int = 100
     epochs: int = 15  # per iteration, over the data as they have grown
-    first_steps: int | None = None  # at most so many steps in the first iteration
+    first_steps: int | None = None  # at most so many steps in the first iteration, and in any that starts anew
     steps: int | None = None  # and in each later one
     lecture_steps: int = 3000  # per iteration from the second, when teaching is "lecture"
     decay: str = "constant"  # of the learning rate within an iteration, or "linear"
@@ -187,7 +187,14 @@ SCALES: dict[str, dict[str, dict[str, Any]]] = {  # and what each changes for an
     "paper": {},
     "cpu": {
         "WTA": CPU,
-        "DCGAN": {**FEW, "first_steps": 450, "steps": 450, "later_batch": None, "model": {"filters": 16}},
+        "DCGAN": {
+            **FEW,
+            "first_steps": 1600,
+            "steps": 300,
+            "batch": 64,
+            "later_batch": None,
+            "model": {"filters": 8, "lr": 1e-3, "z": 32},  # at the published rate, so few steps draw nothing but grey
+        },
         "ConvVAE": {**FEW, "first_steps": 2000, "steps": 500},
         "ConvAE": {**FEW, "generated": 1000, "model": {"filters": 64}},
     },

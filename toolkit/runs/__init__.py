@@ -127,7 +127,7 @@ class Run:
             return heard, e.lecture_steps
         batch = e.batch if index == 1 else e.later_batch or e.batch
         shuffled = Shuffled(heard, batch, child(e.seed, "shuffle", index))
-        limit = e.first_steps if index == 1 else e.steps
+        limit = e.first_steps if index == 1 or e.inheritance != "preserve" else e.steps
         steps = e.epochs * shuffled.steps_per_epoch
         return shuffled, min(steps, limit or steps)
 
