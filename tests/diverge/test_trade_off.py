@@ -26,6 +26,7 @@ from toolkit.diverge.trade_off import (
     measured,
     trained,
 )
+from toolkit.hub import CHECKPOINTS
 from toolkit.judges import load
 from toolkit.seeds import Noise
 
@@ -102,6 +103,14 @@ def test_the_table_has_a_row_for_each_way_with_three_strengths_and_what_it_needs
     assert len(rows) == 2 and head.count("|") == len(HEAD) + len(COLUMNS) + 1
     assert cells[1][:5] == ["fading to grey", "loss", "yes", "no", "0.5, 1"] and cells[0][5] == "none"
     assert cells[0][-1].endswith(", 0.00")  # all are black
+
+
+def test_the_shipped_table_is_that_of_the_shipped_numbers() -> None:
+    folder = CHECKPOINTS / "divergence"
+    found = json.loads((folder / "trade_off.json").read_text())
+    tables = [f"## {title}\n\n{table(own)}\n" for title, own in found["curves"].items()]
+    assert (folder / "trade_off.md").read_text() == "\n".join(tables) and found["groups"] == 5
+    assert {curve["kind"] for own in found["curves"].values() for curve in own} == {*KINDS, LANDMARK}
 
 
 def test_a_row_is_one_strength_of_one_group_in_plain_values(by: Gauge) -> None:

@@ -169,7 +169,9 @@ def _panel(panel: Any, found: Sequence[Row], kind: str) -> None:
         x, y = _of(curve, "mean")
         if curve["kind"] == LANDMARK:
             panel.plot(x, y, marker="+", ms=8, color="#666666", zorder=2)
-            panel.annotate(curve["way"], (x[0], y[0]), (-6, 0), **NAME, ha="right", va="center", color="#666666")
+            panel.annotate(
+                curve["way"], (x[0], y[0]), (-6, 0), **{**NAME, "zorder": 1}, ha="right", va="center", color="#888888"
+            )
             if curve["way"] == "noise":
                 panel.axhline(y[0], lw=0.8, ls=":", color="#888888", zorder=0)
         elif curve["kind"] != kind:
