@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from toolkit import datasets
+from toolkit.cli.trade_off import SUBJECTS
 from toolkit.diverge import presets
 from toolkit.diverge.divergent_fine_tuning import fine_tune
 from toolkit.diverge.gauge import MEASURES, Gauge, gauge
@@ -108,7 +109,7 @@ def test_the_table_has_a_row_for_each_way_with_three_strengths_and_what_it_needs
 def test_the_shipped_table_is_that_of_the_shipped_numbers() -> None:
     folder = CHECKPOINTS / "divergence"
     found = json.loads((folder / "trade_off.json").read_text())
-    tables = [f"## {title}\n\n{table(own)}\n" for title, own in found["curves"].items()]
+    tables = [f"## {each.title}\n\n{table(found['curves'][each.title])}\n" for each in SUBJECTS]
     assert (folder / "trade_off.md").read_text() == "\n".join(tables) and found["groups"] == 5
     assert {curve["kind"] for own in found["curves"].values() for curve in own} == {*KINDS, LANDMARK}
 
