@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -14,8 +15,24 @@ import pytest
 from PIL import Image
 
 from tests.test_app import build, tiny_run
+from tests.test_page_tray import order as kept
+from tests.test_page_tray import symbol
 from toolkit.benchmark.page_visitor import RefusedError, Visitor, refusal
-from toolkit.page import annotate, api, creative, echo, guard, iterations, kaleidoscope, passing, playground
+from toolkit.page import (
+    annotate,
+    api,
+    bend,
+    claims,
+    creative,
+    echo,
+    guard,
+    iterations,
+    kaleidoscope,
+    novel,
+    passing,
+    playground,
+    tray,
+)
 
 CALLS = 300  # of nonsense, of each endpoint
 OVER_HTTP = 40
@@ -218,6 +235,9 @@ ORDERS: dict[str, dict[str, Any]] = {
         "ticket": 1, "points": [0.1, 0.9], "depth": 2, "width": 4, "output": "tanh", "steps": 2, "seed": 0
     },
     "iterations": {"ticket": 1, "experiment": "fig2", "iteration": 2, "seed": "7", "final": True, "kind": "growth"},
+    "bend": {**bend.START, "ticket": 1, "machine": "creative-mnist", "passes": 2},
+    "novel": {"ticket": 1, "image": text(bytes(range(196)) * 4), "seed": None},
+    "tray": kept(),
 }  # fmt: skip
 
 
@@ -229,19 +249,31 @@ def spoilt(chance: random.Random, order: dict[str, Any]) -> Any:
     return {**order, **{key: nonsense(chance) for key in keys}}
 
 
-def first(messages: Iterator[dict[str, Any]]) -> dict[str, Any]:
-    message = next(messages)
+def crooked(chance: random.Random) -> Any:
+    """A tray of up to three random symbols, with the order or some of the symbols spoilt."""
+    keys = [chr(chance.randrange(0x3000)) for _ in range(chance.randint(1, 3))]
+    symbols: list[Any] = [symbol(key, light=text(chance.randbytes(784))) for key in keys]
+    if chance.random() < 0.5:
+        return spoilt(chance, kept(*symbols))
+    return kept(*[spoilt(chance, one) if chance.random() < 0.7 else one for one in symbols])
+
+
+def first(messages: Iterator[dict[str, Any]], count: int = 1) -> dict[str, Any]:
+    """The last of the first few, or of as many as there are."""
+    *_, message = islice(messages, count)
     messages.close()  # type: ignore[attr-defined]
     return message
 
 
-@pytest.mark.parametrize("tab", ORDERS)
+@pytest.mark.parametrize("tab", [tab for tab in ORDERS if tab != "tray"])
 def test_whatever_a_tab_is_asked_it_answers_or_says_one_sentence(folder: Path, tab: str) -> None:
     answers: dict[str, Callable[[Any], dict[str, Any]]] = {
         "creative": lambda order: creative.answer(folder, order),
         "kaleidoscope": lambda order: first(kaleidoscope.answer(folder, order)),
         "playground": lambda order: first(playground.answer(order)),
         "iterations": lambda order: first(iterations.answer(iterations.Shelf(folder), order)),
+        "bend": lambda order: first(bend.answer(folder, order), 2),  # the pictures before, and one after
+        "novel": lambda order: novel.answer(folder, order),
     }
     chance = random.Random(tab)
     for _ in range(CALLS):
@@ -259,6 +291,21 @@ def test_whatever_file_is_asked_for_there_is_one_or_a_sentence(folder: Path) -> 
         except ValueError as error:
             found, sentence = None, f"{error}."
         assert found.is_file() if found else plain(folder, sentence)
+
+
+def test_whatever_comes_from_the_tray_there_is_a_file_or_a_sentence(folder: Path) -> None:
+    chance = random.Random(3)
+    for _ in range(CALLS):
+        path, message = tray.answer(crooked(chance))
+        assert json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
+        assert Path(path).is_file() if path else plain(folder, message["error"])
+
+
+def test_whatever_claim_is_looked_at_there_is_a_picture_or_a_sentence(folder: Path) -> None:
+    chance = random.Random(4)
+    for _ in range(CALLS):
+        message = claims.picture(folder, nonsense(chance))
+        assert "picture" in message or plain(folder, message["error"])
 
 
 def test_whatever_an_annotator_sends_there_is_an_answer(tmp_path: Path) -> None:
@@ -284,6 +331,13 @@ def test_files_on_their_way_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.M
 
 
 # ---- over HTTP
+
+ASKED = {  # the events of the scripts, and whose they are
+    "grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope", "train": "playground",
+    "bend": "bend", "ask": "novel", "take": "tray",
+}  # fmt: skip
+SERVED = {"figure": ["experiment", "strip"], "kaleidoscope": ["known", "note"], "bend": ["note"], "claims": ["look"],
+          "playground": ["note"], "annotate": ["find", "begin", "label"]}  # fmt: skip
 
 
 @pytest.fixture
@@ -328,12 +382,9 @@ def test_a_program_gets_an_answer_or_a_sentence_and_the_page_lives_on(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["grow", "save", "draw", "film", "train"])
+@pytest.mark.parametrize("name", ASKED)
 def test_a_script_gets_an_answer_or_a_sentence_and_the_page_lives_on(folder: Path, visitor: Visitor, name: str) -> None:
-    chance = random.Random(name)
-    right = ORDERS[{"grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope"}.get(
-        name, "playground"
-    )]  # fmt: skip
+    chance, right = random.Random(name), ORDERS[ASKED[name]]
     orders = filter(sendable, iter(lambda: spoilt(chance, right), FOREVER))
     for _ in range(OVER_HTTP):
         order = next(orders)
@@ -375,6 +426,26 @@ def test_what_a_function_of_a_figure_refuses_is_a_sentence_too(folder: Path, vis
     with pytest.raises(HTTPError) as caught:
         visitor.serve(figure, "experiment", "../../etc/passwd")
     assert json.loads(refusal(caught.value))["detail"] == guard.FAULT and survives(visitor)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("figure", SERVED)
+def test_a_function_of_a_figure_gives_an_answer_or_a_sentence_and_the_page_lives_on(
+    folder: Path, visitor: Visitor, figure: str
+) -> None:
+    chance = random.Random(figure)
+    number = {it["props"].get("elem_id"): it["id"] for it in visitor.config["components"]}[figure]
+    values = filter(sendable, iter(lambda: nonsense(chance), FOREVER))
+    for _ in range(OVER_HTTP):
+        function, value = chance.choice(SERVED[figure]), next(values)
+        refused(folder, lambda function=function, value=value: visitor.serve(number, function, value))  # type: ignore[misc]
+    assert survives(visitor)
+
+
+def test_every_event_and_function_of_the_page_is_among_those_tried(visitor: Visitor) -> None:
+    parts = [it["props"] for it in visitor.config["components"]]
+    assert {name for name in visitor.orders if name != "load"} == set(ASKED)
+    assert {it["elem_id"]: it["server_fns"] for it in parts if it.get("server_fns")} == SERVED
 
 
 def test_the_library_of_gradio_calls_the_endpoints(address: str) -> None:

@@ -112,6 +112,21 @@ def test_arrow_keys_move_among_the_symbols_and_enter_selects(desk: Any) -> None:
     assert iteration(desk) == "3"
 
 
+def test_a_symbol_is_scrubbed_from_its_noise_to_its_end(desk: Any) -> None:
+    end = picture(desk, ".symbol .big")
+    desk.click(".film button:first-child")
+    assert desk.inner_text(".count").startswith("pass 0 of ")
+    assert picture(desk, ".symbol .big") != end
+    passes = desk.get_by_role("slider", name="Pass", exact=True)
+    passes.fill(passes.get_attribute("max"))
+    assert picture(desk, ".symbol .big") == end
+
+
+def test_a_click_on_a_curve_goes_to_that_iteration(desk: Any) -> None:
+    desk.locator(".curves svg").first.click(position={"x": 3, "y": 20})
+    assert iteration(desk) == "0"
+
+
 def test_a_click_on_its_life_goes_to_that_iteration(desk: Any) -> None:
     desk.get_by_role("button", name="Iteration 2", exact=True).click()
     assert iteration(desk) == "2"
@@ -123,7 +138,7 @@ def test_a_click_on_its_life_goes_to_that_iteration(desk: Any) -> None:
 def test_a_new_seed_grows_a_symbol_that_is_not_on_the_sheet(desk: Any) -> None:
     before = picture(desk, ".symbol .big")
     desk.get_by_role("textbox", name="Seed").fill("20230717")
-    desk.keyboard.press("Enter")
+    desk.get_by_role("button", name="Sample").click()
     grown(desk)
     assert desk.inner_text(".symbol h2") == "Seed 20230717"
     assert picture(desk, ".symbol .big") != before

@@ -155,6 +155,16 @@ def test_each_picture_is_another_and_undo_brings_the_last_one_back_with_its_labe
     assert Labels(pools["long"]).of("dee") == first(pools["long"], "dee", 3, 4)
 
 
+def test_undo_and_what_it_learned_from_are_a_click_away(visit: Any, pools: Any) -> None:
+    page = enter(visit(), "Oli")
+    press(page, "1")
+    page.click(".judge [data-do=undo]")
+    stored(page, 0)
+    assert page.inner_text(".place") == "Picture 1 of 30"
+    page.click(".judge [data-do=look]")
+    page.wait_for_selector(".lesson:visible")
+
+
 def test_who_comes_back_goes_on_where_they_stopped(visit: Any) -> None:
     press(page := enter(visit(), "Eve"), "1", "1")
     stored(page, 2)

@@ -160,6 +160,51 @@ def test_iterations_are_blended(desk: Any) -> None:
     assert "parent 2, child 1" in desk.inner_text(".bend .caption")
 
 
+LISTS = [
+    ("creative-mnist", "Bend", ["Transform", "Layer"]),
+    ("creative-mnist", "Glitch", ["Kind of glitch", "Layer"]),
+    ("creative-mnist", "Rewrite", ["Class that is rewritten", "Class that it becomes"]),
+    ("creative-mnist", "Chain", ["The machine that goes on"]),
+    ("fig2", "Blend", ["Blended from iteration"]),
+]
+
+
+@pytest.mark.parametrize(("machine", "operator", "knobs"), LISTS, ids=[operator for _, operator, _ in LISTS])
+def test_each_list_changes_what_is_drawn(desk: Any, machine: str, operator: str, knobs: list[str]) -> None:
+    select(desk, "Machine", machine)
+    press(desk, operator)
+    if machine == "fig2":
+        slide(desk, "Passes", 1)  # untrained, they soon see nothing
+    for knob in knobs:
+        before, options = row(desk, 1), desk.get_by_role("combobox", name=knob, exact=True).locator("option")
+        select(desk, knob, options.evaluate_all("all => all.find(one => !one.selected).value"))
+        assert row(desk, 1) != before, knob
+        assert desk.locator(".bend .problem").is_hidden()
+
+
+def test_other_channels_are_other_pictures(desk: Any) -> None:
+    seen = [row(desk, 1)]
+    slide(desk, "Share of the channels", 0.75)
+    for which in (None, "all", "alike", "2"):  # 2: the second group of those that act alike
+        if which:
+            press(desk, which)
+        assert row(desk, 1) not in seen
+        seen.append(row(desk, 1))
+    press(desk, "by chance")
+    assert row(desk, 1) == seen[1]
+    desk.get_by_role("textbox", name="Seed of the alteration").fill("5")
+    desk.keyboard.press("Enter")
+    still(desk)
+    assert row(desk, 1) not in seen
+
+
+def test_a_machine_starts_from_its_symbols_or_from_noise(desk: Any) -> None:
+    select(desk, "Machine", "fig2")
+    before = row(desk, 0)
+    press(desk, "noise")
+    assert row(desk, 0) != before
+
+
 def test_chance_and_seeds_have_dice_of_their_own(desk: Any) -> None:
     before, after = row(desk, 0), row(desk, 1)
     desk.get_by_role("button", name="Another alteration by chance").click()
@@ -197,6 +242,9 @@ def test_a_picture_is_kept_in_the_tray_with_its_settings(desk: Any) -> None:
     press(desk, "Keep")
     title = desk.get_attribute("#tray .kept", "title")
     assert "creative-mnist, bend, strength 1, transform multiply" in title and title.endswith("seed 0")
+    desk.click("#tray .strip .remove")
+    press(desk, "Keep the one before")
+    assert desk.get_attribute("#tray .kept", "title") == "a: creative-mnist, before, seed 0"
     desk.click("#tray .strip .remove")
 
 

@@ -207,6 +207,16 @@ def test_colours_are_shown_as_they_are(desk: Any) -> None:
     assert "fewer neurons" in desk.inner_text(".sums")
 
 
+def test_both_pictures_of_a_pair_are_kept_in_the_tray(desk: Any) -> None:
+    press(desk, "Keep")
+    press(desk, "Keep the regular")
+    first, second = desk.eval_on_selector_all("#tray .kept", "all => all.map(one => one.title)")
+    assert "creative-mnist, low-active" in first and first.endswith("seed 0")
+    assert "creative-mnist, regular" in second and second.endswith("seed 0")
+    for _ in range(2):
+        desk.locator("#tray .strip .remove").first.click()
+
+
 def test_the_picture_is_saved_as_a_png_named_by_its_settings(desk: Any, tmp_path: Path) -> None:
     with desk.expect_download() as download:
         desk.click(".creative [data-do=picture]")

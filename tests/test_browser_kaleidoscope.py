@@ -167,6 +167,28 @@ def test_other_settings_are_another_film_that_is_played_from_its_start(desk: Any
     assert "not stirred" in desk.inner_text(".kaleidoscope .caption")
 
 
+def test_normal_noise_is_another_start(desk: Any) -> None:
+    before = grid(desk)
+    press(desk, "normal")
+    to(desk, 10)
+    assert grid(desk) != before
+    assert "Run 10 of 300 from normal noise" in desk.inner_text(".kaleidoscope .caption")
+
+
+def test_stirring_harder_is_another_film(desk: Any) -> None:
+    before = grid(desk)
+    slide(desk, "Perturbation", 0.1)
+    to(desk, 10)
+    assert grid(desk) != before
+
+
+def test_a_picture_is_kept_in_the_tray(desk: Any) -> None:
+    press(desk, "Keep")
+    title = desk.get_attribute("#tray .kept", "title")
+    assert "kaleidoscope-mnist, run 10" in title and title.endswith("seed 0")
+    desk.click("#tray .strip .remove")
+
+
 def test_fewer_runs_are_a_shorter_film(desk: Any) -> None:
     slide(desk, "Runs", 20)
     assert desk.get_attribute(".kaleidoscope .scrub", "max") == "20"
@@ -294,6 +316,34 @@ def test_a_line_is_learned_and_samples_fall(desk: Any) -> None:
     function = desk.get_attribute(".playground .function", "points")
     desk.get_by_role("slider", name="Step of training").fill("0")
     assert desk.get_attribute(".playground .function", "points") != function
+
+
+def test_another_network_learns_another_line(desk: Any) -> None:
+    functions = []
+    for depth, width, output, seed in [
+        (2, 5, "sigmoid", 7),
+        (3, 5, "sigmoid", 7),
+        (3, 9, "sigmoid", 7),
+        (3, 9, "tanh", 7),
+        (3, 9, "tanh", 8),
+    ]:
+        desk.get_by_role("slider", name="Hidden layers").fill(str(depth))
+        desk.get_by_role("slider", name="Neurons in each layer").fill(str(width))
+        desk.get_by_role("button", name=output, exact=True).click()
+        desk.get_by_role("textbox", name="Seed of the network").fill(str(seed))
+        learn(desk, 0.3, 0.7)
+        trained(desk)
+        functions.append(desk.get_attribute(".playground .function", "points"))
+    assert len(set(functions)) == 5
+
+
+def test_samples_fall_again_when_let_go(desk: Any) -> None:
+    run_ = ".playground [data-of=run]"
+    desk.get_by_role("slider", name="Run of the samples").fill("20")
+    assert desk.inner_text(run_) == "20 of 20"
+    desk.get_by_role("button", name="Let them fall").click()
+    desk.wait_for_function(f"!document.querySelector('{run_}').textContent.startsWith('20 ')")
+    desk.wait_for_function(f"document.querySelector('{run_}').textContent === '20 of 20'")
 
 
 def test_a_click_places_a_point_and_another_takes_it_away(desk: Any) -> None:

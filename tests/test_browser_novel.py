@@ -81,6 +81,22 @@ def test_an_offer_from_another_tab_opens_the_tab_with_it(desk: Any) -> None:
     assert desk.locator(".novel .near").count() == 2 and desk.locator(".novel .judge").count() == 2
 
 
+@pytest.mark.parametrize(
+    ("tab", "caption"),
+    [
+        ("Iterations", "fig2, iteration 4, seed "),
+        ("Creative decoder", "creative-mnist, low-active"),
+        ("Kaleidoscope", "kaleidoscope-mnist, run "),
+        ("Bend it", "creative-colours, bend, strength 1"),
+    ],
+)
+def test_the_picture_on_show_in_another_tab_is_judged(desk: Any, tab: str, caption: str) -> None:
+    desk.get_by_role("tab", name=tab).click()
+    desk.click(".figure-page[data-ready=true] [data-do=ask]:visible")
+    told(desk)
+    assert of(desk).startswith(caption)
+
+
 def test_a_colour_picture_of_another_size_is_judged_in_grey(novel: Any) -> None:
     novel.evaluate("""window.dispatchEvent(new CustomEvent("that-are-not-ask", {detail: {
         light: new Uint8Array(3 * 256).fill(200), side: 16, channels: 3, caption: "colours"}}))""")
@@ -129,6 +145,17 @@ def test_an_upload_is_judged_and_what_is_no_picture_is_refused(novel: Any) -> No
     upload.set_input_files({"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"})
     novel.locator(".novel .problem").filter(has_text="no picture that a browser reads").wait_for()
     assert of(novel) == "Your picture mine.png"
+
+
+def test_it_is_kept_in_the_tray_and_saved_as_a_picture(novel: Any, tmp_path: Path) -> None:
+    press(novel, "Keep")
+    assert novel.get_attribute("#tray .kept", "title") == f"a: {of(novel)}"
+    novel.click("#tray .strip .remove")
+    with novel.expect_download() as download:
+        novel.click(".novel .save [data-do=picture]")
+    download.value.save_as(tmp_path / "it.png")
+    with Image.open(tmp_path / "it.png") as sheet:
+        assert sheet.format == "PNG" and min(sheet.size) > 200
 
 
 def test_settings_hold_the_picture_and_all_that_was_said(novel: Any, tmp_path: Path) -> None:
@@ -183,6 +210,7 @@ def test_about_is_there_with_its_links(desk: Any) -> None:
     desk.get_by_role("tab", name="About").click()
     desk.wait_for_selector(".about a")
     assert desk.locator(".about a[target=_blank][rel=noopener]").count() == desk.locator(".about a").count() >= 3
+    assert not [line for line in desk.locator(".about li").all_inner_texts() if line.endswith(":")]
 
 
 @pytest.mark.parametrize("name", ["is-it-new", "claims", "about"])

@@ -57,7 +57,7 @@ def items(pairs: Iterator[str]) -> str:
 
 def papers(markdown: str) -> tuple[str, str]:
     """The three papers of the page, and what else it builds on, as lines of a list."""
-    found = {method: paper for method, paper, *_ in rows(markdown, "method")}
+    found = {method: paper for method, paper, *_ in rows(markdown, "method") if paper}  # some are nobody's but ours
     line = {method: f"{_first(method)}: {linked(paper)}" for method, paper in found.items()}
     return items(line[each] for each in PAPERS if each in line), items(
         line[each] for each in line if each not in PAPERS

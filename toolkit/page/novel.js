@@ -200,9 +200,11 @@ const grow = (seed) => ask({seed});
 
 async function given(file) {
   if (file.size > LARGEST) return complain(`“${file.name.slice(0, 60)}” is too large: give a picture of at most ${LARGEST / 1e6} MB.`);
+  const before = {...now}, pad = drawing;
   remember();
   Object.assign(now, {of: `Your picture ${file.name.slice(0, 60)}`, seed: null, drawnOver: false});
-  return upload(file);
+  await upload(file);
+  if (drawing === pad) { past.pop(); Object.assign(now, before); }  // it was no picture
 }
 
 element.addEventListener("click", (event) => {

@@ -1,5 +1,5 @@
 // The playground: points on a line, a small network that learns them while one looks on, and samples that fall through it.
-// trigger("train") asks the server; `hear` gets the moments of the training, each with the function and the samples' runs.
+// trigger("train") asks the server; `hear` gets the moments of the training, each as text, with the function and the samples' runs.
 // Read after ink.js, in one scope with it.
 const {examples, start: START, limits, most: MOST} = props.value;
 const WIDE = 560, PLANE = {top: 10, bottom: 350}, LOSS = {top: 424, bottom: 504}, EDGE = 14;  // of the picture
@@ -30,17 +30,18 @@ function fly() {
   asked = false;
   const {points, depth, width, output, steps, seed} = now, mine = ++ticket;
   const lost = () => hear({detail: {ticket: mine, done: true, moments: [], error: "The server does not answer: press Train to ask it again."}});
-  flight = {ticket: mine, timer: setTimeout(lost, PATIENCE), points: [...points], steps};
+  flight = {ticket: mine, timer: setTimeout(lost, PATIENCE), points: [...points], steps, moments: []};
   trigger("train", {visitor, ticket: mine, points, depth, width, output, steps, seed});
 }
 
 function hear({detail}) {
   if (!detail || detail.ticket !== flight?.ticket) return;
-  const {points, steps} = flight;
-  if (detail.moments.length) {
+  const {points, steps, moments} = flight;
+  moments.push(...detail.moments.slice(moments.length).map((text) => JSON.parse(text)));
+  if (moments.length) {
     cancelAnimationFrame(frame);
-    learned = {points, steps, moments: detail.moments};
-    Object.assign(now, {moment: detail.moments.length - 1, run: detail.moments[0].falls.length - 1});
+    learned = {points, steps, moments};
+    Object.assign(now, {moment: moments.length - 1, run: moments[0].falls.length - 1});
   }
   if (detail.done) {
     clearTimeout(flight.timer);

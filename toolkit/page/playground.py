@@ -1,5 +1,6 @@
 """The line below the kaleidoscope: a network learns points on it while one looks on, and samples fall through it."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -156,6 +157,11 @@ def told(work: Callable[[Callable[[Message], None]], None]) -> Iterator[Message]
         done.result()
 
 
+def packed(message: Message) -> Message:
+    """The same with each moment as text: a message holds all so far, and on their way thousands of numbers are slow."""
+    return {**message, "moments": [json.dumps(moment) for moment in message["moments"]]}
+
+
 def first_page() -> Message:
     """What there is to see before a network learns."""
     return {"examples": EXAMPLES, "start": {"steps": 1000, "seed": 0}, "limits": LIMITS, "most": MOST}
@@ -166,7 +172,7 @@ def playground_figure() -> None:
     newest = Newest()
 
     def on_train(event: gr.EventData) -> Iterator[Message]:
-        yield from answer(event._data, newest)
+        yield from map(packed, answer(event._data, newest))
 
     def note(order: object) -> None:
         newest.note(order)
