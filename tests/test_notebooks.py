@@ -27,8 +27,8 @@ def text(cell: dict) -> str:
     return "".join(cell["source"])
 
 
-def test_there_are_twelve_of_them_numbered_and_one_for_the_hub() -> None:
-    assert [name[:2] for name in NAMES if name != "notebook"] == [f"{number:02d}" for number in range(11)]
+def test_there_are_fourteen_of_them_numbered_and_one_for_the_hub() -> None:
+    assert [name[:2] for name in NAMES if name != "notebook"] == [f"{number:02d}" for number in range(14)]
     assert "notebook" in NAMES
 
 

@@ -71,3 +71,8 @@ def test_every_architecture_that_has_bends_is_registered() -> None:
 def test_a_class_that_is_not_drawn_is_refused(tiny: Make) -> None:
     with pytest.raises(ValueError, match="^[^\n]+ 0 of 7: choose [^\n]+$"):
         presets.rewriting(tiny("VAE"), SEEDS, halves, layer="decoder.3", one=0, other=7)
+
+
+def test_a_convolutional_layer_is_not_rewritten(tiny: Make) -> None:
+    with pytest.raises(ValueError, match="^layer generator.3 has 16 keys a picture[^\n]+$"):
+        presets.rewriting(tiny("DCGAN"), SEEDS, halves, layer="generator.3", one=0, other=1)

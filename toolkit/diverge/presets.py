@@ -4,7 +4,7 @@ A row is (B, C, H, W) in [0, 1]. The first row is the model as it is, and each f
 strength; what a strength is, each function says.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -117,10 +117,13 @@ def rewriting(
     """Strength: of one association: what this layer is asked by pictures of one class, it answers as for another.
 
     labels: images -> classes (B,). rank: None is the closed form of rank one, else the optimisation within that rank.
-    Raises ValueError if too few of the 500 pictures that it looks at are of a class.
+    Raises ValueError if too few of the 500 pictures that it looks at are of a class, or for a convolutional layer.
     """
-    codes = Noise(child(0, "rewriting", place) for place in range(500)).randn(*model.code_shape)
+    codes = _codes(model, (child(0, "rewriting", place) for place in range(500)))
     found = keys(model, layer, lambda model: model.decode(codes))
+    if len(found) != len(codes):
+        each = len(found) // len(codes)
+        raise ValueError(f"layer {layer} has {each} keys a picture, for its places: choose one that is fully connected")
     said, moment = labels(model.decode(codes)), second_moment(found)
     mine, yours = found[said == one], found[said == other]
     if min(len(mine), len(yours)) < (rank or 1):
@@ -133,6 +136,12 @@ def rewriting(
     return _towards(model, rewrite(model, layer, mine, answer, context(mine, moment, rank)), seeds, strengths)
 
 
+def _codes(model: Any, seeds: Iterable[int]) -> Tensor:
+    """One from the prior for each seed, where the model is."""
+    codes: Tensor = Noise(seeds).randn(*model.code_shape)
+    return codes.to(next(model.parameters()).device)
+
+
 def repainting(
     model: Any,
     seeds: Seeds,
@@ -142,8 +151,8 @@ def repainting(
     strengths: Sequence[float] = (0.5, 1.0, 2.0),
 ) -> Rows:
     """Strength: of a change by gradient. The first picture is painted over, (1, C, H, W) -> same, and learned."""
-    code = Noise(seeds[:1]).randn(*model.code_shape)
-    kept = Noise(child(0, "repainting", place) for place in range(100)).randn(*model.code_shape)
+    code = _codes(model, seeds[:1])
+    kept = _codes(model, (child(0, "repainting", place) for place in range(100)))
     learned = repaint(model, layer, code, paint(model.decode(code)), kept=kept, lr=3e-3)
     return _towards(model, learned, seeds, strengths)
 
