@@ -121,8 +121,3 @@ def chromium() -> Iterator[Any]:
 
     with browser() as one:
         yield one
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Pages last: Playwright's event loop stays open in this thread, where other tests open their own."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

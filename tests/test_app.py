@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +45,18 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> iterations.Shelf:
     return iterations.Shelf(tiny_run(tmp_path_factory.mktemp("checkpoints")))
 
 
+def awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What it returns, from an event loop in a thread of its own: in this one Playwright's may be running."""
+    with ThreadPoolExecutor(1) as hand:
+        return hand.submit(asyncio.run, coroutine).result()
+
+
 def build(source: Any) -> gr.Blocks:
     async def inside() -> gr.Blocks:  # where no event loop runs, Gradio opens one and leaves it open
         return app.build(source)
 
-    return asyncio.run(inside())
+    page: gr.Blocks = awaited(inside())
+    return page
 
 
 def order(**changes: Any) -> dict[str, Any]:

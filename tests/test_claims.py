@@ -415,10 +415,12 @@ def test_the_command_judges_by_a_judge_of_a_tree_and_draws_all_sheets(folder: Pa
 # contact sheets
 
 
-def test_a_contact_sheet_holds_every_sheet_pixel_by_pixel(tree: Path) -> None:
+def test_a_contact_sheet_holds_every_sheet_pixel_by_pixel_in_sixteen_greys(tree: Path) -> None:
     from io import BytesIO
 
     from PIL import Image
+
+    from toolkit import plot
 
     with (
         Image.open(BytesIO(contact.contact(tree / "fig2"))) as page,
@@ -426,7 +428,8 @@ def test_a_contact_sheet_holds_every_sheet_pixel_by_pixel(tree: Path) -> None:
     ):
         x = contact.GAP + 2 * (280 + contact.GAP)
         box = (x, contact.GAP + contact.LABEL, x + 280, contact.GAP + contact.LABEL + 280)
-        assert page.crop(box).tobytes() == sheet.tobytes()
+        shown, grey = (plot.tiles(each.convert("L"), 28).float() for each in (page.crop(box), sheet))
+        assert (shown - grey).abs().max() <= 8 and len(shown.unique()) == 16
 
 
 def test_the_step_between_sheets_is_their_distance_and_none_between_equal_ones(tmp_path: Path) -> None:

@@ -1,13 +1,12 @@
 """The first picture: put into the page's first bytes, and gone when the page is there."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser import CHROMIUM, visit
-from tests.test_app import tiny_run
+from tests.test_app import awaited, tiny_run
 from toolkit import hub
 from toolkit.page import splash
 
@@ -31,7 +30,7 @@ def answered(body: bytes, kind: bytes = b"text/html", path: str = "/", markup: s
         sent.append(message)
 
     scope = {"type": "http", "path": path, "method": "GET"}
-    asyncio.run(splash.Splash(application, markup)(scope, None, send))  # type: ignore[arg-type]
+    awaited(splash.Splash(application, markup)(scope, None, send))  # type: ignore[arg-type]
     return dict(sent[0]["headers"]), sent[1]["body"]
 
 
