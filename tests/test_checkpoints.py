@@ -41,7 +41,8 @@ def test_the_checkpoints_stay_under_their_limit():
 
 @pytest.mark.parametrize(("name", "entry"), ENTRIES)
 def test_every_sheet_holds_a_hundred_symbols_that_are_not_blank_and_not_alike(name, entry):
-    assert len(sheet(entry, columns=10)) == 100
+    side = json.loads((hub.CHECKPOINTS / name / "config.json").read_text())["experiment"].get("size") or 28
+    assert sheet(entry, columns=10).shape == (100, 1, side, side)
     assert entry["metrics"]["blank_share"] < 0.05 and entry["metrics"]["unique_share"] > 0.95
 
 
