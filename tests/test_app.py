@@ -23,8 +23,8 @@ from toolkit.models import create
 from toolkit.page import iterations, static
 
 
-def tiny_run(folder: Path, iterations: int = 3, name: str = "fig2") -> Path:
-    """A tree of checkpoints as a run leaves it, of untrained models of two filters."""
+def tiny_run(folder: Path, iterations: int = 3, name: str = "fig2", mapped: bool = False) -> Path:
+    """A tree of checkpoints as a run leaves it, of untrained models of two filters. mapped: with a map."""
     for iteration in range(iterations + 1):
         here = folder / name / f"iter_{iteration:03d}"
         here.mkdir(parents=True)
@@ -36,6 +36,10 @@ def tiny_run(folder: Path, iterations: int = 3, name: str = "fig2") -> Path:
             hub.save(model, here / "model.safetensors", experiment=name, iteration=iteration)
     config = {"title": "A tiny run", "sampling": {"tol": 0.001, "limit": 4, "stop": "each", "finish": "stretch"}}
     (folder / name / "config.json").write_text(json.dumps(config))
+    if mapped:  # each symbol moves to the right by a tenth with every iteration
+        numbers, seeds = range(iterations + 1), range(100)
+        places = {n: [[60 * (k % 10) + 100 * n, 100 * (k // 10)] for k in seeds] for n in numbers}
+        (folder / name / "map.json").write_text(json.dumps({"judge": "a judge", "explained": 0.25, "places": places}))
     hub.write_index(folder)
     return folder
 

@@ -66,6 +66,15 @@ def test_a_strip_is_plain_json_and_says_the_figure_if_there_is_one(shelf: Shelf,
     assert Shelf(tmp_path).thumbnails("fig2")["figure"] == "2"
 
 
+@pytest.mark.parametrize(
+    ("data", "words"), [("sample:fashion", "pictures of clothes"), ("mnist", "handwritten digits"), (None, "pictures")]
+)
+def test_the_page_says_what_was_learned(tmp_path: Path, data: str | None, words: str) -> None:
+    path = tiny_run(tmp_path, iterations=1) / "fig2" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "experiment": {"data": data}}))
+    assert Shelf(tmp_path).page()["learned"] == words
+
+
 def test_an_experiment_without_a_sheet_has_an_empty_strip(tmp_path: Path) -> None:
     folder = tiny_run(tmp_path, iterations=1)
     for path in folder.glob("fig2/*/samples.png"):

@@ -4,7 +4,7 @@
 "bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file;
 others may be there as sheets only. kind: "iterations" of one run; or "divergence": an iteration is then a step of one
 training; or "decoder", "kaleidoscope" or "judge": an iteration is then a training of its own, from another seed, and a
-decoder has "statistics" of its neurons, {"file", "bytes", "sha256"}.
+decoder has "statistics" of its neurons, {"file", "bytes", "sha256"}. An experiment may have a "map" of its sheets.
 """
 
 import json
@@ -78,7 +78,8 @@ def _experiment(folder: Path) -> dict[str, Any]:
     title, kind = str(config.get("title", folder.name)), str(config.get("kind", "iterations"))
     entries = (_entry(path) for path in sorted(folder.glob("iter_[0-9][0-9][0-9]")))
     listed = [entry for entry in entries if {"file", "samples"} & {*entry} or entry["iteration"] == 0]
-    return {"title": title, "kind": kind, "config": f"{folder.name}/config.json", "iterations": listed}
+    drawn = {"map": f"{folder.name}/map.json"} if (folder / "map.json").is_file() else {}
+    return {"title": title, "kind": kind, "config": f"{folder.name}/config.json", **drawn, "iterations": listed}
 
 
 def _entry(folder: Path) -> dict[str, Any]:
@@ -146,6 +147,7 @@ def _fault(index: dict[str, Any]) -> str:
         paths = [
             name,
             experiment["config"],
+            experiment.get("map", name),
             *(e[key] for e in [*entries, *files] for key in ("file", "samples") if key in e),
         ]
         if odd := [path for path in paths if not PLAIN.fullmatch(path)] or ([name] if "/" in name else []):

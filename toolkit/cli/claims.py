@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
-from .. import datasets, precision
-from ..claims import judging, report, results
+from .. import datasets, judges, precision
+from ..claims import judging, places, report, results
 from ..runs import contact
 from ..store import to_json, write
 from ..tree import CHECKPOINTS
@@ -17,7 +17,7 @@ from .command import command
 
 EPILOG = {
     "judge": """examples:
-  python -m toolkit judge runs/fig2 runs/fig6                  into judged.json and contact.png of each
+  python -m toolkit judge runs/fig2 runs/fig6                  into judged.json, map.json and contact.png of each
   python -m toolkit judge runs/fig2 --judge judge-digits
   python -m toolkit judge runs/fig2 --letters letters:/usr/share/fonts    with letters among the controls
   python -m toolkit judge runs/fig2 --contact                  only all its sheets in one picture
@@ -31,13 +31,16 @@ LETTERS = "letters:fonts"
 
 
 def judge(args: argparse.Namespace) -> object:
-    """Put runs before a judge, iteration by iteration, and all their sheets into one picture."""
+    """Put runs before a judge, iteration by iteration; all their sheets into one picture, and on a map."""
     for folder in args.runs:
         judging.stored(folder)  # before any work: it raises ValueError for what is no run
         write(folder / "contact.png", contact.contact(folder))
     if args.contact:
         return {"contact": [str(folder / "contact.png") for folder in args.runs]}
     device = str(precision.device(args.device))
+    if args.map:
+        judge = judges.load(args.source, args.judge, device=device)
+        return {"map": [str(places.place(folder, judge, args.judge)) for folder in args.runs]}
     options = {"images": args.images, "letters": letters(args), "root": args.root}
     by = judging.bench(args.judge, args.source, device=device, **options)
     written = []
@@ -49,6 +52,7 @@ def judge(args: argparse.Namespace) -> object:
                 bar.update()
 
             written.append(str(judging.judge(folder, by, on_row)))
+        places.place(folder, by.judge, by.name)
     return {"judged": written}
 
 
@@ -87,6 +91,7 @@ def declare(commands: Any) -> None:
     add("--images", type=int, default=judging.IMAGES, help="of each iteration (default: 1000)")
     add("--letters", metavar="NAME", help=f"the control that is novel (default: {LETTERS}, if it is there)")
     add("--contact", action="store_true", help="only draw contact.png, all the sheets in one picture")
+    add("--map", action="store_true", help="only lay the symbols of all sheets out on a map, map.json")
     add("--quiet", action="store_true", help="no progress bars")
     add = command(commands, claims, EPILOG["claims"])
     add(

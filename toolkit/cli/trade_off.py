@@ -62,7 +62,7 @@ SUBJECTS = [
     ),
     Subject(
         "FashionMNIST: clothes", "sample:fashion", "sample:mnist", "creative-fashion", "kaleidoscope-fashion",
-        "judge-fashion", ("shirt", "bag"), (1, 8),
+        "judge-fashion", ("shirt", "bag"), (1, 8), run="fig2-fashion",
     ),
 ]  # fmt: skip
 HERE = ("adversarial", "fine-tuning", "feedback", "external knowledge")  # no way out, or trained here anew
@@ -140,9 +140,10 @@ def _systems(source: str, subject: Subject, trained: Any, k: Any) -> Iterator[Wa
 
     if subject.run:
         sampling = hub.sampling(source, subject.run)
-        models = [hub.load(source, subject.run, number) for number in ITERATIONS]
+        numbers = [number for number in _learned(source, subject.run) if number in ITERATIONS]
+        models = [hub.load(source, subject.run, number) for number in numbers]
         grown = partial(_grown, models, sampling)
-        yield Way("iterated learning", "system", grown, ITERATIONS, "data", training=True, data=True)
+        yield Way("iterated learning", "system", grown, numbers, "data", training=True, data=True)
     gain = trained.how.gain
     for name, rows, strengths, touches in (
         ("creative decoder, gain", lambda s: [decoded(s, gain=gain * f) for f in GAINS], GAINS, "activations"),
@@ -151,6 +152,11 @@ def _systems(source: str, subject: Subject, trained: Any, k: Any) -> Iterator[Wa
         ("kaleidoscope, stirring", stirred, STIRRINGS, "output"),
     ):
         yield Way(name, "system", rows, strengths, touches)
+
+
+def _learned(source: str, run: str) -> list[int]:
+    """The iterations of a run whose models there are."""
+    return [entry["iteration"] for entry in read_index(source)["experiments"][run]["iterations"] if "file" in entry]
 
 
 def _grown(models: Sequence[Any], sampling: Any, seeds: Seeds) -> Iterator[Tensor]:
@@ -180,7 +186,7 @@ def _operators(source: str, subject: Subject, vae: Any, tuned: Any, manifold: An
     repainted = partial(presets.repainting, vae, paint=_bar, layer="decoder.6")
     yield _rows("repainting", "weights", repainted, (0.5, 1.0, 2.0, 4.0))
     if subject.run:
-        last = [hub.load(source, subject.run, number) for number in (19, 20)]
+        last = [hub.load(source, subject.run, number) for number in _learned(source, subject.run)[-2:]]
         yield _rows("beyond the last iteration", "weights", partial(presets.beyond, last), (0.5, 1.0, 2.0, 4.0))
     yield _rows("chained to a kaleidoscope", "output", partial(presets.chaining, vae, manifold), (1, 3, 10, 30))
     search = partial(presets.searching, vae, features=vae.encode)

@@ -98,9 +98,9 @@ function deliver(name, blob) {
 }
 
 // ---- pictures are made here, as they stand on the screen
-function print(groups, name, columns = 10) {  // each group so many canvases wide, groups side by side, the caption beneath
+function print(groups, name, columns = 10, maps = []) {  // each group so many canvases wide, or its k-th at maps[group](k); groups side by side, the caption beneath
   const side = groups[0][0].width, scale = Math.max(1, Math.round(112 / side)), step = side * scale + 12, edge = 48, line = 30;
-  const width = columns * step - 12, bottom = edge + Math.ceil(groups[0].length / columns) * step;
+  const width = columns * step - 12, bottom = edge + (maps[0] ? columns : Math.ceil(groups[0].length / columns)) * step;
   const canvas = make("canvas", {width: edge + groups.length * (width + edge)}), context = canvas.getContext("2d");
   const font = `20px ${getComputedStyle($(".caption")).fontFamily}`, lines = [""];
   context.font = font;
@@ -113,8 +113,8 @@ function print(groups, name, columns = 10) {  // each group so many canvases wid
   Object.assign(context, {font, imageSmoothingEnabled: false, fillStyle: getComputedStyle(article).getPropertyValue("--paper")});
   context.fillRect(0, 0, canvas.width, canvas.height);
   groups.forEach((group, g) => group.forEach((cell, k) => {
-    const left = edge + g * (width + edge) + (k % columns) * step;
-    context.drawImage(cell, left, edge + Math.floor(k / columns) * step, side * scale, side * scale);
+    const [x, y] = maps[g] ? maps[g](k) : [k % columns, Math.floor(k / columns)], size = maps[g] ? (side * scale) / 2 : side * scale;
+    context.drawImage(cell, edge + g * (width + edge) + x * step, edge + y * step, size, size);
   }));
   context.fillStyle = `rgb(${ink})`;
   lines.forEach((text, i) => context.fillText(text, edge, bottom + line * (i + 1)));

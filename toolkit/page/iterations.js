@@ -5,7 +5,7 @@ const COLUMNS = 10, CELLS = 100, TWEEN = 220, BEAT = 480;  // pixels, cells, mil
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 let run, other, panels, clock = null;  // the experiment on show, and the one beside it: mostly the same
-const now = {a: 0, b: 0, seed: "0", compare: false};  // a, b: rows of the iterations of run and of other
+const now = {a: 0, b: 0, seed: "0", compare: false, map: false};  // a, b: rows of the iterations of run and of other
 const known = new Map();  // experiment -> a promise of what the server says of it, with its sheets as light
 const address = thatAreNot.address("iterations");
 const of = (key) => (key === "a" ? run : other);
@@ -17,6 +17,7 @@ const rowOf = (iteration, its = run) => its.iterations.findIndex((entry) => entr
 function panel(root, key) {
   const scrub = $(".scrub", root), sheet = $(".sheet", root), its = of(key);
   const cells = Array.from({length: CELLS}, () => make("button", {type: "button", className: "cell"}, blank(its.side)));
+  const under = land(its);
   let shown = null, frame = 0;
   const at = (event) => cells.indexOf(event.target.closest(".cell"));
   const draw = () => cells.forEach((cell, k) => paint(cell.firstChild, shown, k * its.side ** 2));
@@ -30,6 +31,8 @@ function panel(root, key) {
       draw();
       if (t < 1) frame = requestAnimationFrame(melt);
     })(start);
+    placesOf(its, row).forEach((spot, k) => put(cells[k], spot));
+    under.trace(now.seed, row);
     name(row, number(row, its));
   }
 
@@ -51,12 +54,15 @@ function panel(root, key) {
       cell.setAttribute("aria-pressed", String(k) === now.seed);
       cell.tabIndex = String(k) === now.seed || (!onSheet() && k === 0) ? 0 : -1;
     });
+    under.trace(now.seed, now[key]);
+    $(".legend", root).textContent = its.map ? legend(its) : "";
   }
 
   scrub.max = last(its);
   const tick = ({iteration}) => make("span", {textContent: iteration % 5 ? "" : iteration});
   $(".ticks", root).replaceChildren(...its.iterations.map(tick));
-  sheet.replaceChildren(...cells);
+  sheet.replaceChildren(...cells, ...under.parts);
+  root.classList.toggle("mapped", now.map && Boolean(its.map));
   scrub.oninput = () => { pause(); go(key, Number(scrub.value)); };
   sheet.onclick = (event) => at(event) >= 0 && select(String(at(event)));
   sheet.onpointerover = sheet.onpointerout = (event) => {  // the same seed on the other sheet
@@ -70,7 +76,7 @@ function panel(root, key) {
     event.stopPropagation();
     cells[clamp(at(event) + step, 0, CELLS - 1)].focus();
   };
-  return {show, mark, draw, cells, root};
+  return {show, mark, redraw: () => { draw(); under.draw(); }, cells, under, root};
 }
 
 // ---- moving through the iterations
@@ -116,13 +122,22 @@ function curves() {
     const dot = value === undefined ? "" : `<circle cx="${x(now.a)}" cy="${y(value)}" r="3.5"/>`;
     const line = `<polyline points="${points.map(([row, each]) => `${x(row)},${y(each)}`).join(" ")}"/>`;
     const here = `<line x1="${x(now.a)}" x2="${x(now.a)}" y1="0" y2="48"/>`;
-    const plot = make("div", {innerHTML: `<svg viewBox="0 0 200 48" role="img" aria-label="${label}">${here}${line}${dot}</svg>`});
-    plot.onclick = (event) => {
-      const box = plot.getBoundingClientRect();
-      pause();
-      go("a", Math.round((((event.clientX - box.left) / box.width) * 200 - 4) / 192 * last()));
-    };
+    const plot = make("div", {innerHTML: `<svg viewBox="0 0 200 48" role="img" aria-label="${label}">${here}${line}${dot}<circle class="hover" r="3.5" transform="scale(0)"/></svg>`});
     const head = make("p", {}, make("span", {textContent: name}), make("b", {textContent: say(value)}));
+    const under = ({clientX}) => {
+      const box = plot.getBoundingClientRect();
+      return clamp(Math.round((((clientX - box.left) / box.width) * 200 - 4) / 192 * last()), 0, last());
+    };
+    plot.onclick = (event) => { pause(); go("a", under(event)); };
+    plot.onpointermove = (event) => {  // what it is there, without going there
+      const at = under(event), there = run.iterations[at].metrics[key];
+      head.lastChild.textContent = `${number(at)}: ${say(there)}`;
+      $(".hover", plot).setAttribute("transform", there === undefined ? "scale(0)" : `translate(${x(at)} ${y(there)})`);
+    };
+    plot.onpointerleave = () => {
+      head.lastChild.textContent = say(value);
+      $(".hover", plot).setAttribute("transform", "scale(0)");
+    };
     return make("div", {className: "curve", title: hint}, head, plot);
   }));
 }
@@ -148,7 +163,9 @@ async function open(name, {iteration, beside, against, seed = now.seed} = {}) {
   const thumbs = (count) => Array.from({length: count}, () => make("button", {type: "button"}, blank(found.side), make("span")));
   other = facing || (other === run ? found : other);
   run = found;
+  now.map = now.map && Boolean(run.map);
   $(".experiments select").value = run.experiment;
+  $(".learned").textContent = run.learned;
   $(".against").value = other.experiment;
   dip();
   panels = {a: panel($("[data-panel=a]"), "a"), b: panel($("[data-panel=b]"), "b")};
@@ -156,6 +173,7 @@ async function open(name, {iteration, beside, against, seed = now.seed} = {}) {
   $(".life").replaceChildren(...thumbs(taught().length));
   Object.assign($(".big"), {width: run.side, height: run.side});
   Object.assign(now, {a: rowAt(run, iteration, last()), b: rowAt(other, beside, Math.min(1, last(other)))});
+  Object.assign($("[data-do=map]"), {hidden: !run.map, ariaPressed: now.map});
   go("a", now.a);
   compare(now.compare || rowOf(beside, other) >= 0);
   select(seed);
@@ -169,6 +187,7 @@ const doing = {
   on: () => step(1),
   all: () => survey(!all.open),
   compare: () => compare(!now.compare),
+  map: () => run.map && !all.open && chart(!now.map),
   dice: () => select(String(CELLS + Math.floor(Math.random() * 2 ** 31))),
   grow: again,
   life: () => print([$$(".life canvas")], `${run.experiment}_seed-${now.seed}_life.png`),
@@ -197,12 +216,12 @@ $(".choose").onsubmit = (event) => { event.preventDefault(); select($(".choose [
 document.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, [role=tab]")) return;
   const space = event.key === " " && !event.target.closest("button");
-  const act = space ? "play" : {ArrowLeft: "back", ArrowRight: "on", k: "keep"}[event.key];
+  const act = space ? "play" : {ArrowLeft: "back", ArrowRight: "on", k: "keep", m: "map"}[event.key];
   if (act && article.offsetParent) { event.preventDefault(); doing[act](); }
 });
 window.addEventListener("that-are-not-symbol", hear);
 redip(() => {
-  Object.values(panels || {}).forEach((each) => each.draw());
+  Object.values(panels || {}).forEach((each) => each.redraw());
   $$(".card").forEach(deal);
   if (panels) specimen();
 });
@@ -226,4 +245,7 @@ address.shown(() => {
 
 const linked = {seed: String(address.seed() ?? 0), against: address.among("against", names)};
 for (const key of ["iteration", "beside"]) linked[key] = address.whole(key, 0, 9999);
-open(address.among("experiment", names) ?? props.value.experiment, linked).then(() => address.says("view") === "all" && names.length > 1 && survey(true, linked.iteration));
+open(address.among("experiment", names) ?? props.value.experiment, linked).then(() => {
+  if (address.says("view") === "map" && run?.map) chart(true);
+  if (address.says("view") === "all" && names.length > 1) survey(true, linked.iteration);
+});

@@ -13,9 +13,11 @@ import gradio as gr
 import toolkit
 
 from .. import drift, index, tree
+from ..header import strict_json
 from ..options import choose
 from ..settings import Settings
 from . import MODEL, QUIET, Message, echo, figure, light, overview, passing, sheet, static, wire
+from .places import places
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 CURVES = {  # the measures that the page draws, and their names there
     "ink": "ink", "edge_length": "edge length", "perimetric_complexity": "complexity", "compressed_size": "zip size",
     "diversity": "diversity", "unique_share": "unique share", "novelty_median": "novelty", "passes": "passes",
+}  # fmt: skip
+LEARNED = {  # what a run began with, by the name of the data
+    "mnist": "handwritten digits", "fashion": "pictures of clothes", "kmnist": "characters of old Japanese books",
+    "omniglot": "characters of fifty alphabets",
 }  # fmt: skip
 COLUMNS = 10  # of a sheet of one hundred symbols
 FETCH = """() => setTimeout(() => document.querySelector("#download").click(), 100)"""  # once the link is drawn
@@ -59,11 +65,13 @@ class Shelf:
         return {
             "experiment": name,
             "title": experiment["title"],
+            "learned": learned(tree.fetch(self.source, experiment["config"])),
             "version": toolkit.__version__,
             "sampling": say(tree.settings(self.source, name)),
             "settings": asdict(tree.settings(self.source, name)),
             "experiments": [[key, value["title"]] for key, value in listed.items()],
             "measures": drift.curves(entries, CURVES),
+            "map": places(self.source, experiment),
             "iterations": [
                 {"bytes": 0, "metrics": {}, **entry, "sheet": sheet(self.source, entry["samples"])} for entry in entries
             ],
@@ -109,6 +117,13 @@ class Shelf:
 def load(source: str | Path, name: str, iteration: int, sha256: str) -> "nn.Module":
     """A model, kept for the next time. sha256: so that a file that changed is another model."""
     return toolkit.hub.load(source, name, iteration)
+
+
+def learned(config: Path) -> str:
+    """What the first learner of a run heard, in words."""
+    said = strict_json(config.read_bytes()).get("experiment")
+    data = str(said.get("data")) if isinstance(said, dict) else ""
+    return LEARNED.get(data.removeprefix("sample:"), "pictures")
 
 
 def say(sampling: Settings) -> str:
@@ -175,7 +190,7 @@ def iterations_tab(shelf: Shelf, first: Message) -> None:
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    script = static("ink.js", "symbol.js", "overview.js", "caption_sheets.js", "iterations.js")
+    script = static("ink.js", "symbol.js", "overview.js", "map.js", "caption_sheets.js", "iterations.js")
     own = figure(first, static("iterations.html"), script, elem_id="figure", server_functions=[experiment, strip])
     answers = wire("that-are-not-symbol")
     file = gr.DownloadButton(elem_id="download")

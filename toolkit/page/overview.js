@@ -57,8 +57,8 @@ function deal(card) {
 
 function hang(experiments) {  // the cards, empty at first, and a bar like the one over a sheet
   const bar = $("[data-panel=a]").cloneNode(true);
-  $(".sheet", bar).remove();
-  $("[data-do=compare]", bar).remove();
+  $$(".sheet, .legend", bar).forEach((each) => each.remove());
+  $$("[data-do=compare], [data-do=map]", bar).forEach((button) => button.remove());
   $(".scrub", bar).setAttribute("aria-label", "Iteration of all experiments");
   $(".overview").prepend(...bar.children);
   $(".overview .scrub").oninput = ({target}) => { pause(); look(Number(target.value)); };

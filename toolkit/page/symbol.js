@@ -130,8 +130,8 @@ function give(to) {  // the symbol at the end of its growth, or at the pass that
 function picture() {
   if (all.open) return print($$(".card:not([hidden])").map((card) => $$("canvas", card)), `all_iteration-${all.at}.png`, 5);
   const beside = now.compare ? `-beside-${other === run ? "" : `${other.experiment}-`}${number(now.b, other)}` : "";
-  const both = now.compare ? [panels.a, panels.b] : [panels.a];
-  print(both.map(({cells}) => cells.map((cell) => cell.firstChild)), `${run.experiment}_iteration-${number(now.a)}${beside}.png`);
+  const both = now.compare ? ["a", "b"] : ["a"];
+  print(both.map(pictures), `${run.experiment}_iteration-${number(now.a)}${beside}${now.map ? "_map" : ""}.png`, COLUMNS, both.map(spread));
 }
 
 const save = (kind) => trigger("save", {kind, experiment: run.experiment, iteration: number(now.a), seed: now.seed});

@@ -63,7 +63,9 @@ def plan(
     index = parse(listed)
     name, _ = choose(index, experiment)
     entries = _chosen(index, name, iterations, sheets)
-    files = [File(index["experiments"][name]["config"]), *(file for e in entries for file in _files(e, sheets))]
+    chosen = index["experiments"][name]
+    whole = [File(chosen[key]) for key in ("config", *(["map"] if sheets else [])) if key in chosen]
+    files = [*whole, *(file for e in entries for file in _files(e, sheets))]
     return Plan(repo, listed.parent.name, name, index["default"], entries, files)
 
 
