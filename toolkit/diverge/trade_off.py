@@ -191,6 +191,8 @@ def _curve(panel: Any, curve: Row, colour: str) -> None:
     line = {"arrowstyle": "-", "lw": 0.5, "color": colour, "shrinkA": 0, "shrinkB": 3}
     name = panel.annotate(curve["way"], (x[-1], y[-1]), (9, 0), **NAME, color=colour, va="center", arrowprops=line)
     name.set_path_effects([withStroke(linewidth=2, foreground="white")])
+    if name.get_window_extent().x1 > panel.bbox.x1:  # it would reach over the edge
+        name.set(ha="right", position=(-9, 0))
 
 
 def _of(curve: Row, end: str) -> list[list[float]]:
