@@ -127,7 +127,7 @@ def test_a_trend_takes_more_than_chance_and_four_iterations_never_make_one() -> 
 
 def series(of: Any, seed: int = 0, count: int = 20, **changes: Any) -> Result:
     """A run whose measures at an iteration are what `of` gives."""
-    known = {"seed": seed, "tone": False, "controls": {"unseen data": {iterated.IN_CLASS: 0.8}}}
+    known = {"seed": seed, "tone": False, "different": 1.0, "controls": {"unseen data": {iterated.IN_CLASS: 0.8}}}
     return Result("fig", rows={at: of(at, seed) for at in range(count + 1)}, **{**known, **changes})  # type: ignore[arg-type]
 
 
@@ -205,6 +205,12 @@ def test_a_set_that_becomes_one_image_degrades_and_collapses_and_one_that_stays_
     fallen, whole = told(of(fig2=like, **{figure: collapsing})), told(of(fig2=like, **{figure: like}))
     assert (fallen[f"{figure}-degrades"], fallen[f"{figure}-collapses"]) == (HOLDS, HOLDS)
     assert (whole[f"{figure}-degrades"], whole[f"{figure}-collapses"]) == (DOES_NOT, DOES_NOT)
+
+
+def test_a_set_of_nearly_one_image_has_collapsed_too() -> None:
+    results = of(fig6=like)
+    near = [replace(run, different=0.1) for run in results.runs["fig6"]]
+    assert told(replace(results, runs={**results.runs, "fig6": near}))["fig6-collapses"] == HOLDS
 
 
 def test_a_model_stays_with_digits_if_most_are_digits_and_more_than_those_of_figure_2() -> None:
@@ -440,6 +446,16 @@ def test_the_step_between_sheets_is_their_distance_and_none_between_equal_ones(t
         (tmp_path / f"iter_{number:03d}").mkdir()
         (tmp_path / f"iter_{number:03d}" / "samples.png").write_bytes(plot.png(x, columns=10))
     assert contact.steps(tmp_path) == {2: 0.0, 3: 1.0, 4: 0.0}
+
+
+def test_images_of_a_sheet_that_differ_little_are_one(tmp_path: Path) -> None:
+    from toolkit import plot
+
+    x = torch.zeros(100, 1, 8, 8)
+    x[50:] = 1
+    x[90:] = torch.linspace(0.4, 0.6, 10).view(10, 1, 1, 1)  # each near the next
+    (tmp_path / "sheet.png").write_bytes(plot.png(x, columns=10))
+    assert contact.different(tmp_path / "sheet.png") == 0.03
 
 
 def test_a_folder_without_sheets_has_no_contact_sheet(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from ..drift import rank_correlation
+from ..metrics.attractors import SAME
 from ..presets import FIGURES
 from .results import Measure, Result, Results
 from .rules import HALF, NOTABLE, Check, Claim, by_chance
@@ -181,6 +182,12 @@ def _collapses(known: Results, figure: str, how: str) -> Claim:
     checks = [
         Check(
             "share of different images", known.over_seeds(figure, lambda run: run.last["unique_share"]), "under", HALF
+        ),
+        Check(
+            f"the same, those within {SAME} of each other taken for one",
+            known.over_seeds(figure, lambda run: run.different),
+            "under",
+            HALF,
         ),
         Check("share of blank images", known.over_seeds(figure, lambda run: run.last["blank_share"]), "over", HALF),
         *(

@@ -19,7 +19,8 @@ Measure = Callable[["Result"], float]
 class Result:
     """A finished run. rows: its measures by iteration, those of a judge among them; 0 is the data.
 
-    controls: the judged measures of other sets. steps: how far each sheet is from the one before.
+    controls: the judged measures of other sets. steps: how far each sheet is from the one before. different: the share
+    of different images on the last sheet, if near ones are one; None without a sheet.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Result:
     rows: Mapping[int, Row]
     controls: Mapping[str, Row] = field(default_factory=dict)
     steps: Mapping[int, float] = field(default_factory=dict)
+    different: float | None = None
 
     @property
     def last(self) -> Row:
@@ -43,7 +45,7 @@ class Results:
     table1: Mapping[str, Any] | None = None
     study: Mapping[str, Any] | None = None
 
-    def over_seeds(self, figure: str, measure: Measure) -> Interval | None:
+    def over_seeds(self, figure: str, measure: Callable[["Result"], float | None]) -> Interval | None:
         """A measure of every run of a figure that has it, or nothing."""
         return _over([_tried(measure, run) for run in self.runs.get(figure, ())])
 
@@ -84,7 +86,9 @@ def _result(folder: Path, config: Mapping[str, Any]) -> Result:
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{folder} lacks {error} in its results: fetch or measure it again") from error
     ordered = dict(sorted(rows.items()))
-    return Result(folder.name, seed, tone, ordered, judged["controls"], contact.steps(folder))
+    sheets = contact.sheets(folder)
+    different = contact.different(sheets[max(sheets)]) if sheets else None
+    return Result(folder.name, seed, tone, ordered, judged["controls"], contact.steps(folder), different)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -102,7 +106,7 @@ def _over(values: Sequence[float | None]) -> Interval | None:
     return interval(there) if there else None
 
 
-def _tried(measure: Callable[..., float], *runs: Result) -> float | None:
+def _tried(measure: Callable[..., float | None], *runs: Result) -> float | None:
     """A run that was not judged, or a set that has none of what is compared, has no such number."""
     try:
         return measure(*runs)

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..metrics.attractors import distinct
 from ..plot import tiles
 
 if TYPE_CHECKING:
@@ -66,6 +67,13 @@ def steps(folder: Path) -> dict[int, float]:
                 found[number] = sum((each / cells.shape[1]) ** 0.5 for each in squared) / len(squared) / 255
             before = number, cells
     return found
+
+
+def different(sheet: Path) -> float:
+    """The share of different images on a sheet, if those within 0.1 of each other are one (`metrics.attractors`)."""
+    picture = _opened(sheet)
+    cells = tiles(picture, picture.width // ACROSS).float() / 255
+    return distinct(cells) / len(cells)
 
 
 def _opened(path: Path) -> "Image":
