@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from tests.test_app import tiny_run
 from toolkit import cli, hub
-from toolkit.claims.places import SIDE, place, project
+from toolkit.claims.places import GAP, PANEL, SIDE, picture, place, project
 from toolkit.header import CheckpointError
 from toolkit.models import Judge, create
 from toolkit.page.iterations import Shelf
@@ -57,6 +58,20 @@ def test_a_run_is_laid_out_sheet_by_sheet_and_again_to_the_byte(tmp_path: Path, 
     assert (said["judge"], list(said["places"])) == ("small", ["0", "1", "2"])
     assert all(len(points) == 100 for points in said["places"].values())
     assert place(folder, judge, "small").read_bytes() == written
+
+
+def test_the_picture_has_four_iterations_and_every_symbol_in_ink_where_it_lies(tmp_path: Path) -> None:
+    from PIL import Image
+
+    folder = tiny_run(tmp_path, iterations=12) / "fig2"
+    bottom = torch.full((100, 2), float(SIDE))
+    (tmp_path / "map.png").write_bytes(picture(folder, dict.fromkeys(range(13), bottom)))
+    with Image.open(tmp_path / "map.png") as page:
+        assert page.width == 4 * (PANEL + GAP) + GAP
+        grey = torch.from_numpy(np.array(page.convert("L")))
+    corners = [PANEL + column * (PANEL + GAP) for column in range(4)]
+    assert all(grey[-GAP - 20 : -GAP, right - 16 : right].float().mean() < 20 for right in corners)
+    assert (grey[60:-60] == 255).all()
 
 
 def test_a_folder_without_sheets_is_refused_in_one_sentence(tmp_path: Path, judge: Judge) -> None:

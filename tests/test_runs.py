@@ -90,7 +90,10 @@ def test_a_thinned_run_shows_all_it_drew_and_has_the_models_that_were_kept(whole
 
 
 def test_a_run_is_thinned_without_pictures_of_its_data(whole, tmp_path):
-    thinned = runs.thin(whole, tmp_path, [3], data=False)
+    shutil.copytree(whole, tmp_path / "judged" / "fig2")
+    (tmp_path / "judged" / "fig2" / "map.png").write_bytes(b"the data lie beneath")
+    thinned = runs.thin(tmp_path / "judged" / "fig2", tmp_path, [3], data=False)
+    assert not (thinned / "map.png").exists()
     assert not (thinned / "iter_000" / "samples.png").exists() and (thinned / "iter_001" / "samples.png").exists()
     assert hub.write_index(tmp_path)["experiments"]["fig2"]["iterations"][0].keys() == {"iteration", "metrics"}
 

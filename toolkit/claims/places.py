@@ -6,7 +6,9 @@ be compared; explained is the share of the spread that the two of them show.
 """
 
 import json
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,12 +21,19 @@ from ..runs.contact import ACROSS, sheets
 from ..store import write
 from .subjects import resized
 
-FILE = "map.json"
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FILE, PICTURE = "map.json", "map.png"
 SIDE = 1000
+PANEL, LABEL, GAP, FAINT, GREYS = 420, 20, 12, 0.3, 16  # of a picture: pixels, and how dark the data are
 
 
 def place(folder: Path, judge: Judge, name: str) -> Path:
-    """Lay a run's sheets out before a judge, called so -> its map.json. Raises ValueError for a run without sheets."""
+    """Lay a run's sheets out before a judge, called so -> its map.json; and map.png, a picture of it.
+
+    Raises ValueError for a run without sheets.
+    """
     seen = {number: _features(path, judge) for number, path in sheets(folder).items()}
     if not seen:
         raise ValueError(f"{folder} has no sample sheets: give the folder of a run, such as checkpoints/fig2")
@@ -32,6 +41,7 @@ def place(folder: Path, judge: Judge, name: str) -> Path:
     places = {str(number): each.round().int().tolist() for number, each in points.items()}
     said = json.dumps({"judge": name, "explained": explained, "places": places}, separators=(",", ":"))
     write(folder / FILE, f"{said}\n".encode())
+    write(folder / PICTURE, picture(folder, points))
     return folder / FILE
 
 
@@ -62,9 +72,42 @@ def _fit(points: dict[int, Tensor]) -> dict[int, Tensor]:
 
 def _features(sheet: Path, judge: Judge) -> Tensor:
     """Each of length one: how alike two pictures are is the angle between them."""
+    return normalize(features(judge, resized(_greys(sheet), judge.image_shape[-1])), dim=1)
+
+
+def _greys(sheet: Path) -> Tensor:
     from PIL import Image
 
     with Image.open(sheet) as picture:
         images = tiles(picture, picture.width // ACROSS)
-    grey = images.float().mean(1, keepdim=True).round().byte()
-    return normalize(features(judge, resized(grey, judge.image_shape[-1])), dim=1)
+    return images.float().mean(1, keepdim=True).round().byte()
+
+
+def picture(folder: Path, points: dict[int, Tensor]) -> bytes:
+    """Four iterations side by side, first to last, every symbol in ink at its place over the faint data: a PNG."""
+    from PIL import Image, ImageDraw
+
+    numbers = [number for number in sorted(points) if number]
+    chosen = sorted({numbers[round(part * (len(numbers) - 1))] for part in (0, 0.2, 0.5, 1)}) if numbers else [0]
+    page = Image.new("L", (len(chosen) * (PANEL + GAP) + GAP, PANEL + LABEL + 2 * GAP), 255)
+    pen, paths = ImageDraw.Draw(page), sheets(folder)
+    for column, number in enumerate(chosen):
+        left = GAP + column * (PANEL + GAP)
+        pen.text((left, GAP), f"iteration {number}" if number else "the data", fill=0)
+        for each, ink in {0: FAINT, number: 1.0}.items():
+            if each in paths:
+                _lay(page, _greys(paths[each]).float() * ink, points[each], (left, GAP + LABEL))
+    buffer = BytesIO()
+    page.point([round(grey / 17) * 17 for grey in range(256)]).quantize(GREYS).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _lay(page: "Image", greys: Tensor, points: Tensor, corner: tuple[int, int]) -> None:
+    """Images (N, 1, H, W) of light from 0 to 255 as ink on a page, at their places."""
+    from PIL import Image
+
+    side = greys.shape[-1]
+    for light, point in zip(greys, points, strict=True):
+        x, y = (round(start + each * (PANEL - side) / SIDE) for start, each in zip(corner, point.tolist(), strict=True))
+        ink = Image.fromarray(light[0].round().byte().numpy())
+        page.paste(0, (x, y, x + side, y + side), ink)

@@ -17,7 +17,7 @@ from .command import command
 
 EPILOG = {
     "judge": """examples:
-  python -m toolkit judge runs/fig2 runs/fig6                  into judged.json, map.json and contact.png of each
+  python -m toolkit judge runs/fig2 runs/fig6            into judged.json, map.json, map.png, contact.png
   python -m toolkit judge runs/fig2 --judge judge-digits
   python -m toolkit judge runs/fig2 --letters letters:/usr/share/fonts    with letters among the controls
   python -m toolkit judge runs/fig2 --contact                  only all its sheets in one picture
@@ -91,7 +91,7 @@ def declare(commands: Any) -> None:
     add("--images", type=int, default=judging.IMAGES, help="of each iteration (default: 1000)")
     add("--letters", metavar="NAME", help=f"the control that is novel (default: {LETTERS}, if it is there)")
     add("--contact", action="store_true", help="only draw contact.png, all the sheets in one picture")
-    add("--map", action="store_true", help="only lay the symbols of all sheets out on a map, map.json")
+    add("--map", action="store_true", help="only lay the symbols of all sheets out on a map, map.json and map.png")
     add("--quiet", action="store_true", help="no progress bars")
     add = command(commands, claims, EPILOG["claims"])
     add(

@@ -14,7 +14,8 @@ from ..tree import REPO, plainly
 from .card import card
 from .preview import preview
 
-OF_EXPERIMENT = ("config.json", "metrics.json", "report.json", "judged.json", "map.json", "contact.png", "preview.png")
+OF_EXPERIMENT = ("config.json", "metrics.json", "report.json", "judged.json", "map.json", "map.png", "contact.png",
+                 "preview.png")  # fmt: skip
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "notebook.ipynb"
 EXAMPLE = "OWNER/that-are-not-checkpoints"  # the repo that it draws from, as it is written
 OF_ITERATION = ("model.safetensors", "statistics.safetensors", "samples.png", "metrics.json")

@@ -30,7 +30,8 @@ def thin(run: Path, out: Path, keep: Collection[int], *, data: bool = True) -> P
         for path in models.values():
             shutil.copy(path, part / path.parent.name)
         if not data:
-            (part / "iter_000" / "samples.png").unlink(missing_ok=True)
+            for picture in (part / "iter_000" / "samples.png", part / "map.png"):
+                picture.unlink(missing_ok=True)
         write(part / "contact.png", contact(part))
         part.chmod(0o755)  # mkdtemp keeps it to its owner
         return part.rename(target)
