@@ -393,6 +393,14 @@ def test_on_a_phone_a_film_is_played_and_a_cell_is_chosen(phone: Any) -> None:
     trained(phone)
 
 
+def test_on_a_phone_the_knobs_open_and_close(phone: Any) -> None:
+    phone.locator(".kaleidoscope .tune").evaluate("one => one.removeAttribute('open')")
+    phone.locator(".kaleidoscope summary").click()
+    assert phone.locator(".kaleidoscope .knobs").is_visible()
+    phone.locator(".kaleidoscope summary").click()
+    assert phone.locator(".kaleidoscope .knobs").is_hidden()
+
+
 @pytest.mark.parametrize("name", ["desk", "phone"])
 def test_nothing_reaches_over_the_edge(request: pytest.FixtureRequest, name: str) -> None:
     page = request.getfixturevalue(name)

@@ -157,11 +157,14 @@ def test_back_and_forward_go_from_tab_to_tab(chromium: Any, address: str) -> Non
         assert said(page)["tab"] == "creative-decoder"
 
 
-@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("tab", [*TABS, "Bend it", "Is it new?", "Claims"])
 def test_copy_link_copies_the_link_to_what_is_on_show(chromium: Any, address: str, tab: str) -> None:
     with opened(chromium, address) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        to(page, tab)
+        if tab in TABS:
+            to(page, tab)
+        else:
+            page.get_by_role("tab", name=tab).click()
         page.click(".save:visible [data-do=link]")
         page.get_by_role("button", name="Copied").wait_for()
         copied = page.evaluate("navigator.clipboard.readText()")
@@ -244,6 +247,8 @@ def test_an_experiment_that_ended_before_shows_its_last_symbols(survey: Any) -> 
 def test_play_and_step_move_all_experiments(survey: Any) -> None:
     survey.get_by_role("button", name="One iteration back").click()
     assert survey.get_attribute(".overview", "data-iteration") == "2"
+    survey.get_by_role("button", name="One iteration on").click()
+    assert survey.get_attribute(".overview", "data-iteration") == "3"
     survey.get_by_role("button", name="Play").click()
     survey.wait_for_selector(".overview[data-iteration='4']")
     survey.get_by_role("button", name="Play").wait_for()
