@@ -21,7 +21,7 @@ function caption() {  // the exact settings, in words and in the address
   const said = (at, its = run) => (number(at, its) ? `iteration ${number(at, its)} of ${number(last(its), its)}` : "the training data (iteration 0)");
   const beside = now.compare ? `, beside ${other === run ? "" : `${other.experiment} (${other.title}), `}${said(now.b, other)}` : "";
   const what = `${said(now.a)}${beside}: cell k grew from the noise of seed k, 0 to 99`;
-  const facts = [`${run.experiment}: ${run.title}`, what[0].toUpperCase() + what.slice(1), `Selected: seed ${now.seed}`, run.sampling, ...(now.map ? [surveyed(run)] : [])];
+  const facts = [`${run.experiment}: ${run.title}`, what[0].toUpperCase() + what.slice(1), `Selected: seed ${now.seed}`, run.sampling, ...(now.map ? [projection(run)] : [])];
   const names = $$(".card:not([hidden])").map((card) => card.dataset.experiment).join(", ");
   $(".caption").textContent = all.open ? `${names}: iteration ${all.at} of each, or its last. Seeds 0 to ${FEW - 1}. That Are Not ${run.version}.` : `${facts.join(". ")}. That Are Not ${run.version}.`;
   const size = run.iterations[now.a].bytes;

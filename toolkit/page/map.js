@@ -40,7 +40,7 @@ function chart(on) {  // from the sheet to the map and back: every symbol flies 
 }
 
 const legend = (its) => `Near is alike, to ${its.map.judge}${its.map.places[0] ? ". Faint: the data" : ""}${onSheet() ? `. Line: the way of seed ${now.seed} so far` : ""}.`;
-const surveyed = (its) => `Map: the two directions in which the first and last symbols and the data differ most to ${its.map.judge}, ${Math.round(100 * its.map.explained)} % of their spread`;
+const projection = (its) => `Map: the two directions in which the first and last symbols and the data differ most to ${its.map.judge}, ${Math.round(100 * its.map.explained)} % of their spread`;
 
 // what `print` takes of a panel: its pictures, and where they lie on its map, in cells
 const isMap = (key) => now.map && Boolean(of(key).map);
