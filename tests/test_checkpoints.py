@@ -43,7 +43,7 @@ def test_the_checkpoints_stay_under_their_limit():
 def test_every_sheet_holds_a_hundred_symbols_that_are_not_blank_and_hardly_alike(name, entry):
     side = json.loads((hub.CHECKPOINTS / name / "config.json").read_text())["experiment"].get("size") or 28
     assert sheet(entry, columns=10).shape == (100, 1, side, side)
-    assert entry["metrics"]["blank_share"] < 0.05 and entry["metrics"]["unique_share"] > 0.9  # in figure 5 some are
+    assert entry["metrics"]["blank_share"] < 0.05 and entry["metrics"]["unique_share"] > 0.9  # figure 5 repeats some
 
 
 @pytest.mark.parametrize(("name", "entry"), [entry for entry in ENTRIES if "file" in entry.values[1]])
