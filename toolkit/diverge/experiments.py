@@ -177,7 +177,7 @@ PRESETS = {
                    model={"filters": 8, "z": 32, "channels": 3}, how={"diversity": 2.0, "lr": 1e-3}),
         Experiment("tune-digits-clothes", "Digits on the way to clothes", base="creative-mnist",
                    **(ON_DIGITS | {"data": "fashion"}), **TUNED),
-        Experiment("tune-clothes-digits", "Clothes on the way to digits", base="creative-fashion",
+        Experiment("tune-clothes-digits", "Clothes on the way to digits", base="gan-fashion",
                    **(ON_CLOTHES | {"data": "mnist"}), **TUNED),
         Experiment("feedback-clothes-digits", "Half clothes, half digits, left to itself", base="tune-clothes-digits",
                    iteration=5, **(ON_CLOTHES | {"data": ""}), **FED),
