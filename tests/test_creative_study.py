@@ -232,9 +232,10 @@ def test_random_has_the_papers_distance_where_it_was_calibrated(result: dict[str
     assert result["sets"]["mnist"]["methods"]["random"]["distance"]["mean"] == pytest.approx(paper.RANDOM, rel=0.15)
 
 
-def test_minimised_distances_are_not_larger(result: dict[str, Any]) -> None:
-    methods = result["sets"]["mnist"]["methods"].values()
-    assert all(m["minimised_distance"]["mean"] <= m["distance"]["mean"] * 1.2 for m in methods)
+def test_the_model_comes_nearest_to_the_pictures_it_drew_undisturbed(result: dict[str, Any]) -> None:
+    methods = result["sets"]["mnist"]["methods"]
+    nearest = {name: method["minimised_distance"]["mean"] for name, method in methods.items()}
+    assert nearest["regular"] == min(nearest.values())
 
 
 def test_maps_begin_at_the_regular_picture(result: dict[str, Any]) -> None:
@@ -246,7 +247,7 @@ def test_maps_begin_at_the_regular_picture(result: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        (["--band", "0.5,0.6"], "band"),
+        (["--band", "0.0001,0.0002", "--set", "percentiles=rank"], "band"),
         (["--neurons", "9999"], "neurons"),
         (["--layer", "9"], "layer"),
         (["--set", "colour=red"], "colour"),

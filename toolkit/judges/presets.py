@@ -72,7 +72,7 @@ PRESETS = {
 }  # fmt: skip
 # As published: more filters, and up to 300 epochs, of which the paper keeps the best.
 PAPER: dict[str, Any] = {"steps": 60_000, "model": {"filters": 64, "hidden": 1024}}
-SMOKE: dict[str, Any] = {"images": 500, "steps": 60, "batch": 50, "model": {"filters": 4, "hidden": 32, "lr": 3e-3}}
+SMOKE: dict[str, Any] = {"images": 500, "steps": 100, "batch": 50, "model": {"filters": 4, "hidden": 32, "lr": 3e-3}}
 SCALES: dict[str, dict[str, Any]] = {"paper": PAPER, "cpu": {}, "smoke": SMOKE}
 
 
