@@ -221,6 +221,17 @@ def test_a_model_stays_with_digits_if_most_are_digits_and_more_than_those_of_fig
     assert told(of(fig8=staying))["fig8-digits"] == MISSING
 
 
+@pytest.mark.parametrize(("growth", "verdict"), [(0.2, HOLDS), (0.05, DOES_NOT)])
+def test_a_filter_leads_farther_if_it_does_at_the_last_iteration_that_it_was_run_for(
+    growth: float, verdict: str
+) -> None:
+    whole, short = (lambda at, seed: like(at, seed, 0.1)), (lambda at, seed: like(at, seed, growth))
+    runs = {"fig2": [series(whole)], "fig2-novel": [series(short, count=10)]}
+    (claim,) = [it for it in report.claims(Results(Path("nowhere"), runs)) if it.key == "fig2-novel-farther"]
+    assert claim.verdict == verdict and claim.checks[0].x is not None
+    assert claim.checks[0].x["mean"] == pytest.approx((1 + 10 * growth) / 2)
+
+
 # claims of studies
 
 

@@ -86,14 +86,14 @@ def notes(found: Sequence[Claim]) -> Iterator[str]:
 
 def series(known: Results) -> Iterator[str]:
     """For each figure that was run, its measures over the iterations; the mean over seeds where there are several."""
-    for figure, it in FIGURES.items():
+    titles = {name: f"{_figure(it.figure).capitalize()}: {it.title}" for name, it in FIGURES.items()}
+    for figure, title in {**titles, **iterated.FILTERED}.items():
         if runs := known.runs.get(figure):
             names = [name for name in SERIES if any(name in row for run in runs for row in run.rows.values())]
             shown = [at for at in SHOWN if any(at in run.rows for run in runs)]
             head = ["iteration", *(SERIES[name] for name in names)]
             rows = [[str(at) if at else "the data", *_row(known, figure, at, names)] for at in shown]
-            title = f"## {_figure(it.figure).capitalize()}: {it.title}"
-            yield f"{title}\n\n{_runs(len(runs))}\n\n{_markdown(head, ['---:'] * len(head), rows)}"
+            yield f"## {title}\n\n{_runs(len(runs))}\n\n{_markdown(head, ['---:'] * len(head), rows)}"
 
 
 def _row(known: Results, figure: str, at: int, names: Sequence[str]) -> list[str]:
