@@ -39,7 +39,14 @@ def test_the_checkpoints_stay_under_their_limit():
     assert not [path for path in files if path.suffix in (".npy", ".pt", ".pth", ".pkl")]
 
 
-@pytest.mark.parametrize(("name", "entry"), ENTRIES)
+def test_of_scripts_whose_pictures_may_not_be_shown_only_the_data_have_no_sheet():
+    bare = {(entry.values[0], entry.values[1]["iteration"]) for entry in ENTRIES if "samples" not in entry.values[1]}
+    shy = {name for name in INDEX["experiments"] if name.startswith(("fig12", "fig13"))}
+    assert bare == {(name, 0) for name in shy}
+    assert not [path for name in shy for path in (hub.CHECKPOINTS / name).glob("map.png")]  # the data are drawn on it
+
+
+@pytest.mark.parametrize(("name", "entry"), [entry for entry in ENTRIES if "samples" in entry.values[1]])
 def test_every_sheet_holds_a_hundred_symbols_that_are_not_blank_and_hardly_alike(name, entry):
     side = json.loads((hub.CHECKPOINTS / name / "config.json").read_text())["experiment"].get("size") or 28
     assert sheet(entry, columns=10).shape == (100, 1, side, side)
