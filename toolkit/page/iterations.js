@@ -157,10 +157,11 @@ async function unfold(payload) {
   return {...payload, side: sheets[0].side, sheets: sheets.map(({light}) => light)};
 }
 
+const thumbs = (count) => Array.from({length: count}, () => make("button", {type: "button"}, blank(run.side), make("span")));
+
 async function open(name, {iteration, beside, against, seed = now.seed} = {}) {
   const found = await fetched(name).catch(() => null), facing = against && await fetched(against).catch(() => null);
   if (!found) return complain(`${name} could not be fetched: choose it again.`);
-  const thumbs = (count) => Array.from({length: count}, () => make("button", {type: "button"}, blank(found.side), make("span")));
   other = facing || (other === run ? found : other);
   run = found;
   now.map = now.map && Boolean(run.map);
@@ -170,7 +171,7 @@ async function open(name, {iteration, beside, against, seed = now.seed} = {}) {
   dip();
   panels = {a: panel($("[data-panel=a]"), "a"), b: panel($("[data-panel=b]"), "b")};
   $(".film").replaceChildren(...thumbs(FILM.length + 1));
-  $(".life").replaceChildren(...thumbs(taught().length));
+  $(".life").replaceChildren();
   Object.assign($(".big"), {width: run.side, height: run.side});
   Object.assign(now, {a: rowAt(run, iteration, last()), b: rowAt(other, beside, Math.min(1, last(other)))});
   Object.assign($("[data-do=map]"), {hidden: !run.map, ariaPressed: now.map});
@@ -209,7 +210,7 @@ element.addEventListener("click", (event) => doing[event.target.closest("[data-d
 $(".film").onclick = (event) => { const frame = event.target.closest("button"); if (frame) hold(Number(frame.dataset.pass)); };
 $(".life").onclick = (event) => {
   const i = $$(".life button").indexOf(event.target.closest("button"));
-  if (i >= 0) { pause(); go("a", rowOf(taught()[i].iteration)); }
+  if (i >= 0) { pause(); go("a", rowOf(lived()[i].iteration)); }
 };
 $(".pass").oninput = (event) => hold(Number(event.target.value));
 $(".choose").onsubmit = (event) => { event.preventDefault(); select($(".choose [name=seed]").value.trim()); };

@@ -7,7 +7,10 @@ let life = new Map();  // iteration -> the light of this seed's symbol
 let grown = null;      // {iteration, states, head, held, done}: how it grew at one iteration, and the state on show
 
 const onSheet = () => /^\d{1,2}$/.test(now.seed);
-const taught = () => run.iterations.filter((entry) => entry.bytes);
+const taught = () => run.iterations.filter((entry) => entry.bytes);  // those whose model is here
+const lived = () => (onSheet() ? run.iterations.filter(({iteration}) => iteration) : taught());  // a sheet needs no model
+const off = (entry, iteration) => Math.abs(entry.iteration - iteration);
+const nearest = (iteration) => taught().reduce((best, entry) => (off(entry, iteration) < off(best, iteration) ? entry : best)).iteration;
 
 function complain(text) {
   $(".problem").textContent = text || "";
@@ -20,7 +23,8 @@ function select(seed) {
   life = new Map();
   address.sow(now.seed);
   const size = run.side ** 2, start = Number(now.seed) * size;
-  if (onSheet()) taught().forEach(({iteration}) => life.set(iteration, run.sheets[rowOf(iteration)].slice(start, start + size)));
+  if (onSheet()) lived().forEach(({iteration}) => life.set(iteration, run.sheets[rowOf(iteration)].slice(start, start + size)));
+  if ($$(".life button").length !== lived().length) $(".life").replaceChildren(...thumbs(lived().length));
   $(".symbol .seed").textContent = $(".choose [name=seed]").value = now.seed;
   Object.values(panels).forEach((each) => each.mark());
   grow();
@@ -28,11 +32,11 @@ function select(seed) {
 }
 
 function grow() {
-  const entry = taught().find(({iteration}) => iteration === number(now.a)) || taught()[0];
-  grown = {iteration: entry.iteration, states: [], head: -1, held: false, done: false};
+  const iteration = nearest(number(now.a));
+  grown = {iteration, states: [], head: -1, held: false, done: false};
   ticket++;
   complain("");
-  ask(entry.iteration, false);
+  ask(iteration, false);
   specimen();
 }
 
@@ -42,7 +46,7 @@ function ask(iteration, final) {
 }
 
 function live() {  // its life one by one, so that a new seed need not wait, and only while one looks on
-  const missing = taught().find(({iteration}) => !life.has(iteration));
+  const missing = lived().find(({iteration}) => !life.has(iteration));
   if (missing && !asking && article.offsetParent) ask(missing.iteration, true);
 }
 
@@ -70,8 +74,9 @@ function hold(pass) {
 }
 
 function again() {
-  const same = grown?.done && grown.states.length && (grown.iteration === number(now.a) || !number(now.a));
-  if (!same) return grow();
+  const able = nearest(number(now.a));
+  if (number(now.a) && number(now.a) !== able) go("a", rowOf(able));
+  if (!(grown?.done && grown.states.length && grown.iteration === able)) return grow();
   Object.assign(grown, {head: 0, held: false});
   specimen();
 }
@@ -82,7 +87,7 @@ function specimen() {  // draw all of it from the state above
   const count = here ? here.states.length - 1 : -1, atEnd = !here || (here.done && here.head === count);
   paint($(".big"), here?.states[here.head] || life.get(iteration));
   $(".big").setAttribute("aria-label", `Symbol of seed ${now.seed}, iteration ${iteration}`);
-  $(".note").textContent = number(now.a) ? `iteration ${iteration}` : `iteration ${iteration}: the first dream`;
+  $(".note").textContent = `iteration ${iteration}${number(now.a) ? (nearest(iteration) === iteration ? "" : onSheet() ? ": its sheet" : ": no model") : ": the first dream"}`;
   film(here, count);
   const slider = $(".pass");
   slider.disabled = count < 1;
@@ -90,7 +95,7 @@ function specimen() {  // draw all of it from the state above
   slider.value = Math.max(here?.head ?? 0, 0);
   slider.style.setProperty("--at", count > 0 ? here.head / count : 0);
   $(".count").textContent = here && here.head >= 0 ? `pass ${here.head} of ${here.done ? count : "…"}` : "";
-  $("[data-do=grow]").textContent = !here ? `Grow at ${iteration}` : here.done && atEnd ? "Again" : "Growing";
+  $("[data-do=grow]").textContent = !here ? `Grow at ${nearest(iteration)}` : here.done && atEnd ? "Again" : "Growing";
   biography(iteration);
 }
 
@@ -108,10 +113,10 @@ function film(here, count) {
 }
 
 function biography(iteration) {
-  const known = taught().filter((entry) => life.has(entry.iteration)).length;
-  $(".progress").textContent = known < taught().length && !$(".problem").textContent ? `${known} of ${taught().length} iterations` : "";
+  const known = lived().filter((entry) => life.has(entry.iteration)).length;
+  $(".progress").textContent = known < lived().length && !$(".problem").textContent ? `${known} of ${lived().length} iterations` : "";
   $$(".life button").forEach((button, i) => {
-    const its = taught()[i].iteration;
+    const its = lived()[i].iteration;
     paint(button.firstChild, life.get(its));
     button.lastChild.textContent = its;
     button.setAttribute("aria-pressed", its === iteration);
