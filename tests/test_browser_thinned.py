@@ -1,7 +1,6 @@
 """A run that came with the models of some iterations alone, in a real browser."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
