@@ -28,6 +28,7 @@ def claim(**changes: Any) -> dict[str, Any]:
     return {**plain, **more, "checks": [check()], **changes}
 
 
+ABSENT = {"verdict": "not run yet", "checks": [check(number=None)]}
 EACH = [  # a claim of each verdict
     claim(picture="checkpoints/fig2/iter_002/samples.png"),
     claim(key="hostile", claim=HOSTILE, verdict="does not", checks=[check(measure=HOSTILE, verdict="does not")]),
@@ -85,7 +86,14 @@ def test_the_counts_are_of_all_verdicts(tree: Path) -> None:
         ({"one_run": True}, "one run"),
         ({"verdict": "undecided"}, "over 3 seeds reaches across its bar"),
         ({"verdict": "undecided", "checks": [check(), check(verdict="does not")]}, "disagree"),
-        ({"verdict": "not run yet", "figure": "12", "checks": [check(number=None)]}, "`python -m toolkit train fig12`"),
+        (
+            {**ABSENT, "key": "fig12-far", "figure": "12"},
+            "Figure 12 was not run for this page: `python -m toolkit train fig12`",
+        ),
+        (
+            {**ABSENT, "key": "fig2-novel-farther", "figure": "future work"},
+            "train fig2 --set filter=novelty:0.5 --name fig2-novel`",
+        ),
         ({"verdict": "not run yet", "checks": [check(number=None)]}, "`python -m toolkit judge checkpoints/fig2`"),
         ({"verdict": "not run yet"}, "Some of its measures"),
         ({"verdict": "not run yet", "paper": "Generative Kaleidoscopic Networks", "checks": []}, "attractors"),
@@ -97,7 +105,9 @@ def test_a_claim_without_a_verdict_says_why(tree: Path, changes: dict[str, Any],
 
 
 def test_a_claim_opens_where_its_experiment_is_shown(tree: Path) -> None:
-    told = first(tree, claim(), claim(figure="3"), claim(paper="Generative Kaleidoscopic Networks"))["claims"]
+    told = first(tree, claim(), claim(key="fig3-far", figure="3"), claim(paper="Generative Kaleidoscopic Networks"))[
+        "claims"
+    ]
     assert [each["opens"] for each in told] == [{"tab": "Iterations", "experiment": "fig2"}, None, None]
 
 

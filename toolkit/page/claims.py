@@ -31,6 +31,8 @@ KINDS = {  # of experiments that a paper's claims are about, beside those of its
 }
 RUN = {"decoder": "table1 --out runs", "kaleidoscope": "attractors --out runs", "judge": "judge checkpoints/fig2"}
 
+TRAIN = {"fig2-novel": "fig2 --set filter=novelty:0.5 --name fig2-novel"}  # of runs that are not a figure as it is
+
 
 @dataclass(frozen=True)
 class Number:
@@ -120,19 +122,25 @@ def reason(claim: Claim, there: Iterable[str]) -> str:
 
 
 def _missing(claim: Claim, there: Iterable[str], told: Sequence[Check]) -> str:
-    kind = KINDS.get(claim.paper)
-    if kind is None and f"fig{claim.figure}" not in {*there}:
-        return f"Figure {claim.figure} was not run for this page: `python -m toolkit train fig{claim.figure}` runs it."
-    command = RUN[kind] if kind else f"judge checkpoints/fig{claim.figure}"
+    kind, name = KINDS.get(claim.paper), _experiment(claim)
+    if kind is None and name not in {*there}:
+        what = f"Figure {claim.figure}" if claim.figure.isdecimal() else name
+        return f"{what} was not run for this page: `python -m toolkit train {TRAIN.get(name, name)}` runs it."
+    command = RUN[kind] if kind else f"judge checkpoints/{name}"
     which = "Some of its measures were" if told else "It was"
     return f"{which} not taken yet: `python -m toolkit {command}` takes them."
+
+
+def _experiment(claim: Claim) -> str:
+    """The run that a claim about a run is of: fig2-far is of fig2."""
+    return claim.key.rpartition("-")[0]
 
 
 def opens(claim: Claim, listed: Mapping[str, Any]) -> Message | None:
     """The tab, and the experiment in it, where a claim can be looked at."""
     kind = KINDS.get(claim.paper)
     if kind is None:
-        name = f"fig{claim.figure}"
+        name = _experiment(claim)
         shown = listed["experiments"].get(name, {}).get("kind") == "iterations"
         return {"tab": "Iterations", "experiment": name} if shown else None
     return {"tab": TABS[kind], "experiment": None} if index.of_kind(listed, kind) else None
