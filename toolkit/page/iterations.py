@@ -28,7 +28,7 @@ CURVES = {  # the measures that the page draws, and their names there
 }  # fmt: skip
 LEARNED = {  # what a run began with, by the name of the data
     "mnist": "handwritten digits", "fashion": "pictures of clothes", "kmnist": "characters of old Japanese books",
-    "omniglot": "characters of fifty alphabets",
+    "omniglot": "characters of many alphabets",
 }  # fmt: skip
 COLUMNS = 10  # of a sheet of one hundred symbols
 FETCH = """() => setTimeout(() => document.querySelector("#download").click(), 100)"""  # once the link is drawn
