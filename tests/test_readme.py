@@ -30,7 +30,7 @@ def table_rows() -> list[str]:
     return [line for line in README.splitlines() if line.startswith("|")]
 
 
-@pytest.mark.parametrize("figure", re.findall(r"<!-- figure:(\w+) -->", README))
+@pytest.mark.parametrize("figure", re.findall(r"<!-- figure:([\w, ]+) -->", README))
 def test_the_table_of_a_figure_is_that_of_the_claims(figure: str) -> None:
     (shown,) = re.findall(rf"<!-- figure:{figure} -->\n\n(.*?)\n\n<!-- /figure:{figure} -->", README, re.DOTALL)
     of_it = (ROOT / "CLAIMS.md").read_text(encoding="utf-8").partition(f"## Figure {figure}:")[2].partition("\n## ")[0]

@@ -87,7 +87,8 @@ def notes(found: Sequence[Claim]) -> Iterator[str]:
 def series(known: Results) -> Iterator[str]:
     """For each figure that was run, its measures over the iterations; the mean over seeds where there are several."""
     titles = {name: f"{_figure(it.figure).capitalize()}: {it.title}" for name, it in FIGURES.items()}
-    for figure, title in {**titles, **iterated.FILTERED}.items():
+    filtered = {name: f"Figure 2, filtered: {how}" for name, how in iterated.FILTERED.items()}
+    for figure, title in {**titles, **filtered}.items():
         if runs := known.runs.get(figure):
             names = [name for name in SERIES if any(name in row for run in runs for row in run.rows.values())]
             shown = [at for at in SHOWN if any(at in run.rows for run in runs)]
