@@ -88,11 +88,11 @@ def test_the_counts_are_of_all_verdicts(tree: Path) -> None:
         ({"verdict": "undecided", "checks": [check(), check(verdict="does not")]}, "disagree"),
         (
             {**ABSENT, "key": "fig12-far", "figure": "12"},
-            "Figure 12 was not run for this page: `python -m toolkit train fig12`",
+            "Figure 12 was not run for this page: `python -m toolkit train fig12 --out runs`",
         ),
         (
             {**ABSENT, "key": "fig2-novel-farther", "figure": "future work"},
-            "train fig2 --set filter=novelty:0.5 --name fig2-novel`",
+            "train fig2 --set filter=novelty:0.5 --name fig2-novel --out runs`",
         ),
         ({"verdict": "not run yet", "checks": [check(number=None)]}, "`python -m toolkit judge checkpoints/fig2`"),
         ({"verdict": "not run yet"}, "Some of its measures"),

@@ -30,7 +30,6 @@ KINDS = {  # of experiments that a paper's claims are about, beside those of its
     "Out-of-class novelty generation": "judge",
 }
 RUN = {"decoder": "table1 --out runs", "kaleidoscope": "attractors --out runs", "judge": "judge checkpoints/fig2"}
-
 TRAIN = {"fig2-novel": "fig2 --set filter=novelty:0.5 --name fig2-novel"}  # of runs that are not a figure as it is
 
 
@@ -125,7 +124,9 @@ def _missing(claim: Claim, there: Iterable[str], told: Sequence[Check]) -> str:
     kind, name = KINDS.get(claim.paper), _experiment(claim)
     if kind is None and name not in {*there}:
         what = f"Figure {claim.figure}" if claim.figure.isdecimal() else name
-        return f"{what} was not run for this page: `python -m toolkit train {TRAIN.get(name, name)}` runs it."
+        return (
+            f"{what} was not run for this page: `python -m toolkit train {TRAIN.get(name, name)} --out runs` runs it."
+        )
     command = RUN[kind] if kind else f"judge checkpoints/{name}"
     which = "Some of its measures were" if told else "It was"
     return f"{which} not taken yet: `python -m toolkit {command}` takes them."

@@ -9,8 +9,8 @@ let grown = null;      // {iteration, states, head, held, done}: how it grew at 
 const onSheet = () => /^\d{1,2}$/.test(now.seed);
 const taught = () => run.iterations.filter((entry) => entry.bytes);  // those whose model is here
 const lived = () => (onSheet() ? run.iterations.filter(({iteration}) => iteration) : taught());  // a sheet needs no model
-const off = (entry, iteration) => Math.abs(entry.iteration - iteration);
-const nearest = (iteration) => taught().reduce((best, entry) => (off(entry, iteration) < off(best, iteration) ? entry : best)).iteration;
+const gap = (entry, iteration) => Math.abs(entry.iteration - iteration);
+const nearest = (iteration) => taught().reduce((best, entry) => (gap(entry, iteration) < gap(best, iteration) ? entry : best)).iteration;
 
 function complain(text) {
   $(".problem").textContent = text || "";
@@ -113,10 +113,10 @@ function film(here, count) {
 }
 
 function biography(iteration) {
-  const known = lived().filter((entry) => life.has(entry.iteration)).length;
-  $(".progress").textContent = known < lived().length && !$(".problem").textContent ? `${known} of ${lived().length} iterations` : "";
+  const whole = lived(), known = whole.filter((entry) => life.has(entry.iteration)).length;
+  $(".progress").textContent = known < whole.length && !$(".problem").textContent ? `${known} of ${whole.length} iterations` : "";
   $$(".life button").forEach((button, i) => {
-    const its = lived()[i].iteration;
+    const its = whole[i].iteration;
     paint(button.firstChild, life.get(its));
     button.lastChild.textContent = its;
     button.setAttribute("aria-pressed", its === iteration);
