@@ -98,6 +98,14 @@ def test_the_sensitivity_study_has_a_sigmoid_output_at_every_scale(name):
     assert all(preset(name, scale).model["output"] == "sigmoid" for scale in SCALES)
 
 
+@pytest.mark.parametrize("scale", ["cpu", "smoke"])
+def test_what_a_sigmoid_draws_is_left_as_it_is_and_what_a_linear_output_draws_is_given_the_tones(scale):
+    assert preset("fig4", scale).sampling.finish == preset("fig5", scale).sampling.finish == "none"
+    assert preset("fig2", scale).sampling.finish == preset("fig3", scale).sampling.finish == "tone"
+    assert preset("fig2", scale, model={"output": "sigmoid"}).sampling.finish == "none"
+    assert preset("fig4", scale, sampling={"finish": "tone"}).sampling.finish == "tone"
+
+
 def test_options_are_merged_one_by_one():
     changed = preset("fig4", "cpu", model={"filters": 3}, sampling={"limit": 7})
     assert changed.model == {**preset("fig4", "cpu").model, "filters": 3}

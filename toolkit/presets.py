@@ -175,6 +175,8 @@ CPU: dict[str, Any] = {
     "images": 5000, "generated": 5000, "first_steps": 900, "steps": 300, "lecture_steps": 60, "decay": "linear",
     "half": True, "model": {"filters": 64, "lifetime": 0.1}, "sampling": {"limit": 30, "finish": "tone"},
 }  # fmt: skip
+# A sigmoid draws in black and white by itself; given the tones of the data, a picture of nothing would be a bright frame
+SIGMOID: dict[str, Any] = {"sampling": {"finish": "none"}}
 SMOKE: dict[str, Any] = {
     "images": 200, "generated": 100, "iterations": 2, "batch": 20, "first_steps": 20, "steps": 10, "lecture_steps": 3,
     "model": {"filters": 8, "lifetime": 0.1, "lr": 0.003}, "sampling": {"limit": 5, "finish": "tone"},
@@ -217,7 +219,8 @@ def preset(figure: str, scale: str = "paper", /, **changes: Any) -> Experiment:
     choose("scale", scale, SCALES)
     settings = {**FIGURES[figure].as_dict(), "scale": scale}
     architecture = changes.get("architecture", FIGURES[figure].architecture)
-    for layer in (SCALES[scale].get(architecture, {}), changes):
+    sigmoid = {**FIGURES[figure].model, **changes.get("model", {})}.get("output") == "sigmoid"
+    for layer in (SCALES[scale].get(architecture, {}), SIGMOID if sigmoid else {}, changes):
         for key, value in layer.items():
             settings[key] = {**settings[key], **value} if isinstance(settings.get(key), dict) else value
     return Experiment.from_dict(settings)
