@@ -175,7 +175,7 @@ CPU: dict[str, Any] = {
     "images": 5000, "generated": 5000, "first_steps": 900, "steps": 300, "lecture_steps": 60, "decay": "linear",
     "half": True, "model": {"filters": 64, "lifetime": 0.1}, "sampling": {"limit": 30, "finish": "tone"},
 }  # fmt: skip
-# A sigmoid draws in black and white by itself; given the tones of the data, a picture of nothing would be a bright frame
+# A sigmoid draws in black and white by itself; given the tones of the data, a picture of nothing would become a frame.
 SIGMOID: dict[str, Any] = {"sampling": {"finish": "none"}}
 SMOKE: dict[str, Any] = {
     "images": 200, "generated": 100, "iterations": 2, "batch": 20, "first_steps": 20, "steps": 10, "lecture_steps": 3,
