@@ -99,7 +99,10 @@ def test_the_sensitivity_study_has_a_sigmoid_output_at_every_scale(name):
 
 
 @pytest.mark.parametrize("scale", ["cpu", "smoke"])
-def test_what_a_sigmoid_draws_is_left_as_it_is_and_what_a_linear_output_draws_is_given_the_tones(scale):
+def test_what_a_sigmoid_draws_starts_dark_and_is_left_as_it_is_and_what_is_linear_is_given_the_tones(scale):
+    assert preset("fig4", scale).model["bias"] == preset("fig5", scale).model["bias"] == -2
+    assert "bias" not in preset("fig2", scale).model and "bias" not in preset("fig4", "paper").model
+    assert "bias" not in preset("digits-2016", scale, model={"output": "sigmoid"}).model  # another architecture
     assert preset("fig4", scale).sampling.finish == preset("fig5", scale).sampling.finish == "none"
     assert preset("fig2", scale).sampling.finish == preset("fig3", scale).sampling.finish == "tone"
     assert preset("fig2", scale, model={"output": "sigmoid"}).sampling.finish == "none"

@@ -176,7 +176,8 @@ CPU: dict[str, Any] = {
     "half": True, "model": {"filters": 64, "lifetime": 0.1}, "sampling": {"limit": 30, "finish": "tone"},
 }  # fmt: skip
 # A sigmoid draws in black and white by itself; given the tones of the data, a picture of nothing would become a frame.
-SIGMOID: dict[str, Any] = {"sampling": {"finish": "none"}}
+# Its output starts as dark as the data are, at sigmoid(-2) = 0.12: from 0.5, winners learn little else than to darken.
+SIGMOID: dict[str, Any] = {"sampling": {"finish": "none"}, "model": {"bias": -2.0}}
 SMOKE: dict[str, Any] = {
     "images": 200, "generated": 100, "iterations": 2, "batch": 20, "first_steps": 20, "steps": 10, "lecture_steps": 3,
     "model": {"filters": 8, "lifetime": 0.1, "lr": 0.003}, "sampling": {"limit": 5, "finish": "tone"},
@@ -220,7 +221,8 @@ def preset(figure: str, scale: str = "paper", /, **changes: Any) -> Experiment:
     settings = {**FIGURES[figure].as_dict(), "scale": scale}
     architecture = changes.get("architecture", FIGURES[figure].architecture)
     sigmoid = {**FIGURES[figure].model, **changes.get("model", {})}.get("output") == "sigmoid"
-    for layer in (SCALES[scale].get(architecture, {}), SIGMOID if sigmoid else {}, changes):
+    own = SIGMOID if sigmoid and architecture == "WTA" and scale != "paper" else {}
+    for layer in (SCALES[scale].get(architecture, {}), own, changes):
         for key, value in layer.items():
             settings[key] = {**settings[key], **value} if isinstance(settings.get(key), dict) else value
     return Experiment.from_dict(settings)

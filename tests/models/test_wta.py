@@ -119,6 +119,14 @@ def test_the_torch_initialisation_is_left_to_torch() -> None:
     assert torch.equal(layers(model)[0].weight, first.weight) and torch.equal(layers(model)[0].bias, first.bias)
 
 
+@pytest.mark.parametrize("init", ["he", "torch", "published"])
+def test_the_output_starts_as_dark_as_it_is_told_and_all_else_as_before(init: str) -> None:
+    plain, dark = wta(init=init), wta(init=init, bias=-2.0)
+    assert dark.decoder[-1].bias.tolist() == [-2.0]
+    pairs = zip(plain.state_dict().items(), dark.state_dict().values(), strict=True)
+    assert [name for (name, mine), other in pairs if not torch.equal(mine, other)] == ["decoder.4.bias"]
+
+
 def test_initial_weights_belong_to_the_seed_and_options_survive_a_reset() -> None:
     # regression: re-creating a model forgot its options and fell back to another output
     first = wta(seed=1, output="sigmoid", init="published")

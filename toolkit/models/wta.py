@@ -32,6 +32,7 @@ class WTA(nn.Module):
         lifetime: float = 0.05  # the share of a training batch that keeps a channel
         lifetime_per: str = "channel"  # or "position": the code published before January 2023
         init: str = "he"  # or "torch", or "published": normal, 0.001, which plateaus
+        bias: float | None = None  # of the output, at first; None: as `init` has it
         lr: float = 1e-3
 
         def __post_init__(self) -> None:
@@ -58,6 +59,8 @@ class WTA(nn.Module):
         mirror = chain.from_iterable((nn.ConvTranspose2d(a, b, c.kernel), nn.ReLU()) for a, b in pairwise(widths[::-1]))
         self.decoder = nn.Sequential(*list(mirror)[:-1])  # no ReLU after the last
         self.apply(self._initialise)
+        if c.bias is not None:
+            nn.init.constant_(self.decoder[-1].bias, c.bias)  # type: ignore[arg-type]
         self.to(memory_format=torch.channels_last)
 
     @property
