@@ -50,7 +50,7 @@ def test_of_scripts_whose_pictures_may_not_be_shown_only_the_data_have_no_sheet(
 def test_every_sheet_holds_a_hundred_symbols_that_are_not_blank_and_hardly_alike(name, entry):
     side = json.loads((hub.CHECKPOINTS / name / "config.json").read_text())["experiment"].get("size") or 28
     assert sheet(entry, columns=10).shape == (100, 1, side, side)
-    least = 0.25 if name == "fig4" else 0.9  # figure 5 repeats some; figure 4 ends in blocks, many of them equal
+    least = {"fig4": 0.25, "fig5": 0.75}.get(name, 0.9)  # a sigmoid fills the picture, and many are then equal
     assert entry["metrics"]["blank_share"] < 0.05 and entry["metrics"]["unique_share"] > least
 
 
