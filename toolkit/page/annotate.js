@@ -102,6 +102,7 @@ async function send() {  // one after the other, each until it is stored: to sto
 function draw(trouble) {
   const image = current(), count = pool.order.length, left = waiting.length;
   const kept = said.size - unstored();
+  article.dataset.waiting = left;
   complain(trouble && `${trouble} ${left === 1 ? "Your last label is" : `Your last ${left} labels are`} not stored yet and will be sent again: keep this page open.`);
   if (image === undefined && !left) return finish();
   if (article.dataset.stage === "done") show("judge");
