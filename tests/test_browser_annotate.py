@@ -105,7 +105,7 @@ def press(page: Any, *keys: str) -> None:
 
 
 def stored(page: Any, count: int) -> None:
-    page.wait_for_selector(".annotate[data-waiting='0']")  # a label taken back is not counted even before the server knows
+    page.wait_for_selector(".annotate[data-waiting='0']")  # one taken back is not counted even while it is there
     page.wait_for_function(f"""() => document.querySelector(".kept").textContent === "{count} stored" """)
 
 

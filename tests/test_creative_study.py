@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 
 from toolkit import cli, hub, index
 from toolkit.creative import ablation, maps, paper, report, table1
 from toolkit.creative.calibration import gain_for, gain_for_displacement, solve
 from toolkit.creative.presets import PRESETS, TABLE1, preset
-from toolkit.creative.stored import Trained, decode, decode_all, load, names, read_statistics
+from toolkit.creative.stored import Trained, decode, decode_all, load, names, read_statistics, write_statistics
 from toolkit.creative.training import prepare
 from toolkit.header import CheckpointError
 from toolkit.metrics.reconstruction import encoder_distance
-from toolkit.samplers import METHODS, Creative
+from toolkit.models import create
+from toolkit.samplers import METHODS, Creative, activation_statistics
+from toolkit.seeds import Noise
 
 SMALL: dict[str, Any] = {"data": "sample:mnist"}
 
@@ -84,6 +87,18 @@ def test_statistics_are_of_every_hidden_layer_and_all_the_data(trained: Trained)
     assert all(s.count == 300 and s.layer == n for n, s in trained.statistics.items())
 
 
+def test_statistics_come_back_as_they_were_their_correlations_to_half_precision(tmp_path: Path) -> None:
+    model: Any = create("VAE", {"widths": (60, 30, 20), "z": 6}, seed=5)
+    made = {layer: activation_statistics(model, [3 * Noise(range(400)).randn(6)], layer=layer) for layer in (1, 2)}
+    write_statistics(tmp_path / "s", made, Creative(gain=3.0))
+    found, how = read_statistics(tmp_path / "s")
+    assert how == Creative(gain=3.0) and found.keys() == made.keys()
+    for layer, statistics in made.items():
+        assert torch.equal(found[layer].correlation, statistics.correlation.half().float())
+        assert torch.equal(found[layer].peak, statistics.peak) and found[layer].count == statistics.count
+        assert len(found[layer].correlation.unique()) > layer * 10
+
+
 @pytest.mark.parametrize("name", ["creative-tinted", "creative-wikiart"])
 def test_channels_of_convolutional_decoders_in_colour_can_be_switched_on(name: str, tmp_path: Path) -> None:
     small = {"data": "tinted:sample:fashion", "images": 60, "steps": 80, "batch": 20, "size": 16}
@@ -106,6 +121,12 @@ def test_damaged_statistics_are_refused(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match="cut"):
         read_statistics(tmp_path / "cut")
+    tensors = safetensors.torch.load(whole)
+    with safetensors.safe_open(tree / "creative-mnist" / "iter_001" / "statistics.safetensors", "pt") as file:
+        short = {**tensors, "2.correlation": tensors["2.correlation"][:-1]}
+        safetensors.torch.save_file(short, tmp_path / "short", file.metadata())
+    with pytest.raises(CheckpointError, match="no upper triangle"):
+        read_statistics(tmp_path / "short")
     with pytest.raises(CheckpointError, match="sha256"):
         read_statistics(tree / "creative-mnist" / "iter_001" / "statistics.safetensors", "0" * 64)
     with pytest.raises(CheckpointError, match="no statistics"):

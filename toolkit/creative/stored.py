@@ -1,9 +1,11 @@
 """A trained decoder on disk: its network, what its neurons do over the data, and how it is to be perturbed.
 
-The statistics are one .safetensors file beside the model; its header, like a model's, holds one key.
+The statistics are one .safetensors file beside the model; its header, like a model's, holds one key. Of a correlation
+matrix, which is symmetric and most of the file, it has the upper triangle alone.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
@@ -115,12 +117,30 @@ def read_statistics(path: Path, digest: str | None = None) -> tuple[dict[int, St
 
 
 def _of_layer(tensors: Mapping[str, Tensor], layer: int) -> dict[str, Any]:
-    return {name: tensors[f"{layer}.{name}"] for name in TENSORS}
+    found = {name: tensors[f"{layer}.{name}"] for name in TENSORS}
+    return {**found, "correlation": _square(found["correlation"])}
 
 
 def _lean(name: str, statistics: Statistics) -> Tensor:
     tensor: Tensor = getattr(statistics, name)
-    return tensor.cpu().to(torch.float16 if name == "correlation" else torch.float32).contiguous()
+    return (_triangle(tensor.cpu()).half() if name == "correlation" else tensor.cpu().float()).contiguous()
+
+
+def _triangle(square: Tensor) -> Tensor:
+    """The upper triangle of a symmetric matrix (K, K), row by row and with the diagonal: (K * (K + 1) / 2,)."""
+    row, column = torch.triu_indices(*square.shape)
+    return square[row, column]
+
+
+def _square(triangle: Tensor) -> Tensor:
+    """The inverse of `_triangle`. Raises ValueError for a number of values that makes none."""
+    side = (math.isqrt(8 * triangle.numel() + 1) - 1) // 2
+    row, column = torch.triu_indices(side, side)
+    if triangle.shape != row.shape:
+        raise ValueError(f"{tuple(triangle.shape)} is no upper triangle")
+    square = triangle.new_empty(side, side)
+    square[row, column] = square[column, row] = triangle
+    return square
 
 
 def _or(numbers: Mapping[int, Any]) -> str:
