@@ -40,7 +40,7 @@ def photographed(page: Any, tab: str, width: str) -> Image.Image:
     """A tab, all of it, from top to end."""
     page.get_by_role("tab", name=tab).click()
     still(page, "idle")
-    for line in page.locator(".playground[data-state=idle]:visible").all():  # it learns when it is seen, and soon
+    for line in page.locator(".playground:visible").all():  # it learns when it is seen, and soon
         line.get_by_role("slider", name="Steps of training").fill("100")
         line.evaluate("figure => figure.querySelector('.plane').scrollIntoView()")
         still(page)

@@ -16,9 +16,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tiny_run(tmp_path_factory.mktemp("thinned"), iterations=4)
-    for there in ("001", "003"):
-        (folder / "fig2" / f"iter_{there}" / "model.safetensors").unlink()
-    hub.write_index(folder)
+    tiny_run(folder, iterations=2, name="fig2-seed1")
+    for there in ("fig2/iter_001", "fig2/iter_003", "fig2-seed1/iter_001", "fig2-seed1/iter_002"):
+        (folder / there / "model.safetensors").unlink()
+    hub.write_index(folder, "fig2")
     with served(folder) as server:
         yield server.url
 
@@ -64,3 +65,37 @@ def test_of_any_other_seed_the_iterations_with_a_model_are_its_life(desk: Any) -
     desk.fill(".choose [name=seed]", "5")
     desk.press(".choose [name=seed]", "Enter")
     assert lived(desk) == ["1", "2", "3", "4"]
+
+
+def test_a_run_without_any_model_shows_its_sheets_and_says_that_nothing_grows(desk: Any) -> None:
+    desk.fill(".choose [name=seed]", "123456789")
+    desk.press(".choose [name=seed]", "Enter")
+    grown(desk)
+    desk.select_option(".experiments select", "fig2-seed1")
+    desk.get_by_role("alert").filter(has_text="No model of fig2-seed1 is here to grow seed 123456789").wait_for()
+    assert desk.locator(".untaught").is_visible() and desk.locator("[data-do=grow]").is_hidden()
+    assert desk.input_value(".choose [name=seed]") == "0" and lived(desk) == ["1", "2"]
+    desk.click("[data-do=dice]")
+    assert desk.locator("#figure .problem").is_hidden()
+    desk.click(".life button:nth-child(1)")
+    seed = int(desk.input_value(".choose [name=seed]"))
+    assert seed < 100 and desk.inner_text(".note") == "iteration 1: its sheet"
+    shown = picture(desk, f".panel[data-panel=a] .cell:nth-child({seed + 1}) canvas")
+    assert picture(desk, ".big") == shown
+    assert desk.locator("[data-do=checkpoint]").is_disabled()
+    assert desk.inner_text("[data-do=checkpoint]") == "checkpoint none, its model is not here"
+    desk.select_option(".experiments select", "fig2")
+    desk.locator("[data-do=grow]").filter(has_text="Grow at 2").wait_for()
+    assert desk.locator(".untaught").is_hidden() and lived(desk) == ["1", "2", "3", "4"]
+    assert desk.faults == []
+
+
+def test_what_is_not_there_yet_cannot_be_kept(desk: Any) -> None:
+    desk.route("**/queue/join*", lambda route: None)
+    desk.fill(".choose [name=seed]", "987654321")
+    desk.press(".choose [name=seed]", "Enter")
+    keep, ask = (desk.locator(f".offers [data-do={do}]:visible") for do in ("keep", "ask"))
+    assert [button.get_attribute("aria-disabled") for button in (keep, ask)] == ["true", "true"]
+    desk.fill(".choose [name=seed]", "17")
+    desk.press(".choose [name=seed]", "Enter")
+    assert [button.get_attribute("aria-disabled") for button in (keep, ask)] == ["false", "false"]

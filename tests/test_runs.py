@@ -112,6 +112,10 @@ def test_the_command_thins_and_lists_the_tree_anew(whole, tmp_path):
     shutil.copytree(whole, tmp_path / "runs" / "fig2")
     assert cli.main(["thin", str(tmp_path / "runs" / "fig2"), "--keep", "2", "--out", str(tmp_path / "out")]) == 0
     assert hub.load(tmp_path / "out", "fig2") is not None and (tmp_path / "out" / "fig2" / "contact.png").exists()
+    assert cli.main(["thin", str(tmp_path / "runs" / "fig2"), "--keep", "none", "--out", str(tmp_path / "bare")]) == 0
+    assert "samples" in hub.read_index(tmp_path / "bare")["experiments"]["fig2"]["iterations"][3]
+    with pytest.raises(ValueError, match="has no model: choose another experiment"):
+        hub.load(tmp_path / "bare", "fig2")
 
 
 def test_a_finished_run_is_left_as_it_is(whole):

@@ -21,6 +21,14 @@ LARGEST_INDEX = 2**24  # bytes
 PLAIN = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)  # a path that cannot leave its folder
 
 
+def find(index: Mapping[str, Any], experiment: str | None = None) -> str:
+    """An experiment's name, by default the index's own choice. Raises CheckpointError, listing what there is."""
+    name = index["default"] if experiment is None else experiment
+    if name not in index["experiments"]:
+        raise CheckpointError(f"there is no experiment {name!r}: choose {' or '.join(index['experiments'])}")
+    return str(name)
+
+
 def choose(
     index: Mapping[str, Any], experiment: str | None = None, iteration: int | None = None
 ) -> tuple[str, dict[str, Any]]:
@@ -28,15 +36,13 @@ def choose(
 
     Raises CheckpointError, listing what there is.
     """
-    experiments = index["experiments"]
-    name = index["default"] if experiment is None else experiment
-    if name not in experiments:
-        raise CheckpointError(f"there is no experiment {name!r}: choose {' or '.join(experiments)}")
+    name, experiments = find(index, experiment), index["experiments"]
     entries = {entry["iteration"]: entry for entry in experiments[name]["iterations"] if "file" in entry}
     wanted = max(entries, default=None) if iteration is None else iteration
     if wanted not in entries:
+        which = "" if wanted is None else f" of iteration {wanted!r}"
         why = " (iteration 0 is the data itself)" if wanted == 0 else ""
-        raise CheckpointError(f"{name} has no model of iteration {wanted!r}{why}: choose {_list(entries)}")
+        raise CheckpointError(f"{name} has no model{which}{why}: choose {_list(entries)}")
     return name, dict(entries[wanted])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .header import CheckpointError, strict_json
-from .index import PLAIN, choose, parse
+from .index import PLAIN, find, parse
 from .options import checked
 from .settings import Settings
 
@@ -43,7 +43,7 @@ def pinned(source: str | Path, revision: str | None = None) -> tuple[dict[str, A
 def settings(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Settings:
     """How the images of an experiment are drawn, as its config.json says. Raises CheckpointError."""
     index, revision = pinned(source, revision)
-    name, _ = choose(index, experiment)
+    name = find(index, experiment)
     if (kind := index["experiments"][name].get("kind")) in OTHERS:
         raise CheckpointError(f"{name} is a {kind} and no run of iterations: {OTHERS[kind]}")
     path = fetch(source, index["experiments"][name]["config"], revision)

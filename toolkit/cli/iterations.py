@@ -40,7 +40,8 @@ measures:
     + "\n".join(f"  {name:24} {what}" for name, what in metrics.MEASURES.items()),
     "thin": """examples:
   python -m toolkit thin runs/fig6 runs/fig7 --out checkpoints
-  python -m toolkit thin runs/fig12 --keep 20 --without-data --out checkpoints""",
+  python -m toolkit thin runs/fig12 --keep 20 --without-data --out checkpoints
+  python -m toolkit thin runs/fig6-seed1 --keep none --out checkpoints       measures and sheets alone""",
     "inspect": """example:
   python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
 }
@@ -160,9 +161,9 @@ def declare(commands: Any) -> None:
     add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs")
     add(
         "--keep",
-        type=seeds,
+        type=lambda text: [] if text == "none" else seeds(text),
         default=[1, 5, 10, 15, 20],
-        help="iterations whose models go with it (default: 1,5,10,15,20)",
+        help="iterations whose models go with it, or none (default: 1,5,10,15,20)",
     )
     add("--without-data", action="store_true", help="no pictures of the data: some may be learned from and not shown")
     add("--out", type=Path, required=True, metavar="DIR", help="the tree they join; its index.json is written anew")

@@ -131,6 +131,7 @@ function one(after) {
   $(".one .seed").textContent = seed(now.cell);
   draw(before, film.before, now.cell);
   draw(now_, after, now.cell);
+  offering(after);
   $$(".trio figure")[2].hidden = film.shape[0] !== 1;
   if (film.shape[0] === 1) overlay(added, after ?? film.before);
   $$(".trio figcaption").forEach((each, i) => { each.textContent = words[i]; });

@@ -26,7 +26,7 @@ function caption() {  // the exact settings, in words and in the address
   $(".caption").textContent = all.open ? `${names}: iteration ${all.at} of each, or its last. Seeds 0 to ${FEW - 1}. That Are Not ${run.version}.` : `${facts.join(". ")}. That Are Not ${run.version}.`;
   const size = run.iterations[now.a].bytes;
   $("[data-do=checkpoint]").disabled = $("[data-do=growth]").disabled = !size;
-  $(".size").textContent = size ? `safetensors, ${(size / 1e6).toFixed(1)} MB` : "none, this is the data";
+  $(".size").textContent = size ? `safetensors, ${(size / 1e6).toFixed(1)} MB` : number(now.a) ? "none, its model is not here" : "none, this is the data";
   address.tell({experiment: run.experiment, iteration: all.open ? all.at : number(now.a), seed: now.seed, ...extra()});
 }
 

@@ -69,6 +69,10 @@ function offer(to, {light, side, channels = 1, caption}) {  // light: bytes 0 to
   window.dispatchEvent(new CustomEvent(`that-are-not-${to}`, {detail: {light: Uint8Array.from(light), side, channels, caption}}));
 }
 
+function offering(light) {  // whether there is a picture yet; such a button may have the focus, so it is not disabled
+  $$("[data-do=keep], [data-do=ask]").forEach((button) => button.setAttribute("aria-disabled", !light));
+}
+
 const openTab = (name) => thatAreNot.open(name);
 
 // ---- beside the files of a tab: the exact settings of what is on show, and a link to it

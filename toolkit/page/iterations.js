@@ -169,6 +169,8 @@ async function open(name, {iteration, beside, against, seed = now.seed} = {}) {
   $(".learned").textContent = run.learned;
   $(".against").value = other.experiment;
   dip();
+  $(".untaught").hidden = taught().length > 0;
+  $(".film").hidden = $(".passes").hidden = !taught().length;
   panels = {a: panel($("[data-panel=a]"), "a"), b: panel($("[data-panel=b]"), "b")};
   $(".film").replaceChildren(...thumbs(FILM.length + 1));
   $(".life").replaceChildren();
@@ -189,7 +191,7 @@ const doing = {
   all: () => survey(!all.open),
   compare: () => compare(!now.compare),
   map: () => run.map && !all.open && chart(!now.map),
-  dice: () => select(String(CELLS + Math.floor(Math.random() * 2 ** 31))),
+  dice: () => select(String(taught().length ? CELLS + Math.floor(Math.random() * 2 ** 31) : Math.floor(Math.random() * CELLS))),
   grow: again,
   life: () => print([$$(".life canvas")], `${run.experiment}_seed-${now.seed}_life.png`),
   animation: () => save("animation"), growth: () => save("growth"), checkpoint: () => save("checkpoint"),

@@ -52,14 +52,14 @@ class Shelf:
     def experiment(self, name: str | None = None) -> tuple[str, dict[str, Any]]:
         """Its name and what the index says of it; by default the index's own choice."""
         listed = self.listed()
-        name, _ = index.choose(listed, name)
+        name = index.find(listed, name)
         return name, listed["experiments"][name]
 
     def page(self, name: str | None = None) -> Message:
         """All that the page shows of one experiment at once, sheets included."""
         name, experiment = self.experiment(name)
         entries = [entry for entry in experiment["iterations"] if "samples" in entry]
-        if not any("file" in entry for entry in entries):
+        if not any(entry["iteration"] for entry in entries):
             raise ValueError(f"{name} has no iteration with a sheet of symbols: let its training go on")
         listed = self.listed()["experiments"]
         return {

@@ -10,7 +10,8 @@ const onSheet = () => /^\d{1,2}$/.test(now.seed);
 const taught = () => run.iterations.filter((entry) => entry.bytes);  // those whose model is here
 const lived = () => (onSheet() ? run.iterations.filter(({iteration}) => iteration) : taught());  // a sheet needs no model
 const gap = (entry, iteration) => Math.abs(entry.iteration - iteration);
-const nearest = (iteration) => taught().reduce((best, entry) => (gap(entry, iteration) < gap(best, iteration) ? entry : best)).iteration;
+const nearest = (iteration) => taught().reduce((best, entry) => (best && gap(best, iteration) <= gap(entry, iteration) ? best : entry), null)?.iteration;
+const dream = () => number(now.a) || lived()[0].iteration;  // the data have no dream: the first that is here
 
 function complain(text) {
   $(".problem").textContent = text || "";
@@ -19,7 +20,8 @@ function complain(text) {
 
 function select(seed) {
   if (!/^\d{1,19}$/.test(seed)) return complain(`“${seed.slice(0, 40)}” is no seed: give a whole number, such as 7 or 1234567.`);
-  now.seed = String(BigInt(seed));
+  const able = taught().length || BigInt(seed) < CELLS;
+  now.seed = able ? String(BigInt(seed)) : "0";
   life = new Map();
   address.sow(now.seed);
   const size = run.side ** 2, start = Number(now.seed) * size;
@@ -29,14 +31,17 @@ function select(seed) {
   Object.values(panels).forEach((each) => each.mark());
   grow();
   caption();
+  if (!able) complain(`No model of ${run.experiment} is here to grow seed ${seed}: choose one of its sheets, 0 to ${CELLS - 1}.`);
 }
 
 function grow() {
   const iteration = nearest(number(now.a));
-  grown = {iteration, states: [], head: -1, held: false, done: false};
+  const able = iteration !== undefined;
+  grown = able ? {iteration, states: [], head: -1, held: false, done: false} : null;
+  asking = false;
   ticket++;
   complain("");
-  ask(iteration, false);
+  if (able) ask(iteration, false);
   specimen();
 }
 
@@ -82,12 +87,12 @@ function again() {
 }
 
 function specimen() {  // draw all of it from the state above
-  const iteration = number(now.a) || taught()[0].iteration;
+  const iteration = dream();
   const here = grown?.iteration === iteration ? grown : null;
   const count = here ? here.states.length - 1 : -1, atEnd = !here || (here.done && here.head === count);
   paint($(".big"), here?.states[here.head] || life.get(iteration));
   $(".big").setAttribute("aria-label", `Symbol of seed ${now.seed}, iteration ${iteration}`);
-  $(".note").textContent = `iteration ${iteration}${number(now.a) ? (nearest(iteration) === iteration ? "" : onSheet() ? ": its sheet" : ": no model") : ": the first dream"}`;
+  $(".note").textContent = `iteration ${iteration}${number(now.a) ? (nearest(iteration) === iteration ? "" : onSheet() ? ": its sheet" : ": no model") : iteration === 1 ? ": the first dream" : ": the first model here"}`;
   film(here, count);
   const slider = $(".pass");
   slider.disabled = count < 1;
@@ -97,6 +102,7 @@ function specimen() {  // draw all of it from the state above
   $(".count").textContent = here && here.head >= 0 ? `pass ${here.head} of ${here.done ? count : "…"}` : "";
   $("[data-do=grow]").textContent = !here ? `Grow at ${nearest(iteration)}` : here.done && atEnd ? "Again" : "Growing";
   biography(iteration);
+  offering(standing().light);
 }
 
 function film(here, count) {
@@ -124,11 +130,16 @@ function biography(iteration) {
   });
 }
 
-function give(to) {  // the symbol at the end of its growth, or at the pass that is held
-  const iteration = number(now.a) || taught()[0].iteration, here = grown?.iteration === iteration && grown.head >= 0 ? grown : null;
+function standing() {  // the symbol at the end of its growth, or at the pass that is held, if it has begun to grow
+  const iteration = dream(), here = grown?.iteration === iteration && grown.head >= 0 ? grown : null;
   const end = here?.done ? here.states.length - 1 : -1, held = here && here.head !== end && (here.held || !life.has(iteration));
   const light = held ? here.states[here.head] : end < 0 ? life.get(iteration) : here.states[end];
-  if (light) offer(to, {light, side: run.side, caption: `${run.experiment}, iteration ${iteration}, seed ${now.seed}${held ? `, pass ${here.head}` : ""}`});
+  return {light, side: run.side, caption: `${run.experiment}, iteration ${iteration}, seed ${now.seed}${held ? `, pass ${here.head}` : ""}`};
+}
+
+function give(to) {
+  const symbol = standing();
+  if (symbol.light) offer(to, symbol);
 }
 
 // ---- files: pictures are made here, as they stand on the screen; other files come from the server
