@@ -53,6 +53,12 @@ def test_where_there_is_no_model_it_grows_at_the_nearest_iteration_that_has_one(
     desk.click("[data-do=grow]")
     grown(desk)
     assert iteration(desk) == "2" and desk.inner_text(".count").startswith("pass ")
+    slide(desk, 0)
+    assert desk.inner_text(".note") == "iteration 1: the first dream"
+    assert desk.inner_text("[data-do=grow]") == "Grow at 2"
+    desk.click("[data-do=grow]")
+    grown(desk)
+    assert iteration(desk) == "2" and desk.inner_text(".count").startswith("pass ")
 
 
 def test_of_any_other_seed_the_iterations_with_a_model_are_its_life(desk: Any) -> None:

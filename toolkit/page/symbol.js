@@ -35,7 +35,7 @@ function select(seed) {
 }
 
 function grow() {
-  const iteration = nearest(number(now.a));
+  const iteration = nearest(dream());
   const able = iteration !== undefined;
   grown = able ? {iteration, states: [], head: -1, held: false, done: false} : null;
   asking = false;
@@ -79,8 +79,8 @@ function hold(pass) {
 }
 
 function again() {
-  const able = nearest(number(now.a));
-  if (number(now.a) && number(now.a) !== able) go("a", rowOf(able));
+  const able = nearest(dream());
+  if (dream() !== able) go("a", rowOf(able));
   if (!(grown?.done && grown.states.length && grown.iteration === able)) return grow();
   Object.assign(grown, {head: 0, held: false});
   specimen();
