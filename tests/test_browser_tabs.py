@@ -1,6 +1,7 @@
 """Every tab in a real browser, on a desk by day, on a phone by night; TOOLKIT_SCREENSHOTS says where to keep them."""
 
 import os
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,67 @@ def test_every_tab_is_drawn_as_wide_as_the_screen_and_nothing_goes_wrong(
     assert [url for url in page.requests if not url.startswith((address, "data:", "blob:"))] == []
     assert page.faults == []
     page.close()
+
+
+# ---- answers that would be lost
+
+
+ASKING = ["iterations", "creative-decoder", "kaleidoscope", "bend-it", "is-it-new"]
+
+
+def ended(page: Any) -> list[str]:
+    """From now on the stream of answers ends once, just when a question joins it. Filled by then: its address."""
+    seen: list[str] = []
+
+    def end(route: Any) -> None:
+        seen.append(route.request.url)
+        route.fulfill(content_type="text/event-stream", body='data: {"msg": "close_stream"}\n\n')
+
+    page.route("**/queue/data*", end, times=1)
+    return seen
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    one = blank(chromium)
+    yield one
+    assert one.faults == []
+    one.close()
+
+
+@pytest.mark.parametrize("tab", ASKING)
+def test_an_answer_whose_stream_has_ended_comes_all_the_same(page: Any, address: str, tab: str) -> None:
+    seen = ended(page)
+    arrive(page, f"{address}?tab={tab}")
+    still(page, "idle")
+    assert len(seen) == 1
+    assert page.locator(".problem:visible").count() == 0
+
+
+def test_a_training_whose_stream_has_ended_goes_on(page: Any, address: str) -> None:
+    arrive(page, f"{address}?tab=kaleidoscope")
+    still(page, "idle")
+    seen = ended(page)
+    page.evaluate("document.querySelector('.playground .plane').scrollIntoView()")
+    page.wait_for_selector('.playground[data-state="learned"]')
+    assert len(seen) == 1
+
+
+def test_a_font_whose_stream_has_ended_is_drawn(page: Any, address: str) -> None:
+    arrive(page, address)
+    still(page)
+    page.click("[data-do=keep]:visible")
+    page.click(".tray [data-do=open]")
+    seen = ended(page)
+    with page.expect_download():
+        page.click(".tray [data-do=outlines]")
+    assert len(seen) == 1
+
+
+def test_a_file_whose_stream_has_ended_is_saved(page: Any, address: str) -> None:
+    arrive(page, address)
+    still(page)
+    seen = ended(page)
+    with page.expect_download():
+        page.click(".iterations [data-do=checkpoint]")
+    assert len(seen) == 1

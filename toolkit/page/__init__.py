@@ -39,8 +39,13 @@ def figure(first: Message, body: str, script: str, **options: Any) -> gr.HTML:
     return gr.HTML(first, html_template=body, js_on_load=script, apply_default_css=False, **options)
 
 
-def wire(event: str) -> gr.HTML:
-    """Where answers go: each becomes an event of this name in the browser. Who waits is told how many come first."""
+def stirred() -> None:
+    """The answer to a question that only opens the stream of answers again (ink.js)."""
+
+
+def wire(own: gr.HTML, event: str) -> gr.HTML:
+    """Where a figure's answers go: each an event of this name in the browser. Who waits is told how many come first."""
+    own.stir(stirred, None, None, concurrency_limit=None, trigger_mode="multiple", **QUIET)
     send = f'watch("value", () => window.dispatchEvent(new CustomEvent("{event}", {{detail: props.value}})))'
     return gr.HTML(html_template="<i></i>", js_on_load=f"{send};\n{static('wire.js')}", elem_classes="wire")
 

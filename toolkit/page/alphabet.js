@@ -3,7 +3,7 @@
 // Read after ink.js and before tray.js, in one scope with them.
 const LETTERS = [..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"];
 const LUMA = [0.299, 0.587, 0.114];  // of red, green and blue
-const HEIGHT = 64, BEARING = 3, SPACE = 22, INKED = 96, PATIENCE = 60_000;  // pixels in a line; light that is ink; milliseconds
+const HEIGHT = 64, BEARING = 3, SPACE = 22, INKED = 96;  // pixels in a line; light that is ink
 const tray = {kept: [], name: "Alphabet", line: "", at: 0};  // kept: {light, side, channels, caption, key}; at: where arrow keys start from
 let flight = null, ticket = 0;  // {ticket, timer}: the file that is on its way
 
@@ -90,7 +90,7 @@ function take(kind) {
   if (wrong) return complain(wrong.key ? `Two symbols have the key “${wrong.key}”: give one of them another.` : "A symbol has no key: give it one, or remove it.");
   const mine = ++ticket, lost = () => hear({detail: {ticket: mine, error: "The server does not answer: ask it again."}});
   const symbols = tray.kept.map(({light, key, ...rest}, i) => ({...rest, light: encoded(light), key: kind === "font" ? key : LETTERS[i]}));
-  flight = {ticket: mine, timer: setTimeout(lost, PATIENCE)};
+  flight = {ticket: mine, answer: awaiting(lost)};
   complain("");
   busy();
   trigger("take", {ticket: mine, kind, name: tray.name, symbols});
@@ -98,7 +98,7 @@ function take(kind) {
 
 function hear({detail}) {
   if (!detail || detail.ticket !== flight?.ticket) return;
-  clearTimeout(flight.timer);
+  flight.answer.over();
   flight = null;
   busy();
   complain(detail.error);

@@ -1,7 +1,7 @@
 // The figure "Bend it": 32 pictures of a machine before and after it was altered, knobs over what is altered, one pair large.
 // trigger("bend") asks the server; `hear` gets the answers, pass by pass. Until the first comes, the sheet stored with
 // the machine shows. Read after ink.js and caption_bend.js, in one scope with them.
-const PATIENCE = 60_000, ACROSS = 8;  // milliseconds; pairs in a row
+const ACROSS = 8;  // pairs in a row
 const {machines, start, amounts, kinds, usual, groups, symbols: SYMBOLS, version} = props.value;
 const address = thatAreNot.address("bend-it"), visitor = crypto.randomUUID?.() ?? String(Math.random());
 const about = ({machine}) => machines.find(({name}) => name === machine);
@@ -38,26 +38,20 @@ function fly() {
   if (flight || !asked) return;
   asked = false;
   const {cell, pass, ...order} = now, mine = ++ticket;
-  flight = {ticket: mine, order, film: {order, frames: []}};
-  wait();
+  const lost = () => hear({detail: {ticket: mine, done: true, error: "The server does not answer: turn a knob to ask it again."}});
+  flight = {ticket: mine, order, film: {order, frames: []}, answer: awaiting(lost)};
   trigger("bend", {visitor, ticket: mine, ...order});
-}
-
-function wait() {  // from one pass to the next
-  const {ticket: mine, timer} = flight, error = "The server does not answer: turn a knob to ask it again.";
-  clearTimeout(timer);
-  flight.timer = setTimeout(() => hear({detail: {ticket: mine, done: true, error}}), PATIENCE);
 }
 
 function hear({detail}) {
   if (!detail || detail.ticket !== flight?.ticket) return;
-  wait();
-  const {film: mine, order, timer} = flight, news = (detail.frames ?? []).slice(mine.frames.length);
+  const {film: mine, order, answer} = flight, news = (detail.frames ?? []).slice(mine.frames.length);
   if (detail.before) Object.assign(mine, {shape: detail.shape, known: detail.known, before: mine.before ?? bytes(detail.before)});
   mine.frames.push(...news.map(bytes));
   if (mine.frames.length && (news.length || film !== mine)) show(mine);
+  answer.heard();
   if (!detail.done) return;
-  clearTimeout(timer);
+  answer.over();
   flight = null;
   const named = order.layer || order.one || order.another;
   if (detail.error && !film?.known && named) return turn({layer: "", one: "", another: ""});  // a link named what is not there

@@ -90,4 +90,4 @@ def bend_tab(source: str | Path, first: Message) -> None:
 
     script = static("ink.js", "caption_bend.js", "bend.js", "bend_hands.js")
     own = figure(first, static("bend.html"), script, elem_id="bend", server_functions=[note])
-    own.bend(on_bend, None, wire("that-are-not-bent"), **MODEL)
+    own.bend(on_bend, None, wire(own, "that-are-not-bent"), **MODEL)

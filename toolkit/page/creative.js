@@ -1,7 +1,7 @@
 // The figure "Creative decoder": pairs of pictures of one code each, knobs over them, one pair large with its neurons.
 // trigger("draw") asks the server; `hear` gets the answers. Until the first comes, the sheet stored with the decoder shows.
 // Read after ink.js and pair.js, in one scope with them.
-const METHODS = ["low-active", "random", "noisy", "regular"], ACROSS = 4, PATIENCE = 60_000;  // milliseconds
+const METHODS = ["low-active", "random", "noisy", "regular"], ACROSS = 4;
 const {decoders, start, pairs: PAIRS, version} = props.value;
 const names = decoders.map(({name}) => name), address = thatAreNot.address("creative-decoder");
 const now = {...start, band: [...start.band], experiment: decoders[0].name, pair: 0, ...linked()};
@@ -30,13 +30,13 @@ function fly() {
   asked = false;
   const {pair, ...order} = now, mine = ++ticket;
   const lost = () => hear({detail: {ticket: mine, error: "The server does not answer: turn a knob to ask it again."}});
-  flight = {ticket: mine, order, timer: setTimeout(lost, PATIENCE), slow: setTimeout(() => article.classList.toggle("waiting", Boolean(shown?.layer)), 500)};
+  flight = {ticket: mine, order, answer: awaiting(lost), slow: setTimeout(() => article.classList.toggle("waiting", Boolean(shown?.layer)), 500)};
   trigger("draw", {ticket: mine, ...order});
 }
 
 function hear({detail}) {
   if (!detail || detail.ticket !== flight?.ticket) return;
-  clearTimeout(flight.timer);
+  flight.answer.over();
   clearTimeout(flight.slow);
   const {order} = flight;
   flight = null;

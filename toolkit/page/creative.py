@@ -182,4 +182,4 @@ def creative_tab(source: str | Path, first: Message) -> None:
 
     script = static("ink.js", "pair.js", "caption_pairs.js", "creative.js")
     own = figure(first, static("creative.html"), script, elem_id="pairs")
-    own.draw(on_draw, None, wire("that-are-not-pairs"), **MODEL)
+    own.draw(on_draw, None, wire(own, "that-are-not-pairs"), **MODEL)

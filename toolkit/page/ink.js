@@ -75,6 +75,21 @@ function offering(light) {  // whether there is a picture yet; such a button may
 
 const openTab = (name) => thatAreNot.open(name);
 
+// ---- waiting for an answer. Gradio's server ends the stream of answers with the last one, and a question that joins it
+// just then is left without, until another one opens the stream again: "stir", which asks for nothing
+const STEP = 4_000, STIRS = [4_000, 12_000, 28_000], PATIENCE = 60_000;  // milliseconds of silence
+
+function awaiting(lost) {  // heard() with every part of the answer, over() with the last; lost() where none comes
+  let silent = 0;
+  const timer = setInterval(() => {
+    if (document.querySelector("#in-line:not([hidden])")) return;  // of those who wait, some are before us
+    silent += STEP;
+    if (STIRS.includes(silent)) trigger("stir");
+    if (silent >= PATIENCE) lost();
+  }, STEP);
+  return {heard() { silent = 0; }, over: () => clearInterval(timer)};
+}
+
 // ---- beside the files of a tab: the exact settings of what is on show, and a link to it
 function footer(name, settings, root = $(".save")) {  // name: () => of the file; settings: () => plain values
   const json = make("button", {type: "button", className: "link", innerHTML: "settings <i>json</i>"});

@@ -192,7 +192,7 @@ def iterations_tab(shelf: Shelf, first: Message) -> None:
 
     script = static("ink.js", "symbol.js", "overview.js", "map.js", "caption_sheets.js", "iterations.js")
     own = figure(first, static("iterations.html"), script, elem_id="figure", server_functions=[experiment, strip])
-    answers = wire("that-are-not-symbol")
+    answers = wire(own, "that-are-not-symbol")
     file = gr.DownloadButton(elem_id="download")
     own.grow(on_grow, None, answers, **MODEL)
     own.save(on_save, None, file, **MODEL).success(None, js=FETCH, **QUIET)

@@ -2,7 +2,7 @@
 // trigger("film") asks the server; `hear` gets the film, part by part, and it is played here. Until the first comes, the
 // sheet stored with the network shows. Read after ink.js, film.js and pad.js, in one scope with them.
 const STARTS = ["uniform", "normal", "drawing"], MODES = ["centred", "published", "none"], SIDE = 8;
-const BEAT = 110, PATIENCE = 60_000, LABELLED = [0, 1, 2, 5, 10, 20, 50, 100, 200, 300];  // milliseconds; runs
+const BEAT = 110, LABELLED = [0, 1, 2, 5, 10, 20, 50, 100, 200, 300];  // milliseconds; runs
 const {networks, start: START, cells: CELLS, version} = props.value;
 const still = matchMedia("(prefers-reduced-motion: reduce)"), visitor = crypto.randomUUID?.() ?? String(Math.random());
 const address = thatAreNot.address("kaleidoscope");
@@ -39,7 +39,7 @@ function fly() {
   const mine = ++ticket, its = order();
   const lost = () => hear({detail: {ticket: mine, done: true, parts: [], error: "The server does not answer: turn a knob to ask it again."}});
   wanted = {order: its, key: JSON.stringify(its), frames: [], facts: [], distinct: [], done: false};
-  flight = {ticket: mine, timer: setTimeout(lost, PATIENCE), film: wanted, heard: 0};
+  flight = {ticket: mine, answer: awaiting(lost), film: wanted, heard: 0};
   trigger("film", {visitor, ticket: mine, ...its});
 }
 
@@ -49,8 +49,9 @@ function hear({detail}) {
   Object.assign(mine.film, {shape, runs, neighbours});
   for (const part of parts.slice(mine.heard)) unpacking = unpacking.then(() => unpack(mine.film, part)).then(() => show(mine.film));
   mine.heard = parts.length;
+  mine.answer.heard();
   if (!detail.done) return;
-  clearTimeout(mine.timer);
+  mine.answer.over();
   flight = null;
   unpacking = unpacking.then(() => ended(mine.film, detail.error));
   fly();

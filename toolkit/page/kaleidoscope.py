@@ -154,5 +154,5 @@ def kaleidoscope_tab(source: str | Path, first: Message) -> None:
 
     script = static("ink.js", "film.js", "pad.js", "caption_runs.js", "kaleidoscope.js")
     own = figure(first, static("kaleidoscope.html"), script, elem_id="kaleidoscope", server_functions=[known, note])
-    own.film(on_film, None, wire("that-are-not-runs"), **MODEL)
+    own.film(on_film, None, wire(own, "that-are-not-runs"), **MODEL)
     playground.playground_figure()

@@ -1,6 +1,6 @@
 // The figure "Is it new?": one symbol, drawn, uploaded, grown or sent from another tab, and what is known of it.
 // trigger("ask") asks the server; `hear` gets the verdict. Read after ink.js and pad.js, in one scope with them.
-const SIDE = 28, PATIENCE = 60_000, LARGEST = 10_000_000, PAST = 50;  // pixels; milliseconds; bytes of a picture; steps one can undo
+const SIDE = 28, LARGEST = 10_000_000, PAST = 50;  // pixels; bytes of a picture; steps one can undo
 const {example, run, iteration, last, version} = props.value;
 const now = {start: "drawing", of: "", seed: null, drawnOver: false};  // of: where the symbol comes from
 const past = [];  // what was on the pad before: {light, of, seed, drawnOver}
@@ -25,14 +25,14 @@ function ask(order) {
 function fly() {
   if (flight || !asked) return;
   const mine = ++ticket, lost = () => hear({detail: {ticket: mine, error: "The server does not answer: change the symbol to ask it again."}});
-  flight = {ticket: mine, timer: setTimeout(lost, PATIENCE), slow: setTimeout(() => article.classList.add("waiting"), 400)};
+  flight = {ticket: mine, answer: awaiting(lost), slow: setTimeout(() => article.classList.add("waiting"), 400)};
   trigger("ask", {ticket: mine, ...asked});
   asked = null;
 }
 
 function hear({detail}) {
   if (!detail || detail.ticket !== flight?.ticket) return;
-  clearTimeout(flight.timer);
+  flight.answer.over();
   clearTimeout(flight.slow);
   flight = null;
   article.classList.remove("waiting");

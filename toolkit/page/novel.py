@@ -132,4 +132,4 @@ def novel_tab(source: str | Path, first: Message) -> None:
         return answer(source, event._data)
 
     own = figure(first, static("novel.html"), static("ink.js", "pad.js", "novel.js"), elem_id="novel")
-    own.ask(on_ask, None, wire("that-are-not-verdict"), **MODEL)
+    own.ask(on_ask, None, wire(own, "that-are-not-verdict"), **MODEL)

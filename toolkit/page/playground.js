@@ -3,7 +3,7 @@
 // Read after ink.js, in one scope with it.
 const {examples, start: START, limits, most: MOST} = props.value;
 const WIDE = 560, PLANE = {top: 10, bottom: 350}, LOSS = {top: 424, bottom: 504}, EDGE = 14;  // of the picture
-const FALL = 3200, PATIENCE = 60_000, NEAR = 0.03;  // milliseconds; how near to a point a sample is at it
+const FALL = 3200, NEAR = 0.03;  // milliseconds; how near to a point a sample is at it
 const still = matchMedia("(prefers-reduced-motion: reduce)"), visitor = crypto.randomUUID?.() ?? String(Math.random());
 const now = {...examples[0], ...START, moment: 0, run: 0};
 let learned = null;  // {points, moments, steps}: the training on show
@@ -30,13 +30,14 @@ function fly() {
   asked = false;
   const {points, depth, width, output, steps, seed} = now, mine = ++ticket;
   const lost = () => hear({detail: {ticket: mine, done: true, moments: [], error: "The server does not answer: press Train to ask it again."}});
-  flight = {ticket: mine, timer: setTimeout(lost, PATIENCE), points: [...points], steps, moments: []};
+  flight = {ticket: mine, answer: awaiting(lost), points: [...points], steps, moments: []};
   trigger("train", {visitor, ticket: mine, points, depth, width, output, steps, seed});
 }
 
 function hear({detail}) {
   if (!detail || detail.ticket !== flight?.ticket) return;
-  const {points, steps, moments} = flight;
+  const {points, steps, moments, answer} = flight;
+  answer.heard();
   moments.push(...detail.moments.slice(moments.length).map((text) => JSON.parse(text)));
   if (moments.length) {
     cancelAnimationFrame(frame);
@@ -44,7 +45,7 @@ function hear({detail}) {
     Object.assign(now, {moment: moments.length - 1, run: moments[0].falls.length - 1});
   }
   if (detail.done) {
-    clearTimeout(flight.timer);
+    answer.over();
     flight = null;
     complain(detail.error);
     if (!asked) article.dataset.state = "learned";

@@ -184,4 +184,4 @@ def playground_figure() -> None:
         elem_id="playground",
         server_functions=[note],
     )
-    own.train(on_train, None, wire("that-are-not-line"), **MODEL)
+    own.train(on_train, None, wire(own, "that-are-not-line"), **MODEL)

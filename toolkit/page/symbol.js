@@ -2,7 +2,7 @@
 // Read before iterations.js, in one scope with it. trigger("grow") and trigger("save") ask the server; `hear` gets the answers.
 const FILM = [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 41];  // the passes shown as a strip, and the last one
 let ticket = 0;        // of the newest request: answers to older ones are dropped
-let asking = false;    // whether the newest request waits for its answer
+let asking = null;     // the newest request waits for its answer
 let life = new Map();  // iteration -> the light of this seed's symbol
 let grown = null;      // {iteration, states, head, held, done}: how it grew at one iteration, and the state on show
 
@@ -38,7 +38,8 @@ function grow() {
   const iteration = nearest(dream());
   const able = iteration !== undefined;
   grown = able ? {iteration, states: [], head: -1, held: false, done: false} : null;
-  asking = false;
+  asking?.over();
+  asking = null;
   ticket++;
   complain("");
   if (able) ask(iteration, false);
@@ -46,8 +47,15 @@ function grow() {
 }
 
 function ask(iteration, final) {
-  asking = true;
+  asking = awaiting(lost);
   trigger("grow", {ticket, experiment: run.experiment, iteration, seed: now.seed, final});
+}
+
+function lost() {
+  asking = asking.over();
+  if (!grown.done) Object.assign(grown, {states: [], head: -1, done: true});
+  complain("The server does not answer: choose a seed to ask it again.");
+  specimen();
 }
 
 function live() {  // its life one by one, so that a new seed need not wait, and only while one looks on
@@ -58,11 +66,12 @@ function live() {  // its life one by one, so that a new seed need not wait, and
 function hear({detail}) {
   if (!detail || detail.ticket !== ticket) return;
   const states = detail.states.map(bytes);
+  asking?.heard();
   complain(detail.error);
   if (!detail.final) Object.assign(grown, {states, done: detail.done});
   if (grown.head < 0) unroll();  // the noise at once
   if (detail.done && states.length && !life.has(detail.iteration)) life.set(detail.iteration, states.at(-1));
-  if (detail.done) asking = false;
+  if (detail.done) asking = asking?.over();
   if (detail.done && !detail.error) live();
   specimen();
 }
@@ -150,4 +159,7 @@ function picture() {
   print(both.map(pictures), `${run.experiment}_iteration-${number(now.a)}${beside}${now.map ? "_map" : ""}.png`, COLUMNS, both.map(spread));
 }
 
-const save = (kind) => trigger("save", {kind, experiment: run.experiment, iteration: number(now.a), seed: now.seed});
+function save(kind) {
+  trigger("save", {kind, experiment: run.experiment, iteration: number(now.a), seed: now.seed});
+  setTimeout(() => trigger("stir"), STIRS[0]);  // that the file has come is not heard here
+}

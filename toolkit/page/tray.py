@@ -127,4 +127,4 @@ def tray_figure() -> None:
     first = {"most": MOST, "largest": LARGEST, "version": __version__}
     own = figure(first, static("tray.html"), static("ink.js", "alphabet.js", "tray.js"), elem_id="tray")
     file = gr.DownloadButton(elem_id="take")
-    own.take(on_take, None, [file, wire("that-are-not-taken")], **FILES)
+    own.take(on_take, None, [file, wire(own, "that-are-not-taken")], **FILES)
