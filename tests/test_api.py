@@ -334,7 +334,7 @@ def test_files_on_their_way_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.M
 
 ASKED = {  # the events of the scripts, and whose they are
     "grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope", "train": "playground",
-    "bend": "bend", "ask": "novel", "take": "tray",
+    "bend": "bend", "ask": "novel", "take": "tray", "stir": "iterations",
 }  # fmt: skip
 SERVED = {"figure": ["experiment", "strip"], "kaleidoscope": ["known", "note"], "bend": ["note"], "claims": ["look"],
           "playground": ["note"], "annotate": ["find", "begin", "label"]}  # fmt: skip

@@ -125,7 +125,7 @@ def test_without_a_run_nothing_is_made_ready(tmp_path: Path) -> None:
 
 def test_all_that_computes_waits_in_one_line(shelf: iterations.Shelf) -> None:
     events = [event for event in build(shelf.source).fns.values() if event.fn is not None]
-    assert {event.concurrency_id for event in events} == {"model", "files"}
+    assert {event.concurrency_id for event in events} == {"model", "files", "stir"}
     named = {event.api_name for event in events if event.api_visibility != "private"}
     assert named == {"sample", "decode", "kaleidoscope", "measure"}
 

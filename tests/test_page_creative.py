@@ -118,7 +118,7 @@ def test_iterations_are_not_looked_for_among_decoders(decoders: Path) -> None:
 def test_drawing_waits_in_line_with_all_that_computes(decoders: Path) -> None:
     events = [event for event in build(decoders).fns.values() if event.fn is not None]
     own = [event for event in events if event.api_visibility == "private"]
-    assert {event.concurrency_id for event in own} == {"model", "files"}
+    assert {event.concurrency_id for event in own} == {"model", "files", "stir"}
 
 
 @pytest.mark.parametrize("method", METHODS)

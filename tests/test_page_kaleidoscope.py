@@ -221,7 +221,7 @@ def test_the_tab_is_there_for_networks_of_pictures(networks: Path, tmp_path: Pat
 def test_films_and_lines_wait_in_line_with_all_that_computes(networks: Path) -> None:
     events = [event for event in build(networks).fns.values() if event.fn is not None]
     own = [event for event in events if event.api_visibility == "private"]
-    assert {event.concurrency_id for event in own} == {"model", "files"}
+    assert {event.concurrency_id for event in own} == {"model", "files", "stir"}
 
 
 def test_a_network_is_read_once_and_again_when_its_files_change(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Message = dict[str, Any]  # what crosses to the browser: plain JSON values
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "multiple", **QUIET}
+STIR: dict[str, Any] = {"concurrency_id": "stir", "concurrency_limit": None, "trigger_mode": "multiple", **QUIET}
 PASSING, HELD = "that-are-not-passing-", 600  # a name of folders, seconds
 THEME = gr.themes.Base(  # of Gradio's own fonts only few hold the Latin letters; these do, in these weights
     font=[gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"],
@@ -45,7 +46,7 @@ def stirred() -> None:
 
 def wire(own: gr.HTML, event: str) -> gr.HTML:
     """Where a figure's answers go: each an event of this name in the browser. Who waits is told how many come first."""
-    own.stir(stirred, None, None, concurrency_limit=None, trigger_mode="multiple", **QUIET)
+    own.stir(stirred, None, None, **STIR)
     send = f'watch("value", () => window.dispatchEvent(new CustomEvent("{event}", {{detail: props.value}})))'
     return gr.HTML(html_template="<i></i>", js_on_load=f"{send};\n{static('wire.js')}", elem_classes="wire")
 
