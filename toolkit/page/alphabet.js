@@ -5,7 +5,7 @@ const LETTERS = [..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 const LUMA = [0.299, 0.587, 0.114];  // of red, green and blue
 const HEIGHT = 64, BEARING = 3, SPACE = 22, INKED = 96;  // pixels in a line; light that is ink
 const tray = {kept: [], name: "Alphabet", line: "", at: 0};  // kept: {light, side, channels, caption, key}; at: where arrow keys start from
-let flight = null, ticket = 0;  // {ticket, timer}: the file that is on its way
+let flight = null, ticket = 0;  // {ticket, answer}: the file that is on its way
 
 const visible = (key) => typeof key === "string" && [...key].length === 1 && !/[\s\p{C}\p{M}]/u.test(key);
 const unused = () => LETTERS.find((letter) => tray.kept.every(({key}) => key !== letter)) ?? "";

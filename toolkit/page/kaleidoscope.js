@@ -8,7 +8,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)"), visitor = crypto.r
 const address = thatAreNot.address("kaleidoscope");
 const now = {...START, experiment: networks[0].name, frame: 0, cell: 0, loop: false, ...linked()};
 let first = address.whole("run", 0, 300);  // the run that a link names, until it is on show
-let flight = null;  // {ticket, timer, film, heard}: the request that is under way
+let flight = null;  // {ticket, answer, film, heard}: the request that is under way
 let wanted = null;  // the newest film that was asked for
 let asked = false;  // whether something changed since
 let ticket = 0, clock = null, unpacking = Promise.resolve();

@@ -5,7 +5,7 @@ const {example, run, iteration, last, version} = props.value;
 const now = {start: "drawing", of: "", seed: null, drawnOver: false};  // of: where the symbol comes from
 const past = [];  // what was on the pad before: {light, of, seed, drawnOver}
 const link = thatAreNot.address("is-it-new");
-let flight = null;  // {ticket, timer}: the request that is under way
+let flight = null;  // {ticket, answer, slow}: the request that is under way
 let asked = null;   // the newest order that is still to be sent
 let ticket = 0, shown = null;
 
