@@ -118,7 +118,7 @@ def test_a_training_whose_stream_has_ended_goes_on(page: Any, address: str) -> N
     assert len(seen) == 1
 
 
-def test_a_font_whose_stream_has_ended_is_drawn(page: Any, address: str) -> None:
+def test_outlines_whose_stream_has_ended_are_drawn(page: Any, address: str) -> None:
     arrive(page, address)
     still(page)
     page.click("[data-do=keep]:visible")

@@ -2,7 +2,7 @@
 // Read before iterations.js, in one scope with it. trigger("grow") and trigger("save") ask the server; `hear` gets the answers.
 const FILM = [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 41];  // the passes shown as a strip, and the last one
 let ticket = 0;        // of the newest request: answers to older ones are dropped
-let asking = null;     // the newest request waits for its answer
+let asking = null;     // the newest request, while it waits for its answer
 let life = new Map();  // iteration -> the light of this seed's symbol
 let grown = null;      // {iteration, states, head, held, done}: how it grew at one iteration, and the state on show
 
