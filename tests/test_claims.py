@@ -112,6 +112,39 @@ def test_checks_tell_together_what_parts_readings_or_alternatives_tell(
     assert rules.TOGETHER[together](verdicts) == verdict
 
 
+def claim(*verdicts: str) -> Claim:
+    """A claim with one check of each verdict."""
+    numbers = {HOLDS: interval([1.0]), DOES_NOT: interval([-1.0]), UNDECIDED: interval([-1.0, 1.0]), MISSING: None}
+    return Claim("key", "says", "paper", "2", [Check("x", numbers[verdict]) for verdict in verdicts])
+
+
+@pytest.mark.parametrize(
+    ("claims", "word"),
+    [
+        ([claim(HOLDS), claim(HOLDS, HOLDS)], rules.REPRODUCED),
+        ([claim(HOLDS), claim(DOES_NOT)], rules.PARTLY),
+        ([claim(HOLDS), claim(UNDECIDED)], rules.PARTLY),
+        ([claim(HOLDS), claim(MISSING)], rules.PARTLY),
+        ([claim(HOLDS, UNDECIDED)], rules.PARTLY),
+        ([claim(HOLDS, UNDECIDED), claim(DOES_NOT)], rules.PARTLY),
+        ([claim(DOES_NOT), claim(UNDECIDED)], rules.NOT),
+        ([claim(DOES_NOT), claim(MISSING)], rules.NOT),
+        ([claim(UNDECIDED), claim(MISSING)], UNDECIDED),
+        ([claim(MISSING)], MISSING),
+        ([], MISSING),
+    ],
+)
+def test_the_claims_of_a_figure_say_whether_it_was_reproduced(claims: list[Claim], word: str) -> None:
+    assert rules.reproduced(claims) == word
+
+
+def test_the_summary_has_every_figure_with_its_claims() -> None:
+    rows = report.glance(report.claims(of(fig2=like, fig8=shrinking)), Path()).splitlines()[2:]
+    assert [int(row.split(" | ")[0][2:]) for row in rows] == list(range(2, 14))
+    assert "| **not** | does not: output leaves the data<br>" in rows[0]
+    assert f"| **{MISSING}** |" in rows[1]
+
+
 def test_one_run_can_at_most_hold_in_the_one_run() -> None:
     alone, three = (Claim("k", "c", "p", "2", [Check("x", interval(v))]) for v in ([1.0], [1.0, 1.1, 1.2]))
     assert (report.verdict(alone), report.verdict(three)) == ("holds in the one run", "holds")
@@ -311,7 +344,7 @@ def test_the_command_writes_the_same_bytes_twice_and_links_to_pictures_that_exis
 def test_a_table_has_as_many_cells_in_every_row(tree: Path) -> None:
     page = report.markdown(results.read(tree), tree)
     tables = [part.splitlines() for part in page.split("\n\n") if part.startswith("|")]
-    assert len(tables) == 2
+    assert len(tables) == 3
     assert all(len({line.count(" | ") for line in lines}) == 1 for lines in tables)
 
 

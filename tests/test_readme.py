@@ -37,6 +37,11 @@ def test_the_table_of_a_figure_is_that_of_the_claims(figure: str) -> None:
     assert shown.startswith("| iteration") and shown == of_it.strip().rpartition("\n\n")[2]
 
 
+def test_its_summary_of_the_figures_is_that_of_the_claims() -> None:
+    (shown,) = re.findall(r"<!-- glance -->\n\n(.*?)\n\n<!-- /glance -->", README, re.DOTALL)
+    assert shown.startswith("| figure |") and shown in (ROOT / "CLAIMS.md").read_text(encoding="utf-8")
+
+
 @shipped
 def test_its_ten_lines_draw_the_picture_at_its_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image, ImageChops, ImageStat

@@ -11,7 +11,7 @@ from ..metrics.interval import Interval
 from ..presets import FIGURES
 from . import iterated, studies
 from .results import Results
-from .rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim
+from .rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim, reproduced
 
 HEAD = """# What the papers claim, and what the numbers say
 
@@ -21,7 +21,12 @@ and does not if it lies on the other; of one run alone the number decides, and t
 number was not run yet. The bars are in `toolkit/claims/rules.py`, each with its reason; they come from the words of the
 claims. Of a claim with several checks, *agree* are readings of one word, and where they differ it is undecided; *every*
 are parts that must all hold; of *any*, one is enough. What needs a judge is in `judged.json`, of the first 1,000 images
-of an iteration."""
+of an iteration.
+
+A figure is *reproduced* if every claim about it holds; *partly* if one does, or a check of one that is undecided; *not*
+if one is refuted and nothing holds. To the eye a figure may be more, or less: its sheets are below, iteration by
+iteration."""
+CHECKED = "## Every claim, check by check"
 SERIES = {
     "blank_share": "blank", "unique_share": "unique", "ink": "ink", "diversity": "diversity",
     "edge_length": "edge length", "novelty_median": "distance to data", "normalised_entropy": "judge's entropy",
@@ -40,8 +45,9 @@ def claims(known: Results) -> list[Claim]:
 def markdown(known: Results, home: Path) -> str:
     """The whole page. home: the folder that it will lie in, where links start from."""
     found = claims(known)
-    parts = [HEAD.format(source=_link(known.root, home)), counts(found), table(found, home), *notes(found)]
-    return "\n\n".join([*parts, *series(known)]) + "\n"
+    parts = [HEAD.format(source=_link(known.root, home)), counts(found), glance(found, home)]
+    checked = [CHECKED, table(found, home), *notes(found)]
+    return "\n\n".join([*parts, *checked, *series(known, home)]) + "\n"
 
 
 def as_dict(known: Results, home: Path) -> dict[str, Any]:
@@ -57,12 +63,22 @@ def counts(found: Sequence[Claim]) -> str:
     )
 
 
+def glance(found: Sequence[Claim], home: Path) -> str:
+    """A row for each figure of "Datasets That Are Not": whether it was reproduced, its claims, and its sheets."""
+    rows = []
+    for it in FIGURES.values():
+        if about := [claim for claim in found if (claim.paper, claim.figure) == (iterated.PAPER, it.figure)]:
+            says = "<br>".join(f"{verdict(claim)}: {_untitled(claim, it.title)}" for claim in about)
+            rows.append([it.figure, it.title, f"**{reproduced(about)}**", says, _look(about[0].picture, home)])
+    return _markdown(["figure", "what it is", "reproduced?", "what is claimed of it", "sheets"], ["---"] * 5, rows)
+
+
 def table(found: Sequence[Claim], home: Path) -> str:
     """A row for each claim: who makes it, its checks and what they say together, and a picture."""
     rows = [
         [claim.says, f"{claim.paper}, {_figure(claim.figure)}", "<br>".join(map(_said, claim.checks)),
          claim.together if len(claim.checks) > 1 else "", f"**{verdict(claim)}**",
-         f"[look]({_link(claim.picture, home)})" if claim.picture else ""]
+         _look(claim.picture, home)]
         for claim in found
     ]  # fmt: skip
     return _markdown(["claim", "of", "checks", "together", "verdict", "picture"], ["---"] * 6, rows)
@@ -84,8 +100,8 @@ def notes(found: Sequence[Claim]) -> Iterator[str]:
         yield "\n".join(f"- {note} ({'; '.join(claims)}.)" for note, claims in about.items())
 
 
-def series(known: Results) -> Iterator[str]:
-    """For each figure that was run, its measures over the iterations; the mean over seeds where there are several."""
+def series(known: Results, home: Path) -> Iterator[str]:
+    """For each figure that was run, its first run's sheets and its measures over the iterations, over all seeds."""
     titles = {name: f"{_figure(it.figure).capitalize()}: {it.title}" for name, it in FIGURES.items()}
     filtered = {name: f"Figure 2, filtered: {how}" for name, how in iterated.FILTERED.items()}
     for figure, title in {**titles, **filtered}.items():
@@ -94,7 +110,8 @@ def series(known: Results) -> Iterator[str]:
             shown = [at for at in SHOWN if any(at in run.rows for run in runs)]
             head = ["iteration", *(SERIES[name] for name in names)]
             rows = [[str(at) if at else "the data", *_row(known, figure, at, names)] for at in shown]
-            yield f"## {title}\n\n{_runs(len(runs))}\n\n{_markdown(head, ['---:'] * len(head), rows)}"
+            parts = [f"## {title}", _runs(len(runs)), _sheets(title, known.picture(figure), home)]
+            yield "\n\n".join([*parts, _markdown(head, ["---:"] * len(head), rows)])
 
 
 def _row(known: Results, figure: str, at: int, names: Sequence[str]) -> list[str]:
@@ -149,8 +166,21 @@ def _link(path: Path, home: Path) -> str:
     return Path(os.path.relpath(path, home)).as_posix()
 
 
+def _untitled(claim: Claim, title: str) -> str:
+    says = claim.says.removeprefix(f"{title}: ")
+    return says[0].lower() + says[1:]
+
+
+def _look(picture: Path | None, home: Path) -> str:
+    return f"[look]({_link(picture, home)})" if picture else ""
+
+
+def _sheets(title: str, picture: Path | None, home: Path) -> str:
+    return f"![{title}: the sheets, iteration by iteration]({_link(picture, home)})" if picture else "No sheets."
+
+
 def _runs(count: int) -> str:
-    return "One run." if count == 1 else f"{count} runs, from as many seeds."
+    return "One run." if count == 1 else f"{count} runs, from as many seeds; the sheets are the first one's."
 
 
 def _markdown(head: Sequence[str], lines: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -13,6 +13,7 @@ from typing import Literal
 from ..metrics.interval import Interval
 
 HOLDS, DOES_NOT, UNDECIDED, MISSING = "holds", "does not", "undecided", "not run yet"
+REPRODUCED, PARTLY, NOT = "reproduced", "partly", "not"  # of a figure, beside UNDECIDED and MISSING
 
 NOTABLE = 1.1  # times as much: what a claim calls more is at least a tenth more, or no one would see it on a sheet
 HALF = 0.5  # what has collapsed has lost half of what it had; what most images are, over half of them are
@@ -93,6 +94,20 @@ def agree(verdicts: Sequence[str]) -> str:
 def any_of(verdicts: Sequence[str]) -> str:
     """One that holds is enough; only if none does, and none is missing, the claim does not."""
     return next((word for word in (HOLDS, MISSING, UNDECIDED) if word in verdicts), DOES_NOT)
+
+
+def reproduced(claims: Sequence[Claim]) -> str:
+    """What the claims about one figure say of it.
+
+    `REPRODUCED` if all hold; `PARTLY` if one does, or a check of one that is undecided; else `NOT` if one is refuted;
+    `UNDECIDED` or `MISSING` if none tells.
+    """
+    told = {claim.verdict for claim in claims} or {MISSING}
+    hints = {check.verdict for claim in claims if claim.verdict == UNDECIDED for check in claim.checks}
+    ways = {
+        REPRODUCED: told == {HOLDS}, PARTLY: HOLDS in told | hints, NOT: DOES_NOT in told, UNDECIDED: UNDECIDED in told
+    }  # fmt: skip
+    return next((word for word, applies in ways.items() if applies), MISSING)
 
 
 TOGETHER = {"every": every, "agree": agree, "any": any_of}
