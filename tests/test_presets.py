@@ -57,6 +57,12 @@ def test_the_model_of_2016_at_paper_scale_is_as_published():
     assert (config.filters, config.kernel, config.depth, config.block, config.lr) == (128, 5, 3, 4, 0.1)
 
 
+def test_the_model_of_2016_dreams_with_its_refinements_on_two_cores_and_without_as_published():
+    """A model trained so little sees nothing in noise for a hundred plain passes."""
+    small, published = preset("digits-2016", "cpu").sampling, preset("digits-2016").sampling
+    assert (small.ink, small.salt) == (0.13, 0.05) and (published.ink, published.salt) == (None, None)
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_shipped_settings_of_older_runs_are_those_of_today(name):
     """Settings that came later are not named where they say what always was, so that an older run can go on."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..metrics.interval import Interval
-from ..presets import FIGURES
+from ..presets import FIGURES, Experiment
 from . import iterated, studies
 from .results import Results
 from .rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim, reproduced
@@ -102,7 +102,7 @@ def notes(found: Sequence[Claim]) -> Iterator[str]:
 
 def series(known: Results, home: Path) -> Iterator[str]:
     """For each figure that was run, its first run's sheets and its measures over the iterations, over all seeds."""
-    titles = {name: f"{_figure(it.figure).capitalize()}: {it.title}" for name, it in FIGURES.items()}
+    titles = {name: _titled(it) for name, it in FIGURES.items()}
     filtered = {name: f"Figure 2, filtered: {how}" for name, how in iterated.FILTERED.items()}
     for figure, title in {**titles, **filtered}.items():
         if runs := known.runs.get(figure):
@@ -159,7 +159,15 @@ def _short(value: Any) -> Any:
 
 
 def _figure(name: str) -> str:
-    return f"figure {name}" if name.isdecimal() and len(name) < 3 else name
+    return f"figure {name}" if _numbered(name) else name
+
+
+def _titled(it: Experiment) -> str:
+    return f"Figure {it.figure}: {it.title}" if _numbered(it.figure) else it.title
+
+
+def _numbered(figure: str) -> bool:
+    return figure.isdecimal() and len(figure) < 3  # no year
 
 
 def _link(path: Path, home: Path) -> str:
