@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,8 +12,9 @@ from PIL import Image
 from tests.test_app import build, components, tiny_run
 from toolkit import hub, plot
 from toolkit.page import link
-from toolkit.page.iterations import Shelf
+from toolkit.page.iterations import Shelf, say
 from toolkit.page.overview import COLUMNS, ROWS
+from toolkit.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,25 @@ def test_the_page_says_what_was_learned(tmp_path: Path, data: str | None, words:
     path = tiny_run(tmp_path, iterations=1) / "fig2" / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "experiment": {"data": data}}))
     assert Shelf(tmp_path).page()["learned"] == words
+
+
+@pytest.mark.parametrize(
+    ("sampling", "words"),
+    [
+        ({}, "At most 100 passes, each image by itself, until it moves by less than 0.001"),
+        (
+            {"stop": "batch", "limit": 30},
+            "At most 30 passes, the whole batch together, until it moves by less than 0.001",
+        ),
+        ({"tol": 0.0}, "At most 100 passes, each image by itself, until it does not move"),
+    ],
+)
+def test_the_caption_says_how_noise_became_a_symbol(sampling: dict[str, Any], words: str) -> None:
+    salt = "5 % of the pixels black or white by chance before each"
+    ink = "the brightest 13 % white and the rest black after each"
+    assert say(Settings(**sampling)) == words
+    assert say(Settings(**sampling, salt=0.05, ink=0.13)) == f"{words}, {salt}, {ink}"
+    assert say(Settings(**sampling, finish="tone")) == f"{words}, tones of the data"
 
 
 def test_an_experiment_without_a_sheet_has_an_empty_strip(tmp_path: Path) -> None:

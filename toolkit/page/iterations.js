@@ -111,6 +111,7 @@ function play() {
 
 // ---- small curves of the measures
 function curves() {
+  $(".measures h3").hidden = !run.measures.length;  // a run that dreams once does not drift
   $(".curves").replaceChildren(...run.measures.map(([key, name, hint]) => {
     const points = run.iterations.map((entry, row) => [row, entry.metrics[key]]).filter(([, value]) => Number.isFinite(value));
     const values = points.map(([, value]) => value), low = Math.min(...values), high = Math.max(...values);

@@ -129,8 +129,11 @@ def learned(config: Path) -> str:
 def say(sampling: Settings) -> str:
     """A way of sampling in words."""
     stop = {"each": "each image by itself", "batch": "the whole batch together"}[sampling.stop]
+    still = f"it moves by less than {sampling.tol:g}" if sampling.tol else "it does not move"
+    salt = f", {100 * sampling.salt:g} % of the pixels black or white by chance before each" if sampling.salt else ""
+    ink = f", the brightest {100 * sampling.ink:g} % white and the rest black after each" if sampling.ink else ""
     finish = {"stretch": ", brightest pixel stretched to 1", "tone": ", tones of the data"}.get(sampling.finish, "")
-    return f"At most {sampling.limit} passes, {stop}, until it moves by less than {sampling.tol:g}{finish}"
+    return f"At most {sampling.limit} passes, {stop}, until {still}{salt}{ink}{finish}"
 
 
 def read_order(order: object) -> tuple[str, int, int]:
