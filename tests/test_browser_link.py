@@ -244,6 +244,19 @@ def test_an_experiment_that_ended_before_shows_its_last_symbols(survey: Any) -> 
     assert "iteration 2 of each, or its last" in survey.inner_text(".caption")
 
 
+def test_a_card_says_which_figure_or_year_and_which_of_its_runs_it_is(chromium: Any, tmp_path: Path) -> None:
+    for name, figure in {"fig3": "3", "fig3-seed1": "3", "digits-2016": "2016"}.items():
+        path = tiny_run(tmp_path, iterations=1, name=name) / name / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "experiment": {"figure": figure}}))
+    with served(tmp_path) as one, opened(chromium, f"{one.url}?view=all") as page:
+        page.wait_for_function(
+            "[...document.querySelectorAll('.figure')].every((one) => /^(F|2)/.test(one.textContent))"
+        )
+        cards = [card.split("\n") for card in page.locator(".card").all_inner_texts()]
+    said = [[line for line in card if line.strip()] for card in cards]
+    assert sorted(said) == [["2016", "A tiny run"], ["Figure 3", "A tiny run"], ["Figure 3", "seed 1: A tiny run"]]
+
+
 def test_play_and_step_move_all_experiments(survey: Any) -> None:
     survey.get_by_role("button", name="One iteration back").click()
     assert survey.get_attribute(".overview", "data-iteration") == "2"

@@ -6,7 +6,14 @@ let marks = -1;                    // how far the ticks reach
 const FEW = 20;                    // symbols of a card
 
 const longest = () => Math.max(number(last()), ...[...strips.values()].map(({iterations}) => iterations.at(-1)));
-const figureOf = (name) => (strips.get(name)?.figure ? `Figure ${strips.get(name).figure}` : name);
+const figureOf = (name) => {  // of a paper that has no figure of it, its year
+  const figure = strips.get(name)?.figure;
+  return figure ? `${/^\d{4}$/.test(figure) ? "" : "Figure "}${figure}` : name;
+};
+const titleOf = (name, title) => {  // and which of a figure's runs it is
+  const run = name.match(/^fig\d+-(.+)$/)?.[1].replace(/^seed(?=\d)/, "seed ");
+  return run ? `${run}: ${title}` : title;
+};
 
 async function survey(on, iteration = number(now.a)) {
   pause();
@@ -62,7 +69,8 @@ function hang(experiments) {  // the cards, empty at first, and a bar like the o
   $(".scrub", bar).setAttribute("aria-label", "Iteration of all experiments");
   $(".overview").prepend(...bar.children);
   $(".overview .scrub").oninput = ({target}) => { pause(); look(Number(target.value)); };
-  $(".cards").replaceChildren(...experiments.map(([name, title]) => {
+  $(".cards").replaceChildren(...experiments.map(([name, plain]) => {
+    const title = titleOf(name, plain);
     const head = make("span", {className: "head"}, make("b", {className: "figure", textContent: name}), make("i", {className: "until"}));
     const few = make("span", {className: "few"}, ...Array.from({length: FEW}, () => blank()));
     const card = make("button", {type: "button", className: "card", title}, head, make("span", {className: "title", textContent: title}), few);
