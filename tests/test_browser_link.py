@@ -226,6 +226,7 @@ def overview(page: Any) -> list[str]:
 def survey(chromium: Any, address: str) -> Iterator[Any]:
     with opened(chromium, f"{address}?view=all&iteration=3") as page:
         page.get_by_text("ended at 2").wait_for()
+        page.wait_for_function("!document.querySelector('.card:not([aria-label])')")  # all have come
         yield page
 
 
@@ -255,6 +256,13 @@ def test_a_card_says_which_figure_or_year_and_which_of_its_runs_it_is(chromium: 
         cards = [card.split("\n") for card in page.locator(".card").all_inner_texts()]
     said = [[line for line in card if line.strip()] for card in cards]
     assert sorted(said) == [["2016", "A tiny run"], ["Figure 3", "A tiny run"], ["Figure 3", "seed 1: A tiny run"]]
+
+
+def test_who_dreamed_once_is_not_said_to_have_learned_from_it(chromium: Any, address: str, tmp_path: Path) -> None:
+    with opened(chromium, address) as page:
+        assert "noise, learned from the dream as well, and dreamed again." in page.inner_text(".lede:visible")
+    with served(tiny_run(tmp_path, iterations=1)) as one, opened(chromium, one.url) as page:
+        assert "dreamed a data set out of noise. Press play" in page.inner_text(".lede:visible")
 
 
 def test_play_and_step_move_all_experiments(survey: Any) -> None:

@@ -26,7 +26,6 @@ of an iteration.
 A figure is *reproduced* if every claim about it holds; *partly* if one does, or a check of one that is undecided; *not*
 if one is refuted and nothing holds. To the eye a figure may be more, or less: its sheets are below, iteration by
 iteration."""
-CHECKED = "## Every claim, check by check"
 SERIES = {
     "blank_share": "blank", "unique_share": "unique", "ink": "ink", "diversity": "diversity",
     "edge_length": "edge length", "novelty_median": "distance to data", "normalised_entropy": "judge's entropy",
@@ -45,9 +44,9 @@ def claims(known: Results) -> list[Claim]:
 def markdown(known: Results, home: Path) -> str:
     """The whole page. home: the folder that it will lie in, where links start from."""
     found = claims(known)
-    parts = [HEAD.format(source=_link(known.root, home)), counts(found), glance(found, home)]
-    checked = [CHECKED, table(found, home), *notes(found)]
-    return "\n\n".join([*parts, *checked, *series(known, home)]) + "\n"
+    figures = [HEAD.format(source=_link(known.root, home)), counts(found), glance(found, home)]
+    checks = ["## Every claim, check by check", table(found, home), *notes(found)]
+    return "\n\n".join([*figures, *checks, *series(known, home)]) + "\n"
 
 
 def as_dict(known: Results, home: Path) -> dict[str, Any]:

@@ -168,6 +168,7 @@ async function open(name, {iteration, beside, against, seed = now.seed} = {}) {
   now.map = now.map && Boolean(run.map);
   $(".experiments select").value = run.experiment;
   $(".learned").textContent = run.learned;
+  $(".again").hidden = number(last()) < 2;
   $(".against").value = other.experiment;
   dip();
   $(".untaught").hidden = taught().length > 0;

@@ -8,7 +8,7 @@ const FEW = 20;                    // symbols of a card
 const longest = () => Math.max(number(last()), ...[...strips.values()].map(({iterations}) => iterations.at(-1)));
 const figureOf = (name) => {  // of a paper that has no figure of it, its year
   const figure = strips.get(name)?.figure;
-  return figure ? `${/^\d{4}$/.test(figure) ? "" : "Figure "}${figure}` : name;
+  return figure ? `${/^\d\d?$/.test(figure) ? "Figure " : ""}${figure}` : name;
 };
 const titleOf = (name, title) => {  // and which of a figure's runs it is
   const run = name.match(/^fig\d+-(.+)$/)?.[1].replace(/^seed(?=\d)/, "seed ");
