@@ -64,10 +64,12 @@ class Experiment:
     sampling: Sampling = field(default_factory=Sampling)
     batch: int = 100
     epochs: int = 15  # per iteration, over the data as they have grown
-    first_steps: int | None = None  # at most so many steps in the first iteration, and in any that starts anew
-    steps: int | None = None  # and in each later one
+    least_steps: int | None = None  # at least so many steps in the first iteration, and in any that starts anew
+    first_steps: int | None = None  # at most so many there
+    steps: int | None = None  # at most so many in each later one
     lecture_steps: int = 3000  # per iteration from the second, when teaching is "lecture"
     decay: str = "constant"  # of the learning rate within an iteration, or "linear"
+    optimiser: str = "carried"  # with the weights from one iteration to the next, moments and all, or "fresh"
     half: bool = False  # checkpoints in half precision; what is stored is what teaches
     architecture: str = "WTA"
     size: int | None = None  # pixels that images are resized to; None: as they are
@@ -82,10 +84,12 @@ class Experiment:
         choose("inheritance", self.inheritance, ["preserve", "reset", "fresh"])
         choose("decay", self.decay, DECAY)
         choose("noise", self.noise, ["fresh", "fixed"])
+        choose("optimiser", self.optimiser, ["carried", "fresh"])
         if min(self.iterations, self.generated, self.batch, self.epochs) < 1:
             raise ValueError("iterations, generated, batch and epochs are at least 1")
-        if any(number is not None and number < 1 for number in (self.size, self.later_batch)):
-            raise ValueError("size and later_batch are at least 1, or none")
+        for name in ("images", "size", "later_batch", "least_steps", "first_steps", "steps"):
+            if (number := getattr(self, name)) is not None and number < 1:
+                raise ValueError(f"{name} is {number}: give at least 1, or none")
         if self.rule and self.teaching == "lecture":
             raise ValueError("teaching is lecture: it makes no set to filter, take accumulate or replace")
 
@@ -117,10 +121,11 @@ class Experiment:
     def from_dict(values: dict[str, Any]) -> "Experiment":
         """The inverse of `as_dict`. Raises ValueError for a setting that this version does not know."""
         sampling = Sampling(**checked("sampling", Sampling, values.get("sampling", {})))
-        return Experiment(**checked("an experiment", Experiment, {**values, "sampling": sampling}))
+        older = {"optimiser": "fresh"}  # before it was a setting
+        return Experiment(**checked("an experiment", Experiment, {**older, **values, "sampling": sampling}))
 
 
-LATER = ("architecture", "size", "later_batch", "filter", "ink", "salt")
+LATER = ("architecture", "size", "later_batch", "filter", "ink", "salt", "least_steps")
 
 
 def _told(settings: Any, later: tuple[str, ...]) -> dict[str, Any]:

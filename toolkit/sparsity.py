@@ -39,6 +39,20 @@ def lifetime_per_position(z: Tensor, rate: float) -> Tensor:
     return z * torch.zeros_like(z).scatter(0, winners, 1.0)
 
 
+def survivors_per_position(strength: Tensor, position: Tensor, rate: float) -> Tensor:
+    """The rule of `lifetime_per_position`, on winners: (B, K) and int64 (B, K) -> 1 where one is kept, 0 elsewhere.
+
+    Of the images whose winner in a channel has the same position the strongest keep it.
+    """
+    batch, channels = strength.shape
+    place = (position * channels + torch.arange(channels, device=position.device)).flatten()
+    by_strength = strength.flatten().argsort(descending=True, stable=True)
+    order = by_strength[place[by_strength].argsort(stable=True)]  # places one after the other, the strongest first
+    ordered = place[order]
+    rank = torch.arange(len(order), device=order.device) - torch.searchsorted(ordered, ordered)
+    return torch.zeros_like(strength).flatten().scatter(0, order, (rank < kept(batch, rate)).to(strength.dtype)).view_as(strength)
+
+
 def kept(batch: int, rate: float) -> int:
     """How many of `batch` images keep a channel: the rounded share, never fewer than one."""
     return max(1, round(rate * batch))

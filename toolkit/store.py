@@ -90,6 +90,12 @@ class Store:
             if mine and not self.finished(index):
                 write(self.draft(index) / name, content())
 
+    def discard(self, index: int, name: str) -> None:
+        """Delete a file of an iteration, if it is there."""
+        with processes.one_writes() as mine, _said_plainly(self.folder(index)):
+            if mine:
+                (self.folder(index) / name).unlink(missing_ok=True)
+
     def finish(self, index: int) -> None:
         """Make the draft final, and bring the index up to date."""
         with processes.one_writes() as mine, _said_plainly(self.root):

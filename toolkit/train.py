@@ -25,6 +25,7 @@ class Batch(Protocol):
 
 
 M = TypeVar("M", bound=nn.Module)
+OptimiserState = dict[str, Tensor]  # "objective.parameter.quantity" -> its value, as safetensors can store it
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def fit(
     decay: Callable[[float], float] = constant,
     every: int | None = None,
     seed: int = 0,
+    state: OptimiserState | None = None,
 ) -> M:
     """A trained copy of the model, frozen and in eval mode. The model given is left as it was.
 
@@ -106,6 +108,8 @@ def fit(
     decay: how much of each objective's learning rate is left at a progress from 0 to 1.
     every: read the losses back from the device once in so many steps (1 on a CPU, else 50).
     seed: of what objectives draw at random (dropout, codes); the caller's generators are left as they were.
+    state: where optimisers go on from and what they end with, so that the moments of Adam can be carried from one
+    training to the next. It is changed in place; an empty dictionary starts anew.
     Training ends early if the batches do. Raises FloatingPointError, naming the step, when a loss that is not finite
     is read. On a GPU a step is one CUDA graph, if the objectives can be captured (`captured`).
 
@@ -118,6 +122,8 @@ def fit(
     device = next(model.parameters()).device
     processes.equalise([*model.state_dict().values()])
     trainers = {name: _awaken(objective) for name, objective in objectives(model).items()}
+    if state:
+        _restore(trainers, state)
     losses = Losses(list(trainers), on_step, every or (1 if device.type == "cpu" else 50))
     advance = captured(partial(_advance, [*trainers.values()]), device)
     own = seeded(child(seed, "fit", processes.rank()), device)
@@ -126,6 +132,8 @@ def fit(
             _set_rates(trainers.values(), decay(step / max(1, steps)))
             losses.keep(step, advance(batch.to(device)))
         losses.tell()
+    if state is not None:
+        state.update(_moments(trainers))
     processes.equalise([*model.buffers()])  # averages of normalisation are each process's own
     model.zero_grad()
     return model.eval().requires_grad_(False)
@@ -149,6 +157,33 @@ def _awaken(objective: Objective) -> Trainer:
     if objective.optimiser:
         return objective, objective.optimiser(objective.params, lr)
     return objective, torch.optim.Adam(objective.params, lr, objective.betas, fused=True, capturable=on_gpu)
+
+
+def _restore(trainers: Mapping[str, Trainer], state: OptimiserState) -> None:
+    """Raises ValueError for a state of other objectives or parameters."""
+    for name, (objective, optimiser) in trainers.items():
+        own: dict[int, dict[str, Tensor]] = {}
+        for number, parameter in enumerate(objective.params):
+            prefix = f"{name}.{number}."
+            found = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+            if not found or any(value.dim() and value.shape != parameter.shape for value in found.values()):
+                raise ValueError(f"the state has no moments for parameter {number} of {name}: train without a state")
+            own[number] = {key: _laid_out(value, parameter) for key, value in found.items()}
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": own})
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """In the memory order of the parameter, which fused optimisers rely on."""
+    return torch.empty_like(parameter, requires_grad=False).copy_(value) if value.dim() else value.clone()
+
+
+def _moments(trainers: Mapping[str, Trainer]) -> OptimiserState:
+    return {
+        f"{name}.{number}.{quantity}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, (_, optimiser) in trainers.items()
+        for number, quantities in optimiser.state_dict()["state"].items()
+        for quantity, value in quantities.items()
+    }
 
 
 def _set_rates(trainers: Iterable[Trainer], left: float) -> None:

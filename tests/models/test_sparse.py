@@ -18,6 +18,8 @@ SHAPES: list[dict[str, Any]] = [
     {"depth": 4, "kernel": 4, "size": 20},
     {"channels": 3, "size": 16},
     {"output": "sigmoid"},
+    {"lifetime_per": "position"},
+    {"lifetime_per": "position", "size": 13, "filters": 9},  # so few positions that many winners share one
     {"lifetime": 1.0},  # so many winners that layers are crowded, and computed densely
     {"filters": 64, "size": 14},  # more winners than positions
 ]

@@ -30,8 +30,8 @@ class WTA(nn.Module):
         depth: int = 3  # convolutions, and as many transposed ones
         output: str = "linear"  # or "sigmoid"
         lifetime: float = 0.05  # the share of a training batch that keeps a channel
-        lifetime_per: str = "channel"  # or "position": the code published before January 2023
-        init: str = "he"  # or "torch", or "published": normal, 0.001, which plateaus
+        lifetime_per: str = "channel"  # as the paper says, or "position": the code published before January 2023
+        init: str = "he"  # or "torch", or "published": normal, 0.001; with lifetime_per="channel" it hardly learns
         bias: float | None = None  # of the output, at first; None: as `init` has it
         lr: float = 1e-3
 
@@ -98,20 +98,20 @@ class WTA(nn.Module):
 
     def dense_loss(self, x: Tensor) -> Tensor:
         """What `loss` computes, by definition."""
-        z = self.encode(x)
-        if self.config.lifetime_per == "position":
-            return _error(self.decode(sparsity.lifetime_per_position(z, self.config.lifetime)), x)
-        return _error(self.decode(z * self._survivors(z.flatten(2).amax(-1))[..., None, None]), x)
+        rule = sparsity.lifetime_per_position if self.config.lifetime_per == "position" else sparsity.lifetime
+        return _error(self.decode(rule(self.encode(x), self.config.lifetime)), x)
 
     def loss(self, x: Tensor) -> Tensor:
         """Half the squared error, summed over pixels, averaged over the batch; lifetime sparsity. (B, ...) -> ().
 
         Images compete for a channel in the whole batch, also where several processes have a part of it each.
         """
-        if x.device.type != "cpu" or self.config.lifetime_per == "position":
-            return self.dense_loss(x)
-        strength, position = sparse.encode(x, self.encoder)
-        return _error(self._draw(strength * self._survivors(strength), position), x)
+        if x.device.type == "cpu":
+            strength, position = sparse.encode(x, self.encoder)
+            return _error(self._draw(strength * self._survivors(strength, position), position), x)
+        z = self.encode(x)
+        strength, position = z.flatten(2).max(-1)
+        return _error(self.decode(z * self._survivors(strength, position)[..., None, None]), x)
 
     def objectives(self) -> dict[str, Objective]:
         return {"reconstruction": Objective(self.loss, list(self.parameters()), lr=self.config.lr)}
@@ -131,9 +131,12 @@ class WTA(nn.Module):
     def _output(self, y: Tensor) -> Tensor:
         return y.sigmoid() if self.config.output == "sigmoid" else y
 
-    def _survivors(self, strength: Tensor) -> Tensor:
+    def _survivors(self, strength: Tensor, position: Tensor) -> Tensor:
         everyones, mine = processes.everyones(strength)
-        return sparsity.survivors(everyones, self.config.lifetime)[mine]
+        if self.config.lifetime_per == "channel":
+            return sparsity.survivors(everyones, self.config.lifetime)[mine]
+        positions, _ = processes.everyones(position)
+        return sparsity.survivors_per_position(everyones, positions, self.config.lifetime)[mine]
 
     def _initialise(self, module: nn.Module) -> None:
         if not isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) or self.config.init == "torch":

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -36,8 +37,8 @@ from ..pieces import Images
 from ..presets import Experiment
 from ..samplers import Hallucination, generates, hallucinate, to_bytes, tone_curve
 from ..seeds import child
-from ..store import from_npy, locked, to_json, to_npy
-from ..train import DECAY, Shuffled, fit
+from ..store import RunError, from_npy, locked, to_json, to_npy
+from ..train import DECAY, OptimiserState, Shuffled, fit
 from .choice import chosen
 from .cost import TimedStore
 from .table import summary, table
@@ -46,6 +47,7 @@ from .thin import thin
 __all__ = ["Run", "prepare", "sheet", "summary", "table", "thin"]
 
 SHEET = 100  # symbols on a sample sheet, grown from the noise of seeds 0 to 99 at every iteration
+STATE = "optimiser.safetensors"  # the optimisers at the end of an iteration, as `fit` gives their state
 MEASURED = 1000  # images that the measures of an iteration are taken over
 
 
@@ -106,8 +108,23 @@ class Run:
         bar = self._bar(f"iteration {index}: training", steps, "step")
         with store.piece(index, "training"), bar:
             on_step, decay = (lambda step, losses: _advance(bar, losses)), DECAY[self.experiment.decay]
-            model = fit(model, lessons, steps=steps, on_step=on_step, decay=decay)
+            state = self._optimiser_state(store, index)
+            model = fit(model, lessons, steps=steps, on_step=on_step, decay=decay, state=state)
+            store.put(index, STATE, lambda: safetensors.torch.save(state))  # first: with a model, training is done
             return store.put_model(index, model, **self._facts(index, steps))
+
+    def _optimiser_state(self, store: TimedStore, index: int) -> OptimiserState:
+        """What the optimisers of an iteration start from: those of the one before, or nothing."""
+        e = self.experiment
+        if index == 1 or e.optimiser == "fresh" or e.inheritance != "preserve":
+            return {}
+        path = store.find(index - 1, STATE)
+        if path is None:
+            raise RunError(
+                f"{store.folder(index - 1)} has no {STATE}, from which the training goes on: "
+                "start the run anew in another --out, or give --set optimiser=fresh to a new one"
+            )
+        return dict(safetensors.torch.load_file(path))
 
     def _facts(self, index: int, steps: int) -> dict[str, Any]:
         e = self.experiment
@@ -127,8 +144,9 @@ class Run:
             return heard, e.lecture_steps
         batch = e.batch if index == 1 else e.later_batch or e.batch
         shuffled = Shuffled(heard, batch, child(e.seed, "shuffle", index))
-        limit = e.first_steps if index == 1 or e.inheritance != "preserve" else e.steps
-        steps = e.epochs * shuffled.steps_per_epoch
+        anew = index == 1 or e.inheritance != "preserve"
+        steps = max(e.epochs * shuffled.steps_per_epoch, (e.least_steps or 1) if anew else 1)
+        limit = e.first_steps if anew else e.steps
         return shuffled, min(steps, limit or steps)
 
     def _say(self, store: TimedStore, index: int, model: nn.Module) -> Tensor:
@@ -187,6 +205,8 @@ class Run:
             start = child(self.experiment.seed, "measure", index)
             self._draw(store, index, model, range(start, start + min(MEASURED, self.experiment.generated)))
         store.finish(index)
+        if index > 2:
+            store.discard(index - 1, STATE)  # the first stays, for other runs from the same first iteration
 
     def _store_data(self, store: TimedStore) -> None:
         """Iteration 0 is the data: a sheet of them, and their measures against the rest of the data."""
