@@ -22,10 +22,29 @@ def test_the_headline_at_paper_scale_is_as_published():
     e = preset("fig2")
     assert (e.iterations, e.generated, e.epochs, e.batch, e.images) == (20, 60_000, 15, 100, None)
     assert (e.teaching, e.inheritance, e.share, e.steps, e.first_steps) == ("accumulate", "preserve", 1.0, None, None)
-    assert (e.sampling.tol, e.sampling.limit, e.sampling.finish) == (1e-3, 100, "none")
+    assert (e.sampling.tol, e.sampling.limit, e.sampling.stop, e.sampling.finish) == (0, 100, "each", "none")
     config = create("WTA", e.model).config
     assert (config.filters, config.kernel, config.output, config.lifetime, config.lr) == (128, 5, "linear", 0.05, 1e-3)
-    assert config.lifetime_per == "channel"
+    assert (config.lifetime_per, config.init, config.bias) == ("position", "published", None)
+    assert (e.decay, e.optimiser, e.noise, e.half) == ("constant", "carried", "fresh", False)
+
+
+def test_the_headline_as_written_has_the_rules_of_the_text():
+    e = preset("fig2", as_written=True)
+    config = create("WTA", e.model).config
+    assert (config.lifetime, config.lifetime_per, config.init) == (0.05, "channel", "he")
+    assert (e.name, e.noise, e.sampling.tol, e.sampling.limit) == ("fig2-as-written", "fixed", 1e-3, 100)
+    assert preset("fig2", "cpu", as_written=True, name="x", noise="fresh").noise == "fresh"
+    with pytest.raises(ValueError, match="leave out as_written"):
+        preset("fig8", as_written=True)
+
+
+@pytest.mark.parametrize("figure", ["fig2", "fig4", "fig7", "fig12"])
+def test_two_cores_have_fewer_filters_images_and_iterations_and_no_other_rules(figure):
+    size = {"scale", "images", "generated", "iterations", "least_steps", "lecture_steps", "half", "model"}
+    small, paper = preset(figure, "cpu").as_dict(), preset(figure).as_dict()
+    assert {name for name in small if small[name] != paper.get(name)} == size
+    assert {**small["model"], "filters": 128} == {**paper["model"], "filters": 128}
 
 
 @pytest.mark.parametrize(
@@ -102,17 +121,6 @@ def test_refinements_survive_json():
 @pytest.mark.parametrize("name", ["fig4", "fig5"])
 def test_the_sensitivity_study_has_a_sigmoid_output_at_every_scale(name):
     assert all(preset(name, scale).model["output"] == "sigmoid" for scale in SCALES)
-
-
-@pytest.mark.parametrize("scale", ["cpu", "smoke"])
-def test_what_a_sigmoid_draws_starts_dark_and_is_left_as_it_is_and_what_is_linear_is_given_the_tones(scale):
-    assert preset("fig4", scale).model["bias"] == preset("fig5", scale).model["bias"] == -2
-    assert "bias" not in preset("fig2", scale).model and "bias" not in preset("fig4", "paper").model
-    assert "bias" not in preset("digits-2016", scale, model={"output": "sigmoid"}).model  # another architecture
-    assert preset("fig4", scale).sampling.finish == preset("fig5", scale).sampling.finish == "none"
-    assert preset("fig2", scale).sampling.finish == preset("fig3", scale).sampling.finish == "tone"
-    assert preset("fig2", scale, model={"output": "sigmoid"}).sampling.finish == "none"
-    assert preset("fig4", scale, sampling={"finish": "tone"}).sampling.finish == "tone"
 
 
 def test_options_are_merged_one_by_one():

@@ -133,9 +133,62 @@ def test_the_images_said_are_a_function_of_the_checkpoint_and_the_seeds(whole):
     assert torch.equal(again.images, from_npy(whole / "iter_002/said.npy"))
 
 
-def test_a_later_iteration_is_trained_from_the_checkpoints_alone(whole, tmp_path):
-    shutil.copytree(whole, tmp_path / "fig2", ignore=shutil.ignore_patterns("said.npy", "iter_003"))
+def test_a_later_iteration_follows_from_the_models_and_the_last_state_of_the_optimiser(whole, tmp_path):
+    folder = run(tmp_path, experiment(iterations=2))
+    for said in folder.glob("iter_*/said.npy"):
+        said.unlink()
     assert digests(run(tmp_path)) == digests(whole)
+
+
+def test_an_optimiser_is_carried_with_the_weights_unless_it_shall_be_fresh_or_weights_are_not_kept(whole, tmp_path):
+    fresh = run(tmp_path, experiment(optimiser="fresh"))
+    assert digests(fresh)[0] == digests(whole)[0] and digests(fresh)[1] != digests(whole)[1]
+    anew = [experiment("fig3", name="fig3", optimiser=how) for how in ("carried", "fresh")]
+    assert digests(run(tmp_path / "a", anew[0])) == digests(run(tmp_path / "b", anew[1]))
+
+
+def test_the_states_that_a_run_goes_on_from_are_kept_and_no_others(whole):
+    kept = [path.parent.name for path in sorted(whole.glob(f"*/{runs.STATE}"))]
+    assert kept == ["iter_001", "iter_003"]
+
+
+def test_a_run_whose_optimiser_is_lost_says_so_and_is_left_as_it_is(tmp_path):
+    folder = run(tmp_path, experiment(iterations=2))
+    (folder / "iter_002" / runs.STATE).unlink()
+    before = digests(folder)
+    with pytest.raises(RunError, match=r"has no optimiser.safetensors.*anew"):
+        run(tmp_path)
+    assert digests(folder) == before
+
+
+def test_arms_of_one_seed_have_the_same_first_iteration(whole, tmp_path):
+    first = hub.load(whole.parent, "fig2", 1).state_dict()
+    for figure in ("fig3", "fig6", "fig7"):
+        run(tmp_path, experiment(figure, iterations=1))
+        theirs = hub.load(tmp_path, figure, 1).state_dict()
+        assert all(torch.equal(first[name], theirs[name]) for name in first)
+
+
+@pytest.mark.parametrize("figure", ["fig3", "fig6"])
+def test_a_run_can_take_its_first_iteration_from_another_and_ends_as_by_itself(figure, whole, tmp_path):
+    shared = runs.prepare(experiment(figure), data(), tmp_path / "shared", quiet=True, first_from=whole)()
+    assert digests(shared) == digests(run(tmp_path / "alone", experiment(figure)))
+    assert hub.facts(shared / "iter_001/model.safetensors")["experiment"] == figure
+
+
+def test_a_first_iteration_of_other_settings_is_refused_by_name(whole, tmp_path):
+    for changes, what in (({"seed": 1}, "seed"), ({"model": {"filters": 3}}, "model")):
+        with pytest.raises(RunError, match=f"began with another {what}"):
+            runs.prepare(experiment("fig6", **changes), data(), tmp_path / what, quiet=True, first_from=whole)()
+    with pytest.raises(RunError, match="there is no"):
+        runs.prepare(experiment("fig6", name="b"), data(), tmp_path, quiet=True, first_from=tmp_path / "nothing")()
+
+
+def test_a_first_iteration_takes_at_least_so_many_steps_and_later_ones_the_epochs_of_what_has_grown(tmp_path):
+    options = {"epochs": 2, "first_steps": None, "steps": None, "least_steps": 11}
+    for figure, steps in (("fig2", [11, 12, 16]), ("fig3", [11, 12, 16]), ("fig6", [11, 4, 4])):
+        folder = run(tmp_path, experiment(figure, **options))
+        assert [hub.facts(path)["steps"] for path in sorted(folder.glob("*/model.safetensors"))] == steps
 
 
 def test_a_finished_run_goes_on_when_more_iterations_are_asked_for(whole, tmp_path):

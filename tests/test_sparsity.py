@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from toolkit.sparsity import kept, lifetime, lifetime_per_position, spatial
+from toolkit.sparsity import kept, lifetime, lifetime_per_position, spatial, survivors_per_position
 
 Array = NDArray[np.float32]
 RATES = [0.05, 0.2, 0.5, 1.0]
@@ -114,6 +114,16 @@ def test_lifetime_per_position_equals_the_slow_definition(batch: int, ties: bool
         for place in np.ndindex(3, 4, 4):
             if certain(z[(slice(None), *place)].numpy(), kept(batch, rate)):
                 assert np.array_equal(fast[(slice(None), *place)], slow[(slice(None), *place)])
+
+
+@pytest.mark.parametrize("batch", [1, 7, 40])
+def test_the_rule_per_position_on_winners_is_the_rule_on_their_maps(batch: int) -> None:
+    generator = torch.Generator().manual_seed(batch)
+    z = spatial(torch.rand(batch, 5, 2, 3, generator=generator))  # six places for many winners
+    strength, position = z.flatten(2).max(-1)
+    mine = survivors_per_position(strength, position, 0.1)
+    assert torch.equal(z * mine[..., None, None], lifetime_per_position(z, 0.1))
+    assert batch == 1 or 0 < mine.mean() < 1
 
 
 @pytest.mark.parametrize("ties", [False, True])

@@ -305,3 +305,25 @@ def test_an_objective_may_bring_an_optimiser_of_its_own() -> None:
     torch.testing.assert_close(learned.slope, 1 - 0.1 * by_hand)
     still = fit(Line(), repeat(X), steps=2, objectives=descent, decay=lambda progress: 0.0)
     assert torch.equal(still.slope, Line().slope)
+
+
+@pytest.mark.parametrize("architecture", ["WTA", "DCGAN", "ConvAE"])  # one objective, two, an optimiser of its own
+def test_training_in_two_parts_with_the_state_carried_is_training_in_one(architecture: str) -> None:
+    options = {"filters": 2, **({"size": 32} if architecture == "DCGAN" else {})}
+    model = create(architecture, options, seed=0)
+    batches = [torch.rand(4, *model.image_shape, generator=torch.Generator().manual_seed(i)) for i in range(6)]  # type: ignore[arg-type]
+    objectives = [*model.objectives().items()]  # type: ignore[operator]
+    state: dict[str, Tensor] = {}
+    half = fit(model, batches[:3], steps=3, state=state)
+    assert len(state) >= sum(len(objective.params) for _, objective in objectives)
+    carried = fit(half, batches[3:], steps=3, state=state)
+    assert not same(carried, fit(half, batches[3:], steps=3))
+    if architecture != "DCGAN":  # which draws codes, from the seed of each part
+        assert same(carried, fit(model, batches, steps=6))
+
+
+def test_the_state_of_another_model_is_refused() -> None:
+    state: dict[str, Tensor] = {}
+    fit(create("WTA", {"filters": 2}, seed=0), [torch.rand(4, 1, 28, 28)], steps=1, state=state)
+    with pytest.raises(ValueError, match="no moments for parameter 0 of reconstruction"):
+        fit(create("WTA", {"filters": 3}, seed=0), [torch.rand(4, 1, 28, 28)], steps=1, state=state)

@@ -50,7 +50,12 @@ def survivors_per_position(strength: Tensor, position: Tensor, rate: float) -> T
     order = by_strength[place[by_strength].argsort(stable=True)]  # places one after the other, the strongest first
     ordered = place[order]
     rank = torch.arange(len(order), device=order.device) - torch.searchsorted(ordered, ordered)
-    return torch.zeros_like(strength).flatten().scatter(0, order, (rank < kept(batch, rate)).to(strength.dtype)).view_as(strength)
+    return (
+        torch.zeros_like(strength)
+        .flatten()
+        .scatter(0, order, (rank < kept(batch, rate)).to(strength.dtype))
+        .view_as(strength)
+    )
 
 
 def kept(batch: int, rate: float) -> int:

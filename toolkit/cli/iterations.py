@@ -65,16 +65,19 @@ def train(args: argparse.Namespace) -> object:
 def _iterations(args: argparse.Namespace) -> Path | None:
     with processes.together(args.device):
         device = precision.device(processes.own_device(args.device))
-        experiment = presets.preset(args.preset, args.scale, **changes(args))
+        experiment = presets.preset(args.preset, args.scale, as_written=args.as_written, **changes(args))
         with processes.one_first():  # it downloads what is missing
             images = datasets.load(experiment.data, root=args.root, split="any").images  # Kuzushiji is there in part
-        folder = runs.prepare(experiment, images, args.out, device=device, quiet=args.quiet or args.json)()
+        options = {"device": device, "quiet": args.quiet or args.json, "first_from": args.first_from}
+        folder = runs.prepare(experiment, images, args.out, **options)()
         return folder if processes.rank() == 0 else None
 
 
 def _networks(args: argparse.Namespace) -> Path:
     """Decoders, kaleidoscopic networks or judges: an iteration is a network from a seed of its own."""
     given = changes(args)
+    if args.as_written or args.first_from:
+        raise ValueError(f"--as-written and --first-from are for figures: {args.preset} has nothing of the kind")
     if given.pop("name", None):
         raise ValueError(f"--name is for figures: {args.preset} has its seeds side by side, give --iterations")
     networks = given.pop("iterations", 1)
@@ -145,6 +148,18 @@ def declare(commands: Any) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="any other setting, e.g. steps=300, model.filters=32",
+    )
+    add(
+        "--as-written",
+        action="store_true",
+        help="by the rules of the paper's text where the code that its figures were made with had others",
+    )
+    add(
+        "--first-from",
+        type=Path,
+        metavar="RUN",
+        help="take the first iteration's model from this run of the same seed and settings, as figures 3, 6 and 7 can "
+        "from figure 2",
     )
     add("--quiet", action="store_true", help="no progress bars")
     add = command(commands, sample, EPILOG["sample"])

@@ -6,6 +6,7 @@ it says are a function of the checkpoint and the seeds, and can be made again fr
 processes run the same loop; the first writes, the others wait for it (`Store`).
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -48,6 +49,11 @@ __all__ = ["Run", "prepare", "sheet", "summary", "table", "thin"]
 
 SHEET = 100  # symbols on a sample sheet, grown from the noise of seeds 0 to 99 at every iteration
 STATE = "optimiser.safetensors"  # the optimisers at the end of an iteration, as `fit` gives their state
+# What the model of the first iteration follows from, beside the first steps.
+FIRST = (
+    "seed", "data", "images", "size", "architecture", "model", "batch", "epochs", "least_steps", "first_steps",
+    "decay", "half",
+)  # fmt: skip
 MEASURED = 1000  # images that the measures of an iteration are taken over
 
 
@@ -56,6 +62,7 @@ class Run:
     """One experiment, its data and the folder it lives in.
 
     data: uint8 (N, C, H, W), the images the first learner hears; reference: those that novelty is measured against.
+    first_from: the folder of another run of the same seed, whose first iteration's model this one goes on from.
     """
 
     experiment: Experiment
@@ -64,6 +71,7 @@ class Run:
     out: Path
     device: torch.device = torch.device("cpu")
     quiet: bool = False
+    first_from: Path | None = None
 
     def __call__(self) -> Path:
         """Run all iterations that are not stored yet, and return the folder of the experiment.
@@ -105,6 +113,8 @@ class Run:
 
     def _train(self, store: TimedStore, index: int, model: nn.Module, heard: Images | Lectures) -> Path:
         lessons, steps = self._lessons(index, heard)
+        if index == 1 and self.first_from:
+            return self._share_first(store, self.first_from, steps)
         bar = self._bar(f"iteration {index}: training", steps, "step")
         with store.piece(index, "training"), bar:
             on_step, decay = (lambda step, losses: _advance(bar, losses)), DECAY[self.experiment.decay]
@@ -112,6 +122,20 @@ class Run:
             model = fit(model, lessons, steps=steps, on_step=on_step, decay=decay, state=state)
             store.put(index, STATE, lambda: safetensors.torch.save(state))  # first: with a model, training is done
             return store.put_model(index, model, **self._facts(index, steps))
+
+    def _share_first(self, store: TimedStore, source: Path, steps: int) -> Path:
+        """The first iteration's model and optimiser of another run. Raises RunError if it would not be this one's."""
+        path, state = (source / "iter_001" / name for name in ("model.safetensors", STATE))
+        if missing := [str(file) for file in (source / "config.json", path, state) if not file.is_file()]:
+            raise RunError(f"there is no {missing[0]}: give the folder of a run with its first iteration")
+        theirs = json.loads((source / "config.json").read_text())["experiment"]
+        mine = json.loads(to_json(self.experiment.as_dict()))
+        if other := [name for name in FIRST if theirs.get(name) != mine.get(name)]:
+            raise RunError(
+                f"{source} began with another {', '.join(other)}: give a run whose first iteration is the same"
+            )
+        store.put(1, STATE, state.read_bytes)
+        return store.put_model(1, hub.load(path), **self._facts(1, steps))
 
     def _optimiser_state(self, store: TimedStore, index: int) -> OptimiserState:
         """What the optimisers of an iteration start from: those of the one before, or nothing."""
@@ -226,7 +250,7 @@ class Run:
 def prepare(experiment: Experiment, images: Tensor, out: Path, **options: Any) -> Run:
     """A run on these images, uint8 (N, C, H, W): on a random choice of them if the experiment wants fewer.
 
-    options: device, quiet.
+    options: device, quiet, first_from.
     """
     generator = torch.Generator().manual_seed(child(experiment.seed, "data"))
     reference = _fitted(images[torch.randperm(len(images), generator=generator)], experiment.size)
