@@ -31,7 +31,7 @@ class WTA(nn.Module):
         output: str = "linear"  # or "sigmoid"
         lifetime: float = 0.05  # the share of a training batch that keeps a channel
         lifetime_per: str = "channel"  # or "position": the code published before January 2023
-        init: str = "he"  # or "torch", or "published": normal, 0.001, which plateaus
+        init: str = "he"  # or "torch", or "published": normal, 0.001, which plateaus if sparsity is per channel
         bias: float | None = None  # of the output, at first; None: as `init` has it
         lr: float = 1e-3
 
