@@ -1,4 +1,4 @@
-"""One preset per figure of "Datasets That Are Not", at three scales: paper, cpu (an hour or two), smoke (seconds).
+"""One preset per figure of "Datasets That Are Not", at three scales: paper, cpu (up to five hours), smoke (seconds).
 
 And one of the model that it all began with, "Digits That Are Not" (2016).
 """
