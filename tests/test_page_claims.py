@@ -217,12 +217,12 @@ def test_about_shows_what_others_wrote_as_text(tree: Path) -> None:
 
 def test_what_about_links_is_what_the_project_says_elsewhere() -> None:
     facts = json.loads(static("about.json"))
-    told = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "toolkit/data/README.md"))
-    links = [
-        it[key] for of in ("papers", "others", "data") for it in facts[of] for key in ("link", "terms") if key in it
-    ]
-    assert len(links) >= 8
-    assert [link for link in links if link not in told and "doi.org" not in link] == []
+    files = ("README.md", "CITATION.cff", "toolkit/data/README.md")
+    told = "".join((ROOT / name).read_text(encoding="utf-8") for name in files)
+    entries = [it for of in ("papers", "others", "data") for it in facts[of]]
+    links = [it[key] for it in entries for key in ("link", "terms") if key in it]
+    assert len(links) >= 8 and all(link.startswith("https://") for link in links)
+    assert [link for link in links if link not in told] == []
     assert facts["home"] in told and f"license: {facts['licence'].lower()}\n" in told
 
 

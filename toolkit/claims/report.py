@@ -15,13 +15,13 @@ from .rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim, reproduced
 
 HEAD = """# What the papers claim, and what the numbers say
 
-Written by `python -m toolkit claims` from the results in `{source}`; its prose, about the results that are shipped, is in
-`toolkit/claims/results.md`. A number is a mean over training seeds with Student's 95 % interval. A check holds if the
-whole interval lies on the claimed side of its bar, and does not if it lies on the other; of one run alone the number
-decides, and the verdict says so. A check without a number was not run yet. The bars are in `toolkit/claims/rules.py`, each with its reason; they come from the words of the
-claims. Of a claim with several checks, *agree* are readings of one word, and where they differ it is undecided; *every*
-are parts that must all hold; of *any*, one is enough. What needs a judge is in `judged.json`, of the first 1,000 images
-of an iteration.
+Written by `python -m toolkit claims` from the results in `{source}`; its prose, about the results that are shipped,
+is in `toolkit/claims/results.md`. A number is a mean over training seeds with Student's 95 % interval. A check holds
+if the whole interval lies on the claimed side of its bar, and does not if it lies on the other; of one run alone the
+number decides, and the verdict says so. A check without a number was not run yet. The bars are in
+`toolkit/claims/rules.py`, each with its reason; they come from the words of the claims. Of a claim with several
+checks, *agree* are readings of one word, and where they differ it is undecided; *every* are parts that must all hold;
+of *any*, one is enough. What needs a judge is in `judged.json`, of the first 1,000 images of an iteration.
 
 A figure is *reproduced* if every claim about it holds; *partly* if one does, or a check of one that is undecided; *not*
 if one is refuted and nothing holds. To the eye a figure may be more, or less: its sheets are below, iteration by

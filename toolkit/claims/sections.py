@@ -43,7 +43,7 @@ def tables(known: Results) -> Mapping[str, Callable[[], str]]:
             "creative.readings": partial(creative.readings, table1),
         }  # fmt: skip
     if (study := known.study) is not None:
-        of_it = {
+        of_it: dict[str, Callable[[Mapping[str, Any]], str]] = {
             "depth": partial(kaleidoscopes.sweep, setting="depth"), "trends": kaleidoscopes.trends,
             "perturbations": kaleidoscopes.perturbations, "line": kaleidoscopes.line, "cube": kaleidoscopes.cube,
             "verdicts": kaleidoscopes.verdicts,

@@ -16,8 +16,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 PATIENCE = 1800  # seconds that one cell may take
 INTRODUCTION = """# Notebooks
 
-A notebook for each question, run from top to bottom on two cores; `FULL = True` is the published scale, for a GPU. The last
-cell of each checks what its prose says. The runs here were made with `python -m toolkit notebooks`.
+A notebook for each question, run from top to bottom on two cores; `FULL = True` is the published scale, for a GPU. The
+last cell of each checks what its prose says. The runs here were made with `python -m toolkit notebooks`.
 """
 
 
