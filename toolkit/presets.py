@@ -170,7 +170,7 @@ FIGURES = {
     ]
 }
 
-# What was found to keep symbols bright and varied on two cores, at half the width; the tries: checkpoints/fig2/README.md.
+# What was found to keep symbols bright and varied on two cores, at half the width: checkpoints/fig2/README.md has all.
 CPU: dict[str, Any] = {
     "images": 5000, "generated": 5000, "first_steps": 900, "steps": 300, "lecture_steps": 60, "decay": "linear",
     "half": True, "model": {"filters": 64, "lifetime": 0.1}, "sampling": {"limit": 30, "finish": "tone"},
