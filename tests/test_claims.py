@@ -1,6 +1,7 @@
 """The claims: bars and verdicts in every direction, what is missing, runs before a judge, the page as it is shipped."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from toolkit import cli, hub, runs
-from toolkit.claims import iterated, judging, report, results, rules, studies, subjects
+from toolkit.claims import iterated, judging, report, results, rules, sections, studies, subjects
 from toolkit.claims.results import Result, Results
 from toolkit.claims.rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim
 from toolkit.datasets import load
@@ -368,6 +369,19 @@ def test_the_claims_that_are_shipped_are_those_of_the_results_that_are() -> None
     known = results.read(hub.CHECKPOINTS)
     assert (ROOT / "CLAIMS.md").read_text(encoding="utf-8") == report.markdown(known, ROOT)
     assert json.loads((hub.CHECKPOINTS / "claims.json").read_text()) == report.as_dict(known, ROOT)
+
+
+@pytest.mark.skipif(not (ROOT / "CLAIMS.md").exists(), reason="no claims in this copy")
+def test_the_prose_of_shipped_results_is_all_used_and_its_links_lead_somewhere_from_any_folder(tmp_path: Path) -> None:
+    known = results.read(hub.CHECKPOINTS)
+    page, prose = report.markdown(known, tmp_path), sections.prose(known, report._link(known.root, tmp_path))
+    assert len(prose) > 10 and all(text in page for text in prose.values())
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", page) if "://" not in link]
+    assert links and [link for link in links if not (tmp_path / link).exists()] == []
+
+
+def test_the_prose_is_of_the_shipped_results_alone(tree: Path) -> None:
+    assert sections.prose(results.read(tree), "there") == {}
 
 
 # judging

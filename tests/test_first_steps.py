@@ -1,4 +1,4 @@
-"""A newcomer's way, as the README has it: pull one iteration, draw 64 symbols, open the page on it, then the tour."""
+"""A newcomer's way, as the README has it: pull one iteration, draw 64 symbols, open the page on it."""
 
 import os
 import re
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not (SHIPPED / "index.json").exists(), reason="n
 
 def section() -> list[str]:
     """The commands of the README's section, one a line."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## From nothing to symbols of your own\n")[2]
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Load from the Hub, share on it\n")[2]
     return re.findall(r"```bash\n(.*?)```", text, re.DOTALL)[0].splitlines()
 
 
@@ -55,8 +55,3 @@ def test_the_page_opens_on_what_was_pulled(way: tuple[Path, Endpoint, list[str]]
     with served(way[0] / "mine") as page, urlopen(page.url) as answer:
         said = answer.read().decode()
     assert "fig2" in said and "no run to show" not in said and "fig7" not in said
-
-
-def test_the_tour_is_where_the_last_line_looks() -> None:
-    command, _, notebook = section()[-1].split()
-    assert command == "jupyter" and (ROOT / notebook).is_file()

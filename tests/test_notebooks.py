@@ -78,10 +78,8 @@ def test_it_runs_from_top_to_bottom(name: str) -> None:
     ]
 
 
-def test_the_table_of_the_readme_is_that_of_the_results() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = readme.partition("<!-- notebooks -->\n")[2].partition("<!-- /notebooks -->")[0]
-    assert shown.strip() == notebooks.table(FOLDER)
+def test_the_page_of_the_folder_is_that_of_the_results() -> None:
+    assert (FOLDER / "README.md").read_text(encoding="utf-8") == notebooks.page(FOLDER)
     assert sorted(json.loads((FOLDER / "results.json").read_text())) == NAMES
     assert all((FOLDER / "pictures" / f"{name}.png").stat().st_size < 300_000 for name in NAMES)
 

@@ -14,6 +14,7 @@ from toolkit.claims import report, results, rules
 from toolkit.page import about, claims, static
 from toolkit.store import to_json
 
+ROOT = Path(__file__).parents[1]
 NUMBER = {"mean": 1.5, "low": 1.2, "high": 1.8, "n": 3}
 HOSTILE = "<img src=x onerror=alert(1)>`${1}"
 
@@ -212,6 +213,17 @@ def test_about_shows_what_others_wrote_as_text(tree: Path) -> None:
     index.write_text(index.read_text().replace("A tiny run", HOSTILE))
     text = about.text(tree)
     assert "img" not in Page(text).tags and "&lt;img" in text
+
+
+def test_what_about_links_is_what_the_project_says_elsewhere() -> None:
+    facts = json.loads(static("about.json"))
+    files = ("README.md", "CITATION.cff", "toolkit/data/README.md")
+    told = "".join((ROOT / name).read_text(encoding="utf-8") for name in files)
+    entries = [it for of in ("papers", "others", "data") for it in facts[of]]
+    links = [it[key] for it in entries for key in ("link", "terms") if key in it]
+    assert len(links) >= 8 and all(link.startswith("https://") for link in links)
+    assert [link for link in links if link not in told] == []
+    assert facts["home"] in told and f"license: {facts['licence'].lower()}\n" in told
 
 
 def test_no_number_of_about_is_typed_by_hand() -> None:

@@ -23,7 +23,8 @@ COLLAPSING = {"fig6": "Without accumulation", "fig7": "With a teacher in place o
 FILTERED = {"fig2-novel": "Only the half that is farthest from the data accumulated"}
 BASELINES = {"fig8": "a GAN", "fig9": "a GAN that starts anew", "fig10": "a VAE", "fig11": "a VAE that starts anew"}
 TONE = (
-    "Every picture is given the tones of the data at this scale, so that ink, and all that follows it, cannot change."
+    "Every picture is given the grey levels of the data, so that ink, and all that follows it, cannot change; the "
+    "width of strokes, which is ink over edge length, then says no more than edge length."
 )
 
 

@@ -9,19 +9,19 @@ from typing import Any
 
 from ..metrics.interval import Interval
 from ..presets import FIGURES, Experiment
-from . import iterated, studies
+from . import iterated, sections, studies
 from .results import Results
 from .rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim, reproduced
 
 HEAD = """# What the papers claim, and what the numbers say
 
-Written by `python -m toolkit claims` from the results in `{source}`; nothing in it is by hand. A number is a mean over
-training seeds with Student's 95 % interval. A check holds if the whole interval lies on the claimed side of its bar,
-and does not if it lies on the other; of one run alone the number decides, and the verdict says so. A check without a
-number was not run yet. The bars are in `toolkit/claims/rules.py`, each with its reason; they come from the words of the
-claims. Of a claim with several checks, *agree* are readings of one word, and where they differ it is undecided; *every*
-are parts that must all hold; of *any*, one is enough. What needs a judge is in `judged.json`, of the first 1,000 images
-of an iteration.
+Written by `python -m toolkit claims` from the results in `{source}`; its prose, about the results that are shipped,
+is in `toolkit/claims/results.md`. A number is a mean over training seeds with Student's 95 % interval. A check holds
+if the whole interval lies on the claimed side of its bar, and does not if it lies on the other; of one run alone the
+number decides, and the verdict says so. A check without a number was not run yet. The bars are in
+`toolkit/claims/rules.py`, each with its reason; they come from the words of the claims. Of a claim with several
+checks, *agree* are readings of one word, and where they differ it is undecided; *every* are parts that must all hold;
+of *any*, one is enough. What needs a judge is in `judged.json`, of the first 1,000 images of an iteration.
 
 A figure is *reproduced* if every claim about it holds; *partly* if one does, or a check of one that is undecided; *not*
 if one is refuted and nothing holds. To the eye a figure may be more, or less: its sheets are below, iteration by
@@ -43,10 +43,11 @@ def claims(known: Results) -> list[Claim]:
 
 def markdown(known: Results, home: Path) -> str:
     """The whole page. home: the folder that it will lie in, where links start from."""
-    found = claims(known)
+    found, prose = claims(known), sections.prose(known, _link(known.root, home))
     figures = [HEAD.format(source=_link(known.root, home)), counts(found), glance(found, home)]
     checks = ["## Every claim, check by check", table(found, home), *notes(found)]
-    return "\n\n".join([*figures, *checks, *series(known, home)]) + "\n"
+    parts = [*figures, *checks, prose.get("figures", ""), *series(known, home, prose), prose.get("studies", "")]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def as_dict(known: Results, home: Path) -> dict[str, Any]:
@@ -99,8 +100,8 @@ def notes(found: Sequence[Claim]) -> Iterator[str]:
         yield "\n".join(f"- {note} ({'; '.join(claims)}.)" for note, claims in about.items())
 
 
-def series(known: Results, home: Path) -> Iterator[str]:
-    """For each figure that was run, its first run's sheets and its measures over the iterations, over all seeds."""
+def series(known: Results, home: Path, prose: Mapping[str, str]) -> Iterator[str]:
+    """For each figure that was run, its first run's sheets, its prose and its measures over iterations and seeds."""
     titles = {name: _titled(it) for name, it in FIGURES.items()}
     filtered = {name: f"Figure 2, filtered: {how}" for name, how in iterated.FILTERED.items()}
     for figure, title in {**titles, **filtered}.items():
@@ -110,6 +111,7 @@ def series(known: Results, home: Path) -> Iterator[str]:
             head = ["iteration", *(SERIES[name] for name in names)]
             rows = [[str(at) if at else "the data", *_row(known, figure, at, names)] for at in shown]
             parts = [f"## {title}", _runs(len(runs)), _sheets(title, known.picture(figure), home)]
+            parts += [prose[figure]] if figure in prose else []
             yield "\n\n".join([*parts, _markdown(head, ["---:"] * len(head), rows)])
 
 

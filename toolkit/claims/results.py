@@ -50,7 +50,10 @@ class Results:
         return _over([_tried(measure, run) for run in self.runs.get(figure, ())])
 
     def paired(self, a: str, b: str, measure: Callable[[Result, Result], float]) -> Interval | None:
-        """A measure of two figures' runs from the same seed, over the seeds that both have."""
+        """A measure of two figures' runs from the same seed, over the seeds that both have.
+
+        Such runs share images, initial weights and noise; the shipped ones do not share the trained first iteration.
+        """
         theirs = {run.seed: run for run in self.runs.get(b, ())}
         pairs = [(run, theirs[run.seed]) for run in self.runs.get(a, ()) if run.seed in theirs]
         return _over([_tried(measure, *pair) for pair in pairs])

@@ -17,7 +17,7 @@ from .command import changes, command, seeds, source
 EPILOG = {
     "train": """examples:
   python -m toolkit train fig2 --scale smoke --data sample:mnist --out runs     seconds, on the built-in digits
-  python -m toolkit train fig2 --scale cpu --out runs                           an hour or two on two cores
+  python -m toolkit train fig2 --scale cpu --out runs                           ten minutes to five hours on two cores
   python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
   python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
   python -m toolkit train fig6 --scale cpu --seed 1 --name fig6-seed1 --out runs    beside fig6
@@ -127,7 +127,7 @@ def declare(commands: Any) -> None:
     """Declare them."""
     add = command(commands, train, EPILOG["train"])
     add("preset", help=f"the figure: {', '.join(presets.FIGURES)}; or networks of several seeds: {', '.join(SEEDED)}")
-    add("--scale", default="cpu", help="paper (as published), cpu (an hour or two; default), smoke (seconds)")
+    add("--scale", default="cpu", help="paper (the paper's sizes), cpu (up to five hours; default), smoke (seconds)")
     add(
         "--out",
         type=Path,

@@ -1,4 +1,4 @@
-"""The command notebooks: run them all, and keep their pictures and times for the README."""
+"""The command notebooks: run them all, and keep their pictures and times, and a page of them."""
 
 import argparse
 import json
@@ -32,6 +32,8 @@ def notebooks(args: argparse.Namespace) -> object:
         results[name] = {"title": done.title, "seconds": round(done.seconds, 1), "said": done.said}
         write(out / "pictures" / f"{name}.png", done.picture)
         write(stored, to_json(results))
+    if out == args.folder:  # elsewhere its links to the notebooks would lead nowhere
+        write(out / "README.md", running.page(out).encode())
     return {name: results[name] for name in chosen}
 
 

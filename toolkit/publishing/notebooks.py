@@ -14,6 +14,11 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 PATIENCE = 1800  # seconds that one cell may take
+INTRODUCTION = """# Notebooks
+
+A notebook for each question, run from top to bottom on two cores; `FULL = True` is the published scale, for a GPU. The
+last cell of each checks what its prose says. The runs here were made with `python -m toolkit notebooks`.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,15 +109,15 @@ def _said(notebook: Any) -> str:
     return "".join(output.text for output in outputs if output.output_type == "stream").strip()
 
 
-def table(folder: Path = FOLDER) -> str:
-    """What the README says of the notebooks, from the results of running them: picture, question, seconds."""
+def page(folder: Path = FOLDER) -> str:
+    """README.md of the folder: a row for each notebook, from the results of running it: picture, question, seconds."""
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     head = ["| | notebook | what it found | seconds |", "| --- | --- | --- | ---: |"]
-    return "\n".join([*head, *_lines(folder, results)])
+    return "\n".join([INTRODUCTION, *head, *_lines(results)]) + "\n"
 
 
-def _lines(folder: Path, results: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+def _lines(results: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
     for name, found in results.items():
-        link = f"[{found['title']}]({folder.name}/{name}.ipynb)"
-        picture = f'<img src="{folder.name}/pictures/{name}.png" width="240" alt="">'
+        link = f"[{found['title']}]({name}.ipynb)"
+        picture = f'<img src="pictures/{name}.png" width="240" alt="">'
         yield f"| {picture} | {link} | {found['said']} | {found['seconds']:.0f} |"
