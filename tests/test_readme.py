@@ -44,7 +44,6 @@ def test_its_ten_lines_draw_the_picture_at_its_top(tmp_path: Path, monkeypatch: 
 
 
 STARTS = "python -m toolkit "
-CPU = "pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu"
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c.startswith(STARTS)])
@@ -65,7 +64,7 @@ def test_its_table_names_commands_that_exist(capsys: pytest.CaptureFixture[str])
 def test_it_shows_no_other_commands_than_install_open_and_test() -> None:
     others = {command for command in commands() if not command.startswith((STARTS, "hf "))}
     install = {f"pip install -e {what}" for what in (".", '".[dev]"', '".[notebooks]"')}
-    install |= {"python3 -m venv .venv", ". .venv/bin/activate", CPU}
+    install |= {"python3 -m venv .venv", ". .venv/bin/activate"}
     opened = {"python app.py", "python app.py mine", "jupyter lab notebooks/00_tour.ipynb"}
     assert others == {*install, *opened, "pytest", 'pytest -m "not slow and not browser"'}
     assert (ROOT / "app.py").exists() and (ROOT / "notebooks" / "00_tour.ipynb").exists()
