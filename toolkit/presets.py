@@ -192,8 +192,8 @@ CPU: dict[str, Any] = {
     "model": {"filters": 64},
 }  # fmt: skip
 SMOKE: dict[str, Any] = {
-    "images": 200, "generated": 100, "iterations": 2, "batch": 20, "first_steps": 20, "steps": 10, "lecture_steps": 3,
-    "model": {"filters": 8, "init": "he", "lr": 0.003}, "sampling": {"limit": 5},
+    "images": 200, "generated": 100, "iterations": 2, "batch": 20, "first_steps": 60, "steps": 20, "lecture_steps": 3,
+    "model": {"filters": 8, "init": "he", "lr": 0.01}, "sampling": {"limit": 10},
 }  # fmt: skip
 FEW: dict[str, Any] = {"images": 5000, "generated": 5000, "half": True}
 # From all of the data, and long enough that what the first iteration draws are digits.
