@@ -207,9 +207,9 @@ def test_what_a_card_is_asked_runs_on_any_device(subject):
 
 def test_a_page_without_a_picture_is_said_so():
     with pytest.raises(OSError, match="shows no picture"):
-        visitor.first_picture(None, "http://127.0.0.1/", 'window.gradio_config = {"components": [{"props": {}}]}')
+        visitor.first_picture('window.gradio_config = {"components": [{"props": {}}]}')
 
 
 def test_the_first_picture_of_a_page_is_found_in_its_text():
     page = 'x window.gradio_config = {"components": [{"sheet": "data:image/png;base64,iVBORw0KGgo="}]};</script>'
-    assert visitor.first_picture(None, "http://127.0.0.1/", page).startswith(b"\x89PNG")
+    assert visitor.first_picture(page).startswith(b"\x89PNG")

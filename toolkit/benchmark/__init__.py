@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def benchmark(
     images: Tensor,
     plan: Plan | None = None,
     *,
-    only: Iterable[str] = (),
+    only: Collection[str] = (),
     on_part: Callable[[str], object] = lambda name: None,
     on_result: Callable[[Entry], object] = lambda result: None,
 ) -> Entry:
@@ -159,17 +159,18 @@ def _ceiling(each: Entry) -> str:
 
 def _exact(each: Entry) -> str:
     found = [
-        f"Lifetime sparsity per {rule}, fast against plain in float32: outputs within {outputs['plain']:.1e}, gradients "
-        f"within {gradients['plain']:.1e} (relative, worst parameter; against float64 fast {gradients['float64']:.1e}, "
-        f"plain {gradients['plain_to_float64']:.1e}); in bfloat16 gradients differ by {gradients['bfloat16']:.2g}."
+        f"Lifetime sparsity per {rule}, fast against plain in float32: outputs within {outputs['plain']:.1e}, "
+        f"gradients within {gradients['plain']:.1e} (relative, worst parameter; against float64 fast "
+        f"{gradients['float64']:.1e}, plain {gradients['plain_to_float64']:.1e}); in "
+        f"bfloat16 gradients differ by {gradients['bfloat16']:.2g}."
         for rule in ("channel", "position")
         for outputs, gradients in [each[rule].values()]
     ]
     images, ends = each["images"], each["training"]
     return (
         f"{' '.join(found)} Images after {images['passes']} passes within {images['max_difference']:.1e}. Loss after "
-        f"{ends['steps']} steps of {ends['filters']} filters, mean of three seeds: {ends['plain_mean']:.3f} in float32, "
-        f"{ends['fast_mean']:.3f} by fit in {'bfloat16' if ends['fast_is_bfloat16'] else 'float32'}."
+        f"{ends['steps']} steps of {ends['filters']} filters, mean of three seeds: {ends['plain_mean']:.3f} in "
+        f"float32, {ends['fast_mean']:.3f} by fit in {'bfloat16' if ends['fast_is_bfloat16'] else 'float32'}."
     )
 
 
