@@ -17,7 +17,7 @@ from PIL import Image
 from tests.test_app import build, tiny_run
 from tests.test_page_tray import order as kept
 from tests.test_page_tray import symbol
-from toolkit.benchmark.page_visitor import RefusedError, Visitor, refusal
+from toolkit.benchmark.visitor import RefusedError, Visitor, refusal
 from toolkit.page import (
     annotate,
     api,

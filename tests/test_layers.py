@@ -148,9 +148,9 @@ def test_the_page_builds_no_network_and_computes_no_pixels() -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_is_one_idea_of_at_most_250_lines_that_says_what_it_is(path: Path) -> None:
+def test_a_file_is_one_idea_of_at_most_600_lines_that_says_what_it_is(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 250
+    assert len(text.splitlines()) <= 600
     assert ast.get_docstring(ast.parse(text)), "its first line says the idea"
 
 

@@ -13,53 +13,63 @@ from ..objective import Objective
 class Autoencoder(nn.Module):
     """The winner-take-all autoencoder without any of its short cuts; its weights have the names that `WTA` gives them.
 
-    Images (B, C, H, W) in [0, 1] -> raw reconstructions. lifetime: the share of a batch that keeps a channel; None as
-    when sampling.
+    Images (B, C, H, W) in [0, 1] -> raw reconstructions, spatial sparsity only.
     """
 
-    def __init__(self, channels: int, filters: int, kernel: int, depth: int) -> None:
+    def __init__(self, config: WTA.Config) -> None:
         super().__init__()
-        widths = [channels, *[filters] * depth]
-        down = ((nn.Conv2d(a, b, kernel), nn.ReLU()) for a, b in pairwise(widths))
-        up = ((nn.ConvTranspose2d(a, b, kernel), nn.ReLU()) for a, b in pairwise(widths[::-1]))
+        self.config = config
+        widths = [config.channels, *[config.filters] * config.depth]
+        down = ((nn.Conv2d(a, b, config.kernel), nn.ReLU()) for a, b in pairwise(widths))
+        up = ((nn.ConvTranspose2d(a, b, config.kernel), nn.ReLU()) for a, b in pairwise(widths[::-1]))
         self.encoder = nn.Sequential(*chain.from_iterable(down))
         self.decoder = nn.Sequential(*list(chain.from_iterable(up))[:-1])
 
-    def forward(self, x: Tensor, lifetime: float | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         z = self.encoder(x)
-        flat = z.flatten(2)
-        strength, winner = flat.max(-1, keepdim=True)  # (B, K, 1)
-        if lifetime is not None:
-            best = strength.topk(max(1, round(lifetime * len(z))), dim=0).indices
-            strength = strength * torch.zeros_like(strength).scatter(0, best, 1.0)
-        return self.decoder(torch.zeros_like(flat).scatter(-1, winner, strength).view_as(z))
+        return self.decoder(_winners(z.flatten(2)).view_as(z))
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Half the squared error, summed over pixels, averaged over the batch; with lifetime sparsity, by either rule.
+
+        Per channel the images compete with their winners, per position at every position of every map.
+        """
+        z = self.encoder(x)
+        code = _winners(z.flatten(2))  # (B, K, h * w)
+        strength = code if self.config.lifetime_per == "position" else code.amax(-1, keepdim=True)
+        best = strength.topk(max(1, round(self.config.lifetime * len(x))), dim=0).indices
+        code = code * torch.zeros_like(strength).scatter(0, best, 1.0)
+        return ((self.decoder(code.view_as(z)) - x) ** 2).sum((1, 2, 3)).mean() / 2
+
+
+def _winners(flat: Tensor) -> Tensor:
+    """The strongest position of every map, (B, K, h * w) -> same."""
+    strength, winner = flat.max(-1, keepdim=True)
+    return torch.zeros_like(flat).scatter(-1, winner, strength)
 
 
 def autoencoder(model: WTA) -> Autoencoder:
     """The plain version of a model, with the same weights on the same device."""
-    c = model.config
-    twin = Autoencoder(c.channels, c.filters, c.kernel, c.depth)
+    twin = Autoencoder(model.config)
     twin.load_state_dict(model.state_dict())
     return twin.to(next(model.parameters()).device)
 
 
-def autoencoder_loss(model: Autoencoder, x: Tensor, lifetime: float) -> Tensor:
-    """Half the squared error, summed over pixels, averaged over the batch."""
-    return ((model(x, lifetime) - x) ** 2).sum((1, 2, 3)).mean() / 2
-
-
-def train(model: Autoencoder, batches: Iterable[Tensor], steps: int, *, lifetime: float, lr: float) -> list[float]:
-    """Adam, step by step; the loss of every step."""
-    optimiser = torch.optim.Adam(model.parameters(), lr)
-    device = next(model.parameters()).device
+def train(
+    objectives: Mapping[str, Objective], batches: Iterable[Tensor], steps: int, device: torch.device
+) -> list[float]:
+    """The loop that one writes by hand, for one loss or, as a GAN has, several; the last loss of every step."""
+    pairs = [(o.loss, torch.optim.Adam(o.params, o.lr, o.betas)) for o in objectives.values()]
     losses = []
     for x in islice(batches, steps):
         x = x.to(device)
-        optimiser.zero_grad()
-        loss = autoencoder_loss(model, x, lifetime)
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
+        for loss_of, optimiser in pairs:
+            optimiser.zero_grad()
+            loss = loss_of(x)
+            loss.backward()
+            optimiser.step()
+            last = loss.item()
+        losses.append(last)
     return losses
 
 
@@ -69,21 +79,6 @@ def sample(model: Callable[[Tensor], Tensor], x: Tensor, passes: int) -> Tensor:
     for _ in range(passes):
         x = model(x).clamp(0, 1)
     return x
-
-
-def train_objectives(
-    objectives: Mapping[str, Objective], batches: Iterable[Tensor], steps: int, device: torch.device
-) -> None:
-    """The loop that one writes by hand, for a model with one loss or, as a GAN, with several."""
-    pairs = [(o.loss, torch.optim.Adam(o.params, o.lr, o.betas)) for o in objectives.values()]
-    for x in islice(batches, steps):
-        x = x.to(device)
-        for loss_of, optimiser in pairs:
-            optimiser.zero_grad()
-            loss = loss_of(x)
-            loss.backward()
-            optimiser.step()
-            loss.item()
 
 
 @torch.no_grad()
