@@ -20,12 +20,12 @@ HOSTILE = "<img src=x onerror=alert(1)>`${1}"
 
 
 def check(**changes: Any) -> dict[str, Any]:
-    return {"measure": "ink", "number": NUMBER, "says": "over", "bar": 1.1, "verdict": "holds", **changes}
+    return {"measure": "ink", "number": NUMBER, "says": "over", "bar": 1.1, "verdict": "holds", "note": "", **changes}
 
 
 def claim(**changes: Any) -> dict[str, Any]:
     plain = {"key": "fig2-far", "claim": "Output leaves the data", "paper": "Datasets That Are Not", "figure": "2"}
-    more = {"verdict": "holds", "one_run": False, "together": "agree", "notes": [], "picture": None}
+    more = {"verdict": "holds", "reason": "So it is seen.", "notes": [], "picture": None}
     return {**plain, **more, "checks": [check()], **changes}
 
 
@@ -84,9 +84,8 @@ def test_the_counts_are_of_all_verdicts(tree: Path) -> None:
     ("changes", "why"),
     [
         ({}, ""),
-        ({"one_run": True}, "one run"),
-        ({"verdict": "undecided"}, "over 3 seeds reaches across its bar"),
-        ({"verdict": "undecided", "checks": [check(), check(verdict="does not")]}, "disagree"),
+        ({"verdict": "undecided"}, "over 3 runs reaches across its bar"),
+        ({"verdict": "undecided", "checks": [check(note="not decided: 1 run")]}, "Not decided: 1 run. A verdict takes"),
         (
             {**ABSENT, "key": "fig12-far", "figure": "12"},
             "Figure 12 was not run for this page: `python -m toolkit train fig12 --out runs`",
@@ -102,7 +101,7 @@ def test_the_counts_are_of_all_verdicts(tree: Path) -> None:
 )
 def test_a_claim_without_a_verdict_says_why(tree: Path, changes: dict[str, Any], why: str) -> None:
     (told,) = first(tree, claim(**changes))["claims"]
-    assert why in told["reason"] and bool(why) == bool(told["reason"])
+    assert why in told["why_open"] and bool(why) == bool(told["why_open"])
 
 
 def test_a_claim_opens_where_its_experiment_is_shown(tree: Path) -> None:

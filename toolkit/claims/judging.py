@@ -12,20 +12,22 @@ from typing import Any
 
 from torch import Tensor
 
-from .. import hub, judges, metrics, tree
+from .. import datasets, hub, judges, metrics, runs, tree
 from ..header import strict_json
 from ..metrics.judged import features
+from ..metrics.pixels import resized
 from ..models import Judge
 from ..models.judge import DIGITS
 from ..presets import Experiment
+from ..runs import rows
+from ..runs.rows import OF_DIGITS
 from ..samplers import hallucinate
 from ..seeds import child
 from ..store import from_npy, to_json, write
-from .subjects import Subjects, resized, subjects
+from .subjects import Subjects, subjects
 
 FILE = "judged.json"
 IMAGES = 1000  # of each iteration, as many as its other measures are taken over
-OF_DIGITS = ("mnist", "sample:mnist")  # data whose classes a judge may know by these names
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,28 @@ def stored(folder: Path) -> Experiment:
         raise ValueError(
             f"{folder} holds no run of iterations ({error}): give the folder of one, such as checkpoints/fig2"
         ) from error
+
+
+def measure_rows(
+    folder: Path, *, root: Path | None = None, device: str = "cpu", on_row: Callable[[str], object] = lambda what: None
+) -> list[Path]:
+    """Write rows.npz (`runs.rows`) of every iteration of a stored run that has none and can have: those with a model.
+
+    The images of the seeds are made again. The data count as iteration 0. Raises ValueError for what is no run of
+    iterations, and what `datasets.load` raises.
+    """
+    experiment = stored(folder)
+    run = runs.prepare(experiment, datasets.load(experiment.data, root=root, split="any").images, Path())
+    written = []
+    for index in range(experiment.iterations + 1):
+        path, model = folder / f"iter_{index:03d}" / rows.FILE, folder / f"iter_{index:03d}" / "model.safetensors"
+        if path.exists() or not (path.parent.exists() if index == 0 else model.exists()):
+            continue
+        on_row(f"iteration {index}")
+        of = rows.images_of(run.experiment, run.reference, hub.load(model, device=device) if index else None)
+        write(path, rows.to_npz(rows.measured(run.experiment, *of)))
+        written.append(path)
+    return written
 
 
 def seeds(e: Experiment, index: int, count: int) -> range:

@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..metrics.judged import features
+from ..metrics.pixels import resized
 from ..models import Judge
 from ..plot import tiles
 from ..runs.contact import ACROSS, sheets
 from ..store import write
-from .subjects import resized
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,21 +10,23 @@ from typing import Any
 from ..metrics.interval import Interval
 from ..presets import FIGURES, Experiment
 from . import iterated, sections, studies
-from .results import Results
+from .results import SHOWN, Results
 from .rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim, reproduced
 
 HEAD = """# What the papers claim, and what the numbers say
 
-Written by `python -m toolkit claims` from the results in `{source}`; its prose, about the results that are shipped,
-is in `toolkit/claims/results.md`. A number is a mean over training seeds with Student's 95 % interval. A check holds
-if the whole interval lies on the claimed side of its bar, and does not if it lies on the other; of one run alone the
-number decides, and the verdict says so. A check without a number was not run yet. The bars are in
-`toolkit/claims/rules.py`, each with its reason; they come from the words of the claims. Of a claim with several
-checks, *agree* are readings of one word, and where they differ it is undecided; *every* are parts that must all hold;
-of *any*, one is enough. What needs a judge is in `judged.json`, of the first 1,000 images of an iteration.
+Written by `python -m toolkit claims` from the results in `{source}`; its prose, about the runs that are
+shipped, is in `toolkit/claims/results.md`. Of each claim one number
+decides, named with its bar and its reason in `toolkit/claims` before the runs; the other numbers are readings of the
+same words, and decide nothing. A number is a mean over training runs with its 95 % interval, by a bootstrap that draws
+runs again and then the images in each. It holds if the whole interval lies on the claimed side of its bar, and does not
+if it lies on the other. Fewer than three runs, three iterations or a hundred images decide nothing. With three runs an
+interval is their range, and chance alone puts all three on one side of a bar once in four times; with six runs once in
+thirty-two (the sign test's *p*). Measures are of seeds 0 to 999 at every iteration (`rows.npz`); of older runs they are
+of the first 1,000 images, and what they did not measure is measured on their sheets of 100.
 
-A figure is *reproduced* if every claim about it holds; *partly* if one does, or a check of one that is undecided; *not*
-if one is refuted and nothing holds. To the eye a figure may be more, or less: its sheets are below, iteration by
+A figure is *reproduced* if every claim about it holds; *partly* if one does; *not* if one is refuted and
+nothing holds. To the eye a figure may be more, or less: its sheets are below, iteration by
 iteration."""
 SERIES = {
     "blank_share": "blank", "unique_share": "unique", "ink": "ink", "diversity": "diversity",
@@ -32,7 +34,6 @@ SERIES = {
     "class_diversity": "diversity of classes", "in_class_count_by_max": "surely in class",
     "frechet_distance": "Fréchet distance",
 }  # fmt: skip
-SHOWN = (0, 1, 2, 3, 5, 7, 10, 15, 20)  # iterations
 DIGITS = 6  # significant ones in JSON: more would differ from machine to machine
 
 
@@ -74,20 +75,18 @@ def glance(found: Sequence[Claim], home: Path) -> str:
 
 
 def table(found: Sequence[Claim], home: Path) -> str:
-    """A row for each claim: who makes it, its checks and what they say together, and a picture."""
+    """A row for each claim: who makes it, the number that decides and why it, other readings, and a picture."""
     rows = [
-        [claim.says, f"{claim.paper}, {_figure(claim.figure)}", "<br>".join(map(_said, claim.checks)),
-         claim.together if len(claim.checks) > 1 else "", f"**{verdict(claim)}**",
-         _look(claim.picture, home)]
+        [claim.says, f"{claim.paper}, {_figure(claim.figure)}", f"{_said(claim.primary)}<br>{claim.reason}",
+         "<br>".join(map(_said, claim.readings)), f"**{verdict(claim)}**", _look(claim.picture, home)]
         for claim in found
     ]  # fmt: skip
-    return _markdown(["claim", "of", "checks", "together", "verdict", "picture"], ["---"] * 6, rows)
+    return _markdown(["claim", "of", "what decides", "readings", "verdict", "picture"], ["---"] * 6, rows)
 
 
 def verdict(claim: Claim) -> str:
-    """The verdict, and whether it rests on one run."""
-    alone = claim.one_run and claim.verdict in (HOLDS, DOES_NOT)
-    return f"{claim.verdict} in the one run" if alone else claim.verdict
+    """The verdict; of what is undecided for want of runs, iterations or images, that."""
+    return claim.primary.note if claim.primary.x and claim.primary.short else claim.verdict
 
 
 def notes(found: Sequence[Claim]) -> Iterator[str]:
@@ -130,22 +129,30 @@ def number(x: Interval | None) -> str:
 
 
 def _said(check: Check) -> str:
-    """`distance 1.82 ± 0.03, 3 seeds (over 1.10?) holds`; a check that was not run shows no number."""
-    bar = f"{check.says} {check.bar:.2f}?"
+    """`distance 1.82 [1.79, 1.85] (over 1.10?): holds, 3 of 3 runs, ...`; no number if it was not run."""
+    bar = f"{check.says} {check.bar:.3g}?"
     if check.x is None:
         return f"{check.measure} ({bar})"
-    seeds = f", {check.x['n']} seeds" if check.x["n"] > 1 else ""
-    return f"{check.measure} {number(check.x)}{seeds} ({bar}) {check.verdict}"
+    word = check.note if check.short else ", ".join(filter(None, [check.verdict, check.note]))
+    return f"{check.measure} {_ends(check.x)} ({bar}): {word}"
+
+
+def _ends(x: Interval) -> str:
+    """A mean and the ends of its interval, with three digits of the largest: 1.82 [1.79, 1.85]."""
+    size = max(abs(value) for value in (x["mean"], x["low"], x["high"]) if value is not None)
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+    mean, low, high = ("" if v is None else f"{v + 0.0:.{digits}f}" for v in (x["mean"], x["low"], x["high"]))
+    return f"{mean} [{low}, {high}]" if low else mean
 
 
 def _as_dict(claim: Claim, home: Path) -> dict[str, Any]:
     return {
         "key": claim.key, "claim": claim.says, "paper": claim.paper, "figure": claim.figure,
-        "verdict": claim.verdict, "one_run": claim.one_run, "together": claim.together, "notes": list(claim.notes),
+        "verdict": claim.verdict, "reason": claim.reason, "notes": list(claim.notes),
         "picture": _link(claim.picture, home) if claim.picture else None,
         "checks": [
             {"measure": check.measure, "number": _rounded(check.x), "says": check.says,
-             "bar": _short(check.bar), "verdict": check.verdict}
+             "bar": _short(check.bar), "verdict": check.verdict, "note": check.note}
             for check in claim.checks
         ],
     }  # fmt: skip

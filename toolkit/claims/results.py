@@ -1,26 +1,47 @@
 """What is known: the results files of a tree of checkpoints, read for the claims. What is missing is missing."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from ..header import CheckpointError, strict_json
-from ..metrics.interval import Interval, interval
+from ..metrics.collapse import mean_picture_power, originals
+from ..metrics.interval import Interval, hierarchical_bootstrap, interval
+from ..metrics.rows import Rows
+from ..metrics.strokes import stroke_count, stroke_width
 from ..runs import contact
+from ..runs.rows import FILE, SEEDS, from_npz
+from .rules import IMAGES, ITERATIONS, Evidence
 
 SEEDED = re.compile(r"(.+?)(-seed\d+)?")  # fig6-seed1 is fig6 from another seed
+SHOWN = (0, 1, 2, 3, 5, 7, 10, 15, 20)  # iterations in tables; of older runs sheets of these are measured, no others
+MEAN = {  # of a measure of each image what the same is called in the means of a set
+    "novelty": "novelty_mean", "blank": "blank_share", "in_class": "in_class_count_by_sum",
+}  # fmt: skip
+ON_SHEET = {
+    "stroke_count": stroke_count, "stroke_width": stroke_width, "mean_picture_power": mean_picture_power,
+    "distinct": originals,
+}  # fmt: skip
+SURE = 0.9  # the probability of all learned classes from which on an image counts as one of them (by sum)
 Row = Mapping[str, float]
-Measure = Callable[["Result"], float]
+Values = NDArray[np.float64]
+Measure = Callable[["Result"], ArrayLike]
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run. rows: its measures by iteration, those of a judge among them; 0 is the data.
+    """A finished run. rows: the means of its measures by iteration, those of a judge among them; 0 is the data.
 
-    controls: the judged measures of other sets. steps: how far each sheet is from the one before. different: the share
-    of different images on the last sheet, if near ones are one; None without a sheet.
+    controls: the judged measures of other sets. images: measures of each image of seeds 0 to 999, by iteration. sheets:
+    pictures of 100 images each. kept: how much of itself each image keeps from sheet to sheet; None without sheets.
+    count: images that are measured of an iteration.
     """
 
     name: str
@@ -28,12 +49,49 @@ class Result:
     tone: bool  # whether each picture is given the tones of the data (`samplers.tone`)
     rows: Mapping[int, Row]
     controls: Mapping[str, Row] = field(default_factory=dict)
-    steps: Mapping[int, float] = field(default_factory=dict)
-    different: float | None = None
+    images: Mapping[int, Rows] = field(default_factory=dict)
+    sheets: Mapping[int, Path] = field(default_factory=dict)
+    kept: Values | None = None
+    count: int = SEEDS
+
+    @property
+    def final(self) -> int:
+        """The last iteration."""
+        return max(self.rows)
 
     @property
     def last(self) -> Row:
-        return self.rows[max(self.rows)]
+        return self.rows[self.final]
+
+    @property
+    def short(self) -> str:
+        """What the run has too little of for a verdict; nothing if it has enough."""
+        few = {"iterations": (self.final, ITERATIONS), "images": (self.count, IMAGES)}
+        return next((f"{n} {what}" for what, (n, least) in few.items() if n < least), "")
+
+    def values(self, measure: str, at: int) -> Values:
+        """A measure at an iteration: of each image (N,) if it was stored, else the set's mean (1,), else of its sheet.
+
+        "in_class" is 1 where an image is surely of some learned class, by sum. Raises KeyError if there is none of it.
+        """
+        own, mean = self.images.get(at, {}), MEAN.get(measure, measure)
+        if measure == "in_class" and "in_class_sum" in own:
+            return (own["in_class_sum"] > SURE).astype(np.float64)
+        if measure in own:
+            return own[measure].astype(np.float64)
+        if mean in self.rows.get(at, {}):
+            return np.array([self.rows[at][mean]])
+        if measure in ON_SHEET and at in self.sheets and (at in SHOWN or at == self.final):
+            return _of_sheet(measure, self.sheets[at])
+        raise KeyError(measure)
+
+    def series(self, measure: str) -> dict[int, Values]:
+        """The same at every iteration that has it, the data left out, all of as many images."""
+        tried = {at: _tried(lambda run, at=at: run.values(measure, at), self) for at in range(1, self.final + 1)}
+        found = {at: values for at, values in tried.items() if values is not None}
+        sizes = Counter(map(len, found.values()))
+        usual = max(sizes, key=lambda size: (sizes[size], size), default=0)
+        return {at: values for at, values in found.items() if len(values) == usual}
 
 
 @dataclass(frozen=True)
@@ -46,17 +104,19 @@ class Results:
     study: Mapping[str, Any] | None = None
 
     def over_seeds(self, figure: str, measure: Callable[["Result"], float | None]) -> Interval | None:
-        """A measure of every run of a figure that has it, or nothing."""
-        return _over([_tried(measure, run) for run in self.runs.get(figure, ())])
+        """A number of every run of a figure that has it, with Student's interval, or nothing."""
+        there = [value for run in self.runs.get(figure, ()) if (value := _tried(measure, run)) is not None]
+        return interval(there) if there else None
 
-    def paired(self, a: str, b: str, measure: Callable[[Result, Result], float]) -> Interval | None:
-        """A measure of two figures' runs from the same seed, over the seeds that both have.
+    def over(self, figure: str, measure: Measure) -> Evidence:
+        """A measure of every run of a figure that has it, of each image or of the run, with a bootstrap's interval."""
+        return _evidence([((run,), _tried(measure, run)) for run in self.runs.get(figure, ())])
 
-        Such runs share images, initial weights and noise; the shipped ones do not share the trained first iteration.
-        """
+    def paired(self, a: str, b: str, measure: Callable[[Result, Result], ArrayLike]) -> Evidence:
+        """A measure of two figures' runs from the same seed, over the seeds that both have."""
         theirs = {run.seed: run for run in self.runs.get(b, ())}
         pairs = [(run, theirs[run.seed]) for run in self.runs.get(a, ()) if run.seed in theirs]
-        return _over([_tried(measure, *pair) for pair in pairs])
+        return _evidence([(pair, _tried(measure, *pair)) for pair in pairs])
 
     def picture(self, figure: str) -> Path | None:
         """The contact sheet of the first run of a figure, or its last sample sheet."""
@@ -82,16 +142,29 @@ def read(root: Path) -> Results:
 def _result(folder: Path, config: Mapping[str, Any]) -> Result:
     judged = _json(path) if (path := folder / "judged.json").exists() else {"rows": [], "controls": {}}
     try:
-        rows: dict[int, dict[str, float]] = {}
+        means: dict[int, dict[str, float]] = {}
         for row in [*_json(folder / "metrics.json")["rows"], *judged["rows"]]:
-            rows.setdefault(row["iteration"], {}).update({key: row[key] for key in row if key != "iteration"})
-        seed, tone = config["experiment"]["seed"], config["experiment"]["sampling"]["finish"] == "tone"
+            means.setdefault(row["iteration"], {}).update({key: row[key] for key in row if key != "iteration"})
+        experiment = config["experiment"]
+        seed, tone = experiment["seed"], experiment["sampling"]["finish"] == "tone"
+        count = min(SEEDS, experiment["generated"])
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{folder} lacks {error} in its results: fetch or measure it again") from error
-    ordered = dict(sorted(rows.items()))
-    sheets = contact.sheets(folder)
-    different = contact.different(sheets[max(sheets)]) if sheets else None
-    return Result(folder.name, seed, tone, ordered, judged["controls"], contact.steps(folder), different)
+    stored = {int(path.parent.name[5:]): from_npz(path) for path in sorted(folder.glob(f"iter_[0-9]*/{FILE}"))}
+    try:
+        kept = contact.kept(folder)
+    except ValueError:
+        kept = None
+    return Result(
+        folder.name, seed, tone, dict(sorted(means.items())), judged["controls"], stored, contact.sheets(folder), kept,
+        count,
+    )  # fmt: skip
+
+
+@cache
+def _of_sheet(measure: str, sheet: Path) -> Values:
+    found: Values = ON_SHEET[measure](contact.on_sheet(sheet)).double().numpy()
+    return found
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -104,14 +177,23 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _over(values: Sequence[float | None]) -> Interval | None:
-    there = [value for value in values if value is not None]
-    return interval(there) if there else None
+def _evidence(found: Sequence[tuple[Sequence[Result], Any]]) -> Evidence:
+    """Of runs that are long enough for a verdict; if none is, of those that there are, and what they are short of."""
+    known = [(runs, np.asarray(value, dtype=np.float64).reshape(-1)) for runs, value in found if value is not None]
+    there = [(runs, value) for runs, value in known if np.isfinite(value).all()]  # not over a mean of nothing
+    lacking = [next((run.short for run in runs if run.short), "") for runs, _ in there]
+    whole = [value for (_, value), short in zip(there, lacking, strict=True) if not short]
+    used = whole or [value for _, value in there]
+    if not used:
+        return Evidence()
+    means = [float(value.mean()) for value in used]
+    return Evidence(hierarchical_bootstrap(used), means, "" if whole else lacking[0])
 
 
-def _tried(measure: Callable[..., float | None], *runs: Result) -> float | None:
+def _tried(measure: Callable[..., Any], *runs: Result) -> Any:
     """A run that was not judged, or a set that has none of what is compared, has no such number."""
     try:
-        return measure(*runs)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return measure(*runs)
     except (KeyError, ZeroDivisionError):
         return None

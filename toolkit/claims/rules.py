@@ -1,114 +1,133 @@
-"""When a claim holds: numbers with intervals against bars, and what several of them say together.
+"""When a claim holds: one number that was named beforehand, its interval over runs, and a bar with its reason.
 
-A check holds if its whole 95 % interval over seeds lies on the claimed side of its bar, and does not if it lies on the
-other. One run has no interval: its number alone decides, and the verdict says so. The bars come from the words of the
-claims, whatever the results.
+A check holds if its whole 95 % interval lies on the claimed side of its bar, and does not if it lies on the other;
+else it is undecided. Fewer than three runs, three iterations or a hundred images never decide. The first check of a
+claim decides; the others are readings of the same words, shown beside it, without a vote. The bars come from the words
+of the claims, whatever the results.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log2
 from pathlib import Path
 from typing import Literal
 
-from ..metrics.interval import Interval
+from ..metrics.interval import Interval, sign_test
 
 HOLDS, DOES_NOT, UNDECIDED, MISSING = "holds", "does not", "undecided", "not run yet"
 REPRODUCED, PARTLY, NOT = "reproduced", "partly", "not"  # of a figure, beside UNDECIDED and MISSING
 
+Says = Literal["over", "at most", "under", "at least"]
+
+RUNS, ITERATIONS, IMAGES = 3, 3, 100  # at least, for a verdict
+
 NOTABLE = 1.1  # times as much: what a claim calls more is at least a tenth more, or no one would see it on a sheet
 HALF = 0.5  # what has collapsed has lost half of what it had; what most images are, over half of them are
 CHANCE = 0.5  # how often a measure without any knowledge puts two generators in the right order
+RISE = (NOTABLE - 1) / log2(20)  # per doubling of the iterations: a tenth over the twenty of the paper
+FARTHER = 0.01  # the same of a distance: 4 % over twenty; a model that is trained again with its seed moves it by 2 %
+MARGIN = 0.15  # of what unseen digits reach: what an iteration may lose and still be said to stay
 
 
-def by_chance(iterations: int) -> float:
-    """The rank correlation that n independent values exceed in 1 of 40 cases: 0.45 for 20 iterations.
+@dataclass(frozen=True)
+class Evidence:
+    """A number over runs. x: None if nothing was run that has it; runs: its value in each.
 
-    "As iterations grow" means over it. It is 1.96 / sqrt(n - 1), the normal approximation; at most 1. Iterations are
-    not independent: series with an autocorrelation of 0.5 to 0.9 and no trend exceed it in 1 of 9 to 1 of 3 cases.
+    short: what the runs have too little of for a verdict, "2 iterations".
     """
-    return min(1.0, 1.96 / max(1, iterations - 1) ** 0.5)
+
+    x: Interval | None = None
+    runs: Sequence[float] = ()
+    short: str = ""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One number against its bar. x: the number over seeds, None if nothing was run that has it.
+    """One number against its bar.
 
     says: what is claimed of it; "at most" is the plain contrary of "over", "under" of "at least".
     """
 
     measure: str
-    x: Interval | None
-    says: Literal["over", "at most", "under", "at least"] = "over"
+    evidence: Evidence
+    says: Says = "over"
     bar: float = 0.0
+
+    @property
+    def x(self) -> Interval | None:
+        return self.evidence.x
+
+    @property
+    def short(self) -> str:
+        """What there is too little of for a verdict: "1 run", "2 iterations"; nothing if there is enough."""
+        n = RUNS if self.x is None else self.x["n"]
+        return self.evidence.short or (f"{n} run{'s' * (n > 1)}" if n < RUNS else "")
 
     @property
     def verdict(self) -> str:
         if self.x is None:
             return MISSING
-        low, high = (self.x["mean"] if end is None else end for end in (self.x["low"], self.x["high"]))
+        if self.short or self.x["low"] is None or self.x["high"] is None:
+            return UNDECIDED
         up, reached = self.says in ("over", "at least"), self.says in ("at least", "at most")
-        near, far = (low, high) if up else (-high, -low)
+        near, far = (self.x["low"], self.x["high"]) if up else (-self.x["high"], -self.x["low"])
         bar = self.bar if up else -self.bar
         if near > bar or (reached and near == bar):
             return HOLDS
         return DOES_NOT if far < bar or (far == bar and not reached) else UNDECIDED
 
+    @property
+    def note(self) -> str:
+        """Why there is no verdict; else how many runs lie on the claimed side, and the sign test's probability."""
+        if self.x is None or self.short:
+            return f"not decided: {self.short}" if self.x else ""
+        if not self.evidence.runs:
+            return ""
+        over, n, p = sign_test(self.evidence.runs, self.bar)
+        agreeing = over if self.says in ("over", "at least") else n - over
+        return f"{agreeing} of {n} runs, sign test p = {p:.2f}"
+
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim in our words, who makes it, and the checks that decide it.
+    """A claim in our words, who makes it, the one check that decides it, and why that one.
 
-    together: "every" check must hold, as parts of one statement; those that are there must "agree", as readings of one
-    word; or "any" of them is enough. picture: where to look; notes: what to know.
+    reason: why this measure and this bar, written before the results. readings: other measures of the same words, which
+    decide nothing. picture: where to look; notes: what to know.
     """
 
     key: str
     says: str
     paper: str
     figure: str
-    checks: Sequence[Check]
-    together: Literal["every", "agree", "any"] = "agree"
+    primary: Check
+    reason: str
+    readings: Sequence[Check] = ()
     picture: Path | None = None
     notes: Sequence[str] = ()
 
     @property
-    def verdict(self) -> str:
-        return TOGETHER[self.together]([check.verdict for check in self.checks])
+    def checks(self) -> list[Check]:
+        return [self.primary, *self.readings]
 
     @property
-    def one_run(self) -> bool:
-        """Whether a check that tells rests on one run alone."""
-        return any(check.x["n"] == 1 for check in self.checks if check.x is not None)
+    def verdict(self) -> str:
+        return self.primary.verdict
 
 
-def every(verdicts: Sequence[str]) -> str:
-    """One part that does not hold refutes the whole; one that is missing or undecided leaves it open."""
-    return next((word for word in (DOES_NOT, MISSING, UNDECIDED) if word in verdicts), HOLDS)
+def weakest(checks: Sequence[Check]) -> Check:
+    """Of checks that must all hold, all of "over", the one that is nearest to failing: it decides for all of them.
 
-
-def agree(verdicts: Sequence[str]) -> str:
-    """Where readings of one word differ, the claim is undecided."""
-    told = {word for word in verdicts if word != MISSING}
-    return MISSING if not told else told.pop() if len(told) == 1 else UNDECIDED
-
-
-def any_of(verdicts: Sequence[str]) -> str:
-    """One that holds is enough; only if none does, and none is missing, the claim does not."""
-    return next((word for word in (HOLDS, MISSING, UNDECIDED) if word in verdicts), DOES_NOT)
+    One that was not run comes before all others.
+    """
+    return min(checks, key=lambda check: float("-inf") if check.x is None else (check.x["low"] or 0.0) - check.bar)
 
 
 def reproduced(claims: Sequence[Claim]) -> str:
     """What the claims about one figure say of it.
 
-    `REPRODUCED` if all hold; `PARTLY` if one does, or a check of one that is undecided; else `NOT` if one is refuted;
-    `UNDECIDED` or `MISSING` if none tells.
+    `REPRODUCED` if all hold; `PARTLY` if one does; else `NOT` if one is refuted; else `UNDECIDED` or `MISSING`.
     """
     told = {claim.verdict for claim in claims} or {MISSING}
-    hints = {check.verdict for claim in claims if claim.verdict == UNDECIDED for check in claim.checks}
-    ways = {
-        REPRODUCED: told == {HOLDS}, PARTLY: HOLDS in told | hints, NOT: DOES_NOT in told, UNDECIDED: UNDECIDED in told
-    }  # fmt: skip
+    ways = {REPRODUCED: told == {HOLDS}, PARTLY: HOLDS in told, NOT: DOES_NOT in told, UNDECIDED: UNDECIDED in told}
     return next((word for word, applies in ways.items() if applies), MISSING)
-
-
-TOGETHER = {"every": every, "agree": agree, "any": any_of}

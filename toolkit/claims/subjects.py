@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from .. import datasets, runs
+from ..metrics.pixels import resized
 from ..presets import Experiment
 from ..seeds import child
 
@@ -50,18 +50,6 @@ def subjects(
         drawn = _drawn(letters, count, child(experiment.seed, "letters"))
         controls["letters"] = resized(drawn, shape[-1])
     return Subjects(run.data, unseen[:half], controls)
-
-
-def resized(images: Tensor, size: int) -> Tensor:
-    """Square images of another size: uint8 (N, C, H, H) -> uint8 (N, C, size, size). As they are, if they fit.
-
-    Larger as a run makes its data larger, bilinear; smaller bicubic, which gives digits of 28 pixels back best.
-    """
-    if images.shape[-1] == size:
-        return images
-    mode = "bicubic" if size < images.shape[-1] else "bilinear"
-    parts = [interpolate(x.float(), (size, size), mode=mode) for x in images.split(5000)]
-    return torch.cat([part.round().clamp(0, 255).byte() for part in parts])
 
 
 def _unseen(experiment: Experiment, loaded: datasets.Dataset, run: runs.Run, root: Path | None) -> Tensor:

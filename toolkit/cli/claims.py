@@ -20,6 +20,7 @@ EPILOG = {
   python -m toolkit judge runs/fig2 runs/fig6            into judged.json, map.json, map.png, contact.png
   python -m toolkit judge runs/fig2 --judge judge-digits
   python -m toolkit judge runs/fig2 --letters letters:/usr/share/fonts    with letters among the controls
+  python -m toolkit judge runs/fig2 --rows                     only rows.npz, every measure of every image
   python -m toolkit judge runs/fig2 --contact                  only all its sheets in one picture
 Stop it whenever you like; the same command continues where it was.""",
     "claims": """examples:
@@ -38,6 +39,9 @@ def judge(args: argparse.Namespace) -> object:
     if args.contact:
         return {"contact": [str(folder / "contact.png") for folder in args.runs]}
     device = str(precision.device(args.device))
+    if args.rows:
+        made = [judging.measure_rows(folder, root=args.root, device=device) for folder in args.runs]
+        return {"rows": [str(path) for paths in made for path in paths]}
     if args.map:
         judge = judges.load(args.source, args.judge, device=device)
         return {"map": [str(places.place(folder, judge, args.judge)) for folder in args.runs]}
@@ -91,6 +95,7 @@ def declare(commands: Any) -> None:
     add("--images", type=int, default=judging.IMAGES, help="of each iteration (default: 1000)")
     add("--letters", metavar="NAME", help=f"the control that is novel (default: {LETTERS}, if it is there)")
     add("--contact", action="store_true", help="only draw contact.png, all the sheets in one picture")
+    add("--rows", action="store_true", help="only measure every image of seeds 0 to 999, rows.npz where a model is")
     add("--map", action="store_true", help="only lay the symbols of all sheets out on a map, map.json and map.png")
     add("--quiet", action="store_true", help="no progress bars")
     add = command(commands, claims, EPILOG["claims"])

@@ -54,13 +54,13 @@ def perimetric_complexity(x: Tensor, threshold: float | None = None) -> Tensor:
 
 def components(x: Tensor, threshold: float | None = None) -> Tensor:
     """Separate pieces of ink; pixels that touch at a corner are one piece (8-connected): (B, C, H, W) -> (B,)."""
-    return _count(ink_mask(x, threshold), corners=True)
+    return count_pieces(ink_mask(x, threshold), corners=True)
 
 
 def holes(x: Tensor, threshold: float | None = None) -> Tensor:
     """Pieces of paper (4-connected) that do not reach the border: (B, C, H, W) -> (B,). An 8 has two."""
     paper = pad(~ink_mask(x, threshold), (1, 1, 1, 1), value=True)  # the frame joins all that reaches the border
-    return _count(paper, corners=False) - 1
+    return count_pieces(paper, corners=False) - 1
 
 
 def _perimeter(mask: Tensor) -> Tensor:
@@ -71,21 +71,28 @@ def _perimeter(mask: Tensor) -> Tensor:
     return (straight + slanted / math.sqrt(2)) * math.pi / 8  # slanted lines lie closer by the root of 2
 
 
-def _count(mask: Tensor, *, corners: bool) -> Tensor:
-    """Connected pieces of each mask (B, H, W) -> (B,): flood every pixel with the highest pixel number it can reach.
+def labels(mask: Tensor, *, corners: bool) -> Tensor:
+    """One number per connected piece of each mask: bool (B, H, W) -> (B, H * W), 0 outside; distinct within an image.
 
-    Each turn spreads labels to the neighbours, then follows every label to where *it* has got, doubling the reach.
+    Floods every pixel with the highest pixel number (from 1) it can reach. Each turn spreads labels to the neighbours,
+    then follows every label to where *it* has got, doubling the reach. corners: pixels that touch there are connected.
     """
     batch, height, width = mask.shape
     inside = mask.flatten(1)
-    number = torch.arange(1, height * width + 1).expand(batch, -1)  # 0 is outside
-    label = number * inside
+    label = torch.arange(1, height * width + 1).expand(batch, -1) * inside
     while True:
         spread = _spread(label.view_as(mask), corners).flatten(1) * inside
         spread = pad(spread, (1, 0)).gather(1, spread)  # the column of zeros answers for the outside
         if torch.equal(spread, label):
-            return (label == number).masked_fill(~inside, False).sum(1).float()  # one pixel of each keeps its number
+            return label
         label = spread
+
+
+def count_pieces(mask: Tensor, *, corners: bool) -> Tensor:
+    """Connected pieces of each mask: bool (B, H, W) -> (B,). One pixel of each keeps its own number as label."""
+    label = labels(mask, corners=corners)
+    number = torch.arange(1, label.shape[1] + 1)
+    return ((label == number) & mask.flatten(1)).sum(1).float()
 
 
 def _spread(label: Tensor, corners: bool) -> Tensor:

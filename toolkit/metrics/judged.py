@@ -93,7 +93,7 @@ def judged(
     with both there is memorisation, with the second Parzen windows. batch: images at once.
     Raises ValueError for images that the judge cannot see, unknown names, or sets too small to compare (6 images).
     """
-    p, seen = _look(judge, x, batch, "probabilities"), features(judge, x, batch)
+    p, seen = probabilities(judge, x, batch), features(judge, x, batch)
     row = {"objectness": objectness(p), "objectness_renyi": objectness_renyi(p), "class_diversity": class_diversity(p)}
     each = (sample_objectness, sample_objectness_renyi, normalised_entropy, object_score)
     row |= {of.__name__: of(p).double().mean().item() for of in each}
@@ -110,6 +110,11 @@ def judged(
 def features(judge: Eye, x: Tensor, batch: int = 500) -> Tensor:
     """What a judge sees: (B, C, H, W), float in [0, 1] or uint8 -> (B, d), on the CPU."""
     return _look(judge, x, batch, "features")
+
+
+def probabilities(judge: Eye, x: Tensor, batch: int = 500) -> Tensor:
+    """What a judge says of each class: (B, C, H, W), float in [0, 1] or uint8 -> (B, K), on the CPU."""
+    return _look(judge, x, batch, "probabilities")
 
 
 @torch.no_grad()

@@ -22,19 +22,19 @@ function verdictOf(word, more = "") {
 
 // ---- one claim
 function entry(claim) {
-  const {key, claim: says, figure, verdict, checks, together, notes, reason, picture, opens} = claim;
+  const {key, claim: says, figure, verdict, checks, notes, reason, why_open: open, picture, opens} = claim;
   const of = /^\d{1,2}$/.test(figure) ? `figure ${figure}` : figure;
   const words = make("div", {className: "words"}, make("h3", {textContent: of}), make("p", {className: "says", textContent: says}));
   const told = checks.filter(({number: x}) => x);
-  if (reason) words.append(make("p", {className: "reason"}, ...coded(reason)));
+  if (open) words.append(make("p", {className: "reason"}, ...coded(open)));
+  if (told.length) words.append(make("p", {className: "reason", textContent: reason}));
   for (const note of notes) words.append(make("p", {className: "reason", textContent: note}));
   const buttons = make("p", {className: "ways"});
   if (picture) buttons.append(button("look", "Picture", key));
   if (opens) buttons.append(button("open", "Open it", key));
   words.append(buttons);
   const rows = told.length ? checks.map((each) => check(each, told)) : [];
-  const rule = {agree: "readings of one word, which have to agree", every: "parts, each of which has to hold", any: "signs, of which one is enough"}[together];
-  if (rows.length > 1 && rule) rows.unshift(make("p", {className: "together", textContent: `${checks.length} ${rule}`}));
+  if (rows.length > 1) rows.splice(1, 0, make("p", {className: "together", textContent: "The first decides; these are readings of the same words, and decide nothing"}));
   const made = make("section", {className: "claim"}, verdictOf(verdict), words, make("div", {className: "checks"}, ...rows));
   Object.assign(made.dataset, {verdict, paper: claim.paper, key});
   return made;
@@ -48,15 +48,15 @@ const button = (act, textContent, key) => {
 
 const coded = (text) => text.split("`").map((part, i) => (i % 2 ? make("code", {textContent: part}) : part));
 
-function check({measure, number: x, says, bar, verdict}, told) {
+function check({measure, number: x, says, bar, verdict, note}, told) {
   const head = make("p", {className: "measure", textContent: measure});
   if (!x) return make("div", {className: "check none"}, head, make("p", {className: "value", textContent: "not run yet"}));
-  const half = x.low === null ? 0 : x.high - x.mean, size = Math.max(Math.abs(x.mean), half);
+  const ends = x.low === null ? [] : [x.low, x.high], size = Math.max(...[x.mean, ...ends].map(Math.abs));
   const exact = (value) => value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);  // as in CLAIMS.md
-  const spread = x.low === null ? "" : ` ± ${exact(half)}`, runs = x.n > 1 ? `${x.n} seeds` : "1 run";
+  const spread = ends.length ? ` [${ends.map(exact).join(", ")}]` : "", runs = `${x.n} run${x.n > 1 ? "s" : ""}`;
   const value = make("p", {className: "value"}, make("b", {textContent: `${exact(x.mean)}${spread}`}), make("span", {textContent: `${says} ${number(bar)}?`}));
   const wrap = make("div", {className: "check"}, head, plot(x, says, bar, told), value, verdictOf(verdict));
-  wrap.title = runs;
+  wrap.title = note || runs;
   wrap.dataset.verdict = verdict;
   return wrap;
 }
@@ -69,7 +69,7 @@ function plot({mean, low, high, n}, says, bar, told) {  // a dot and its interva
   const ends = own[1] - own[0] < (all[1] - all[0]) / 40 ? own : all;  // one scale for a claim, where all can be seen on it
   const air = 0.18 * (ends[1] - ends[0] || Math.abs(bar) || 1), left = ends[0] - air, wide = ends[1] + air - left;
   const at = (value) => `${(100 * (value - left) / wide).toFixed(1)}%`;
-  const words = `${number(mean)}${low === null ? "" : `, from ${number(low)} to ${number(high)}`}, of ${n} ${n > 1 ? "seeds" : "run"}; claimed: ${says} ${number(bar)}`;
+  const words = `${number(mean)}${low === null ? "" : `, from ${number(low)} to ${number(high)}`}, of ${n} ${n > 1 ? "runs" : "run"}; claimed: ${says} ${number(bar)}`;
   const drawn = make("div", {className: "plot", role: "img", ariaLabel: words, innerHTML: "<i class='side'></i><i class='bar'></i><i class='interval'></i><i class='dot'></i>"});
   const [side, line, interval, dot] = drawn.children, up = says === "over" || says === "at least";
   Object.assign(side.style, up ? {left: at(bar), right: "0"} : {left: "0", right: `calc(100% - ${at(bar)})`});
@@ -95,7 +95,7 @@ function show() {
   if (!count) $(".list").append(make("p", {className: "nothing", textContent: "No claim is of this kind: choose another."}));
   for (const [what, wanted] of Object.entries(sieve)) $$(`[data-sieve=${what}] button`).forEach((each) => each.setAttribute("aria-pressed", each.value === wanted));
   article.dataset.shown = count;
-  $(".caption").textContent = `${count} of ${claims.length} claims. A dot is a mean over training seeds, a line its interval, the upright the bar, the shade the claimed side. That Are Not ${version}.`;
+  $(".caption").textContent = `${count} of ${claims.length} claims. A dot is a mean over training runs, a line its interval, the upright the bar, the shade the claimed side. That Are Not ${version}.`;
   link.tell(Object.fromEntries(Object.entries(sieve).filter(([, wanted]) => wanted !== ALL).map(([what, wanted]) => [what, slug(wanted)])));
 }
 

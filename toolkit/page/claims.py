@@ -16,6 +16,7 @@ FILE = "claims.json"
 LARGEST, LARGEST_PICTURE = 2**22, 2**24  # bytes
 HOLDS, DOES_NOT, UNDECIDED, MISSING = "holds", "does not", "undecided", "not run yet"  # as `claims.rules` has them
 VERDICTS = (HOLDS, DOES_NOT, UNDECIDED, MISSING)
+SHORT = "not decided: "  # so begins the note of a check that has too little for a verdict
 COMPARISONS = ("over", "at most", "under", "at least")
 COMMAND = "python -m toolkit claims"
 TABS = {
@@ -45,13 +46,17 @@ class Number:
 
 @dataclass(frozen=True)
 class Check:
-    """A number against its bar, as `claims.rules` has it. number: a `Number` as plain values."""
+    """A number against its bar, as `claims.rules` has it. note: of how many runs.
+
+    number: a `Number` as plain values.
+    """
 
     measure: str
     number: dict[str, Any] | None
     says: str
     bar: float
     verdict: str
+    note: str
 
     def __post_init__(self) -> None:
         choose("verdict", self.verdict[:40], VERDICTS)
@@ -62,15 +67,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim in our words, its checks and their verdict, as `claims.report` writes it."""
+    """A claim in our words and its checks, as `claims.report` writes it: the first decides, for the reason given."""
 
     key: str
     claim: str
     paper: str
     figure: str
     verdict: str
-    one_run: bool
-    together: str
+    reason: str
     notes: tuple[str, ...]
     picture: str | None
     checks: tuple[Check, ...]
@@ -106,18 +110,17 @@ def counts(found: Sequence[Claim]) -> str:
     return f"Of {len(found)} claims {', '.join(told[:-1])}, and {told[-1]}."
 
 
-def reason(claim: Claim, there: Iterable[str]) -> str:
-    """Why there is no verdict, or on how little it rests. there: names of the experiments that are."""
-    told = [check for check in claim.checks if check.number]
+def why_open(claim: Claim, there: Iterable[str]) -> str:
+    """Why there is no verdict, if there is none. there: names of the experiments that are."""
     if claim.verdict == MISSING:
-        return _missing(claim, there, told)
+        return _missing(claim, there, [check for check in claim.checks if check.number])
     if claim.verdict == UNDECIDED:
-        verdicts = {check.verdict for check in told}
-        if {HOLDS, DOES_NOT} <= verdicts:
-            return "Readings of the same words disagree."
-        seeds = max((check.number["n"] for check in told if check.number), default=1)
-        return f"An interval over {seeds} seeds reaches across its bar: more seeds would narrow it."
-    return "It rests on one run, and has no interval." if claim.one_run else ""
+        decides = claim.checks[0] if claim.checks else None
+        if decides and decides.note.startswith(SHORT):
+            return f"{decides.note[:80].capitalize()}. A verdict takes three runs, three iterations, a hundred images."
+        seeds = decides.number["n"] if decides and decides.number else 1
+        return f"An interval over {seeds} runs reaches across its bar: more runs would narrow it."
+    return ""
 
 
 def _missing(claim: Claim, there: Iterable[str], told: Sequence[Check]) -> str:
@@ -181,7 +184,7 @@ def first_page(source: str | Path) -> Message | None:
     shown = [
         {**asdict(claim), "notes": [*claim.notes], "checks": [asdict(check) for check in claim.checks],
          "picture": bool(claim.picture and inner(claim.picture)),
-         "opens": opens(claim, listed), "reason": reason(claim, listed["experiments"])}
+         "opens": opens(claim, listed), "why_open": why_open(claim, listed["experiments"])}
         for claim in found
     ]  # fmt: skip
     return {"claims": shown, "counts": counts(found), "problem": None, "version": __version__}

@@ -72,8 +72,7 @@ def grow(source: str | Path, seed: int) -> "tuple[Tensor, str]":
 
     Raises ValueError if there is no run.
     """
-    from ..claims.subjects import resized
-    from ..metrics.pixels import as_float
+    from ..metrics.pixels import as_float, resized
     from ..samplers import last, to_bytes
 
     name, iteration = newest(source)

@@ -8,10 +8,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..metrics.attractors import distinct
+import torch
+from torch import Tensor, cdist
+
 from ..plot import tiles
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 COLUMNS, GAP, LABEL = 7, 8, 18  # sheets in a row; pixels between them, and above each for its name
@@ -52,28 +56,34 @@ def contact(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def steps(folder: Path) -> dict[int, float]:
-    """How far each sheet is from that of the iteration before, by iteration, from the second on.
+def kept(folder: Path) -> "NDArray[np.float64]":
+    """How much of itself the image of a seed keeps from one sheet to the next, on average: (N,), one per image.
 
-    The root mean square over pixels, from 0 to 1, averaged over the images of the sheet. Computed from whole numbers.
+    1 if it stays as it is; 0 if it becomes as different as the images of other seeds are, on the sheet before from the
+    sheet after. Distances are root mean square. Raises ValueError for a folder with no two sheets in a row.
     """
-    found, before = {}, None
-    for number, path in sheets(folder).items():
-        if number:
-            picture = _opened(path)
-            cells = tiles(picture, picture.width // ACROSS).long().flatten(1)
-            if before is not None and before[0] == number - 1 and before[1].shape == cells.shape:
-                squared = (cells - before[1]).square().sum(1).tolist()
-                found[number] = sum((each / cells.shape[1]) ** 0.5 for each in squared) / len(squared) / 255
-            before = number, cells
+    cells = {number: _cells(path) for number, path in sheets(folder).items() if number}
+    pairs = [(cells[number - 1], each) for number, each in cells.items() if number - 1 in cells]
+    if not pairs:
+        raise ValueError(f"{folder} has no two sample sheets in a row: give the folder of a run")
+    shares = []
+    for before, after in pairs:
+        apart = cdist(before, after, compute_mode="donot_use_mm_for_euclid_dist")
+        own = apart.diagonal()
+        others = (apart.sum() - own.sum()) / (apart.numel() - len(own))
+        shares.append(1 - own / others if others > 0 else torch.ones_like(own))
+    found: NDArray[np.float64] = torch.stack(shares).mean(0).numpy()
     return found
 
 
-def different(sheet: Path) -> float:
-    """The share of different images on a sheet, if those within 0.1 of each other are one (`metrics.attractors`)."""
+def on_sheet(sheet: Path) -> Tensor:
+    """The images of a sample sheet: uint8 (N, C, H, W)."""
     picture = _opened(sheet)
-    cells = tiles(picture, picture.width // ACROSS).float() / 255
-    return distinct(cells) / len(cells)
+    return tiles(picture, picture.width // ACROSS)
+
+
+def _cells(sheet: Path) -> Tensor:
+    return on_sheet(sheet).double().flatten(1)
 
 
 def _opened(path: Path) -> "Image":
