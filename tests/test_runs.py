@@ -69,7 +69,7 @@ def whole(tmp_path_factory):
 
 def test_every_iteration_has_its_checkpoint_sheet_and_measures(whole):
     names = {path.name for path in (whole / "iter_002").iterdir()}
-    assert names == {"model.safetensors", "samples.png", "metrics.json", "said.npy"}
+    assert names == {"model.safetensors", "samples.png", "metrics.json", "rows.npz", "said.npy"}
     assert [row["iteration"] for row in json.loads((whole / "metrics.json").read_text())["rows"]] == [0, 1, 2, 3]
     assert not list(whole.parent.rglob("*partial*")) and len(digests(whole)) == 3
 

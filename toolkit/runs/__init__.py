@@ -40,6 +40,7 @@ from ..samplers import Hallucination, generates, hallucinate, to_bytes, tone_cur
 from ..seeds import child
 from ..store import RunError, from_npy, locked, to_json, to_npy
 from ..train import DECAY, OptimiserState, Shuffled, fit
+from . import rows
 from .choice import chosen
 from .cost import TimedStore
 from .table import summary, table
@@ -228,6 +229,7 @@ class Run:
         if not store.find(index, "metrics.json"):
             start = child(self.experiment.seed, "measure", index)
             self._draw(store, index, model, range(start, start + min(MEASURED, self.experiment.generated)))
+        rows.put(store, index, self.experiment, self.reference, model)
         store.finish(index)
         if index > 2:
             store.discard(index - 1, STATE)  # the first stays, for other runs from the same first iteration
@@ -241,6 +243,7 @@ class Run:
         with store.piece(0, "measuring"):
             store.put(0, "samples.png", lambda: sheet(self.data[:SHEET]))
             store.put(0, "metrics.json", lambda: to_json(metrics.measure(known, others)))
+        rows.put(store, 0, self.experiment, self.reference)
         store.finish(0)
 
     def _bar(self, what: str, total: int, unit: str) -> "tqdm[Any]":

@@ -19,7 +19,7 @@ from ..models import Judge
 from ..models.judge import DIGITS
 from ..presets import Experiment
 from ..samplers import hallucinate
-from ..store import Store
+from .cost import TimedStore
 
 FILE = "rows.npz"
 SEEDS = 1000
@@ -27,15 +27,18 @@ CLASSIFIER = "judge-digits-letters"
 OF_DIGITS = ("mnist", "sample:mnist")  # data whose classes a classifier may know by these names
 
 
-def put(store: Store, index: int, experiment: Experiment, reference: Tensor, model: nn.Module | None = None) -> None:
+def put(
+    store: TimedStore, index: int, experiment: Experiment, reference: Tensor, model: nn.Module | None = None
+) -> None:
     """Measure the images of an iteration into its draft. model: of the iteration; without one the data are measured.
 
     Several processes call this together. Nothing happens where the rows are there.
     """
     if store.find(index, FILE):
         return
-    images, others = images_of(experiment, reference, model)
-    store.put(index, FILE, lambda: to_npz(measured(experiment, images, others)))
+    with store.piece(index, "measuring"):
+        images, others = images_of(experiment, reference, model)
+        store.put(index, FILE, lambda: to_npz(measured(experiment, images, others)))
 
 
 def images_of(experiment: Experiment, reference: Tensor, model: nn.Module | None) -> tuple[Tensor, Tensor]:
