@@ -1,6 +1,7 @@
-"""The demo: `python app.py`. Widgets only: pixels, models and files are the toolkit's, the tabs are toolkit/page."""
+"""The demo: `python app.py`. Widgets only: pixels, models and files are the toolkit's, the tabs are toolkit/web."""
 
 import argparse
+import ctypes
 import html
 import os
 from collections.abc import Callable, Iterator
@@ -12,32 +13,17 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from toolkit import heaps, index, tree
-from toolkit.page import (
-    THEME,
-    about,
-    annotate,
-    api,
-    bend,
-    claims,
-    creative,
-    kaleidoscope,
-    link,
-    novel,
-    space,
-    splash,
-    static,
-    tray,
-)
-from toolkit.page.guard import guarded
-from toolkit.page.iterations import Shelf, iterations_tab
+from toolkit import index
+from toolkit.web import about, annotate, api, bend, claims, creative, iterations, kaleidoscope, novel, server, tray
+from toolkit.web.iterations import Shelf, iterations_tab
+from toolkit.web.server import THEME, guarded, static
 
 TABS = ("iterations", "creative", "annotate", "kaleidoscope", "playground", "bend", "tray", "novel", "claims", "about")
 STYLES = ["page.css", *(f"{tab}.css" for tab in TABS)]
 LAUNCH: dict[str, Any] = {  # what the page asks of `launch`, wherever it is launched
     "theme": THEME,
     # Not `css=`, which rewrites rules and loses some.
-    "head": f"<style>{static(*STYLES)}</style>{link.head()}{novel.head()}",
+    "head": f"<style>{static(*STYLES)}</style>{server.head()}{novel.head()}",
     "footer_links": [],
     "ssr_mode": False,
     "enable_monitoring": False,
@@ -46,6 +32,18 @@ LAUNCH: dict[str, Any] = {  # what the page asks of `launch`, wherever it is lau
     "app_kwargs": guarded(),
 }
 WARM = 3.0  # seconds after the start, when the page is up: import what models need, visitor or not
+
+ARENAS = (-8, 2)  # M_ARENA_MAX, as malloc.h has it, and how many
+
+
+def share_heaps() -> None:
+    """Have all threads share two heaps, where the C library is glibc: before there are any others than this one.
+
+    By default it gives eight a core, and each thread of a server leaves its own full of holes: half a gigabyte in a
+    quarter of an hour of many visitors.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # another system, another C library
+        ctypes.CDLL(None).mallopt(*ARENAS)
 
 
 def no_run(reason: str) -> None:
@@ -101,7 +99,7 @@ def tabs(checkpoints: str | Path) -> Iterator[tuple[str, Callable[[], None]]]:
     yield about.TAB, lambda: about.about_tab(checkpoints)
 
 
-def build(checkpoints: str | Path = tree.CHECKPOINTS) -> gr.Blocks:
+def build(checkpoints: str | Path = index.CHECKPOINTS) -> gr.Blocks:
     """The page over a tree of checkpoints, in a folder or a Hub repo. Launch it with `LAUNCH`."""
     with gr.Blocks(title="That Are Not", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as page:
         try:
@@ -111,7 +109,7 @@ def build(checkpoints: str | Path = tree.CHECKPOINTS) -> gr.Blocks:
             return page
         with gr.Tabs(overflow_behavior="wrap"):  # no name hides in a menu
             for name, fill in filled:
-                with gr.Tab(name, id=link.slug(name)):
+                with gr.Tab(name, id=server.slug(name)):
                     fill()
         tray.tray_figure()
         api.endpoints(checkpoints)
@@ -125,14 +123,14 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(prog="app.py", description="Browse what the machines drew, in the browser.")
     parser.add_argument("checkpoints", nargs="?", help="a folder, or a Hub repo owner/name (default: those shipped)")
-    heaps.share_heaps()
-    checkpoints = space.served(parser.parse_args().checkpoints)
-    space.offer_gpu()
+    share_heaps()
+    checkpoints = server.served(parser.parse_args().checkpoints)
+    server.offer_gpu()
     page = build(checkpoints)
     timer = Timer(WARM, warm, [checkpoints])
     timer.daemon = True
     timer.start()
-    first = Middleware(splash.Splash, splash.markup(checkpoints))
+    first = Middleware(iterations.Splash, iterations.markup(checkpoints))
     page.launch(**LAUNCH | {"app_kwargs": guarded(first)})
 
 

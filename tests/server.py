@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
-from toolkit.benchmark.visitor import Server
+from toolkit.experiments.page_benchmark import Server
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 600  # seconds, for a machine that is busy

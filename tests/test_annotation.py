@@ -17,24 +17,29 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from toolkit import plot
-from toolkit.annotation import pool as pools
-from toolkit.annotation import report as reports
-from toolkit.annotation.commands import EPILOG, arguments_export, arguments_pool, arguments_report, export, report
-from toolkit.annotation.commands import pool as make
-from toolkit.annotation.crowd import crowd
-from toolkit.annotation.pool import Pool, build, read
-from toolkit.annotation.store import LABELS, Labels, name_of
-from toolkit.creative.presets import preset
-from toolkit.creative.stored import decode_all, load
-from toolkit.creative.training import prepare
+from toolkit import annotation, plot
+from toolkit.annotation import LABELS, Labels, Pool, build, name_of, read
+from toolkit.experiments import annotation as reports
+from toolkit.experiments.annotation import (
+    EPILOG,
+    arguments_export,
+    arguments_pool,
+    arguments_report,
+    crowd,
+    export,
+    report,
+)
+from toolkit.experiments.annotation import pool as make
+from toolkit.hub import decode_all, load_decoder
+from toolkit.presets import decoder_preset
 from toolkit.samplers import METHODS, to_bytes
+from toolkit.trainers import prepare_decoder
 
 SCHEMES = ("low-active", "noisy", "random", "regular")
 WRITER = """
 import sys
-from toolkit.annotation.pool import read
-from toolkit.annotation.store import Labels
+from toolkit.annotation import read
+from toolkit.annotation import Labels
 labels = Labels(read(sys.argv[1]))
 for image in range(40):
     labels.put(image, sys.argv[2], 1 + image % 4)
@@ -126,7 +131,7 @@ def test_a_damaged_pool_gets_one_sentence(pool: Pool, content: str) -> None:
 def test_a_folder_without_a_pool_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="python -m toolkit pool"):
         read(tmp_path)
-    assert pools.below(tmp_path / "nowhere") == {}
+    assert annotation.below(tmp_path / "nowhere") == {}
 
 
 # labels
@@ -227,7 +232,7 @@ def labelled(pool: Pool, **crowd_of: Any) -> Pool:
 
 
 def test_the_report_has_a_row_for_each_scheme_beside_the_published_one(pool: Pool) -> None:
-    said = reports.report(labelled(pool, annotators=4, sight=1))
+    said = reports.report_of(labelled(pool, annotators=4, sight=1))
     assert json.loads(json.dumps(said, allow_nan=False)) == said
     assert list(said["schemes"]) == ["low-active", "noisy", "random", "regular"]
     assert (said["annotators"], said["labels"], said["fewest"], said["most"]) == (4, 160, 4, 4)
@@ -241,13 +246,13 @@ def test_the_report_counts_what_each_scheme_was_called(pool: Pool) -> None:
     for image, scheme in enumerate(reports.schemes(pool)):
         for annotator in ("ada", "bo", "cy"):
             labels.put(image, annotator, 1 + SCHEMES.index(scheme))
-    said = reports.report(pool)
+    said = reports.report_of(pool)
     assert [row["shares"].index(1.0) for row in said["schemes"].values()] == [0, 1, 2, 3]
     assert all(row["consensus"] == row["images"] == 10 for row in said["schemes"].values())
 
 
 def test_a_pool_that_nobody_labelled_has_a_report_without_numbers(pool: Pool) -> None:
-    said = reports.report(pool)
+    said = reports.report_of(pool)
     assert (said["labels"], said["kappa"]) == (0, None)
     assert said["schemes"]["noisy"]["short"] == 10
     assert "nan" not in reports.table(said)
@@ -264,7 +269,7 @@ def test_the_csv_has_a_line_for_each_label_with_its_scheme(pool: Pool) -> None:
 def test_schemes_that_do_not_fit_the_pictures_are_refused(pool: Pool, content: str) -> None:
     (pool.folder / "schemes.json").write_text(content)
     with pytest.raises(ValueError, match=r"schemes\.json does not say"):
-        reports.report(pool)
+        reports.report_of(pool)
 
 
 # the commands
@@ -284,7 +289,7 @@ def arguments(add_them: Any, *argv: object) -> Namespace:
 def decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree with one decoder, trained for no time at all."""
     out = tmp_path_factory.mktemp("decoders")
-    prepare(preset("creative-mnist", "smoke", data="sample:mnist", steps=2), out, quiet=True)()
+    prepare_decoder(decoder_preset("creative-mnist", "smoke", data="sample:mnist", steps=2), out, quiet=True)()
     return out
 
 
@@ -300,7 +305,7 @@ def test_the_pictures_of_a_pool_are_those_that_the_decoders_make_of_its_codes(de
     make(arguments(arguments_pool, "creative-mnist", "--from", decoders, "--images", 8, "--out", tmp_path, "--seed", 3))
     said = json.loads((tmp_path / "schemes.json").read_text())
     first = said["made"]["first_code"]
-    known = decode_all(load(decoders, "creative-mnist"), range(first, first + 8))
+    known = decode_all(load_decoder(decoders, "creative-mnist"), range(first, first + 8))
     with Image.open(tmp_path / "images.png") as sheet:
         pictures = plot.tiles(sheet, 28)
     for picture, place in zip(pictures, said["images"], strict=False):
@@ -337,7 +342,7 @@ def test_each_command_has_its_example_and_its_arguments() -> None:
 
 
 def test_labels_and_pools_need_no_torch() -> None:
-    code = "import sys, toolkit.annotation.pool, toolkit.annotation.store; print('torch' in sys.modules)"
+    code = "import sys, toolkit.annotation, toolkit.annotation; print('torch' in sys.modules)"
     root = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.annotation.crowd import crowd
-from toolkit.metrics.annotation import consensus, fleiss_kappa, shares, summary, tally, tied
+from toolkit.experiments.annotation import crowd
+from toolkit.metrics.agreement import consensus, fleiss_kappa, shares, summary, tally, tied
 
 FLEISS = [  # ten subjects, fourteen raters, five categories: the example that is worked out everywhere
     [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],

@@ -17,22 +17,9 @@ from PIL import Image
 from tests.test_app import build, tiny_run
 from tests.test_page_tray import order as kept
 from tests.test_page_tray import symbol
-from toolkit.benchmark.visitor import RefusedError, Visitor, refusal
-from toolkit.page import (
-    annotate,
-    api,
-    bend,
-    claims,
-    creative,
-    echo,
-    guard,
-    iterations,
-    kaleidoscope,
-    novel,
-    passing,
-    playground,
-    tray,
-)
+from toolkit.experiments.page_benchmark import RefusedError, Visitor, refusal
+from toolkit.web import annotate, api, bend, claims, creative, iterations, kaleidoscope, novel, playground, server, tray
+from toolkit.web.server import echo, passing
 
 CALLS = 300  # of nonsense, of each endpoint
 OVER_HTTP = 40
@@ -166,9 +153,9 @@ def test_a_picture_is_measured_whatever_its_kind(every: api.Endpoints, kind: str
 
 def test_a_training_image_is_nearest_to_itself(every: api.Endpoints) -> None:
     from toolkit import plot
-    from toolkit.page import film
+    from toolkit.web import kaleidoscope
 
-    found = every.measure(text(plot.png(film.sample("mnist")[3:4])))
+    found = every.measure(text(plot.png(kaleidoscope.sample("mnist")[3:4])))
     assert found["nearest"]["mnist"] == {"distance": 0.0, "row": 3}
 
 
@@ -326,7 +313,7 @@ def test_only_numbers_and_switches_of_an_order_are_repeated() -> None:
 def test_files_on_their_way_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     old, kept = passing(), passing()
-    monkeypatch.setattr("toolkit.page.HELD", -1)
+    monkeypatch.setattr("toolkit.web.server.HELD", -1)
     assert passing().is_dir() and not old.exists() and not kept.exists()
 
 
@@ -363,7 +350,7 @@ def refused(folder: Path, work: Callable[[], Any]) -> None:
 
 def sendable(value: Any) -> bool:
     try:
-        return len(json.dumps(value)) < guard.LARGEST
+        return len(json.dumps(value)) < server.LARGEST
     except (TypeError, ValueError, RecursionError):
         return False
 
@@ -425,7 +412,7 @@ def test_what_a_function_of_a_figure_refuses_is_a_sentence_too(folder: Path, vis
     _, figure = visitor.orders["grow"]
     with pytest.raises(HTTPError) as caught:
         visitor.serve(figure, "experiment", "../../etc/passwd")
-    assert json.loads(refusal(caught.value))["detail"] == guard.FAULT and survives(visitor)
+    assert json.loads(refusal(caught.value))["detail"] == server.FAULT and survives(visitor)
 
 
 @pytest.mark.slow

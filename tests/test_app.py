@@ -20,7 +20,8 @@ import app
 import toolkit
 from toolkit import hub, plot
 from toolkit.models import create
-from toolkit.page import iterations, static
+from toolkit.web import iterations
+from toolkit.web.server import static
 
 
 def tiny_run(folder: Path, iterations: int = 3, name: str = "fig2", mapped: bool = False) -> Path:
@@ -104,7 +105,7 @@ print(*(c['props']['label'] for c in page['components'] if c['type'] == 'tabitem
 def test_what_fails_before_a_visitor_comes_fails_again_for_the_visitor(shelf: iterations.Shelf, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('torch is broken here')")
     code = """import sys, app
-from toolkit.page import iterations
+from toolkit.web.server import iterations
 shelf = iterations.Shelf(sys.argv[1])
 for work in (lambda: app.warm(shelf.source), lambda: next(iterations.answer(shelf, {}))):
     try: work()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.metrics.attractors import distinct, effective, flow, linked, movement, standing_still
+from toolkit.metrics.distance import distinct, effective, flow, linked, movement, standing_still
 
 
 def grey(*levels: float) -> Tensor:

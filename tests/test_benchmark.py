@@ -6,11 +6,12 @@ from itertools import count
 import pytest
 import torch
 
-from toolkit import benchmark, cli, datasets, sparsity
-from toolkit.benchmark import PARTS, QUICK, Subject, measure_device, networks, others, plain, visitor
-from toolkit.benchmark.timing import alternate, entry, scaled, stopwatch
-from toolkit.models import create
-from toolkit.samplers import iterate
+from toolkit import cli, data
+from toolkit.experiments import benchmark, page_benchmark, timing
+from toolkit.experiments.benchmark import PARTS, measure_device
+from toolkit.experiments.timing import QUICK, Subject, alternate, entry, scaled, stopwatch
+from toolkit.models import create, sparse
+from toolkit.samplers import creative, iterate
 from toolkit.seeds import Noise, child
 
 TIMED = {
@@ -21,7 +22,7 @@ TIMED = {
 
 @pytest.fixture(scope="module")
 def subject():
-    return Subject(QUICK, datasets.load("sample:mnist").images)
+    return Subject(QUICK, data.load("sample:mnist").images)
 
 
 @pytest.fixture(scope="module")
@@ -66,39 +67,39 @@ def test_a_stopwatch_counts_what_the_clock_counts():
 def test_the_plain_network_gives_the_same_pictures_from_the_same_weights(subject):
     x = torch.rand(5, 1, 28, 28)
     with torch.no_grad():
-        torch.testing.assert_close(plain.autoencoder(subject.model)(x), subject.model(x), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(timing.autoencoder(subject.model)(x), subject.model(x), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("rule", ["channel", "position"])
 def test_plain_training_lowers_the_same_loss_by_the_same_steps(subject, rule, monkeypatch):
-    monkeypatch.setattr("toolkit.precision.native_bfloat16", lambda kind: False)
+    monkeypatch.setattr("toolkit.train.native_bfloat16", lambda kind: False)
     model = subject.untrained(1, lifetime_per=rule, lifetime=0.2)
-    fast = networks.by_fit(model, subject.batches, 3)
-    assert networks.by_hand(model, subject.batches, 3) == pytest.approx(fast, rel=1e-3)
+    fast = benchmark.by_fit(model, subject.batches, 3)
+    assert benchmark.by_hand(model, subject.batches, 3) == pytest.approx(fast, rel=1e-3)
 
 
 @pytest.mark.parametrize("rule", ["channel", "position"])
 def test_the_plain_rules_of_lifetime_sparsity_lower_the_loss_of_the_definition(subject, rule):
     model, x = subject.untrained(1, lifetime_per=rule, lifetime=0.2, kernel=3), torch.rand(20, 1, 28, 28)
     z = model.encode(x)
-    kept = {"channel": sparsity.lifetime(z, 0.2), "position": sparsity.lifetime_per_position(z, 0.2)}
+    kept = {"channel": sparse.lifetime(z, 0.2), "position": sparse.lifetime_per_position(z, 0.2)}
     assert kept["position"].count_nonzero() > kept["channel"].count_nonzero()
     loss = (model.decode(kept[rule]) - x).square().flatten(1).sum(1).mean() / 2
-    torch.testing.assert_close(plain.autoencoder(model).loss(x), loss)
+    torch.testing.assert_close(timing.autoencoder(model).loss(x), loss)
 
 
 def test_exactness_is_near_zero_in_float32_and_sees_bfloat16_and_a_wrong_gradient(subject):
-    found = networks.batch_differences(subject, subject.model)
+    found = benchmark.batch_differences(subject, subject.model)
     assert 0 < found["outputs"]["float64"] < 1e-4 and 0 < found["gradients"]["float64"] < 1e-3
     assert 10 * found["gradients"]["plain"] < found["gradients"]["bfloat16"] < 1
     model, twin = subject.untrained(1), subject.untrained(1)
     for ours, theirs in zip(model.parameters(), twin.parameters(), strict=True):
         ours.grad, theirs.grad = torch.full_like(ours, 1.1), torch.ones_like(theirs)
-    assert list(networks.gradient_differences(model, twin)) == pytest.approx([0.1] * 12, rel=1e-4)
+    assert list(benchmark.gradient_differences(model, twin)) == pytest.approx([0.1] * 12, rel=1e-4)
 
 
 def test_training_ends_are_the_means_of_the_last_losses(subject):
-    found = networks.curves(subject)
+    found = benchmark.curves(subject)
     for side in ("plain", "fast"):
         ends = [losses[-1] for losses in found["losses"][side]]  # a tenth of three steps is one
         assert len(ends) == 3 and found[f"{side}_end"] == ends and found[f"{side}_mean"] == pytest.approx(sum(ends) / 3)
@@ -109,24 +110,24 @@ def test_plain_sampling_is_the_same_number_of_passes_for_every_image(subject):
     x = torch.rand(3, 1, 28, 28)
     states = iterate(subject.model.reconstruct, x)
     expected = [next(states) for _ in range(4)][-1]
-    torch.testing.assert_close(plain.sample(subject.model, x, 3), expected)
+    torch.testing.assert_close(timing.sample(subject.model, x, 3), expected)
 
 
 def test_plain_kaleidoscopic_runs_give_the_same_pictures_if_nothing_stirs_them(subject):
     model = create("Manifold", QUICK.others["Manifold"][0], seed=0)
     start = Noise(range(QUICK.starts)).rand(*model.image_shape)
-    expected = others.fast_kaleidoscope(model, QUICK, perturbation=0.0)
+    expected = benchmark.fast_kaleidoscope(model, QUICK, perturbation=0.0)
     torch.testing.assert_close(
-        plain.kaleidoscope(model.net, start, QUICK.kaleidoscope_runs, 0.0), expected, atol=1e-2, rtol=0
+        timing.kaleidoscope(model.net, start, QUICK.kaleidoscope_runs, 0.0), expected, atol=1e-2, rtol=0
     )
 
 
 def test_plain_creative_decoding_gives_the_same_pairs_for_the_same_lots(subject):
-    model, statistics = others.trained_decoder(subject)
+    model, statistics = benchmark.trained_decoder(subject)
     z = Noise(range(4)).randn(*model.code_shape)
     lots = Noise(child(seed, "neurons") for seed in range(4)).rand(len(statistics.active))
-    created = others.creative_decode(model, z, statistics, range(4), others.HOW)
-    regular, low_active = others.decode_by_hand(model, statistics, z, lots)
+    created = creative.creative_decode(model, z, statistics, range(4), benchmark.HOW)
+    regular, low_active = benchmark.decode_by_hand(model, statistics, z, lots)
     assert (created.neurons >= 0).any() and not torch.equal(created.images, created.regular)
     torch.testing.assert_close(regular, created.regular)
     torch.testing.assert_close(low_active, created.images)
@@ -163,7 +164,7 @@ def test_some_parts_alone_are_measured_and_what_fails_is_named(subject, monkeypa
 
     monkeypatch.setitem(PARTS, "cold_start_s", broken)
     seen = []
-    found = benchmark.benchmark(
+    found = benchmark.measure_paths(
         subject.images, QUICK, only=["checkpoint_ms", "cold_start_s"], on_result=lambda now: seen.append(sorted(now))
     )
     assert found.keys() == {"machine", "plan", "checkpoint_ms", "cold_start_s"}
@@ -194,22 +195,24 @@ def test_multiplications_are_what_a_dense_pass_does(subject):
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counted, torch.no_grad():
-        plain.autoencoder(subject.model)(torch.rand(1, 1, 28, 28))
-    assert 2 * others.multiplications(subject.model) == counted.get_total_flops()
+        timing.autoencoder(subject.model)(torch.rand(1, 1, 28, 28))
+    assert 2 * benchmark.multiplications(subject.model) == counted.get_total_flops()
 
 
 def test_what_a_card_is_asked_runs_on_any_device(subject):
     found = measure_device(subject, steps=2, sampled=3, side=16)
-    hours = others.PRESENTED / found["training_images_per_second"] + others.PASSED / found["image_passes_per_second"]
+    hours = (
+        benchmark.PRESENTED / found["training_images_per_second"] + benchmark.PASSED / found["image_passes_per_second"]
+    )
     assert found["figure_2_h_extrapolated"] == pytest.approx(hours / 3600)
     assert found["share_of_matrix_product"] == pytest.approx(found["training_tflops"] / found["matrix_product_tflops"])
 
 
 def test_a_page_without_a_picture_is_said_so():
     with pytest.raises(OSError, match="shows no picture"):
-        visitor.first_picture('window.gradio_config = {"components": [{"props": {}}]}')
+        page_benchmark.first_picture('window.gradio_config = {"components": [{"props": {}}]}')
 
 
 def test_the_first_picture_of_a_page_is_found_in_its_text():
     page = 'x window.gradio_config = {"components": [{"sheet": "data:image/png;base64,iVBORw0KGgo="}]};</script>'
-    assert visitor.first_picture(page).startswith(b"\x89PNG")
+    assert page_benchmark.first_picture(page).startswith(b"\x89PNG")

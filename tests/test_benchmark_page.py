@@ -6,9 +6,21 @@ from random import Random
 
 import pytest
 
-from toolkit.benchmark import page
-from toolkit.benchmark.page import Action, Diary, grown, load, slope, spread, summary, warm
-from toolkit.benchmark.visitor import Heard, RefusedError, Server, Visitor
+from toolkit.experiments import page_benchmark
+from toolkit.experiments.page_benchmark import (
+    Action,
+    Diary,
+    Heard,
+    RefusedError,
+    Server,
+    Visitor,
+    grown,
+    load,
+    slope,
+    spread,
+    summary,
+    warm,
+)
 
 
 def test_the_slope_is_that_of_the_line() -> None:
@@ -35,12 +47,14 @@ def test_who_waited_long_without_a_word_is_counted() -> None:
 
 
 def test_an_action_is_held_against_its_target_at_the_95th_percentile() -> None:
-    assert page.entry("scrub", [0.01] * 99 + [9.0])["kept"] is True
-    assert page.entry("scrub", [0.06] * 3)["kept"] is False
+    assert page_benchmark.entry("scrub", [0.01] * 99 + [9.0])["kept"] is True
+    assert page_benchmark.entry("scrub", [0.06] * 3)["kept"] is False
 
 
 def test_every_action_has_words_and_those_of_a_mixed_session_a_share() -> None:
-    assert set(page.MIX) | set(page.ALONE) | set(page.TARGETS) <= set(page.NAMES)
+    assert set(page_benchmark.MIX) | set(page_benchmark.ALONE) | set(page_benchmark.TARGETS) <= set(
+        page_benchmark.NAMES
+    )
 
 
 def test_the_page_says_what_it_can_be_asked_and_answers_it(server: Server) -> None:
@@ -62,8 +76,8 @@ def test_what_is_refused_is_raised_with_its_sentence(server: Server) -> None:
 def test_a_crowd_is_served_without_an_error_and_its_table_is_whole(server: Server) -> None:
     crowd = load(server, visitors=4, seconds=6)
     assert crowd["errors"] == [] and crowd["actions"] >= 4 and crowd["memory"]["most_mb"] > 50
-    result = json.loads(json.dumps({"latency": {"draw": page.entry("draw", [0.1])}, "load": crowd}))
-    text = page.page_tables(result)
+    result = json.loads(json.dumps({"latency": {"draw": page_benchmark.entry("draw", [0.1])}, "load": crowd}))
+    text = page_benchmark.page_tables(result)
     assert "| creative redraw | 0.1000 |" in text and "0 errors." in text and "MB at the start" in text
 
 
@@ -72,9 +86,9 @@ def test_what_fails_is_named_and_the_rest_is_measured_and_handed_over(
 ) -> None:
     monkeypatch.setenv("PATH", "")  # where no browser is found
     seen: list[str] = []
-    plan = page.PagePlan(actions=1, minutes=0.02, visitors=1, starts=1)
-    result = page.measure_page(plan, full, on_result=lambda now: seen.append(json.dumps(now)))
+    plan = page_benchmark.PagePlan(actions=1, minutes=0.02, visitors=1, starts=1)
+    result = page_benchmark.measure_page(plan, full, on_result=lambda now: seen.append(json.dumps(now)))
     assert "Chromium" in result["latency"]["cold"]["why"] and result["latency"]["draw"]["count"] == 1
     assert len(seen) > 5 and json.loads(seen[0])["latency"] == {}
-    text = page.page_tables(result)
+    text = page_benchmark.page_tables(result)
     assert "there is no Chromium" in text and "| creative redraw |" in text and "1 at once, s" in text

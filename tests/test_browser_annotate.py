@@ -13,15 +13,14 @@ import torch
 
 from tests.browser import CHROMIUM, blank
 from tests.server import free_port, start
-from toolkit.annotation.pool import Pool, build
-from toolkit.annotation.store import Labels
+from toolkit.annotation import Labels, Pool, build
 
 SERVE = """
 import sys
 from pathlib import Path
 import gradio as gr
-from toolkit.page import THEME, link, static
-from toolkit.page.annotate import annotate_tab
+from toolkit.web.server import THEME, link, static
+from toolkit.web.annotate import annotate_tab
 with gr.Blocks(analytics_enabled=False, fill_width=True) as page:
     with gr.Tabs():
         with gr.Tab("Annotate", id="annotate"):

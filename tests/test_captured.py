@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from toolkit.captured import SHAPES, WARM, Recorded, captured, tensors
+from toolkit.distributed import SHAPES, WARM, Recorded, captured, tensors
 
 
 class Recorder:

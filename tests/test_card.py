@@ -9,9 +9,7 @@ import pytest
 
 from tests.test_push import grow, paint
 from toolkit import hub, runs
-from toolkit.publishing.attribution import DATA, PAPERS, sources
-from toolkit.publishing.card import KINDS, card
-from toolkit.publishing.push import stage
+from toolkit.publish import DATA, KINDS, PAPERS, card, sources, stage
 
 SHIPPED = hub.CHECKPOINTS
 shipped = pytest.mark.skipif(not (SHIPPED / "index.json").exists(), reason="no checkpoints in this copy")
@@ -113,7 +111,7 @@ def test_the_makers_of_data_are_named_and_nobodys_folders(name: str, titles: lis
 
 
 def test_every_data_set_that_can_be_learned_is_attributed() -> None:
-    from toolkit.datasets import NAMES
+    from toolkit.data import NAMES
 
     plain = {name.partition(":")[0] for name in NAMES if "+" not in name} - {"sample", "tinted"}
     assert plain <= DATA.keys()

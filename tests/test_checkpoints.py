@@ -6,11 +6,13 @@ from itertools import islice
 import pytest
 import torch
 
-from toolkit import datasets, hub, judges, plot, runs
-from toolkit.creative.stored import decode, load, names
-from toolkit.judges.listed import names as named
-from toolkit.kaleidoscopes import landscape, stored
+from toolkit import data as datasets
+from toolkit import hub, index, plot, presets, runs
+from toolkit.hub import decode, load_decoder
+from toolkit.index import decoder_names
+from toolkit.index import judge_names as named
 from toolkit.samplers import to_bytes
+from toolkit.samplers.kaleidoscope import fixed
 
 INDEX = hub.read_index(hub.CHECKPOINTS)
 ENTRIES = [
@@ -64,9 +66,9 @@ def test_a_shipped_model_draws_its_sheet_again(name, entry):
     assert off.median() < 0.01
 
 
-@pytest.mark.parametrize("name", names(INDEX))
+@pytest.mark.parametrize("name", decoder_names(INDEX))
 def test_a_shipped_decoder_draws_its_pairs_again(name):
-    trained = load(hub.CHECKPOINTS, name)  # checks the sums of the model and of its statistics
+    trained = load_decoder(hub.CHECKPOINTS, name)  # checks the sums of the model and of its statistics
     both = decode(trained, range(6))
     shown = sheet(INDEX["experiments"][name]["iterations"][0])
     for drawn, at in ((both.regular, 0), (both.images, 1)):
@@ -77,16 +79,16 @@ def test_a_shipped_decoder_draws_its_pairs_again(name):
 def test_the_shipped_decoders_are_calibrated_as_the_study_says():
     study = json.loads((hub.CHECKPOINTS / "creative/table1.json").read_text())
     gain = study["sets"]["mnist"]["gain"]
-    hows = [load(hub.CHECKPOINTS, name).how for name in names(INDEX)]
+    hows = [load_decoder(hub.CHECKPOINTS, name).how for name in decoder_names(INDEX)]
     assert len(hows) == 3 and len({how.gain for how in hows}) == 1
     assert gain["low"] < hows[0].gain < gain["high"]  # of the first seed
 
 
 @pytest.mark.parametrize("name", ["kaleidoscope-mnist", "kaleidoscope-fashion"])
 def test_a_shipped_kaleidoscope_shows_its_runs_again(name):
-    k = stored.load(hub.CHECKPOINTS, name)
+    k = hub.load_kaleidoscope(hub.CHECKPOINTS, name)
     shown = sheet(INDEX["experiments"][name]["iterations"][0]).unflatten(0, (-1, 64))  # runs by samples
-    states = list(islice(stored.stream(k, range(6)), 11))
+    states = list(islice(hub.stream(k, range(6)), 11))
     for run, row in ((0, 0), (1, 1), (10, 3)):
         off = (to_bytes(states[run]).float() - shown[row, :6].float()).div(255).square().mean((1, 2, 3)).sqrt()
         assert off.median() < 0.01
@@ -94,19 +96,21 @@ def test_a_shipped_kaleidoscope_shows_its_runs_again(name):
 
 @pytest.mark.parametrize("name", ["kaleidoscope-1d", "kaleidoscope-1d-four", "kaleidoscope-2d"])
 def test_a_shipped_network_of_points_has_learned_them(name):
-    k = stored.load(hub.CHECKPOINTS, name)
+    k = hub.load_kaleidoscope(hub.CHECKPOINTS, name)
     assert k.model.loss(k.points) < 1e-6
-    assert landscape.fixed(k.model, k.points, tol=0.02).all()
+    assert fixed(k.model, k.points, tol=0.02).all()
 
 
 def test_every_kaleidoscope_that_is_listed_is_tested_above():
-    assert stored.names(INDEX) == [f"kaleidoscope-{data}" for data in ("1d", "1d-four", "2d", "fashion", "mnist")]
+    assert index.kaleidoscope_names(INDEX) == [
+        f"kaleidoscope-{data}" for data in ("1d", "1d-four", "2d", "fashion", "mnist")
+    ]
 
 
 @pytest.mark.parametrize(("name", "data"), [("judge-digits", "mnist"), ("judge-fashion", "fashion")])
 def test_a_shipped_judge_names_what_it_learned(name, data):
     known = datasets.load(f"sample:{data}")
-    told = judges.load(hub.CHECKPOINTS, name).probabilities(known.images.float() / 255)
+    told = hub.load_judge(hub.CHECKPOINTS, name).probabilities(known.images.float() / 255)
     assert (told.argmax(1) == known.labels).float().mean() > INDEX["experiments"][name]["iterations"][0]["metrics"][
         "accuracy"
     ] - 0.02
@@ -117,7 +121,7 @@ def test_what_a_shipped_judge_says_of_itself_is_in_its_report(name):
     (said,) = json.loads((hub.CHECKPOINTS / name / "report.json").read_text())["networks"]
     (entry,) = INDEX["experiments"][name]["iterations"]
     assert entry["metrics"]["accuracy"] == pytest.approx(said["accuracy"], abs=1e-6)
-    assert len(judges.load(hub.CHECKPOINTS, name).config.classes) == len(said["confusion"])
+    assert len(hub.load_judge(hub.CHECKPOINTS, name).config.classes) == len(said["confusion"])
 
 
 def test_the_four_judges_are_there():
@@ -134,7 +138,7 @@ def test_the_measures_in_the_index_are_those_of_the_table():
 
 def test_a_later_iteration_can_be_trained_from_the_shipped_files():
     config = json.loads((hub.CHECKPOINTS / "fig2/config.json").read_text())
-    experiment = runs.Experiment.from_dict(config["experiment"])
+    experiment = presets.Experiment.from_dict(config["experiment"])
     assert experiment.half and len(experiment.sampling.tone) == 101
     first = hub.load(hub.CHECKPOINTS, "fig2", 1).state_dict()
     assert all(torch.equal(weight, weight.half().float()) for weight in first.values())

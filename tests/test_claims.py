@@ -13,16 +13,15 @@ import pytest
 import torch
 
 from toolkit import cli, hub, runs
-from toolkit.claims import iterated, judging, report, results, rules, sections, studies, subjects
-from toolkit.claims.results import Result, Results
-from toolkit.claims.rules import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim, Evidence
-from toolkit.datasets import load
-from toolkit.metrics.interval import hierarchical_bootstrap, interval
-from toolkit.metrics.pixels import resized
+from toolkit.data import load
+from toolkit.experiments import claims, claims_report, judge_runs, sweeps
+from toolkit.experiments import evidence as rules
+from toolkit.experiments.evidence import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim, Evidence, Result, Results
+from toolkit.metrics.image import resized
+from toolkit.metrics.stats import hierarchical_bootstrap, interval
 from toolkit.models import create
 from toolkit.presets import preset
-from toolkit.runs import contact
-from toolkit.store import from_npy
+from toolkit.runs import from_npy
 
 ROOT = Path(__file__).parents[1]
 TINY: dict[str, Any] = {
@@ -54,10 +53,10 @@ def folder(tree: Path, tmp_path: Path) -> Path:
     return copied
 
 
-def bench(**changes: Any) -> judging.Bench:
+def bench(**changes: Any) -> judge_runs.Bench:
     classes = (*"0123456789", "A", "B")
     judge = create("Judge", {"classes": classes, "filters": 2, "hidden": 8}, seed=0).eval()
-    return judging.Bench(judge, "some-judge", "0" * 64, **{"images": 10, **changes})  # type: ignore[arg-type]
+    return judge_runs.Bench(judge, "some-judge", "0" * 64, **{"images": 10, **changes})  # type: ignore[arg-type]
 
 
 def judged(path: Path) -> dict[str, Any]:
@@ -150,7 +149,7 @@ def test_the_claims_of_a_figure_say_whether_it_was_reproduced(claims: list[Claim
 
 
 def test_the_summary_has_every_figure_with_its_claims() -> None:
-    rows = report.glance(report.claims(of(fig2=like, fig8=staying)), Path()).splitlines()[2:]
+    rows = claims_report.glance(claims_report.all_claims(of(fig2=like, fig8=staying)), Path()).splitlines()[2:]
     assert [int(row.split(" | ")[0][2:]) for row in rows] == list(range(2, 14))
     assert "does not: output leaves the data<br>" in rows[0]
     assert f"| **{MISSING}** |" in rows[1]
@@ -169,7 +168,7 @@ def like(at: int, seed: int, growth: float = 0.0) -> dict[str, float]:
     """Every measure from 1 on at iteration 0, growing by that much per doubling, the share of digits shrinking."""
     more = 1 + growth * math.log2(1 + at) * (1 + seed / 100)
     keys = [
-        *iterated.COMPLEXITY,
+        *claims.COMPLEXITY,
         "novelty_mean",
         "frechet_distance",
         "ink",
@@ -201,7 +200,7 @@ def collapsing(at: int, seed: int) -> dict[str, float]:
 
 
 def told(known: Results) -> dict[str, str]:
-    return {claim.key: claim.verdict for claim in report.claims(known)}
+    return {claim.key: claim.verdict for claim in claims_report.all_claims(known)}
 
 
 def of(**figures: Any) -> Results:
@@ -229,7 +228,7 @@ def test_what_leaves_no_farther_than_its_controls_does_not_leave() -> None:
     known = of(fig2=staying, fig8=staying, fig10=like)
     assert told(known)["fig2-far"] == DOES_NOT
     for control in ("fig8", "fig10"):
-        evidence = iterated.beyond_controls(known, control)
+        evidence = claims.beyond_controls(known, control)
         assert Check("x", evidence, "under", 1 - rules.NOTABLE).verdict == DOES_NOT
 
 
@@ -243,7 +242,7 @@ def test_every_claim_of_runs_is_open_after_two_iterations_or_twenty_images() -> 
     for few in ({"count": 2}, {"count": 20}):
         runs = {
             figure: [series(growing, seed, few["count"] if few["count"] == 2 else 20) for seed in range(3)]
-            for figure in (*iterated.COMPLEX, *iterated.COLLAPSING, *iterated.BASELINES)
+            for figure in (*claims.COMPLEX, *claims.COLLAPSING, *claims.BASELINES)
         }
         if few["count"] == 20:
             runs = {figure: [replace(run, count=20) for run in each] for figure, each in runs.items()}
@@ -253,7 +252,7 @@ def test_every_claim_of_runs_is_open_after_two_iterations_or_twenty_images() -> 
 
 def test_runs_that_are_too_short_do_not_count_beside_those_that_are_not() -> None:
     known = Results(Path("nowhere"), {"fig2": [series(growing, seed, 20 if seed else 2) for seed in range(4)]})
-    (claim,) = [claim for claim in report.claims(known) if claim.key == "fig2-rising"]
+    (claim,) = [claim for claim in claims_report.all_claims(known) if claim.key == "fig2-rising"]
     assert claim.verdict == HOLDS and claim.primary.x is not None and claim.primary.x["n"] == 3
 
 
@@ -289,7 +288,7 @@ def test_what_was_thick_from_the_first_was_not_thickened() -> None:
 def test_ink_is_no_evidence_where_every_picture_is_given_that_of_the_data() -> None:
     for tone in (True, False):
         known = Results(Path("nowhere"), {"fig4": [series(like, tone=tone)]})
-        (claim,) = [claim for claim in report.claims(known) if claim.key == "fig4-strokes"]
+        (claim,) = [claim for claim in claims_report.all_claims(known) if claim.key == "fig4-strokes"]
         assert any("ink" in check.measure for check in claim.checks) != tone and bool(claim.notes) == tone
 
 
@@ -315,7 +314,7 @@ def test_a_filter_leads_farther_if_it_does_at_the_last_iteration_that_it_was_run
         "fig2": [series(growing, seed) for seed in range(3)],
         "fig2-novel": [series(lambda at, seed: like(at, seed, growth), seed, 10) for seed in range(3)],
     }
-    (claim,) = [it for it in report.claims(Results(Path("nowhere"), runs)) if it.key == "fig2-novel-farther"]
+    (claim,) = [it for it in claims_report.all_claims(Results(Path("nowhere"), runs)) if it.key == "fig2-novel-farther"]
     assert claim.verdict == verdict and claim.primary.x is not None
     assert claim.primary.evidence.runs[0] == pytest.approx((1 + growth * math.log2(11)) / (1 + 0.1 * math.log2(11)))
 
@@ -326,16 +325,16 @@ def test_images_of_one_seed_are_compared_with_each_other() -> None:
     a, b = (
         series(like, images={at: {"stroke_count": strokes + more} for at in range(21)}) for more in (np.float32(1), 0)
     )
-    assert iterated.difference("stroke_count", a, b).tolist() == [1.0] * 100
+    assert claims.difference("stroke_count", a, b).tolist() == [1.0] * 100
     slopes = {"images": {at: {"stroke_count": strokes + np.float32(np.log2(max(at, 1)))} for at in range(21)}}
-    assert iterated.per_doubling("stroke_count", series(like, **slopes)).tolist() == pytest.approx(
+    assert claims.per_doubling("stroke_count", series(like, **slopes)).tolist() == pytest.approx(
         [1 / strokes.mean()] * 100, rel=1e-4
     )
 
 
 def test_how_often_an_image_is_nearer_than_the_data_counts_ties_as_half() -> None:
     images = {0: {"novelty": np.array([1, 2, 3, 4])}, 20: {"novelty": np.array([0, 2, 9])}}
-    assert iterated.nearer(series(like, images=images)).tolist() == [1.0, 0.625, 0.0]
+    assert claims.nearer(series(like, images=images)).tolist() == [1.0, 0.625, 0.0]
 
 
 # the results that are shipped, and their negative controls
@@ -343,14 +342,14 @@ def test_how_often_an_image_is_nearer_than_the_data_counts_ties_as_half() -> Non
 
 @pytest.fixture(scope="module")
 def shipped() -> Results:
-    return results.read(hub.CHECKPOINTS)
+    return rules.read(hub.CHECKPOINTS)
 
 
 def test_no_gan_and_no_vae_leaves_the_data_by_what_the_symbols_do(shipped: Results) -> None:
     def leaves(figure: str) -> Check:
-        return Check("x", iterated.beyond_controls(shipped, figure), "under", 1 - rules.NOTABLE)
+        return Check("x", claims.beyond_controls(shipped, figure), "under", 1 - rules.NOTABLE)
 
-    for figure in iterated.BASELINES:
+    for figure in claims.BASELINES:
         evidence = leaves(figure).evidence
         assert evidence.runs and all(value > 1 - rules.NOTABLE for value in evidence.runs), figure
         assert leaves(figure).verdict != HOLDS
@@ -361,9 +360,9 @@ def test_the_baselines_have_fewer_strokes_than_the_symbols(shipped: Results) -> 
     """By the length of edges a GAN is as complex; its frayed pixels are no strokes."""
 
     def strokes(figure: str) -> float:
-        return float(np.mean(shipped.over(figure, lambda run: iterated.at_last("stroke_count", run)).runs))
+        return float(np.mean(shipped.over(figure, lambda run: claims.at_last("stroke_count", run)).runs))
 
-    assert max(strokes(figure) for figure in iterated.BASELINES) < 0.8 * strokes("fig2")
+    assert max(strokes(figure) for figure in claims.BASELINES) < 0.8 * strokes("fig2")
 
 
 # claims of studies
@@ -405,7 +404,7 @@ def test_samples_settle_if_most_stand_still_and_collapse_if_few_differ(still: fl
         "claim": "samples of run 10 are nearer to it than unseen images",
         "numbers": {"nearer_by": interval([1, 1.1, 1.2])},
     }
-    study = {"perturbations": {studies.USUAL: end}, "verdicts": [nearer], "sizes": {"samples": 200}}
+    study = {"perturbations": {sweeps.USUAL: end}, "verdicts": [nearer], "sizes": {"samples": 200}}
     found = told(Results(Path("nowhere"), study=study))
     assert (found["kaleidoscope-settle"], found["kaleidoscope-few"]) == verdicts
     assert found["kaleidoscope-recovered"] == HOLDS
@@ -417,9 +416,9 @@ def test_samples_settle_if_most_stand_still_and_collapse_if_few_differ(still: fl
 def test_measures_of_novelty_put_letters_first_and_parzen_windows_do_not(
     letters: float, parzen: float, verdict: str
 ) -> None:
-    names = [measure for measure, *_ in studies.RANKED]
+    names = [measure for measure, *_ in claims.RANKED]
     known, novel = (dict.fromkeys(names, value) for value in (0.1, letters))
-    sets = {name: {**known, "parzen": 0.0} for name in studies.NOT_NOVEL}
+    sets = {name: {**known, "parzen": 0.0} for name in claims.NOT_NOVEL}
     controls = {**sets, "letters": {**novel, "parzen": parzen}}
     one = replace(series(like), controls=controls)
     runs = [replace(one, seed=seed, rows={**one.rows, 0: {**known, "parzen": 0.0}}) for seed in range(3)]
@@ -430,26 +429,26 @@ def test_measures_of_novelty_put_letters_first_and_parzen_windows_do_not(
 
 
 def test_where_nothing_was_run_every_claim_says_so(tmp_path: Path) -> None:
-    known = results.read(tmp_path)
+    known = rules.read(tmp_path)
     assert set(told(known).values()) == {MISSING}
-    assert f"not run yet {len(told(known))}." in report.markdown(known, tmp_path)
+    assert f"not run yet {len(told(known))}." in claims_report.markdown(known, tmp_path)
 
 
 def test_every_claim_has_a_key_of_its_own() -> None:
-    keys = [claim.key for claim in report.claims(Results(Path("nowhere")))]
+    keys = [claim.key for claim in claims_report.all_claims(Results(Path("nowhere")))]
     assert len(keys) == len(set(keys)) > 40
 
 
 def test_every_claim_says_why_it_is_measured_as_it_is() -> None:
-    claims = report.claims(Results(Path("nowhere")))
+    claims = claims_report.all_claims(Results(Path("nowhere")))
     assert all(len(claim.reason) > 40 and claim.reason.endswith(".") for claim in claims)
 
 
 def test_a_run_of_seconds_gets_no_verdict(tree: Path) -> None:
-    known = results.read(tree)
-    about = [claim for claim in report.claims(known) if claim.figure == "2" and claim.verdict != MISSING]
+    known = rules.read(tree)
+    about = [claim for claim in claims_report.all_claims(known) if claim.figure == "2" and claim.verdict != MISSING]
     assert about and {claim.verdict for claim in about} == {UNDECIDED}
-    assert {report.verdict(claim) for claim in about} == {"not decided: 20 images"}
+    assert {claims_report.verdict(claim) for claim in about} == {"not decided: 20 images"}
 
 
 def test_the_command_writes_the_same_bytes_twice_and_links_to_pictures_that_exist(tree: Path, tmp_path: Path) -> None:
@@ -463,7 +462,7 @@ def test_the_command_writes_the_same_bytes_twice_and_links_to_pictures_that_exis
 
 
 def test_a_table_has_as_many_cells_in_every_row(tree: Path) -> None:
-    page = report.markdown(results.read(tree), tree)
+    page = claims_report.markdown(rules.read(tree), tree)
     tables = [part.splitlines() for part in page.split("\n\n") if part.startswith("|")]
     assert len(tables) == 3
     assert all(len({line.count(" | ") for line in lines}) == 1 for lines in tables)
@@ -473,7 +472,7 @@ def test_runs_from_other_seeds_count_for_the_same_figure(folder: Path) -> None:
     shutil.copytree(folder, folder.with_name("fig2-novel"))
     config = shutil.copytree(folder, folder.with_name("fig2-seed1")) / "config.json"
     config.write_text(config.read_text().replace('"seed": 0', '"seed": 1'))
-    found = results.read(folder.parent).runs
+    found = rules.read(folder.parent).runs
     assert [one.seed for one in found["fig2"]] == [0, 1] and len(found["fig2-novel"]) == 1
 
 
@@ -486,22 +485,25 @@ def test_results_that_cannot_be_read_are_one_sentence(tmp_path: Path, capsys: py
 
 @pytest.mark.skipif(not (ROOT / "CLAIMS.md").exists(), reason="no claims in this copy")
 def test_the_claims_that_are_shipped_are_those_of_the_results_that_are() -> None:
-    known = results.read(hub.CHECKPOINTS)
-    assert (ROOT / "CLAIMS.md").read_text(encoding="utf-8") == report.markdown(known, ROOT)
-    assert json.loads((hub.CHECKPOINTS / "claims.json").read_text()) == report.as_dict(known, ROOT)
+    known = rules.read(hub.CHECKPOINTS)
+    assert (ROOT / "CLAIMS.md").read_text(encoding="utf-8") == claims_report.markdown(known, ROOT)
+    assert json.loads((hub.CHECKPOINTS / "claims.json").read_text()) == claims_report.as_dict(known, ROOT)
 
 
 @pytest.mark.skipif(not (ROOT / "CLAIMS.md").exists(), reason="no claims in this copy")
 def test_the_prose_of_shipped_results_is_all_used_and_its_links_lead_somewhere_from_any_folder(tmp_path: Path) -> None:
-    known = results.read(hub.CHECKPOINTS)
-    page, prose = report.markdown(known, tmp_path), sections.prose(known, report._link(known.root, tmp_path))
+    known = rules.read(hub.CHECKPOINTS)
+    page, prose = (
+        claims_report.markdown(known, tmp_path),
+        claims_report.prose_of(known, claims_report._link(known.root, tmp_path)),
+    )
     assert len(prose) > 10 and all(text in page for text in prose.values())
     links = [link for link in re.findall(r"\]\(([^)]+)\)", page) if "://" not in link]
     assert links and [link for link in links if not (tmp_path / link).exists()] == []
 
 
 def test_the_prose_is_of_the_shipped_results_alone(tree: Path) -> None:
-    assert sections.prose(results.read(tree), "there") == {}
+    assert claims_report.prose_of(rules.read(tree), "there") == {}
 
 
 # judging
@@ -509,35 +511,35 @@ def test_the_prose_is_of_the_shipped_results_alone(tree: Path) -> None:
 
 def test_a_judged_run_has_a_row_for_each_iteration_and_the_data_and_controls_beside_it(tree: Path) -> None:
     letters = torch.full((30, 1, 28, 28), 200, dtype=torch.uint8)
-    found = judged(judging.judge(tree / "fig2", bench(letters=letters)))
+    found = judged(judge_runs.judge(tree / "fig2", bench(letters=letters)))
     assert [row["iteration"] for row in found["rows"]] == [0, 1, 2, 3]
     assert list(found["controls"]) == ["blank", "letters", "noise", "unseen data"]  # sorted, as all JSON is
-    assert found["rows"][0]["memorised_share"] == 1.0 and iterated.IN_CLASS in found["rows"][3]
+    assert found["rows"][0]["memorised_share"] == 1.0 and claims.IN_CLASS in found["rows"][3]
 
 
 def test_what_is_judged_is_kept_and_what_is_not_is_done(folder: Path) -> None:
-    path = judging.judge(folder, bench())
+    path = judge_runs.judge(folder, bench())
     whole, heard = judged(path), list[str]()
     path.write_text(json.dumps({**whole, "rows": whole["rows"][:2]}))
-    judging.judge(path.parent, bench(), heard.append)
+    judge_runs.judge(path.parent, bench(), heard.append)
     assert heard == ["iteration 2", "iteration 3"] and judged(path) == whole
 
 
 def test_another_judge_begins_anew(folder: Path) -> None:
     heard = list[str]()
-    judging.judge(folder, bench())
-    judging.judge(folder, replace(bench(), sha256="1" * 64), heard.append)
+    judge_runs.judge(folder, bench())
+    judge_runs.judge(folder, replace(bench(), sha256="1" * 64), heard.append)
     assert len(heard) == 3 + 4
 
 
 def again(folder: Path) -> tuple[bytes, bytes]:
     """What is judged of the images that were kept, and of those made again."""
-    path = judging.judge(folder, bench(images=20))
+    path = judge_runs.judge(folder, bench(images=20))
     before = path.read_bytes()
     assert len(from_npy(folder / "iter_001" / "said.npy")) == 20
     for stored in [path, *folder.glob("*/said.npy")]:
         stored.unlink()
-    return before, judging.judge(folder, bench(images=20)).read_bytes()
+    return before, judge_runs.judge(folder, bench(images=20)).read_bytes()
 
 
 def test_images_that_were_not_kept_are_made_again_as_they_were(folder: Path) -> None:
@@ -551,18 +553,18 @@ def test_so_are_those_of_a_model_of_32_pixels(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_data_set_is_judged_by_what_it_was_measured_on(tmp_path: Path) -> None:
-    found = judged(judging.judge(run(tmp_path, "fig7", iterations=2, lecture_steps=1), bench()))
+    found = judged(judge_runs.judge(run(tmp_path, "fig7", iterations=2, lecture_steps=1), bench()))
     assert [row["iteration"] for row in found["rows"]] == [0, 1, 2]
 
 
 def test_images_without_a_model_or_a_copy_are_left_out(folder: Path) -> None:
     for name in ("said.npy", "model.safetensors"):
         (folder / "iter_002" / name).unlink()
-    assert [row["iteration"] for row in judged(judging.judge(folder, bench()))["rows"]] == [0, 1, 3]
+    assert [row["iteration"] for row in judged(judge_runs.judge(folder, bench()))["rows"]] == [0, 1, 3]
 
 
 def test_what_was_kept_back_was_not_learned() -> None:
-    them = subjects.subjects(experiment(), 20)
+    them = judge_runs.subjects(experiment(), 20)
     learned = {image.numpy().tobytes() for image in them.training}
     kept = torch.cat([them.reference, them.controls["unseen data"]])
     assert len(kept) == 40 and not any(image.numpy().tobytes() in learned for image in kept)
@@ -570,7 +572,7 @@ def test_what_was_kept_back_was_not_learned() -> None:
 
 def test_a_run_that_learned_everything_keeps_nothing_back() -> None:
     with pytest.raises(ValueError, match="learned all of sample:mnist"):
-        subjects.subjects(experiment(images=1000), 20)
+        judge_runs.subjects(experiment(images=1000), 20)
 
 
 def test_digits_of_32_pixels_come_back_to_28_nearly_as_they_were() -> None:
@@ -607,11 +609,11 @@ def test_a_contact_sheet_holds_every_sheet_pixel_by_pixel_in_sixteen_greys(tree:
     from toolkit import plot
 
     with (
-        Image.open(BytesIO(contact.contact(tree / "fig2"))) as page,
+        Image.open(BytesIO(runs.contact(tree / "fig2"))) as page,
         Image.open(tree / "fig2" / "iter_002" / "samples.png") as sheet,
     ):
-        x = contact.GAP + 2 * (280 + contact.GAP)
-        box = (x, contact.GAP + contact.LABEL, x + 280, contact.GAP + contact.LABEL + 280)
+        x = runs.GAP + 2 * (280 + runs.GAP)
+        box = (x, runs.GAP + runs.LABEL, x + 280, runs.GAP + runs.LABEL + 280)
         shown, grey = (plot.tiles(each.convert("L"), 28).float() for each in (page.crop(box), sheet))
         assert (shown - grey).abs().max() <= 8 and len(shown.unique()) == 16
 
@@ -627,26 +629,26 @@ def sheets(folder: Path, *each: torch.Tensor) -> Path:
 
 def test_images_that_stay_as_they_are_keep_all_of_themselves(tmp_path: Path) -> None:
     x = torch.rand(100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert contact.kept(sheets(tmp_path, x, x, x)).tolist() == [1.0] * 100
+    assert runs.kept(sheets(tmp_path, x, x, x)).tolist() == [1.0] * 100
 
 
 def test_images_that_change_places_keep_nothing(tmp_path: Path) -> None:
     x = torch.rand(100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    found = contact.kept(sheets(tmp_path, x, x, x.roll(1, 0)))
+    found = runs.kept(sheets(tmp_path, x, x, x.roll(1, 0)))
     assert abs(found.mean()) < 0.02 and found.shape == (100,)
 
 
 def test_what_goes_half_of_the_way_to_another_keeps_about_half(tmp_path: Path) -> None:
     x, other = torch.rand(2, 100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert contact.kept(sheets(tmp_path, x, x, (x + other) / 2)).mean() == pytest.approx(0.42, abs=0.05)
+    assert runs.kept(sheets(tmp_path, x, x, (x + other) / 2)).mean() == pytest.approx(0.42, abs=0.05)
 
 
 def test_one_sheet_alone_keeps_nothing_that_could_be_told(tmp_path: Path) -> None:
     x = torch.zeros(100, 1, 8, 8)
     with pytest.raises(ValueError, match="no two sample sheets"):
-        contact.kept(sheets(tmp_path, x, x))
+        runs.kept(sheets(tmp_path, x, x))
 
 
 def test_a_folder_without_sheets_has_no_contact_sheet(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no sample sheets"):
-        contact.contact(tmp_path)
+        runs.contact(tmp_path)

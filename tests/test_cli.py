@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from toolkit import cli, presets
-from toolkit.cli import command
 
 TINY = [
     "--set", "images=40", "--set", "generated=20", "--set", "iterations=1", "--set", "first_steps=3",
@@ -111,13 +110,13 @@ def test_an_unknown_kind_of_picture_is_refused_before_any_work(out, tree, capsys
 
 @pytest.mark.parametrize(("text", "seeds"), [("42", [42]), ("1,5", [1, 5]), ("0:3", [0, 1, 2])])
 def test_seeds_are_written_as_people_write_them(text, seeds):
-    assert list(command.seeds(text)) == seeds
+    assert list(cli.seeds(text)) == seeds
 
 
 @pytest.mark.parametrize("text", ["", "a", "1:", "3:x", "1;2"])
 def test_what_is_no_seed_is_said_so(text):
     with pytest.raises(argparse.ArgumentTypeError, match="write 42"):
-        command.seeds(text)
+        cli.seeds(text)
 
 
 def test_every_option_of_training_reaches_the_experiment(tmp_path):
@@ -138,7 +137,7 @@ def test_every_option_of_training_reaches_the_experiment(tmp_path):
     ]
     settings = ["share=0.5", "noise=fixed", "inheritance=fresh", "model.filters=9", "sampling.stop=batch"]
     args = cli.parser().parse_args([*argv, *[part for setting in settings for part in ("--set", setting)]])
-    e = presets.preset(args.preset, args.scale, **command.changes(args))
+    e = presets.preset(args.preset, args.scale, **cli.changes(args))
     assert (e.seed, e.data, e.iterations, e.share, e.noise, e.inheritance) == (3, "fashion", 7, 0.5, "fixed", "fresh")
     assert e.name == "x" and e.model["filters"] == 9 and e.sampling.stop == "batch"
 

@@ -11,16 +11,16 @@ import safetensors.torch
 import torch
 
 from toolkit import cli, hub, index
-from toolkit.creative import ablation, maps, paper, report, table1
-from toolkit.creative.calibration import gain_for, gain_for_displacement, solve
-from toolkit.creative.presets import PRESETS, TABLE1, preset
-from toolkit.creative.stored import Trained, decode, decode_all, load, names, read_statistics, write_statistics
-from toolkit.creative.training import prepare
-from toolkit.header import CheckpointError
-from toolkit.metrics.reconstruction import encoder_distance
+from toolkit.experiments import creative_study, table1
+from toolkit.experiments.table1 import gain_for, gain_for_displacement, solve
+from toolkit.hub import Trained, decode, decode_all, load_decoder, read_statistics, write_statistics
+from toolkit.index import CheckpointError, decoder_names
+from toolkit.metrics.distance import encoder_distance
 from toolkit.models import create
+from toolkit.presets import DECODERS, TABLE1, decoder_preset
 from toolkit.samplers import METHODS, Creative, activation_statistics
 from toolkit.seeds import Noise
+from toolkit.trainers import prepare_decoder
 
 SMALL: dict[str, Any] = {"data": "sample:mnist"}
 
@@ -28,34 +28,34 @@ SMALL: dict[str, Any] = {"data": "sample:mnist"}
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("decoders")
-    prepare(preset("creative-mnist", "smoke", **SMALL), out, quiet=True)(2)
+    prepare_decoder(decoder_preset("creative-mnist", "smoke", **SMALL), out, quiet=True)(2)
     return out
 
 
 @pytest.fixture(scope="module")
 def trained(tree: Path) -> Trained:
-    return load(tree, "creative-mnist")
+    return load_decoder(tree, "creative-mnist")
 
 
 def test_the_presets_are_the_published_decoders() -> None:
-    assert [PRESETS[name].data for name in TABLE1] == ["mnist", "fashion", "mnist+fashion"] == list(paper.TABLE1)
-    assert PRESETS["creative-both"].model == {"z": 100} and not PRESETS["creative-mnist"].model  # else VAE's defaults
+    assert [DECODERS[name].data for name in TABLE1] == ["mnist", "fashion", "mnist+fashion"] == list(table1.TABLE1)
+    assert DECODERS["creative-both"].model == {"z": 100} and not DECODERS["creative-mnist"].model  # else VAE's defaults
 
 
 def test_the_published_table_is_as_printed() -> None:
-    rows = [row for rows in paper.TABLE1.values() for row in rows.values()]
+    rows = [row for rows in table1.TABLE1.values() for row in rows.values()]
     assert len(rows) == 12 and all(sum(row[:4]) == pytest.approx(1, abs=0.011) for row in rows)
-    assert all(r["low-active"][4] > r["random"][4] > r["noisy"][4] > r["regular"][4] for r in paper.TABLE1.values())
+    assert all(r["low-active"][4] > r["random"][4] > r["noisy"][4] > r["regular"][4] for r in table1.TABLE1.values())
 
 
 def test_every_network_is_listed_with_its_statistics_and_kind(tree: Path) -> None:
     listed = hub.read_index(tree)
-    assert names(listed) == ["creative-mnist"] and listed["experiments"]["creative-mnist"]["kind"] == "decoder"
+    assert decoder_names(listed) == ["creative-mnist"] and listed["experiments"]["creative-mnist"]["kind"] == "decoder"
     assert [len(e["statistics"]["sha256"]) for e in listed["experiments"]["creative-mnist"]["iterations"]] == [64, 64]
 
 
 def test_networks_of_different_seeds_differ_and_a_seed_is_one_network(tree: Path, tmp_path: Path) -> None:
-    prepare(preset("creative-mnist", "smoke", seed=1, **SMALL), tmp_path, quiet=True)()
+    prepare_decoder(decoder_preset("creative-mnist", "smoke", seed=1, **SMALL), tmp_path, quiet=True)()
     first, second, again = (
         hub.load(where, "creative-mnist", number).state_dict()
         for where, number in ((tree, 1), (tree, 2), (tmp_path, 1))
@@ -66,17 +66,17 @@ def test_networks_of_different_seeds_differ_and_a_seed_is_one_network(tree: Path
 
 def test_what_is_stored_is_not_made_again(tree: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")}
-    prepare(preset("creative-mnist", "smoke", **SMALL), tree, quiet=True)(2)
+    prepare_decoder(decoder_preset("creative-mnist", "smoke", **SMALL), tree, quiet=True)(2)
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")} == before
 
 
 def test_a_training_that_was_killed_after_its_network_continues_from_it(tree: Path, tmp_path: Path) -> None:
-    made = preset("creative-mnist", "smoke", **SMALL)
+    made = decoder_preset("creative-mnist", "smoke", **SMALL)
     draft = tmp_path / "creative-mnist" / "iter_001.partial"
     draft.mkdir(parents=True)
     model = (tree / "creative-mnist" / "iter_001" / "model.safetensors").read_bytes()
     (draft / "model.safetensors").write_bytes(model)
-    folder = prepare(replace(made, steps=made.steps), tmp_path, quiet=True)()
+    folder = prepare_decoder(replace(made, steps=made.steps), tmp_path, quiet=True)()
     assert (folder / "iter_001" / "model.safetensors").read_bytes() == model
     same = (folder / "iter_001" / "statistics.safetensors").read_bytes()
     assert same == (tree / "creative-mnist" / "iter_001" / "statistics.safetensors").read_bytes()
@@ -103,8 +103,8 @@ def test_statistics_come_back_as_they_were_their_correlations_to_half_precision(
 def test_channels_of_convolutional_decoders_in_colour_can_be_switched_on(name: str, tmp_path: Path) -> None:
     small = {"data": "tinted:sample:fashion", "images": 60, "steps": 80, "batch": 20, "size": 16}
     options = {"filters": 8, "z": 4, **({"width": 12, "depth": 2, "beta": 0.0} if name == "creative-tinted" else {})}
-    prepare(preset(name, "smoke", **small, model=options), tmp_path, quiet=True)()
-    trained = load(tmp_path, name)
+    prepare_decoder(decoder_preset(name, "smoke", **small, model=options), tmp_path, quiet=True)()
+    trained = load_decoder(tmp_path, name)
     # a network of seconds has its channels always on or never: those that never were are off
     both = decode(trained, range(4), replace(trained.how, method="random", dead="kept", neurons=2, gain=3.0))
     assert both.images.shape == (4, 3, 16, 16) and (both.neurons[:, 0] >= 0).any()
@@ -113,7 +113,7 @@ def test_channels_of_convolutional_decoders_in_colour_can_be_switched_on(name: s
 
 def test_a_decoder_that_is_not_there_is_named_with_those_that_are(tree: Path) -> None:
     with pytest.raises(CheckpointError, match="^[^\n]*'dreams'[^\n]*creative-mnist[^\n]*$"):
-        load(tree, "dreams")
+        load_decoder(tree, "dreams")
 
 
 def test_damaged_statistics_are_refused(tree: Path, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_networks_are_put_together_leaf_by_leaf() -> None:
     def of(x: float) -> dict[str, Any]:
         return {"a": {"b": x, "pair": {"mean": x, "low": x - 1.5, "high": x + 1.5, "n": 9}}, "word": "same"}
 
-    found = ablation.together([of(1.0), of(3.0)])
+    found = creative_study.together([of(1.0), of(3.0)])
     assert found["a"]["b"]["mean"] == 2 and found["word"] == "same"
     assert found["a"]["pair"]["networks_above"] == 1 and found["a"]["pair"]["mean"] == 2
 
@@ -243,14 +243,14 @@ def result(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 
 
 def test_the_table_has_all_sets_and_methods_beside_the_papers(result: dict[str, Any]) -> None:
-    assert set(result["sets"]) == set(paper.TABLE1)
-    rows = report.table(result).splitlines()[2:]
+    assert set(result["sets"]) == set(table1.TABLE1)
+    rows = table1.table(result).splitlines()[2:]
     assert len(rows) == 12 and sum(" 4.21 |" in row or "| 4.21" in row for row in rows) >= 1
-    assert "low-active > random" in report.markdown(result) and "band, grouped" in report.markdown(result)
+    assert "low-active > random" in table1.markdown(result) and "band, grouped" in table1.markdown(result)
 
 
 def test_random_has_the_papers_distance_where_it_was_calibrated(result: dict[str, Any]) -> None:
-    assert result["sets"]["mnist"]["methods"]["random"]["distance"]["mean"] == pytest.approx(paper.RANDOM, rel=0.15)
+    assert result["sets"]["mnist"]["methods"]["random"]["distance"]["mean"] == pytest.approx(table1.RANDOM, rel=0.15)
 
 
 def test_the_model_comes_nearest_to_the_pictures_it_drew_undisturbed(result: dict[str, Any]) -> None:
@@ -262,7 +262,7 @@ def test_the_model_comes_nearest_to_the_pictures_it_drew_undisturbed(result: dic
 def test_maps_begin_at_the_regular_picture(result: dict[str, Any]) -> None:
     found = result["maps"]["mnist"]
     first = [found[f"{over}, {method}"][0] for over in ("neurons", "gain") for method in ("low-active", "random")]
-    assert len({row["distance"] for row in first}) == 1 and sum(map(len, found.values())) == maps.CELLS
+    assert len({row["distance"] for row in first}) == 1 and sum(map(len, found.values())) == creative_study.MAP_CELLS
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from toolkit import datasets
-from toolkit.datasets import Dataset, load
-from toolkit.datasets.idx import read_idx
+from toolkit import data as datasets
+from toolkit.data import Dataset, load
+from toolkit.data.files import read_idx
 
 RAW = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}
 
@@ -213,12 +213,12 @@ def test_the_sample_is_a_thousand_different_images_of_ten_classes_in_little_spac
     assert len(data.images.flatten(1).unique(dim=0)) == 1000
     assert data.labels is not None
     assert data.labels.bincount().tolist() == [100] * 10
-    file = Path(datasets.__file__).parents[1] / "data" / f"{name.partition(':')[2]}.png"
+    file = Path(datasets.__file__).parent / f"{name.partition(':')[2]}.png"
     assert file.stat().st_size < 500_000
 
 
 def test_the_samples_carry_their_licences() -> None:
-    text = (Path(datasets.__file__).parents[1] / "data" / "README.md").read_text(encoding="utf-8")
+    text = (Path(datasets.__file__).parent / "README.md").read_text(encoding="utf-8")
     for word in ("LeCun", "Cortes", "Burges", "CC BY-SA 3.0", "Zalando", "MIT License"):
         assert word in text
 

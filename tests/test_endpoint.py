@@ -19,13 +19,9 @@ import pytest
 
 from tests.endpoint import FIRST, SECOND, Endpoint, serving
 from tests.test_hub import grow, is_of, refused
-from toolkit import Model, cli, hub
-from toolkit.cli.hub import numbers
-from toolkit.creative import stored as creative
-from toolkit.judges import stored as judges
-from toolkit.kaleidoscopes import stored as kaleidoscopes
-from toolkit.page.iterations import Shelf
-from toolkit.publishing import contents, place, pull
+from toolkit import Model, cli, hub, publish
+from toolkit.cli import numbers
+from toolkit.web.iterations import Shelf
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = "fig2/iter_002/model.safetensors"
@@ -77,7 +73,7 @@ def far(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def get(*asked: Any, **options: Any) -> dict[str, Path]:
-    return pull.pull(pull.plan("owner/name", *asked, **options))
+    return publish.pull(publish.plan("owner/name", *asked, **options))
 
 
 def count(far: Endpoint, work: Any) -> dict[str, int]:
@@ -143,11 +139,11 @@ def test_a_full_commit_that_is_cached_needs_no_request(far: Endpoint) -> None:
 
 
 def test_index_and_weights_are_of_one_commit_though_main_moves_between(far: Endpoint, tmp_path: Path) -> None:
-    planned = pull.plan("owner/name", "fig2", [2])
+    planned = publish.plan("owner/name", "fig2", [2])
     grow(tmp_path / "later", "fig2", 2)
     (tmp_path / "later" / WEIGHTS).write_bytes(b"another")
     far.publish(tmp_path / "later")
-    paths = pull.pull(planned)
+    paths = publish.pull(planned)
     assert planned.commit == FIRST and paths[WEIGHTS].read_bytes() == (far.commits[FIRST] / WEIGHTS).read_bytes()
 
 
@@ -161,7 +157,7 @@ def test_how_a_run_is_sampled_is_taken_from_the_commit_of_its_index(far: Endpoin
 @pytest.mark.skipif(not (ROOT / "checkpoints" / "index.json").exists(), reason="no checkpoints in this copy")
 @pytest.mark.parametrize("name", ["creative-mnist", "kaleidoscope-1d", "judge-digits"])
 def test_all_files_of_a_network_are_of_the_commit_of_its_index(far: Endpoint, name: str) -> None:
-    loads = {"creative": creative.load, "kaleidoscope": kaleidoscopes.load, "judge": judges.load}
+    loads = {"creative": hub.load_decoder, "kaleidoscope": hub.load_kaleidoscope, "judge": hub.load_judge}
     far.publish(ROOT / "checkpoints")
     assert loads[name.partition("-")[0]]("owner/name", name)
     index, *others = far.fetched()
@@ -174,7 +170,7 @@ def test_a_pull_moves_to_the_newest_commit_and_loading_by_name_follows_it(far: E
     hub.write_index(tmp_path / "later")
     far.publish(tmp_path / "later")
     assert list(hub.read_index("owner/name")["experiments"]) == ["fig2", "fig12"]
-    assert pull.plan("owner/name").commit == SECOND
+    assert publish.plan("owner/name").commit == SECOND
     assert list(hub.read_index("owner/name")["experiments"]) == ["fig9"]
     assert is_of(Model.from_hub("owner/name", "fig2", 2, revision=FIRST), 2)
 
@@ -190,17 +186,19 @@ def test_ranges_and_whole_experiments_are_their_models(far: Endpoint, asked: Any
 
 
 def test_a_dry_run_fetches_the_index_alone_and_says_what_the_pull_then_fetches(far: Endpoint) -> None:
-    planned = pull.plan("owner/name", "fig2", sheets=True)
-    told = pull.foreseen(planned)
+    planned = publish.plan("owner/name", "fig2", sheets=True)
+    told = publish.foreseen(planned)
     assert far.fetched() == ["main/index.json"]
-    assert told == {name: (path.stat().st_size, True) for name, path in pull.pull(planned).items()}
-    assert {comes for _, comes in pull.foreseen(planned).values()} == {False} and pull.missing(planned) == {}
+    assert told == {name: (path.stat().st_size, True) for name, path in publish.pull(planned).items()}
+    assert {comes for _, comes in publish.foreseen(planned).values()} == {False} and publish.missing(planned) == {}
 
 
 def test_progress_counts_every_byte_once(far: Endpoint) -> None:
     came = Counter[str]()
     far.cuts = [1000]
-    paths = pull.pull(pull.plan("owner/name", "fig2", sheets=True), lambda name, count: came.update({name: count}))
+    paths = publish.pull(
+        publish.plan("owner/name", "fig2", sheets=True), lambda name, count: came.update({name: count})
+    )
     assert came == {name: path.stat().st_size for name, path in paths.items()}
 
 
@@ -268,14 +266,14 @@ def test_a_file_that_is_always_another_than_the_index_says_is_refused_and_not_ke
 
 def test_what_is_not_there_is_named_with_what_is(far: Endpoint) -> None:
     with refused("no public Hub repo owner/other"):
-        pull.plan("owner/other")
+        publish.plan("owner/other")
     with refused("owner/name", "no revision 'v9'"):
-        pull.plan("owner/name", revision="v9")
+        publish.plan("owner/name", revision="v9")
     with refused("fig99", "fig2 or fig12"):
-        pull.plan("owner/name", "fig99")
+        publish.plan("owner/name", "fig99")
     for asked in ([1], [9], range(7, 9), [0]):
         with refused("fig2", "choose 2, 3"):
-            pull.plan("owner/name", "fig2", asked)
+            publish.plan("owner/name", "fig2", asked)
 
 
 def test_a_file_that_the_index_promises_and_the_repo_lacks_is_named(far: Endpoint) -> None:
@@ -321,7 +319,7 @@ def test_offline_what_is_cached_is_enough_and_nothing_is_asked(far: Endpoint) ->
         with refused("fig2/iter_003/model.safetensors", "go online once"):
             get("fig2", [3])
         with refused("owner/other", "go online once"):
-            pull.plan("owner/other")
+            publish.plan("owner/other")
 
 
 def test_a_slow_hub_is_waited_for(far: Endpoint) -> None:
@@ -332,24 +330,24 @@ def test_a_slow_hub_is_waited_for(far: Endpoint) -> None:
 
 
 def test_a_hub_that_never_gets_to_the_point_is_given_up(far: Endpoint) -> None:
-    planned = pull.plan("owner/name", "fig2", [2])
+    planned = publish.plan("owner/name", "fig2", [2])
     far.slow = 0.3
     with settings(HF_HUB_DOWNLOAD_TIMEOUT=0.05), refused("did not arrive whole", "try again"):
-        pull.pull(planned)
+        publish.pull(planned)
     far.slow = 0.0
 
 
 @pytest.mark.parametrize("repo", ["name", "a/b/c", "owner/na me", "../name", "o--w/name"])
 def test_a_malformed_id_is_refused_before_any_request(far: Endpoint, repo: str) -> None:
     with refused(repo, "owner/name"):
-        pull.plan(repo)
+        publish.plan(repo)
     assert far.requests == []
 
 
 def test_two_processes_that_pull_the_same_file_fetch_it_once(far: Endpoint, tmp_path: Path) -> None:
     url = importlib.import_module("huggingface_hub.constants").ENDPOINT
     home = {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
-    code = "from toolkit.publishing.pull import *; print(*pull(plan('owner/name', 'fig2', [2])).values())"
+    code = "from toolkit.publish import *; print(*pull(plan('owner/name', 'fig2', [2])).values())"
     far.slow = 0.2  # so that one is still at it when the other comes
     start = {"cwd": ROOT, "env": os.environ | home, "stdout": subprocess.PIPE, "text": True}
     both = [subprocess.Popen([sys.executable, "-c", code], **start) for _ in range(2)]
@@ -362,24 +360,24 @@ def test_two_processes_that_pull_the_same_file_fetch_it_once(far: Endpoint, tmp_
 
 
 def test_a_pulled_folder_is_a_tree_that_loads_and_opens(far: Endpoint, tmp_path: Path) -> None:
-    planned = pull.plan("owner/name", "fig2", [2], sheets=True)
-    index = place.place(planned, pull.pull(planned), tmp_path / "runs")
+    planned = publish.plan("owner/name", "fig2", [2], sheets=True)
+    index = publish.place(planned, publish.pull(planned), tmp_path / "runs")
     assert is_of(hub.load(tmp_path / "runs"), 2) and hub.sampling(tmp_path / "runs").limit == 100
     assert [entry["iteration"] for entry in Shelf(tmp_path / "runs").page()["iterations"]] == [2]
     assert index["experiments"]["fig2"]["iterations"] == [planned.entries[0]]  # measures too
 
 
 def test_a_folder_lists_what_it_holds_and_not_what_the_repo_has(far: Endpoint, tmp_path: Path) -> None:
-    planned = pull.plan("owner/name", "fig2", [2], sheets=True)
-    place.place(planned, pull.pull(planned), tmp_path / "runs")
+    planned = publish.plan("owner/name", "fig2", [2], sheets=True)
+    publish.place(planned, publish.pull(planned), tmp_path / "runs")
     with refused("fig2", "iteration 3", "choose 2"):
         hub.load(tmp_path / "runs", "fig2", 3)
 
 
 def test_pulls_add_to_a_folder_and_a_whole_experiment_is_the_one_of_the_repo(far: Endpoint, tmp_path: Path) -> None:
     for asked in (("fig12",), ("fig2", [3]), ("fig2",), ("fig2",)):
-        planned = pull.plan("owner/name", *asked, sheets=True)
-        index = place.place(planned, pull.pull(planned), tmp_path / "runs")
+        planned = publish.plan("owner/name", *asked, sheets=True)
+        index = publish.place(planned, publish.pull(planned), tmp_path / "runs")
     assert index["experiments"] == hub.read_index(far.commits[FIRST])["experiments"]
     assert index["default"] == "fig12"  # of what was there first
 
@@ -388,9 +386,9 @@ def test_a_pull_never_writes_over_a_run_of_yours(far: Endpoint, tmp_path: Path) 
     grow(tmp_path / "runs", "fig2", 3)
     (tmp_path / "runs/fig2/config.json").write_text('{"title": "mine"}')
     before = {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*.*") if path.is_file()}
-    planned = pull.plan("owner/name", "fig2", sheets=True)
+    planned = publish.plan("owner/name", "fig2", sheets=True)
     with refused(tmp_path / "runs/fig2/config.json", "another folder"):
-        place.place(planned, pull.pull(planned), tmp_path / "runs")
+        publish.place(planned, publish.pull(planned), tmp_path / "runs")
     assert before == {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*.*") if path.is_file()}
 
 
@@ -433,7 +431,7 @@ def test_a_wrong_argument_is_one_sentence(far: Endpoint, argv: list[str], capsys
 
 def test_the_list_says_what_is_there_and_what_is_cached(far: Endpoint, capsys: Any) -> None:
     get("fig2", [2])
-    held = contents.contents("owner/name")
+    held = publish.contents("owner/name")
     assert (held["commit"], held["experiments"]["fig2"]["cached"], held["experiments"]["fig12"]["cached"]) == (
         FIRST,
         1,

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit import cli, datasets, font
-from toolkit.font import setting, tracing
-from toolkit.font.tracing import area, flat
+from toolkit import cli, data, font
+from toolkit.font import area, flat
 
 
 def square(side=12, at=8):
@@ -26,7 +25,7 @@ def ring():
 
 
 def digits(count=26):
-    return datasets.load("sample:mnist").images[:count].float() / 255
+    return data.load("sample:mnist").images[:count].float() / 255
 
 
 def opened(data):
@@ -103,11 +102,11 @@ def test_an_outline_is_the_same_from_one_channel_from_three_and_from_bytes():
 
 
 def test_simplifying_moves_no_outline_by_more_than_it_says():
-    contour = tracing._smooth(next(tracing._contours(digits(1)[0, 0].double(), 1)))
-    kept = tracing._simple(contour)
+    contour = font._smooth(next(font._contours(digits(1)[0, 0].double(), 1)))
+    kept = font._simple(contour)
     places = [int(np.flatnonzero((contour == point).all(1))[0]) for point in kept]
-    off = [tracing._from_line(contour[a : b + 1], contour[a], contour[b]).max() for a, b in pairwise(places)]
-    assert len(kept) < len(contour) / 4 and max(off) <= tracing.TOLERANCE
+    off = [font._from_line(contour[a : b + 1], contour[a], contour[b]).max() for a, b in pairwise(places)]
+    assert len(kept) < len(contour) / 4 and max(off) <= font.TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_a_glyph_drawn_by_freetype_is_the_picture_it_came_from():
     data = font.build(symbols)
     for key, symbol in zip("abcdefghij", symbols, strict=True):
         drawn = cut(rendered(data, key) > 0.5)
-        ink = cut((symbol[0] ** tracing.LIFT).numpy().repeat(8, 0).repeat(8, 1) > tracing.LEVEL)
+        ink = cut((symbol[0] ** font.LIFT).numpy().repeat(8, 0).repeat(8, 1) > font.LEVEL)
         assert overlap(drawn, ink) > 0.75
 
 
@@ -231,7 +230,7 @@ def test_an_open_side_gets_less_white_than_a_stem():
     stem, foot = square(14, 7), square(14, 7)
     foot[:, 7:18, 14:] = 0
     a, b = (opened(font.build(picture[None]))["hmtx"]["uni0061"][0] for picture in (stem, foot))
-    assert b < a - 50 and b > 2 * setting.LEAST
+    assert b < a - 50 and b > 2 * font.LEAST
 
 
 def test_harfbuzz_sets_a_line_with_the_advances_of_the_font():

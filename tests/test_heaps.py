@@ -10,8 +10,8 @@ import pytest
 # malloc_info(3) tells of every heap.
 COUNT = """
 import ctypes, sys, threading
-from toolkit.heaps import share_heaps
 if sys.argv[2:]:
+    from app import share_heaps
     share_heaps()
 together = threading.Barrier(13)
 def work():

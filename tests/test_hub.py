@@ -15,8 +15,8 @@ import torch
 
 from toolkit import hub
 from toolkit.hub import CheckpointError
+from toolkit.index import _why
 from toolkit.models import create
-from toolkit.tree import _why
 
 TINY = {"filters": 4, "size": 16}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

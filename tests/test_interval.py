@@ -5,15 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from toolkit.metrics.interval import (
-    Interval,
-    equivalent,
-    hierarchical_bootstrap,
-    interval,
-    non_inferior,
-    sign_test,
-    slope,
-)
+from toolkit.metrics.stats import Interval, equivalent, hierarchical_bootstrap, interval, non_inferior, sign_test, slope
 
 
 def test_a_slope_is_what_a_doubling_adds() -> None:

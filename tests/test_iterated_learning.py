@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 import torch
 
-from toolkit.iterated_learning import (
+from toolkit.iterated import (  # fmt: skip
     Lectures,
     accumulate,
     best,
@@ -17,7 +17,7 @@ from toolkit.iterated_learning import (
     preserve,
     reset,
     say_only,
-)  # fmt: skip
+)
 from toolkit.models import create
 from toolkit.presets import preset
 from toolkit.samplers import Sampling, hallucinate

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from toolkit.metrics import JUDGED, judged
+from toolkit.metrics.classifier import features, objectness, out_of_class
 from toolkit.metrics.distribution import likeness
-from toolkit.metrics.judged import features
-from toolkit.metrics.out_of_class import objectness, out_of_class
 from toolkit.models import create
 
 NAMES = ("ring", "bar", "cross")

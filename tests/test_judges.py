@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from toolkit import cli, datasets, hub, judges
-from toolkit.datasets import Dataset
-from toolkit.judges.lessons import Varied, balanced, varied
-from toolkit.judges.listed import names
-from toolkit.judges.presets import PRESETS, SCALES, Training, preset
-from toolkit.judges.report import answers, confusion, report, sheet
-from toolkit.judges.training import Trainer
+from toolkit import cli, hub
+from toolkit import data as datasets
+from toolkit.config import checked
+from toolkit.data import Dataset
+from toolkit.index import judge_names
 from toolkit.models import Judge, Lessons, create
-from toolkit.options import checked
+from toolkit.presets import JUDGE_SCALES, JUDGES, JudgeTraining, judge_preset
 from toolkit.seeds import Noise
+from toolkit.sheets import answers, confusion, judge_sheet, report
+from toolkit.trainers import JudgeTrainer, Varied, balanced, varied
 
 TINY = ["--scale", "smoke", "--data", "sample:mnist", "--quiet"]
 
@@ -31,18 +31,18 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # presets
 
 
-@pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("scale", JUDGE_SCALES)
 def test_every_preset_at_every_scale_makes_a_judge_and_survives_json(name: str, scale: str) -> None:
-    training = preset(name, scale)
+    training = judge_preset(name, scale)
     judge = create("Judge", {"classes": training.classes, **training.model})
     assert isinstance(judge, Judge) and len(judge.config.classes) == len(training.classes)
-    assert Training(**checked("a training", Training, json.loads(json.dumps(training.as_dict())))) == training
+    assert JudgeTraining(**checked("a training", JudgeTraining, json.loads(json.dumps(training.as_dict())))) == training
 
 
 def test_the_judges_know_ten_twenty_six_thirty_six_and_ten_classes() -> None:
-    assert [len(training.classes) for training in PRESETS.values()] == [10, 26, 36, 10]
-    assert PRESETS["judge-digits-letters"].classes[9:12] == ("9", "A", "B")
+    assert [len(training.classes) for training in JUDGES.values()] == [10, 26, 36, 10]
+    assert JUDGES["judge-digits-letters"].classes[9:12] == ("9", "A", "B")
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,20 @@ def test_the_judges_know_ten_twenty_six_thirty_six_and_ten_classes() -> None:
 )
 def test_a_setting_that_means_nothing_is_refused_in_one_sentence(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=f"^[^\n]*{next(iter(wrong))}[^\n]*$"):
-        preset("judge-letters", **wrong)
+        judge_preset("judge-letters", **wrong)
 
 
 def test_its_config_names_the_fonts_only_if_its_letters_are_of_them() -> None:
     faces = ("Some Sans", "Some Serif")
-    published, own = (preset("judge-letters", typefaces=faces, **other) for other in ({}, {"data": "letters:mine"}))
-    assert published.says() == {"kind": "judge", "typefaces": 2, "fonts": "toolkit/judges/fonts.txt"}
+    published, own = (
+        judge_preset("judge-letters", typefaces=faces, **other) for other in ({}, {"data": "letters:mine"})
+    )
+    assert published.says() == {"kind": "judge", "typefaces": 2, "fonts": "toolkit/data/fonts.txt"}
     assert own.says() == {"kind": "judge", "typefaces": 2}
 
 
 def test_the_list_of_fonts_gives_each_package_a_version_and_a_licence() -> None:
-    text = (Path(judges.__file__).parent / "fonts.txt").read_text(encoding="utf-8")
+    text = (Path(datasets.__file__).parent / "fonts.txt").read_text(encoding="utf-8")
     rows = [line.split(maxsplit=2) for line in text.splitlines() if not line.startswith("#")]
     assert len(rows) > 150 and all(len(row) == 3 and row[0].startswith("fonts-") for row in rows)
     assert len({row[0] for row in rows}) == len(rows)
@@ -125,7 +127,7 @@ def test_the_sheet_has_a_column_per_class_rightly_named_above_wrongly_named() ->
 
     images = torch.arange(10, 50, 10, dtype=torch.uint8)[:, None, None, None].expand(4, 1, 28, 28)
     told = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.3, 0.7]])
-    with Image.open(BytesIO(sheet(images, torch.tensor([0, 0, 1, 1]), told))) as picture:
+    with Image.open(BytesIO(judge_sheet(images, torch.tensor([0, 0, 1, 1]), told))) as picture:
         assert picture.size == (56, 8 * 28)
         left, right = ([picture.getpixel((x, 28 * row)) for row in range(4)] for x in (0, 28))
     assert left == [10, 20, 0, 0] and right == [40, 0, 30, 0]
@@ -157,16 +159,16 @@ def test_the_report_covers_every_network(tree: Path) -> None:
 
 
 def test_a_stored_judge_is_loaded_and_names_digits(tree: Path) -> None:
-    judge, data = judges.load(tree, "judge-digits"), datasets.load("sample:mnist")
+    judge, data = hub.load_judge(tree, "judge-digits"), datasets.load("sample:mnist")
     assert isinstance(judge, Judge) and judge.config.classes == tuple("0123456789") and not judge.training
     assert data.labels is not None
     assert (answers(judge, data.images).argmax(1) == data.labels).float().mean() > 0.5
 
 
 def test_networks_of_two_seeds_differ_and_are_listed(tree: Path) -> None:
-    first, second = (judges.load(tree, "judge-digits", iteration=number) for number in (1, 2))
+    first, second = (hub.load_judge(tree, "judge-digits", iteration=number) for number in (1, 2))
     assert not torch.equal(first.head[1].weight, second.head[1].weight)
-    assert names(hub.read_index(tree)) == ["judge-digits"]
+    assert judge_names(hub.read_index(tree)) == ["judge-digits"]
 
 
 def test_training_again_changes_nothing(tree: Path) -> None:
@@ -177,13 +179,13 @@ def test_training_again_changes_nothing(tree: Path) -> None:
 
 def test_a_judge_that_is_not_there_is_named_beside_those_that_are(tree: Path) -> None:
     with pytest.raises(hub.CheckpointError, match="^there is no judge 'judge-dogs': choose judge-digits$"):
-        judges.load(tree, "judge-dogs")
+        hub.load_judge(tree, "judge-dogs")
 
 
 def test_images_without_labels_are_refused(tmp_path: Path) -> None:
     data = Dataset("folder:marks", torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
     with pytest.raises(ValueError, match="^folder:marks has no labels: give [^\n]*$"):
-        Trainer(preset("judge-digits", "smoke"), data, data, tmp_path)
+        JudgeTrainer(judge_preset("judge-digits", "smoke"), data, data, tmp_path)
 
 
 def test_more_classes_than_names_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

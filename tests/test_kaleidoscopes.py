@@ -12,19 +12,30 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from toolkit import cli, hub
-from toolkit.header import CheckpointError
-from toolkit.kaleidoscopes import alluvial, collapse, ink, landscape, report, sequence, sheets, sweeps, verdict
-from toolkit.kaleidoscopes.presets import PRESETS, SCALES, Training, preset, scattered
-from toolkit.kaleidoscopes.sizes import PERTURBATIONS, SIZES, SWEEPS, USUAL, Sizes
-from toolkit.kaleidoscopes.stored import Kaleidoscope, as_images, learned, load, names, stream
-from toolkit.kaleidoscopes.study import Study
-from toolkit.kaleidoscopes.training import SMOOTH, Trainer, learn, prepare, trace
-from toolkit.kaleidoscopes.trajectory import Eyes, looked_at, watch
-from toolkit.metrics.interval import Interval
+from toolkit import cli, hub, plot, sheets
+from toolkit.experiments import attractors, sweeps
+from toolkit.experiments.attractors import Study
+from toolkit.experiments.sweeps import PERTURBATIONS, SIZES, SWEEPS, USUAL, Sizes
+from toolkit.hub import Kaleidoscope, as_images, learned, load_kaleidoscope, stream
+from toolkit.index import CheckpointError, kaleidoscope_names
+from toolkit.metrics.stats import Interval
 from toolkit.models import Manifold, create
+from toolkit.presets import KALEIDOSCOPE_SCALES, KALEIDOSCOPES, KaleidoscopeTraining, kaleidoscope_preset, scattered
 from toolkit.samplers import iterate
+from toolkit.samplers.kaleidoscope import (
+    NOWHERE,
+    Eyes,
+    attracting,
+    basins,
+    fixed,
+    line,
+    looked_at,
+    plane,
+    watch,
+    worst_corner,
+)
 from toolkit.seeds import Noise
+from toolkit.trainers import SMOOTH, KaleidoscopeTrainer, learn, prepare_kaleidoscope, trace
 
 TINY: dict[str, Any] = {"data": "sample:mnist", "images": 20, "steps": 30, "model": {"width": 20, "depth": 2}}
 DIGITS, LINE = "kaleidoscope-mnist", "kaleidoscope-1d"
@@ -33,15 +44,17 @@ DIGITS, LINE = "kaleidoscope-mnist", "kaleidoscope-1d"
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("networks")
-    prepare(preset(DIGITS, "smoke", **TINY), out, quiet=True)(2)
-    prepare(preset(LINE, "smoke"), out, quiet=True)()
-    prepare(preset("kaleidoscope-2d", "smoke", steps=50, model={"width": 8}), out, quiet=True)()
+    prepare_kaleidoscope(kaleidoscope_preset(DIGITS, "smoke", **TINY), out, quiet=True)(2)
+    prepare_kaleidoscope(kaleidoscope_preset(LINE, "smoke"), out, quiet=True)()
+    prepare_kaleidoscope(
+        kaleidoscope_preset("kaleidoscope-2d", "smoke", steps=50, model={"width": 8}), out, quiet=True
+    )()
     return out
 
 
 @pytest.fixture(scope="module")
 def digits(tree) -> Kaleidoscope:
-    return load(tree, DIGITS)
+    return load_kaleidoscope(tree, DIGITS)
 
 
 def constant(*point: float) -> Manifold:
@@ -61,7 +74,7 @@ def said(capsys, *argv) -> tuple[int, str, str]:
 
 
 def test_the_digits_are_trained_as_published():
-    t = PRESETS[DIGITS]
+    t = KALEIDOSCOPES[DIGITS]
     model: Any = create("Manifold", t.model)
     assert (t.data, t.batch, t.steps, t.images) == ("mnist", 1000, 10_000, None)
     assert (model.config.depth, model.config.width, model.config.output, model.config.lr) == (10, 500, "tanh", 1e-4)
@@ -69,25 +82,32 @@ def test_the_digits_are_trained_as_published():
 
 
 def test_networks_of_points_have_one_hidden_layer_less_than_the_published_count():
-    nets = {name: (t.model["depth"] + 1, t.model["width"]) for name, t in PRESETS.items() if t.data == "points"}
+    nets = {name: (t.model["depth"] + 1, t.model["width"]) for name, t in KALEIDOSCOPES.items() if t.data == "points"}
     assert nets[LINE] == (7, 10) and nets["kaleidoscope-1d-four"] == (10, 10) and nets["kaleidoscope-2d"] == (7, 50)
-    assert [len(PRESETS[name].points) for name in (LINE, "kaleidoscope-1d-four", "kaleidoscope-2d")] == [2, 4, 4]
+    assert [len(KALEIDOSCOPES[name].points) for name in (LINE, "kaleidoscope-1d-four", "kaleidoscope-2d")] == [2, 4, 4]
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("scale", KALEIDOSCOPE_SCALES)
+@pytest.mark.parametrize("name", KALEIDOSCOPES)
 def test_every_preset_is_one_at_every_scale_and_says_how_it_is_sampled(name, scale):
-    t = preset(name, scale)
+    t = kaleidoscope_preset(name, scale)
     assert set(t.says()["sampling"]) == {"start", "perturbation", "mode", "runs"}
-    assert Training(**json.loads(json.dumps(t.as_dict()))) == t
+    assert KaleidoscopeTraining(**json.loads(json.dumps(t.as_dict()))) == t
 
 
 def test_options_of_the_network_are_merged():
-    assert preset(DIGITS, "smoke", model={"depth": 3}).model == {**preset(DIGITS, "smoke").model, "depth": 3}
+    assert kaleidoscope_preset(DIGITS, "smoke", model={"depth": 3}).model == {
+        **kaleidoscope_preset(DIGITS, "smoke").model,
+        "depth": 3,
+    }
 
 
 def test_numbers_are_points_on_a_line():
-    assert preset(LINE, points=[0.1, 0.5]).points == ((0.1,), (0.5,)) == preset(LINE, points=[[0.1], [0.5]]).points
+    assert (
+        kaleidoscope_preset(LINE, points=[0.1, 0.5]).points
+        == ((0.1,), (0.5,))
+        == kaleidoscope_preset(LINE, points=[[0.1], [0.5]]).points
+    )
 
 
 def test_scattered_points_are_the_same_for_a_seed_and_within_the_cube():
@@ -106,45 +126,49 @@ def test_scattered_points_are_the_same_for_a_seed_and_within_the_cube():
 )  # fmt: skip
 def test_bad_settings_are_refused_in_one_sentence(wrong):
     with pytest.raises(ValueError, match="^[^\n]+$"):
-        preset(LINE, **wrong)
+        kaleidoscope_preset(LINE, **wrong)
 
 
 def test_one_training_image_or_no_depth_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="^1 training image[^\n]+$"):
-        Trainer(preset(DIGITS, "smoke"), torch.zeros(1, 1, 28, 28, dtype=torch.uint8), tmp_path)
+        KaleidoscopeTrainer(
+            kaleidoscope_preset(DIGITS, "smoke"), torch.zeros(1, 1, 28, 28, dtype=torch.uint8), tmp_path
+        )
     with pytest.raises(ValueError, match="^depth is 0[^\n]+$"):
-        prepare(preset(LINE, "smoke", model={"depth": 0}), tmp_path, quiet=True)()
+        prepare_kaleidoscope(kaleidoscope_preset(LINE, "smoke", model={"depth": 0}), tmp_path, quiet=True)()
 
 
 def test_networks_are_listed_with_their_kind_and_how_they_are_sampled(tree):
     listed = hub.read_index(tree)
-    assert set(names(listed)) == {DIGITS, LINE, "kaleidoscope-2d"}
+    assert set(kaleidoscope_names(listed)) == {DIGITS, LINE, "kaleidoscope-2d"}
     config = json.loads((tree / DIGITS / "config.json").read_text())
     assert config["kind"] == listed["experiments"][DIGITS]["kind"] == "kaleidoscope"
     assert config["sampling"] == {"start": "uniform", "perturbation": 0.01, "mode": "centred", "runs": 30}
 
 
 def test_the_first_network_is_loaded_unless_another_is_asked_for(tree):
-    first, second = load(tree, DIGITS), load(tree, DIGITS, iteration=2)
+    first, second = load_kaleidoscope(tree, DIGITS), load_kaleidoscope(tree, DIGITS, iteration=2)
     a, b = (next(k.model.parameters()) for k in (first, second))
-    assert not torch.equal(a, b) and torch.equal(a, next(load(tree, DIGITS, iteration=1).model.parameters()))
+    assert not torch.equal(a, b) and torch.equal(
+        a, next(load_kaleidoscope(tree, DIGITS, iteration=1).model.parameters())
+    )
 
 
 def test_what_was_learned_comes_back(tree, digits):
     assert digits.points is None and learned(digits).images.shape == (20, 1, 28, 28)
-    line = load(tree, LINE)
+    line = load_kaleidoscope(tree, LINE)
     assert line.points is not None and line.points.flatten().tolist() == pytest.approx([0.2, 0.8])
     assert torch.equal(learned(line).images, line.points)
 
 
 def test_a_network_that_is_not_there_is_named_with_those_that_are(tree):
     with pytest.raises(CheckpointError, match="^[^\n]*'dreams'[^\n]*kaleidoscope-mnist[^\n]*$"):
-        load(tree, "dreams")
+        load_kaleidoscope(tree, "dreams")
 
 
 def test_what_is_stored_is_not_made_again(tree):
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")}
-    prepare(preset(DIGITS, "smoke", **TINY), tree, quiet=True)(2)
+    prepare_kaleidoscope(kaleidoscope_preset(DIGITS, "smoke", **TINY), tree, quiet=True)(2)
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")} == before
 
 
@@ -153,7 +177,7 @@ def test_a_training_that_was_killed_after_its_network_continues_from_it(tree, tm
     draft.mkdir(parents=True)
     model = (tree / DIGITS / "iter_001" / "model.safetensors").read_bytes()
     (draft / "model.safetensors").write_bytes(model)
-    folder = prepare(preset(DIGITS, "smoke", **TINY), tmp_path, quiet=True)()
+    folder = prepare_kaleidoscope(kaleidoscope_preset(DIGITS, "smoke", **TINY), tmp_path, quiet=True)()
     assert (folder / "iter_001" / "model.safetensors").read_bytes() == model
     same = (folder / "iter_001" / "metrics.json").read_bytes()
     assert same == (tree / DIGITS / "iter_001" / "metrics.json").read_bytes()
@@ -215,66 +239,66 @@ def test_the_runs_that_are_looked_at_end_with_the_last(runs):
 
 def test_a_network_that_sends_all_to_one_point_has_its_basin_everywhere():
     points = as_images(((0.2, 0.2), (0.8, 0.6)))
-    assert (landscape.basins(constant(0.8, 0.6), points, 7) == 1).all()
-    assert (landscape.basins(constant(0.5, 0.1), points, 7) == landscape.NOWHERE).all()
-    assert landscape.attracting(constant(0.8, 0.6), points).tolist() == [False, True]
+    assert (basins(constant(0.8, 0.6), points, 7) == 1).all()
+    assert (basins(constant(0.5, 0.1), points, 7) == NOWHERE).all()
+    assert attracting(constant(0.8, 0.6), points).tolist() == [False, True]
 
 
 def test_the_loss_of_such_a_network_is_the_distance_from_that_point():
-    x, y, loss = landscape.line(constant(0.3), 11)
+    x, y, loss = line(constant(0.3), 11)
     assert torch.allclose(y, torch.tensor(0.3)) and torch.allclose(loss, (x - 0.3).square(), atol=1e-6)
-    assert landscape.worst_corner(constant(0.3, 0.3)) == pytest.approx(0.49, abs=1e-5)
-    starts, heights = landscape.plane(constant(0.3, 0.6), 3)
+    assert worst_corner(constant(0.3, 0.3)) == pytest.approx(0.49, abs=1e-5)
+    starts, heights = plane(constant(0.3, 0.6), 3)
     assert starts[1].tolist() == [0.5, 0] and heights[1].item() == pytest.approx((0.04 + 0.36) / 2, abs=1e-5)
 
 
 def test_only_what_the_network_returns_is_fixed():
-    assert landscape.fixed(constant(0.3), as_images(((0.3,), (0.35,), (0.9,)))).tolist() == [True, True, False]
+    assert fixed(constant(0.3), as_images(((0.3,), (0.35,), (0.9,)))).tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize("name", [LINE, "kaleidoscope-2d"])
 def test_points_are_drawn_on_their_manifold(tree, name):
-    k = load(tree, name)
-    with Image.open(BytesIO(sheets.sheet(k))) as picture:
+    k = load_kaleidoscope(tree, name)
+    with Image.open(BytesIO(sheets.kaleidoscope_sheet(k))) as picture:
         assert min(picture.size) > 300 and len(picture.convert("RGB").getcolors(2**20) or []) > 20
 
 
 def test_points_of_many_coordinates_are_drawn_by_two(tree):
-    k = replace(load(tree, "kaleidoscope-2d"), points=torch.rand(5, 4, 1, 1))
+    k = replace(load_kaleidoscope(tree, "kaleidoscope-2d"), points=torch.rand(5, 4, 1, 1))
     figure = sheets.landscape(k, [torch.rand(3, 4, 1, 1)] * 2)
     assert "two of 4" in figure.axes[0].get_title("left")
 
 
 def test_the_sequence_shows_the_same_cells_throughout(digits):
-    found = sequence.states(digits, learned(digits).images, samples=4, runs=(1, 5, 300))
+    found = sheets.states(digits, learned(digits).images, samples=4, runs=(1, 5, 300))
     assert list(found) == ["training images, recovered", "run 1", "run 5", "run 30"]
     fifth: Tensor = list(islice(stream(digits, range(4)), 6))[5]
-    assert torch.equal(found["run 5"], fifth) and len(sequence.figure(found, "").axes) == 4
+    assert torch.equal(found["run 5"], fifth) and len(sheets.sequence_figure(found, "").axes) == 4
 
 
 def test_a_flow_has_a_ribbon_for_each_move_and_a_block_for_each_class():
     labels = {1: torch.tensor([0, 0, 1, 2]), 5: torch.tensor([0, 1, 1, 1])}
-    (panel,) = alluvial.figure(labels, "abc", "").axes
+    (panel,) = attractors.alluvial_figure(labels, "abc", "").axes
     kinds = [type(patch).__name__ for patch in panel.patches]
     assert kinds.count("PathPatch") == 4 and kinds.count("Rectangle") == 3 + 2
 
 
 def test_the_pictures_that_are_left_are_counted_and_the_most_frequent_comes_first(images):
     samples = images[[0, 3, 3, 5, 3, 0]]
-    assert collapse.largest(samples, 0.1) == [(1, 3), (0, 2), (3, 1)]
-    (panel,) = collapse.figure(samples, 0.1, "").axes
+    assert attractors.largest(samples, 0.1) == [(1, 3), (0, 2), (3, 1)]
+    (panel,) = attractors.collapse_figure(samples, 0.1, "").axes
     assert [text.get_text() for text in panel.texts] == ["3", "2", "1"] and len(panel.images) == 3
 
 
 def test_a_figure_becomes_a_frame():
-    figure = ink.figure(2, 1, "title", dpi=100)
-    assert ink.picture(figure).size == (200, 100) and ink.png(figure)[:4] == b"\x89PNG"
+    figure = plot.figure(2, 1, "title", dpi=100)
+    assert plot.picture(figure).size == (200, 100) and plot.figure_png(figure)[:4] == b"\x89PNG"
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", KALEIDOSCOPE_SCALES)
 def test_the_preset_itself_is_one_of_every_sweep(scale):
     grid = sweeps.settings(SIZES[scale], scale)
-    base = sweeps.label(preset(sweeps.BASE, scale))
+    base = sweeps.label(kaleidoscope_preset(sweeps.BASE, scale))
     plain = [sweep for sweep in SWEEPS if sweep != "equal"]
     assert all(base in [sweeps.label(t) for t in grid[sweep]] for sweep in plain) and USUAL in PERTURBATIONS
 
@@ -286,7 +310,7 @@ def part(depth: int, seed: int, distinct: int) -> dict[str, Any]:
 
 
 def test_training_ends_when_the_loss_is_low_enough():
-    t = preset(LINE, "smoke")
+    t = kaleidoscope_preset(LINE, "smoke")
     points = as_images(t.points)
     whole, losses = learn(t, points, 0)
     _, fewer = learn(t, points, 0, until=0.05)
@@ -296,21 +320,21 @@ def test_training_ends_when_the_loss_is_low_enough():
 
 
 def test_a_trend_is_a_slope_per_doubling_over_seeds():
-    trend = verdict.trends([part(depth, seed, 10 * seed + 5) for depth in (2, 4) for seed in range(3)], "depth")
-    assert trend["confidence"]["mean"] == pytest.approx(0.2) and verdict.said(trend["confidence"]) == 1
-    assert verdict.said(trend["kept"]) == 0 and verdict.said(trend["loss"]) == -1 and trend["loss"]["n"] == 3
+    trend = sweeps.trends([part(depth, seed, 10 * seed + 5) for depth in (2, 4) for seed in range(3)], "depth")
+    assert trend["confidence"]["mean"] == pytest.approx(0.2) and sweeps.said(trend["confidence"]) == 1
+    assert sweeps.said(trend["kept"]) == 0 and sweeps.said(trend["loss"]) == -1 and trend["loss"]["n"] == 3
 
 
 def test_a_claim_without_an_interval_is_not_shown():
-    assert verdict.said(Interval(mean=1.0, low=None, high=None, n=1)) == 0
-    assert verdict.summary(part(2, 0, 10))["kept"] == 0.25
+    assert sweeps.said(Interval(mean=1.0, low=None, high=None, n=1)) == 0
+    assert sweeps.summary(part(2, 0, 10))["kept"] == 0.25
 
 
 @pytest.mark.parametrize(
     ("x", "text"), [((0.2158, 0.2198), "0.216 ± 0.004"), ((31.4, 37.0), "31 ± 6"), ((-1.5, None), "-1.50")]
 )
 def test_numbers_are_said_with_the_digits_they_need(x, text):
-    assert report.number(Interval(mean=x[0], low=None, high=x[1], n=2)) == text
+    assert attractors.number(Interval(mean=x[0], low=None, high=x[1], n=2)) == text
 
 
 SMALLEST = Sizes(
@@ -328,7 +352,7 @@ def studied(tmp_path_factory) -> Path:
 def test_a_study_says_everything_in_tables_and_figures(studied):
     result = json.loads(studied.read_text())
     assert set(result["sweeps"]) == set(SWEEPS) and set(result["perturbations"]) == set(PERTURBATIONS)
-    text = report.markdown(result)
+    text = attractors.markdown(result)
     assert text.count("\n\n") == 10 and all(found["claim"] in text for found in result["verdicts"])
     pictures = {path.name for path in studied.parent.iterdir() if path.suffix in (".png", ".webp", ".gif")}
     assert {

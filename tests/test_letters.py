@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.datasets import load
-from toolkit.datasets.letters import LETTERS, read, side
+from toolkit.data import load
+from toolkit.data.letters import LETTERS, read, side
 
 TEXT = ("DejaVuSans.ttf", "DejaVuSerif.ttf", "cmtt10.ttf", "cmr10.ttf")  # the last is for testing
 BROKEN = b"\0\1\0\0 and no font after that"

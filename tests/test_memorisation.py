@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.metrics.memorisation import authenticity, data_copying, memorisation, memorised_share, nearer_share
+from toolkit.metrics.distance import authenticity, data_copying, memorisation, memorised_share, nearer_share
 
 
 def noise(count: int, seed: int = 1) -> Tensor:

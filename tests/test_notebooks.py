@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.publishing import notebooks
+from toolkit.experiments import notebooks
 
 pytest.importorskip("nbclient", reason="no Jupyter here")
 ROOT = Path(__file__).parents[1]

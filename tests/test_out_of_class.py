@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.metrics.out_of_class import (
+from toolkit.metrics.classifier import (
     THRESHOLDS,
     class_diversity,
     columns,

@@ -60,7 +60,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def test_the_loop_keeps_its_name_once_its_module_is_imported() -> None:
-    code = "import toolkit.iterated_learning, toolkit; print(toolkit.iterated_learning.__name__)"
+    code = "import toolkit.iterated, toolkit; print(toolkit.iterated_learning.__name__)"
     assert said_by(code) == "iterated_learning\n"
 
 

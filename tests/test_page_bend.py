@@ -13,9 +13,9 @@ from toolkit import hub
 from toolkit.diverge import TRANSFORMS
 from toolkit.diverge.neural_glitch import KINDS
 from toolkit.models import create
-from toolkit.page import bend, bend_machines, bend_operators, static
-from toolkit.page.newest import Newest
 from toolkit.seeds import Noise
+from toolkit.web import bend
+from toolkit.web.server import Newest, static
 
 BLEND = {"machine": "fig2", "operator": "blend", "parent": 1, "child": 3, "start": "noise", "passes": 4}
 ROTATE = {"machine": "fig2", "transform": "rotate", "amount": [45], "channels": "all"}
@@ -82,7 +82,7 @@ def test_the_first_page_offers_what_each_machine_can_do(machines: Path) -> None:
 
 
 def test_judges_and_networks_of_points_are_no_machines(machines: Path) -> None:
-    names = [machine["name"] for machine in bend_machines.first_page(machines)]
+    names = [machine["name"] for machine in bend.first_machines(machines)]
     assert names[0] == "creative-mnist" and "judge-digits" not in names and "kaleidoscope-1d" not in names
 
 
@@ -99,12 +99,12 @@ def test_the_tab_stands_before_torch_is_imported(machines: Path) -> None:
 
 
 def test_what_can_be_chosen_is_what_the_operators_have() -> None:
-    assert {name: len(amount) for name, amount in bend_operators.AMOUNTS.items()} == {
+    assert {name: len(amount) for name, amount in bend.AMOUNTS.items()} == {
         name: len(transform.usual) for name, transform in TRANSFORMS.items()
     }
-    assert set(bend_operators.KINDS) == set(KINDS)
-    assert set(bend_operators.OPERATORS) == set(bend_operators.USUAL)
-    assert set(bend.START) | {"machine"} == set(get_type_hints(bend_operators.Order)) - {"seeds"}
+    assert set(bend.KINDS) == set(KINDS)
+    assert set(bend.OPERATORS) == set(bend.USUAL)
+    assert set(bend.START) | {"machine"} == set(get_type_hints(bend.Order)) - {"seeds"}
 
 
 @pytest.mark.parametrize("knobs", NEUTRAL, ids=lambda knobs: "-".join(map(str, knobs.values())) or "bend")
@@ -150,7 +150,7 @@ def test_a_seed_is_the_same_pair_wherever_it_stands(machines: Path, knobs: dict[
 
 
 def test_seeds_are_those_of_the_other_tabs(machines: Path) -> None:
-    from toolkit.page import creative
+    from toolkit.web import creative
 
     other = creative.answer(machines, {"experiment": "creative-mnist", **creative.START})
     assert ends(machines)[0] == other["regular"]
@@ -168,7 +168,7 @@ def test_a_blend_ends_at_the_other_iteration(machines: Path) -> None:
 
 
 def test_channels_that_act_alike_are_a_part_of_all(machines: Path) -> None:
-    groups = {ends(machines, channels="cluster", group=group)[1] for group in range(bend_machines.GROUPS)}
+    groups = {ends(machines, channels="cluster", group=group)[1] for group in range(bend.GROUPS)}
     assert len(groups) > 1 and ends(machines, channels="all")[1] not in groups
 
 
@@ -260,9 +260,9 @@ def test_drawing_waits_in_line_with_all_that_computes(machines: Path) -> None:
 
 
 def test_at_the_start_something_is_drawn_for_nobody(machines: Path) -> None:
-    bend_machines._machine.cache_clear()
+    bend._machine.cache_clear()
     bend.warm(machines)
-    assert bend_machines._machine.cache_info().currsize == 1
+    assert bend._machine.cache_info().currsize == 1
 
 
 def test_every_hook_of_the_script_is_in_the_page() -> None:
@@ -274,5 +274,5 @@ def test_every_hook_of_the_script_is_in_the_page() -> None:
 
 def test_the_words_of_the_page_know_all_that_can_be_asked_for() -> None:
     words = static("caption_bend.js")
-    for name in (*bend_operators.AMOUNTS, *bend_operators.KINDS, *bend_operators.OPERATORS):
+    for name in (*bend.AMOUNTS, *bend.KINDS, *bend.OPERATORS):
         assert f"  {name}: " in words or f" {name}: " in words or f"  {name}(" in words, name

@@ -10,9 +10,10 @@ import pytest
 
 from tests.test_app import build, components, tiny_run
 from toolkit import __version__
-from toolkit.claims import report, results, rules
-from toolkit.page import about, claims, static
-from toolkit.store import to_json
+from toolkit.experiments import claims_report, evidence
+from toolkit.runs import to_json
+from toolkit.web import about, claims
+from toolkit.web.server import static
 
 ROOT = Path(__file__).parents[1]
 NUMBER = {"mean": 1.5, "low": 1.2, "high": 1.8, "n": 3}
@@ -55,17 +56,17 @@ def first(tree: Path, *told: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_verdicts_are_called_as_the_rules_call_them() -> None:
-    assert claims.VERDICTS == (rules.HOLDS, rules.DOES_NOT, rules.UNDECIDED, rules.MISSING)
+    assert claims.VERDICTS == (evidence.HOLDS, evidence.DOES_NOT, evidence.UNDECIDED, evidence.MISSING)
     script = static("claims.js")
     assert all(f'"{verdict}": ' in script for verdict in claims.VERDICTS)
 
 
 def test_what_the_command_writes_is_what_the_page_reads(tree: Path) -> None:
-    known = results.read(tree)
-    (tree / "claims.json").write_bytes(to_json(report.as_dict(known, tree)))
+    known = evidence.read(tree)
+    (tree / "claims.json").write_bytes(to_json(claims_report.as_dict(known, tree)))
     message = claims.first_page(tree)
     assert message is not None and message["problem"] is None
-    assert [each["claim"] for each in message["claims"]] == [each.says for each in report.claims(known)]
+    assert [each["claim"] for each in message["claims"]] == [each.says for each in claims_report.all_claims(known)]
     assert {each["verdict"] for each in message["claims"]} == {"not run yet"}
 
 

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from tests.test_app import build, components, tiny_run
-from toolkit import hub, plot
-from toolkit.creative import stored, training
+from toolkit import hub, plot, trainers
 from toolkit.models import create
-from toolkit.page import creative, static
-from toolkit.page.iterations import Shelf
 from toolkit.samplers import METHODS, Creative, activation_statistics
 from toolkit.seeds import Noise
+from toolkit.web import creative
+from toolkit.web.iterations import Shelf
+from toolkit.web.server import static
 
 SMALL = {"widths": (60, 30, 20), "z": 6}  # the decoder's hidden layers have 20, 30 and 60 neurons
 COLOURS = {
@@ -45,8 +45,8 @@ def tiny_decoders(folder: Path) -> Path:
         layers = range(1, len(model.hidden) + 1)
         statistics = {layer: activation_statistics(model, codes, layer=layer) for layer in layers}
         how = Creative(gain=20.0)
-        stored.write_statistics(here / "statistics.safetensors", statistics, how)
-        sheet = training.sheet(stored.Trained(name, title, "mnist", model, statistics, how))
+        hub.write_statistics(here / "statistics.safetensors", statistics, how)
+        sheet = trainers.sheet(hub.Trained(name, title, "mnist", model, statistics, how))
         (here / "samples.png").write_bytes(sheet)
         (folder / name / "config.json").write_text(json.dumps({"title": title, "kind": "decoder"}))
     hub.write_index(folder)
@@ -154,7 +154,7 @@ def test_a_seed_is_the_same_pair_wherever_it_stands(decoders: Path) -> None:
 
 
 def test_each_neuron_is_said_to_fire_as_its_statistics_say(decoders: Path) -> None:
-    message, trained = answer(decoders, layer=2, neurons=3, gain=1.5), stored.load(decoders, "creative-mnist")
+    message, trained = answer(decoders, layer=2, neurons=3, gain=1.5), hub.load_decoder(decoders, "creative-mnist")
     statistics = trained.statistics[2]
     assert {k for chosen in message["neurons"] for k in chosen} - {-1} == set(map(int, message["known"]))
     for k, (often, value, mean, peak) in [(int(name), facts) for name, facts in message["known"].items()]:
@@ -237,7 +237,7 @@ def test_a_decoder_is_read_once_and_again_when_its_files_change(tmp_path: Path) 
     first = creative.decoder(folder, "creative-mnist")
     assert creative.decoder(folder, "creative-mnist") is first
     path = folder / "creative-mnist" / "iter_001" / "statistics.safetensors"
-    stored.write_statistics(path, first.statistics, Creative(gain=3.0))
+    hub.write_statistics(path, first.statistics, Creative(gain=3.0))
     hub.write_index(folder)
     assert creative.decoder(folder, "creative-mnist").how.gain == 3.0
 

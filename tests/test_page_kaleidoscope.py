@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 
 from tests.test_app import build, components, tiny_run
-from toolkit import datasets, hub
-from toolkit.kaleidoscopes import cells, presets, sheets, stored
-from toolkit.kaleidoscopes.training import learn, read
+from toolkit import data, hub, plot, presets, sheets
 from toolkit.metrics import nearest
-from toolkit.metrics.attractors import distinct, movement
+from toolkit.metrics.distance import distinct, movement
 from toolkit.models import create
-from toolkit.page import film, kaleidoscope, playground, static
-from toolkit.page.iterations import Shelf
-from toolkit.page.newest import VISITORS, Newest
 from toolkit.samplers import to_bytes
+from toolkit.samplers.kaleidoscope import UNIT
+from toolkit.trainers import learn, read
+from toolkit.web import kaleidoscope, playground
+from toolkit.web.iterations import Shelf
+from toolkit.web.server import VISITORS, Newest, static
 
 NETWORKS = {
     "kaleidoscope-mnist": {},
@@ -35,7 +35,7 @@ NETWORKS = {
 def tiny_networks(folder: Path) -> Path:
     """A tree of checkpoints with untrained kaleidoscopic networks, and what they make of noise."""
     for seed, (name, changes) in enumerate(NETWORKS.items()):
-        training = presets.preset(name, "smoke", model={"depth": 2, "width": 8}, **changes)
+        training = presets.kaleidoscope_preset(name, "smoke", model={"depth": 2, "width": 8}, **changes)
         shape = {"size": 1} if training.points else {"size": training.size, "channels": 3 if training.color else 1}
         model: Any = create("Manifold", {**training.model, **shape}, seed=seed)
         for parameter in model.parameters():
@@ -44,7 +44,7 @@ def tiny_networks(folder: Path) -> Path:
         here.mkdir(parents=True)
         hub.save(model, here / "model.safetensors", experiment=name, iteration=1)
         if not training.points:
-            (here / "samples.png").write_bytes(sheets.sheet(stored.of(training, model)))
+            (here / "samples.png").write_bytes(sheets.kaleidoscope_sheet(hub.of(training, model)))
         config = {"title": training.title, **training.says(), "experiment": training.as_dict()}
         (folder / name / "config.json").write_text(json.dumps(config))
     hub.write_index(folder)
@@ -80,8 +80,8 @@ def known(message: dict[str, Any]) -> Tensor:
 
 
 def states(networks: Path, runs: int, **how: Any) -> list[Tensor]:
-    k = stored.load(networks, "kaleidoscope-mnist")
-    return list(islice(stored.stream(k, range(64), **how), runs + 1))
+    k = hub.load_kaleidoscope(networks, "kaleidoscope-mnist")
+    return list(islice(hub.stream(k, range(64), **how), runs + 1))
 
 
 def test_a_film_is_how_the_network_is_sampled(networks: Path) -> None:
@@ -93,7 +93,9 @@ def test_a_film_is_how_the_network_is_sampled(networks: Path) -> None:
 def test_of_many_runs_a_spread_is_shown_with_start_and_end(networks: Path) -> None:
     message, expected = watch(networks, runs=300, mode="none"), states(networks, 300, mode="none")
     assert (
-        len(message["runs"]) == film.FRAMES and message["runs"][:31] == list(range(31)) and message["runs"][-1] == 300
+        len(message["runs"]) == kaleidoscope.FRAMES
+        and message["runs"][:31] == list(range(31))
+        and message["runs"][-1] == 300
     )
     shown = torch.stack([to_bytes(expected[run]) for run in message["runs"]])
     assert torch.equal(unpacked(message), shown)
@@ -110,9 +112,9 @@ def test_a_film_is_plain_json_that_grows_from_its_start(networks: Path) -> None:
 def test_every_cell_is_known_by_its_movement_and_its_nearest_training_images(networks: Path) -> None:
     message, expected = watch(networks, runs=5), states(networks, 5)
     moved, near, rows = (known(message)[-1][kinds] for kinds in ([0], [1, 2, 3], [4, 5, 6]))
-    distances, which = nearest(expected[5], datasets.load("sample:mnist").images, 3)
-    torch.testing.assert_close(moved[0] / cells.UNIT, movement(expected[4], expected[5]), atol=1e-5, rtol=0)
-    torch.testing.assert_close(near.T / cells.UNIT, distances, atol=1e-5, rtol=0)
+    distances, which = nearest(expected[5], data.load("sample:mnist").images, 3)
+    torch.testing.assert_close(moved[0] / UNIT, movement(expected[4], expected[5]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(near.T / UNIT, distances, atol=1e-5, rtol=0)
     assert torch.equal(rows.T, which)
     assert message["parts"][-1]["distinct"][-1] == distinct(expected[5])
 
@@ -202,11 +204,11 @@ def test_the_sheet_is_the_runs_that_the_page_takes_it_for(networks: Path) -> Non
     (digits, *_), expected = kaleidoscope.first_page(networks)["networks"], states(networks, 30)  # type: ignore[index]
     png = base64.b64decode(digits["sheet"].split(",")[1])
     columns = int.from_bytes(png[16:20], "big") // 28
-    assert sheets.sequence.plot.png(torch.cat([expected[run][:columns] for run in digits["runs"]]), columns) == png
+    assert plot.png(torch.cat([expected[run][:columns] for run in digits["runs"]]), columns) == png
 
 
 def test_the_page_starts_as_the_networks_of_pictures_are_sampled() -> None:
-    usual = presets.PRESETS["kaleidoscope-mnist"].says()["sampling"]
+    usual = presets.KALEIDOSCOPES["kaleidoscope-mnist"].says()["sampling"]
     assert {name: kaleidoscope.START[name] for name in usual} == usual
 
 
@@ -293,7 +295,7 @@ def train(**changes: Any) -> dict[str, Any]:
 
 def test_the_examples_are_the_published_lines() -> None:
     for example, name in zip(playground.EXAMPLES, ("kaleidoscope-1d", "kaleidoscope-1d-four"), strict=True):
-        published = presets.PRESETS[name]
+        published = presets.KALEIDOSCOPES[name]
         assert {**published.model, "title": published.title} == {"lr": 1e-3} | {
             key: value for key, value in example.items() if key != "points"
         }
@@ -301,7 +303,7 @@ def test_the_examples_are_the_published_lines() -> None:
 
 
 def test_what_is_learned_on_the_page_is_what_the_command_learns() -> None:
-    training = presets.preset("kaleidoscope-1d", steps=60, seed=3)
+    training = presets.kaleidoscope_preset("kaleidoscope-1d", steps=60, seed=3)
     model, losses = learn(training, read(training), 3)
     final = train()["moments"][-1]
     assert (final["step"], final["loss"]) == (60, pytest.approx(losses[-1], rel=1e-6))

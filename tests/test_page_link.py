@@ -11,10 +11,9 @@ from PIL import Image
 
 from tests.test_app import build, components, tiny_run
 from toolkit import hub, plot
-from toolkit.page import link
-from toolkit.page.iterations import Shelf, say
-from toolkit.page.overview import COLUMNS, ROWS
-from toolkit.settings import Settings
+from toolkit.config import Settings
+from toolkit.web import server
+from toolkit.web.iterations import OVERVIEW_COLUMNS, ROWS, Shelf, say
 
 
 @pytest.fixture(scope="module")
@@ -28,24 +27,24 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     [("Iterations", "iterations"), ("Creative decoder", "creative-decoder"), ("Is it new?", "is-it-new")],
 )
 def test_a_link_names_a_tab_in_plain_letters(name: str, slug: str) -> None:
-    assert link.slug(name) == slug
+    assert server.slug(name) == slug
 
 
 def test_every_tab_has_the_name_that_links_give_it(shelf: Shelf) -> None:
     tabs = components(build(shelf.source), "tabitem")
-    assert [tab["props"]["id"] for tab in tabs] == [link.slug(tab["props"]["label"]) for tab in tabs]
+    assert [tab["props"]["id"] for tab in tabs] == [server.slug(tab["props"]["label"]) for tab in tabs]
 
 
 def test_on_a_space_links_name_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "owner/that-are-not")
-    assert 'window.thatAreNot = {space: "owner/that-are-not"};' in link.head()
+    assert 'window.thatAreNot = {space: "owner/that-are-not"};' in server.head()
 
 
 @pytest.mark.parametrize("space", ["", "no-owner", "</script><script>alert(1)</script>", 'a/b"};alert(1);//'])
 def test_what_is_no_name_of_a_space_is_none(monkeypatch: pytest.MonkeyPatch, space: str) -> None:
     monkeypatch.setenv("SPACE_ID", space)
-    assert "window.thatAreNot = {space: null};" in link.head()
-    assert link.head().count("<script>") == link.head().count("</script>") == 1
+    assert "window.thatAreNot = {space: null};" in server.head()
+    assert server.head().count("<script>") == server.head().count("</script>") == 1
 
 
 def test_the_strip_of_an_experiment_is_the_first_rows_of_its_sheets(shelf: Shelf) -> None:
@@ -55,8 +54,8 @@ def test_the_strip_of_an_experiment_is_the_first_rows_of_its_sheets(shelf: Shelf
     sheets = [Image.open(Path(shelf.source) / entry["samples"]) for entry in entries]
     with Image.open(io.BytesIO(png)) as rows:
         symbols = plot.tiles(rows, 28)
-    assert (strip["iterations"], len(symbols)) == ([0, 1, 2, 3], 4 * COLUMNS * ROWS)
-    expected = [tile for sheet in sheets for tile in plot.tiles(sheet, 28)[: COLUMNS * ROWS]]
+    assert (strip["iterations"], len(symbols)) == ([0, 1, 2, 3], 4 * OVERVIEW_COLUMNS * ROWS)
+    expected = [tile for sheet in sheets for tile in plot.tiles(sheet, 28)[: OVERVIEW_COLUMNS * ROWS]]
     assert all((one == other).all() for one, other in zip(symbols, expected, strict=True))
 
 

@@ -11,12 +11,13 @@ from PIL import Image
 from torch import Tensor
 
 from tests.test_app import build, components, tiny_run
-from toolkit import datasets, hub, judges, plot
+from toolkit import data, hub, plot
 from toolkit.metrics import PER_IMAGE, nearest
-from toolkit.metrics.pixels import as_float
+from toolkit.metrics.image import as_float
 from toolkit.models import create
-from toolkit.page import novel, opinion, static
 from toolkit.samplers import to_bytes
+from toolkit.web import novel
+from toolkit.web.server import static
 
 SMALL = {"filters": 2, "hidden": 8}
 JUDGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -51,7 +52,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def digits() -> Tensor:
-    return datasets.load("sample:mnist").images
+    return data.load("sample:mnist").images
 
 
 def encoded(x: Tensor) -> str:
@@ -85,7 +86,7 @@ def test_the_nearest_images_are_those_that_the_measure_of_novelty_finds(tree: Pa
 
 def test_the_share_counts_real_images_that_are_as_far_from_their_nearest_other(digits: Tensor) -> None:
     own = nearest(digits, digits, 2)[0][:, 1]
-    known = opinion.neighbours(as_float(digits[300:301] // 2), "mnist")
+    known = novel.neighbours(as_float(digits[300:301] // 2), "mnist")
     assert known["share"] == pytest.approx((own >= known["distances"][0] - 1e-4).double().mean().item(), abs=0.002)
     assert (sum(known["counts"]), known["usual"]) == (1000, pytest.approx(own.median().item(), rel=0.01))
 
@@ -121,12 +122,12 @@ def test_the_verdict_follows_from_how_many_real_images_are_as_far_out(shares: tu
         {"kind": kind, "share": share, "distances": [0.3], "names": ["3"]}
         for kind, share in zip(("digits", "clothes"), shares, strict=True)
     ]
-    assert opinion.verdict(near)[0] == title
+    assert novel.verdict(near)[0] == title
 
 
 def test_a_judge_tells_its_likeliest_classes_and_its_doubt(tree: Path) -> None:
     first, second = ask(tree, image=encoded(noise()))["judges"]
-    p = judges.load(tree, "judge-digits").probabilities(as_float(noise()))[0]
+    p = hub.load_judge(tree, "judge-digits").probabilities(as_float(noise()))[0]
     assert (first["title"], first["of"], second["title"], second["of"]) == ("Digits", 10, "Letters", 5)
     assert [name for name, _ in first["likeliest"]] == [str(k) for k in p.topk(3).indices.tolist()]
     assert first["likeliest"][0][1] == pytest.approx(p.max().item(), rel=1e-3)
@@ -139,12 +140,11 @@ def test_what_all_judges_say_is_said_in_words() -> None:
 
     unsure = [judge("Digits", "4", 0.38), judge("Letters", "K", 0.61)]
     assert (
-        opinion.judgement(unsure)
-        == "No judge is sure what it is: to the judge of digits 4 (38 %), of letters K (61 %)."
+        novel.judgement(unsure) == "No judge is sure what it is: to the judge of digits 4 (38 %), of letters K (61 %)."
     )
-    mixed = opinion.judgement([judge("Clothes", "bag", 0.995), *unsure])
+    mixed = novel.judgement([judge("Clothes", "bag", 0.995), *unsure])
     assert mixed.startswith("The judge of clothes is sure: bag (99.5 %). The others are not sure")
-    assert opinion.judgement([judge("Letters", "K", 1.0)]) == "The judge of letters is sure: K (100 %)."
+    assert novel.judgement([judge("Letters", "K", 1.0)]) == "The judge of letters is sure: K (100 %)."
 
 
 def test_a_measure_is_said_to_lie_where_it_lies_among_digits(tree: Path) -> None:

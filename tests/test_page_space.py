@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.test_app import tiny_run
-from toolkit import hub, tree
-from toolkit.page import space
+from toolkit import hub, index
+from toolkit.web import server
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -21,37 +21,37 @@ def shipped(tmp_path: Path) -> Path:
 
 
 def test_what_is_asked_for_is_served_whatever_the_space_says(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(space.CHOSEN, "owner/other")
-    assert space.served("owner/name", shipped) == "owner/name"
+    monkeypatch.setenv(server.CHOSEN, "owner/other")
+    assert server.served("owner/name", shipped) == "owner/name"
 
 
 def test_a_repo_that_can_be_read_is_served(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(space.CHOSEN, str(shipped))
-    assert space.served(None, tmp_path) == str(shipped)
+    monkeypatch.setenv(server.CHOSEN, str(shipped))
+    assert server.served(None, tmp_path) == str(shipped)
 
 
 @pytest.mark.parametrize("repo", ["no repo at all", "/nowhere"])
 def test_one_that_cannot_be_read_is_replaced_by_what_is_shipped_and_the_log_says_so(
     repo: str, shipped: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv(space.CHOSEN, repo)
-    assert space.served(None, shipped) == shipped
+    monkeypatch.setenv(server.CHOSEN, repo)
+    assert server.served(None, shipped) == shipped
     assert repo in caplog.text and "shipped checkpoints" in caplog.text
 
 
 def test_by_itself_the_page_serves_what_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(space.CHOSEN, raising=False)
-    assert space.served() == tree.CHECKPOINTS == hub.CHECKPOINTS
+    monkeypatch.delenv(server.CHOSEN, raising=False)
+    assert server.served() == index.CHECKPOINTS == hub.CHECKPOINTS
 
 
 def test_on_zerogpu_there_is_a_function_for_the_gpu_and_elsewhere_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert not space.offer_gpu() and capsys.readouterr().out == ""
+    assert not server.offer_gpu() and capsys.readouterr().out == ""
     (tmp_path / "spaces.py").write_text("def GPU(duration): return lambda work: print(work.__name__, duration)")
     monkeypatch.syspath_prepend(tmp_path)
     try:
-        assert space.offer_gpu() and capsys.readouterr().out == "unused 1\n"
+        assert server.offer_gpu() and capsys.readouterr().out == "unused 1\n"
     finally:
         sys.modules.pop("spaces", None)
 

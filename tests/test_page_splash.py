@@ -8,7 +8,7 @@ import pytest
 from tests.browser import CHROMIUM, visit
 from tests.test_app import awaited, tiny_run
 from toolkit import hub
-from toolkit.page import splash
+from toolkit.web import iterations, server
 
 PAGE = b"<!doctype html><html><head><title>A page</title></head></html>"
 
@@ -30,7 +30,7 @@ def answered(body: bytes, kind: bytes = b"text/html", path: str = "/", markup: s
         sent.append(message)
 
     scope = {"type": "http", "path": path, "method": "GET"}
-    awaited(splash.Splash(application, markup)(scope, None, send))  # type: ignore[arg-type]
+    awaited(iterations.Splash(application, markup)(scope, None, send))  # type: ignore[arg-type]
     return dict(sent[0]["headers"]), sent[1]["body"]
 
 
@@ -49,19 +49,19 @@ def test_whatever_is_not_the_page_or_not_plain_goes_out_as_it_came(other: Any) -
 
 
 def test_it_shows_the_last_sheet_of_the_run_that_the_page_opens_with(tmp_path: Path) -> None:
-    shown = splash.markup(tiny_run(tmp_path, iterations=2))
-    assert splash.sheet(tmp_path, "fig2/iter_002/samples.png") in shown and "A tiny run" in shown
+    shown = iterations.markup(tiny_run(tmp_path, iterations=2))
+    assert server.sheet(tmp_path, "fig2/iter_002/samples.png") in shown and "A tiny run" in shown
 
 
 def test_a_title_cannot_end_its_script(tmp_path: Path) -> None:
     config = tiny_run(tmp_path) / "fig2" / "config.json"
     config.write_text(config.read_text().replace("A tiny run", "</script><b>"))
     hub.write_index(tmp_path)
-    assert splash.markup(tmp_path).count("</script>") == 1
+    assert iterations.markup(tmp_path).count("</script>") == 1
 
 
 def test_where_there_is_nothing_to_show_the_page_is_as_it_is(tmp_path: Path) -> None:
-    assert splash.markup(tmp_path) == ""
+    assert iterations.markup(tmp_path) == ""
 
 
 @pytest.mark.browser

@@ -11,7 +11,8 @@ import torch
 from fontTools.ttLib import TTFont
 
 from tests.test_app import build, components, tiny_run
-from toolkit.page import static, tray
+from toolkit.web import tray
+from toolkit.web.server import static
 
 
 def ring(side: int = 28) -> list[int]:

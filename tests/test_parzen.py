@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from toolkit.metrics.parzen import parzen_log_likelihood
+from toolkit.metrics.distribution import parzen_log_likelihood
 
 
 def test_one_window_is_a_gaussian(images: Tensor) -> None:

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.pieces import Pieces
-from toolkit.train import Shuffled
+from toolkit.train import Pieces, Shuffled
 
 
 @pytest.fixture

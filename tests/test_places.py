@@ -10,11 +10,11 @@ import torch
 
 from tests.test_app import tiny_run
 from toolkit import cli, hub
-from toolkit.claims.places import GAP, PANEL, SIDE, picture, place, project
-from toolkit.header import CheckpointError
+from toolkit.experiments.judge_runs import GAP, PANEL, SIDE, picture, place, project
+from toolkit.index import CheckpointError
 from toolkit.models import Judge, create
-from toolkit.page.iterations import Shelf
-from toolkit.publishing.push import stage
+from toolkit.publish import stage
+from toolkit.web.iterations import Shelf
 
 
 def distances(points: torch.Tensor) -> torch.Tensor:

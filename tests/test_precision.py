@@ -6,14 +6,14 @@ from time import perf_counter
 import pytest
 import torch
 
-from toolkit import precision
+from toolkit import train
 
 
 @pytest.fixture(autouse=True)
 def asked_anew() -> Iterator[None]:
-    precision.native_bfloat16.cache_clear()
+    train.native_bfloat16.cache_clear()
     yield
-    precision.native_bfloat16.cache_clear()
+    train.native_bfloat16.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_processor_computes_in_bfloat16_if_it_has_tiles(
     capable: dict[str, bool], native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capable, raising=False)
-    with precision.fast(torch.device("cpu")):
+    with train.fast(torch.device("cpu")):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if native else torch.float32)
 
@@ -34,7 +34,7 @@ def test_a_processor_without_tiles_computes_in_what_it_was_seen_to_be_faster_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
-    chosen = precision.native_bfloat16("cpu")
+    chosen = train.native_bfloat16("cpu")
     seconds = {torch.float32: 1.0, torch.bfloat16: 1.0}
     for dtype in seconds:
         x, w = torch.ones(50, 64, 20, 20, dtype=dtype), torch.ones(64, 64, 5, 5, dtype=dtype)

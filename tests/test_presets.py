@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from toolkit.datasets import NAMES
+from toolkit.data import NAMES
 from toolkit.models import create
 from toolkit.presets import FIGURES, SCALES, Experiment, Filter, preset
 

@@ -13,11 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit import cli, processes
+from toolkit import cli, distributed
 from toolkit.models import create
-from toolkit.objective import Objective
 from toolkit.samplers import Sampling, hallucinate
-from toolkit.train import Shuffled, fit
+from toolkit.train import Objective, Shuffled, fit
 
 TRAIN = [
     "train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--quiet", "--set", "images=40",
@@ -51,9 +50,9 @@ class Pair(nn.Module):
 
     def strongest(self) -> dict[str, Objective]:
         def loss(x: Tensor) -> Tensor:
-            self.seen += 1 + processes.rank()  # a buffer that each process fills its own way
+            self.seen += 1 + distributed.rank()  # a buffer that each process fills its own way
             z = x.flatten(1) * self.a
-            strength, mine = processes.everyones(z)
+            strength, mine = distributed.everyones(z)
             kept = torch.zeros_like(strength).scatter(0, strength.topk(min(2, len(strength)), dim=0).indices, 1.0)[mine]
             return ((z * kept).sum(1) - 1).square().mean()
 
@@ -80,10 +79,10 @@ def results() -> dict[str, Any]:
 
 def main(out: Path) -> None:
     """What each of two processes does."""
-    with processes.together():
-        rows = processes.gather(torch.full((processes.rank() + 1, 1), processes.rank()))
+    with distributed.together():
+        rows = distributed.gather(torch.full((distributed.rank() + 1, 1), distributed.rank()))
         found = {"rows": rows.flatten().tolist(), **results()}
-        (out / f"{processes.rank()}.json").write_text(json.dumps(found))
+        (out / f"{distributed.rank()}.json").write_text(json.dumps(found))
         assert cli.main([*TRAIN, "--out", str(out)]) == 0
 
 
@@ -161,9 +160,9 @@ def test_a_run_goes_on_after_one_of_its_processes_was_killed(tmp_path: Path) -> 
 
 def test_a_process_alone_is_all_there_is() -> None:
     x = torch.rand(3, 2)
-    assert processes.world() == 1 and processes.gather(x) is x and processes.everyones(x) == (x, slice(None))
-    with processes.shared(x) as (mine, weight), processes.together(), processes.one_writes() as may:
-        assert mine is x and weight == 1 and may and processes.cut(7) == [range(7)]
+    assert distributed.world() == 1 and distributed.gather(x) is x and distributed.everyones(x) == (x, slice(None))
+    with distributed.shared(x) as (mine, weight), distributed.together(), distributed.one_writes() as may:
+        assert mine is x and weight == 1 and may and distributed.cut(7) == [range(7)]
 
 
 if __name__ == "__main__":

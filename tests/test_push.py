@@ -11,7 +11,7 @@ import torch
 
 from tests.test_hub import grow, refused
 from toolkit import cli, hub, plot
-from toolkit.publishing.push import EXAMPLE, stage, upload
+from toolkit.publish import EXAMPLE, stage, upload
 
 COMMIT = "3" * 40
 

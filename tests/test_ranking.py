@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from toolkit.metrics.ranking import agreement, concordance, labels_of_first, ranked
+from toolkit.metrics.stats import agreement, concordance, labels_of_first, ranked
 
 SCORES = {"noise": 0.1, "digits": 0.2, "symbols": 0.6, "letters": 0.9}
 LABELS = {"noise": "bad", "digits": "digits", "symbols": "letters", "letters": "letters"}

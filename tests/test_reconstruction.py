@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit.metrics.interval import above_zero, interval
-from toolkit.metrics.reconstruction import encoder_distance, optimised_distance
+from toolkit.metrics.distance import encoder_distance, optimised_distance
+from toolkit.metrics.stats import above_zero, interval
 from toolkit.models import create
 
 

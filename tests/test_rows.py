@@ -11,15 +11,15 @@ from torch import Tensor
 
 from tests.test_claims import experiment
 from toolkit import runs
-from toolkit.claims import judging, results
-from toolkit.datasets import load
-from toolkit.header import CheckpointError
+from toolkit.data import load
+from toolkit.experiments import evidence, judge_runs
+from toolkit.index import CheckpointError
 from toolkit.metrics import edge_length, holes, novelty
-from toolkit.metrics.collapse import distinct_share, mean_picture_power
-from toolkit.metrics.pixels import resized
+from toolkit.metrics.distance import distinct_share, mean_picture_power
+from toolkit.metrics.image import resized
 from toolkit.metrics.rows import rows
 from toolkit.models import create
-from toolkit.runs.rows import FILE, from_npz, measured, to_npz
+from toolkit.runs import ROWS_FILE, from_npz, measured, to_npz
 
 
 def digits(count: int = 30) -> Tensor:
@@ -67,45 +67,47 @@ def test_images_of_another_size_are_seen_by_the_classifier_too() -> None:
 
 def test_a_file_gives_back_the_same_and_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     found = rows(digits(), digits())
-    (tmp_path / FILE).write_bytes(to_npz(found))
-    again = from_npz(tmp_path / FILE)
+    (tmp_path / ROWS_FILE).write_bytes(to_npz(found))
+    again = from_npz(tmp_path / ROWS_FILE)
     assert again.keys() == found.keys() and all((again[name] == found[name]).all() for name in found)
     assert to_npz(again) == to_npz(found)
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"text"])
 def test_a_damaged_file_is_one_sentence(tmp_path: Path, damage: bytes) -> None:
-    (tmp_path / FILE).write_bytes(damage)
+    (tmp_path / ROWS_FILE).write_bytes(damage)
     with pytest.raises(CheckpointError, match=r"rows\.npz .*measure the run again"):
-        from_npz(tmp_path / FILE)
+        from_npz(tmp_path / ROWS_FILE)
 
 
 def test_no_file_unpacks_objects(tmp_path: Path) -> None:
-    np.savez(tmp_path / FILE, a=np.array([{}], dtype=object))
+    np.savez(tmp_path / ROWS_FILE, a=np.array([{}], dtype=object))
     with pytest.raises(CheckpointError):
-        from_npz(tmp_path / FILE)
+        from_npz(tmp_path / ROWS_FILE)
 
 
 def test_a_stored_run_is_measured_again_from_its_models(tmp_path: Path) -> None:
     it = experiment(iterations=2, generated=20)
     folder = runs.prepare(it, load("sample:mnist").images, tmp_path, quiet=True)()
-    for stored in folder.glob(f"*/{FILE}"):
+    for stored in folder.glob(f"*/{ROWS_FILE}"):
         stored.unlink()
     (folder / "iter_001" / "model.safetensors").unlink()
     heard = list[str]()
-    written = judging.measure_rows(folder, on_row=heard.append)
+    written = judge_runs.measure_rows(folder, on_row=heard.append)
     assert [path.parent.name for path in written] == ["iter_000", "iter_002"] and heard == [
         "iteration 0",
         "iteration 2",
     ]
-    assert judging.measure_rows(folder) == []
-    (run,) = results.read(tmp_path).runs["fig2"]
+    assert judge_runs.measure_rows(folder) == []
+    (run,) = evidence.read(tmp_path).runs["fig2"]
     assert len(run.values("stroke_count", 2)) == 20 and len(run.values("stroke_count", 1)) == 100  # of the sheet
 
 
 def test_the_same_seeds_are_measured_whatever_an_iteration_said(tmp_path: Path) -> None:
     folder = runs.prepare(experiment(iterations=1), load("sample:mnist").images, tmp_path, quiet=True)()
-    (path,) = [each for each in judging.measure_rows(folder) if "001" in str(each)] or [folder / "iter_001" / FILE]
+    (path,) = [each for each in judge_runs.measure_rows(folder) if "001" in str(each)] or [
+        folder / "iter_001" / ROWS_FILE
+    ]
     run = runs.prepare(experiment(iterations=1), load("sample:mnist").images, tmp_path)
     from toolkit import hub
     from toolkit.samplers import hallucinate
@@ -118,7 +120,7 @@ def test_the_same_seeds_are_measured_whatever_an_iteration_said(tmp_path: Path) 
 
 def test_a_value_of_each_image_comes_before_a_mean_and_a_mean_before_a_sheet() -> None:
     images = {1: {"ink": np.array([0.25, 0.75], dtype=np.float32), "in_class_sum": np.array([0.89, 0.91])}}
-    plain = results.Result("fig2", 0, False, {0: {}, 1: {"ink": 9.0, "novelty_mean": 3.0}})
+    plain = evidence.Result("fig2", 0, False, {0: {}, 1: {"ink": 9.0, "novelty_mean": 3.0}})
     run = replace(plain, images=images)
     assert run.values("ink", 1).tolist() == [0.25, 0.75] and plain.values("ink", 1).tolist() == [9.0]
     assert run.values("in_class", 1).tolist() == [0, 1] and run.values("novelty", 1).tolist() == [3.0]

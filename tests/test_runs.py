@@ -16,11 +16,9 @@ import torch
 from toolkit import cli, hub, metrics, runs
 from toolkit.models import create
 from toolkit.presets import preset
-from toolkit.runs import choice
-from toolkit.runs.cost import TimedStore
+from toolkit.runs import RunError, Store, TimedStore, from_npy, locked, write
 from toolkit.samplers import hallucinate
 from toolkit.seeds import child
-from toolkit.store import RunError, Store, from_npy, locked, write
 
 TINY = {
     "images": 40,
@@ -247,7 +245,7 @@ def test_a_filtered_set_grows_by_as_much_and_only_by_what_is_best(tmp_path):
     assert len(from_npy(folder / "iter_001/said.npy")) == 40
     assert hub.facts(folder / "iter_002/model.safetensors")["steps"] == 3  # 40 images of data, and 20
     said, heard = from_npy(folder / "iter_001/said.npy"), runs.prepare(e, data(), tmp_path).data
-    kept = choice.chosen(lambda index, model: said, e, heard)(1, None)
+    kept = runs.chosen(lambda index, model: said, e, heard)(1, None)
     left = metrics.novelty(kept, heard).min(), metrics.novelty(said, heard).median()
     assert len(kept) == 20 and left[0] >= left[1]
 
@@ -256,7 +254,7 @@ def test_a_filter_by_a_judge_keeps_what_it_is_surest_of(tmp_path):
     judge = create("Judge", {"filters": 2, "hidden": 8}, seed=0)
     hub.save(judge, tmp_path / "judge.safetensors")
     e, said = experiment(filter=f"objectness:0.25:{tmp_path / 'judge.safetensors'}"), data()
-    kept, sure = choice.chosen(lambda index, model: said, e, said)(1, None), choice.objectness(judge, said)
+    kept, sure = runs.chosen(lambda index, model: said, e, said)(1, None), runs.objectness(judge, said)
     p = judge.probabilities(said.float() / 255).double()
     assert sure.tolist() == pytest.approx((p * p.log()).sum(1).exp().tolist(), abs=1e-5)
     assert torch.equal(kept, said[sure >= sure.sort(descending=True).values[14]]) and len(kept) == 15
@@ -273,16 +271,16 @@ def test_a_person_picks_from_the_sheet_and_the_run_waits_for_it(tmp_path):
     folder = run(tmp_path, e)
     seeds_of_the_sheet = hallucinate(hub.load(tmp_path, "fig2", 1), range(20), hub.sampling(tmp_path)).images
     assert torch.equal(seeds_of_the_sheet, from_npy(folder / "iter_001/said.npy"))
-    assert [p.tolist() for p in (choice.picked(picks, 1, data()), choice.picked(picks, 2, data()))] == [[5, 17], [1]]
+    assert [p.tolist() for p in (runs.picked(picks, 1, data()), runs.picked(picks, 2, data()))] == [[5, 17], [1]]
 
 
 @pytest.mark.parametrize("text", ["a: 3", "3; 4", "0.5"])
 def test_picks_that_are_none_are_a_clear_error(text, tmp_path):
     (tmp_path / "picks").write_text(text)
     with pytest.raises(RunError, match="picks.*write lines such as 3: 5, 17, 42"):
-        choice.picked(tmp_path / "picks", 1, data())
+        runs.picked(tmp_path / "picks", 1, data())
     with pytest.raises(RunError, match="nowhere"):
-        choice.picked(tmp_path / "nowhere", 1, data())
+        runs.picked(tmp_path / "nowhere", 1, data())
 
 
 def test_config_says_what_every_iteration_cost_and_on_what(whole):
@@ -342,7 +340,7 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(whole):
 def test_two_runs_in_one_folder_are_refused_and_the_lock_dies_with_its_holder(tmp_path):
     root = tmp_path / "fig2"
     code = (
-        "import time; from toolkit.store import locked, Path; "
+        "import time; from toolkit.runs import locked, Path; "
         f"lock = locked(Path({str(root)!r})); lock.__enter__(); time.sleep(99)"  # unnamed, it lets go at once
     )
     with subprocess.Popen([sys.executable, "-c", code]) as holder:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from toolkit.sparsity import kept, lifetime, lifetime_per_position, spatial, survivors_per_position
+from toolkit.models.sparse import kept, lifetime, lifetime_per_position, spatial, survivors_per_position
 
 Array = NDArray[np.float32]
 RATES = [0.05, 0.2, 0.5, 1.0]

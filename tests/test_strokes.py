@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.datasets import Dataset, load
+from toolkit.data import Dataset, load
 from toolkit.metrics import edge_length
-from toolkit.metrics.collapse import distinct_share, mean_picture_power, originals
-from toolkit.metrics.strokes import distance, skeleton, stroke_count, stroke_width
+from toolkit.metrics.distance import distinct_share, mean_picture_power, originals
+from toolkit.metrics.image import distance, skeleton, stroke_count, stroke_width
 
 
 def canvas(count: int = 1) -> Tensor:

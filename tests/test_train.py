@@ -12,10 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit import precision
+from toolkit import train
 from toolkit.models import create
-from toolkit.objective import Objective
-from toolkit.train import Shuffled, constant, fit, linear, training
+from toolkit.train import Objective, Shuffled, constant, fit, linear, training
 
 
 class Line(nn.Module):
@@ -271,7 +270,7 @@ def test_a_step_is_that_of_a_loop_written_by_hand() -> None:
     optimiser = torch.optim.Adam(by_hand.parameters(), 1e-3)
     for _ in range(5):
         optimiser.zero_grad()
-        with precision.fast(x.device):
+        with train.fast(x.device):
             (by_hand(x) - x).square().mean().backward()
         optimiser.step()
     learned = fit(model, repeat(x), steps=5, **loss)

@@ -5,19 +5,17 @@ The names below are imported once they are asked for (PEP 562), so that what nee
 
 __version__ = "0.1.0"
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import diverge, hub, plot
     from .hub import Model
-    from .iterated_learning import iterated_learning
+    from .iterated import iterated_learning
     from .models import WTA, create
     from .presets import preset
     from .samplers.creative import Creative, creative_decode
-    from .samplers.hallucinate import Sampling, hallucinate
+    from .samplers.generate import Sampling, hallucinate
     from .samplers.iterate import iterate, settle
     from .samplers.kaleidoscope import kaleidoscope
     from .seeds import Noise
@@ -31,7 +29,7 @@ __all__ = [
 _HOMES = {  # the module that a name is of; a name without one is a module itself
     "WTA": "models", "Creative": "samplers", "Model": "hub", "Noise": "seeds", "Sampling": "samplers",
     "create": "models", "creative_decode": "samplers", "fit": "train", "hallucinate": "samplers",
-    "iterate": "samplers", "iterated_learning": "iterated_learning", "kaleidoscope": "samplers", "preset": "presets",
+    "iterate": "samplers", "iterated_learning": "iterated", "kaleidoscope": "samplers", "preset": "presets",
     "settle": "samplers",
 }  # fmt: skip
 
@@ -45,13 +43,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    def __setattr__(self, name: str, value: object) -> None:
-        """As ever, but importing the module `iterated_learning` does not hide the function of that name."""
-        hides = isinstance(value, ModuleType) and _HOMES.get(name) == name
-        super().__setattr__(name, getattr(value, name) if hides else value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -1,20 +1,28 @@
-"""The table of contents of a tree of checkpoints: experiments, their iterations, sizes, checksums and measures.
+"""The index of a tree of checkpoints, the headers of its files, and how both are fetched. Needs no torch.
 
 {"schema": 1, "default": NAME, "experiments": {NAME: {"title", "kind", "config", "iterations": [{"iteration", "file",
 "bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file;
 others may be there as sheets only. kind: "iterations" of one run; or "divergence": an iteration is then a step of one
 training; or "decoder", "kaleidoscope" or "judge": an iteration is then a training of its own, from another seed, and a
 decoder has "statistics" of its neurons, {"file", "bytes", "sha256"}. An experiment may have a "map" of its sheets.
+
+The header holds a single metadata key, because the order of several varies from process to process: the same weights
+and facts are the same bytes, and a checksum over the file means something.
+
+index.json lists it, config.json says how an experiment was made and is sampled; `hub` loads the models.
 """
 
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from uuid import uuid4
 
-from .header import CheckpointError, facts, strict_json, write
+from .config import Settings, checked
 
 SCHEMA = 1
 LARGEST_INDEX = 2**24  # bytes
@@ -75,7 +83,7 @@ def write_index(folder: str | Path, default: str | None = None) -> dict[str, Any
     experiments = {name: _experiment(folder / name) for name in names}
     index = {"schema": SCHEMA, "default": default or names[0], "experiments": experiments}
     _check(folder / "index.json", index)
-    write(folder / "index.json", (json.dumps(index, indent=2, allow_nan=False) + "\n").encode())
+    write_file(folder / "index.json", (json.dumps(index, indent=2, allow_nan=False) + "\n").encode())
     return index
 
 
@@ -181,3 +189,238 @@ def _list(numbers: Iterable[int]) -> str:
     if len(ordered) > 2 and ordered == list(range(ordered[0], ordered[-1] + 1)):
         return f"{ordered[0]} to {ordered[-1]}"
     return ", ".join(map(str, ordered)) or "another experiment"
+
+
+CHECKPOINT_SCHEMA = 1
+KEY = "that-are-not"
+LARGEST_FILE = 2**28  # bytes; the published autoencoder has 6.6 million
+LARGEST_HEADER = 2**20  # bytes
+
+
+class CheckpointError(ValueError):
+    """A checkpoint, index or source that cannot be used: one sentence that names it and says what would do."""
+
+
+def facts(path: str | Path) -> dict[str, Any]:
+    """How the model in a file was made, as given to `save`. Reads the header alone. Raises CheckpointError."""
+    path = Path(path)
+    size = size_of(path)
+    with path.open("rb") as file:
+        said: dict[str, Any] = recipe(path, file, size)["facts"]
+    return said
+
+
+def recipe(path: Path, file: BinaryIO, size: int) -> dict[str, Any]:
+    """What an open file of `size` bytes says in its header: schema, architecture, config, facts. Or CheckpointError."""
+    length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= min(LARGEST_HEADER, size - 8):
+        raise CheckpointError(f"{path} is cut short or no safetensors file (a pickle is never opened): fetch it again")
+    try:
+        text = strict_json(file.read(length))["__metadata__"][KEY]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is not a checkpoint of this toolkit: give a file that hub.save wrote") from error
+    try:
+        said = strict_json(text)
+        version, kinds = said["schema"], {"architecture": str, "config": dict, "facts": dict}
+        intact = all(isinstance(said[key], kind) for key, kind in kinds.items())
+    except (ValueError, KeyError, TypeError):
+        version, intact = CHECKPOINT_SCHEMA, False
+    if version != CHECKPOINT_SCHEMA:
+        raise CheckpointError(
+            f"{path} has schema {version!r:.40} and this version reads {CHECKPOINT_SCHEMA}: upgrade the toolkit"
+        )
+    if not intact:
+        raise CheckpointError(f"{path} has a damaged header: delete it and fetch it again")
+    return dict(said)
+
+
+def size_of(path: Path) -> int:
+    """Its bytes. Raises CheckpointError if there is no such file or it is larger than any checkpoint."""
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {path}: give the path of a .safetensors checkpoint")
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        raise CheckpointError(
+            f"{path} has {size:,} bytes, and no checkpoint is over {LARGEST_FILE:,}: give another file"
+        )
+    return size
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all. Raises CheckpointError."""
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be written ({error.strerror}): free space or choose another folder"
+        ) from error
+
+
+def strict_json(text: str | bytes) -> Any:
+    """JSON without NaN and infinity. Raises ValueError for anything else, however deeply nested."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deeply") from error
+
+
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # the run that is shipped
+REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+OTHERS = {  # kinds that are no runs
+    "decoder": "draw with `decode`",
+    "kaleidoscope": "draw with `kaleidoscope`",
+    "judge": "it names pictures and draws none",
+}
+
+
+def read_index(source: str | Path, revision: str | None = None) -> dict[str, Any]:
+    """What a local folder or a Hub repo holds, as `toolkit.index` describes it.
+
+    Raises CheckpointError for another schema, an incomplete entry, or a path that could leave the folder.
+    """
+    return parse(fetch(source, "index.json", revision))
+
+
+def pinned(source: str | Path, revision: str | None = None) -> tuple[dict[str, Any], str | None]:
+    """The index, and the commit that it is of, or None for a folder: the files it lists are to be fetched from there.
+
+    Raises as `read_index` does.
+    """
+    listed = fetch(source, "index.json", revision)
+    return parse(listed), None if folder_of(source) is not None else listed.parent.name
+
+
+def settings(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Settings:
+    """How the images of an experiment are drawn, as its config.json says. Raises CheckpointError."""
+    index, revision = pinned(source, revision)
+    name = find(index, experiment)
+    if (kind := index["experiments"][name].get("kind")) in OTHERS:
+        raise CheckpointError(f"{name} is a {kind} and no run of iterations: {OTHERS[kind]}")
+    path = fetch(source, index["experiments"][name]["config"], revision)
+    try:
+        return Settings(**checked("sampling", Settings, strict_json(path.read_bytes()).get("sampling", {})))
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path} does not say how to sample ({error}): fetch it again") from error
+
+
+def fetch(source: str | Path, relative_path: str, revision: str | None = None) -> Path:
+    """Any file of the tree, as a path on this machine: local folders as they are, Hub repos through the local cache.
+
+    What is cached is used without asking the Hub unless a revision is given. A folder that exists wins over a repo.
+    Raises CheckpointError.
+    """
+    if not PLAIN.fullmatch(relative_path):
+        raise CheckpointError(f"{relative_path!r} could leave its folder: give a plain path such as fig2/config.json")
+    if (folder := folder_of(source)) is None:
+        return _download(str(source), relative_path, revision)
+    if not (path := folder / relative_path).is_file():
+        advice = "write it with hub.write_index" if relative_path == "index.json" else "fetch the folder again"
+        raise CheckpointError(f"the folder {folder} holds no {relative_path}: {advice}")
+    return path
+
+
+def folder_of(source: str | Path) -> Path | None:
+    """The local folder a source names, or None for a Hub repo id."""
+    if Path(source).is_dir():
+        return Path(source)
+    if isinstance(source, Path) or not REPO.fullmatch(source):
+        raise CheckpointError(
+            f"{str(source)!r} is no folder here and no Hub repo id: give a folder, a file or owner/name"
+        )
+    return None
+
+
+def _download(repo: str, file: str, revision: str | None) -> Path:
+    with plainly(repo, file, revision):
+        import huggingface_hub as hf
+
+        # An outage takes 23 seconds of retries to show, so what is there already is used first.
+        if revision is None and isinstance(cached := hf.try_to_load_from_cache(repo, file), str):
+            return Path(cached)
+        return Path(hf.hf_hub_download(repo, file, revision=revision))
+
+
+@contextmanager
+def plainly(repo: str, file: str, revision: str | None = None) -> Iterator[None]:
+    """Whatever the Hub's library raises within is a CheckpointError, one sentence for each class of its errors."""
+    try:
+        from huggingface_hub.errors import HfHubHTTPError
+    except ImportError as error:
+        raise CheckpointError(f"{repo} is on the Hub: pip install huggingface-hub, or give a local folder") from error
+    failures: Any = (OSError, ValueError, *HfHubHTTPError.__bases__)  # its bases: what its HTTP library raises
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except failures as error:
+        raise CheckpointError(_why(error, repo, file, revision)) from error
+
+
+def _why(error: Exception, repo: str, file: str, revision: str | None) -> str:
+    """The sentence for an error of the Hub's library: the first kind that fits, so their order matters."""
+    from huggingface_hub import errors as e
+
+    away = f"{file} of {repo} is not downloaded yet and the Hub is out of reach: go online once, or give a local folder"
+    status = getattr(getattr(error, "response", None), "status_code", "no answer")
+    advice = "log in anew with `hf auth login`, or try again later" if status in (401, 403) else "try again later"
+    sentences = {
+        e.HFValidationError: f"{repo!r} is no valid Hub repo id: give owner/name",
+        e.LocalEntryNotFoundError: away,
+        e.OfflineModeIsEnabled: away,
+        e.EntryNotFoundError: f"{repo} holds no {file}: choose another experiment, iteration or revision",
+        e.RevisionNotFoundError: f"{repo} has no revision {revision!r}: give a branch, tag or commit that it has",
+        e.GatedRepoError: f"{repo} is no public Hub repo but a gated one: ask for access on its page, then log in "
+        "with `hf auth login`",
+        e.RepositoryNotFoundError: f"there is no folder and no public Hub repo {repo}: check the name",
+        e.HfHubHTTPError: f"the Hub refused {file} of {repo} ({status}): {advice}",
+    }
+    kind = type(error).__name__
+    unfinished = f"{file} of {repo} did not arrive whole ({kind}): try again, finished files are kept"
+    unstored = f"{file} of {repo} could not be stored here ({kind}): free space and try again"
+    other = unstored if getattr(error, "errno", None) else unfinished
+    return next((sentence for known, sentence in sentences.items() if isinstance(error, known)), other)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write under another name, to the disk, then rename; make its folder. May raise OSError, leaves no rest."""
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+DECODER_KIND = "decoder"
+
+
+def decoder_names(index: Mapping[str, Any]) -> list[str]:
+    """The experiments of an index that are trained decoders, and have one."""
+    return of_kind(index, DECODER_KIND)
+
+
+KALEIDOSCOPE_KIND = "kaleidoscope"
+
+
+def kaleidoscope_names(index: Mapping[str, Any]) -> list[str]:
+    """The experiments of an index that are kaleidoscopic networks, and have one."""
+    return of_kind(index, KALEIDOSCOPE_KIND)
+
+
+JUDGE_KIND = "judge"
+
+
+def judge_names(index: Mapping[str, Any]) -> list[str]:
+    """The experiments of an index that are judges, and have one."""
+    experiments = index["experiments"].items()
+    return [
+        name for name, it in experiments if it.get("kind") == JUDGE_KIND and any("file" in e for e in it["iterations"])
+    ]

@@ -1,17 +1,24 @@
-"""One preset per figure of "Datasets That Are Not", at three scales: paper, cpu (an hour or two), smoke (seconds).
+"""Presets: every figure, decoder, kaleidoscopic network and classifier, at several scales.
 
 And one of the model that it all began with, "Digits That Are Not" (2016).
+
+The letters of the presets are those of the fonts in a folder `fonts`: the packages that fonts.txt lists, unpacked.
 """
 
 import math
 import re
 from dataclasses import asdict, dataclass, field, fields
+from random import Random
+from string import ascii_uppercase
 from typing import Any
 
-from .iterated_learning import check_share
+from .config import checked, choose
+from .index import JUDGE_KIND, KALEIDOSCOPE_KIND
+from .iterated import check_share
 from .models import MODELS
-from .options import checked, choose
+from .models.classifier import DIGITS
 from .samplers import Sampling
+from .samplers.kaleidoscope import MODES
 from .train import DECAY
 
 
@@ -251,3 +258,312 @@ def preset(figure: str, scale: str = "paper", /, *, as_written: bool = False, **
                 value = {**group, **value}
             settings[key] = value
     return Experiment.from_dict(settings)
+
+
+@dataclass(frozen=True)
+class DecoderTraining:
+    """Everything that determines a trained decoder. What the paper does not say is as usual: batches of 128, Adam.
+
+    The learning rate falls to 0 in a straight line. seed: of the first network; the next has the next.
+    """
+
+    name: str
+    title: str
+    data: str
+    scale: str = "cpu"
+    seed: int = 0
+    images: int | None = None  # how many of the data; None: all
+    batch: int = 128
+    steps: int = 7_035  # 15 epochs of 60,000 images
+    architecture: str = "VAE"  # or "ConvVAE", "DCGAN": whatever draws from codes through hidden layers
+    model: dict[str, Any] = field(default_factory=dict)  # its Config
+    size: int = 28  # pixels
+    color: bool = False
+    silent: float = 0.75  # the share of the activations of channels that count as off; of units, those that are 0 do
+    how: dict[str, Any] = field(default_factory=dict)  # of samplers.Creative, before calibration
+    half: bool = True  # checkpoints in half precision; what is stored is what is measured
+
+    def __post_init__(self) -> None:
+        if min(self.batch, self.steps) < 1 or (self.images or 1) < 1:
+            raise ValueError(f"batch {self.batch}, steps {self.steps}, images {self.images}: each is at least 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return asdict(self)
+
+    def says(self) -> dict[str, Any]:
+        """What its config.json says beside its title and settings."""
+        return {"kind": "decoder"}
+
+
+# Channels are few: a band of fourteen percentiles would hold none. Figure 3 has no settings; these are ours.
+CHANNELS: dict[str, Any] = {"color": True, "how": {"band": (0.0, 50.0), "fill": "typical", "gain": 4.0}}
+DECODERS = {
+    preset.name: preset
+    for preset in [
+        DecoderTraining("creative-mnist", "Digits", "mnist"),
+        DecoderTraining("creative-fashion", "Clothes", "fashion"),
+        DecoderTraining("creative-both", "Digits and clothes", "mnist+fashion", steps=14_070, model={"z": 100}),
+        DecoderTraining(
+            "creative-celeba", "Faces", "celeba", architecture="ConvVAE", size=64, model={"z": 100}, **CHANNELS
+        ),
+        DecoderTraining("creative-wikiart", "Paintings", "folder:wikiart", architecture="DCGAN", size=64, **CHANNELS),
+        DecoderTraining(
+            "creative-tinted", "Clothes in colour", "tinted:fashion", architecture="ConvVAE", size=32, **CHANNELS
+        ),
+    ]
+}
+TABLE1 = ["creative-mnist", "creative-fashion", "creative-both"]  # the three sets of the table; the others, figure 3
+DECODER_SMOKE: dict[str, Any] = {"images": 300, "steps": 100, "batch": 50}
+SMALL: dict[str, dict[str, Any]] = {  # in so few steps a whole KL term would only teach that all codes are the same
+    "VAE": {"widths": (120, 60, 40), "z": 6, "lr": 4e-3, "beta": 0.05},
+    "ConvVAE": {"filters": 8, "z": 8, "lr": 3e-3, "beta": 0.05},
+    "DCGAN": {"filters": 4, "z": 8, "lr": 1e-3},
+}
+DECODER_SCALES: dict[str, dict[str, Any]] = {
+    "cpu": {},
+    "paper": {},
+    "smoke": DECODER_SMOKE,
+}  # as published it fits two cores
+
+
+def decoder_preset(name: str, scale: str = "cpu", **changes: Any) -> DecoderTraining:
+    """The training of one data set, changed at will: preset("creative-mnist", seed=1, model={"z": 20}).
+
+    `model` and `how` are merged, option by option. Raises ValueError for an unknown preset, scale or setting.
+    """
+    choose("preset", name, DECODERS)
+    choose("scale", scale, DECODER_SCALES)
+    settings = {**DECODERS[name].as_dict(), "scale": "smoke" if scale == "smoke" else "cpu"}
+    small = {"model": SMALL[settings["architecture"]]} if scale == "smoke" else {}
+    for layer in (DECODER_SCALES[scale], small, changes):
+        for key, value in layer.items():
+            settings[key] = {**settings[key], **value} if isinstance(settings.get(key), dict) else value
+    return DecoderTraining(**checked("a training", DecoderTraining, settings))
+
+
+Points = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class KaleidoscopeTraining:
+    """Everything that determines a network, and how it is sampled. The defaults are the published ones for MNIST.
+
+    data: the name of a data set, or "points": those given, of d coordinates from 0 to 1, learned all at once at every
+    step. seed: of the first network; the next has the next.
+    """
+
+    name: str
+    title: str
+    data: str = "points"
+    scale: str = "paper"
+    seed: int = 0
+    points: Points = ()
+    images: int | None = None  # how many of the data; None: all
+    batch: int = 1000
+    steps: int = 10_000
+    model: dict[str, Any] = field(default_factory=dict)  # Manifold.Config, but for the shape of the images
+    size: int = 28  # pixels
+    color: bool = False
+    start: str = "uniform"  # noise, or "normal"
+    perturbation: float = 0.01
+    mode: str = "centred"  # or "published", "none"
+    runs: int = 300
+    half: bool = True  # checkpoints in half precision; what is stored is what is measured
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", tuple(map(_point, self.points)))
+        choose("start", self.start, ["uniform", "normal"])
+        choose("mode", self.mode, MODES)
+        if min(self.batch, self.steps, self.runs) < 1:
+            raise ValueError(f"batch {self.batch}, steps {self.steps}, runs {self.runs}: each is at least 1")
+        if self.images is not None and self.images < 2:
+            raise ValueError(f"{self.images} training image: everything would fall onto it, give two or more")
+        if not 0 <= self.perturbation <= 1:
+            raise ValueError(f"perturbation is {self.perturbation}: give a strength from 0 to 1, as 0.01")
+        if self.data == "points":
+            _check(self.points)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return asdict(self)
+
+    def says(self) -> dict[str, Any]:
+        """What its config.json says beside its title and settings: how it is sampled."""
+        sampling = {name: getattr(self, name) for name in ("start", "perturbation", "mode", "runs")}
+        return {"kind": KALEIDOSCOPE_KIND, "sampling": sampling}
+
+
+def _point(given: Any) -> tuple[float, ...]:
+    """A point as JSON or a command line gives it: a list, or a number on a line."""
+    return tuple(given) if isinstance(given, (list, tuple)) else (given,)
+
+
+def _check(points: Points) -> None:
+    if len(points) < 2:
+        raise ValueError(f"{len(points)} training point(s): everything would fall onto one, give two or more")
+    if len({len(point) for point in points}) > 1 or not points[0]:
+        raise ValueError("the training points differ in their number of coordinates: give all the same, 1 or more")
+    for value in (value for point in points for value in point):
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise ValueError(f"a training point has the coordinate {value!r}: the output is bounded, give 0 to 1")
+
+
+def scattered(count: int, dimension: int, seed: int = 0) -> Points:
+    """Points spread at random over the unit cube."""
+    draw = Random(seed)
+    return tuple(tuple(draw.random() for _ in range(dimension)) for _ in range(count))
+
+
+# The published L counts all linear layers of the nets for points, hidden ones only of those for images.
+ON_POINTS: dict[str, Any] = {"steps": 2000, "start": "normal", "mode": "none", "runs": 30, "half": False}
+CORNERS = ((0.2, 0.2), (0.2, 0.8), (0.8, 0.2), (0.8, 0.8))
+
+
+def _net(depth: int, width: int, output: str = "sigmoid") -> dict[str, Any]:
+    return {"depth": depth, "width": width, "output": output, "lr": 1e-3}
+
+
+KALEIDOSCOPES = {
+    preset.name: preset
+    for preset in [
+        KaleidoscopeTraining("kaleidoscope-1d", "Two points", points=((0.2,), (0.8,)), model=_net(6, 10), **ON_POINTS),
+        KaleidoscopeTraining(
+            "kaleidoscope-1d-four", "Four points", points=((0.1,), (0.4,), (0.6,), (0.9,)), model=_net(9, 10, "tanh"),
+            **ON_POINTS,
+        ),
+        KaleidoscopeTraining("kaleidoscope-2d", "Four corners", points=CORNERS, model=_net(6, 50), **ON_POINTS),
+        KaleidoscopeTraining(
+            "kaleidoscope-dimension", "Scattered points", points=scattered(64, 4), model=_net(6, 50),
+            **{**ON_POINTS, "steps": 10_000},
+        ),
+        KaleidoscopeTraining("kaleidoscope-depth", "Digits, for the depth study", "mnist"),
+        KaleidoscopeTraining("kaleidoscope-mnist", "Digits", "mnist"),
+        KaleidoscopeTraining("kaleidoscope-fashion", "Clothes", "fashion"),
+        KaleidoscopeTraining(
+            "kaleidoscope-dogs", "Dogs", "folder:cifar10-dogs", images=1000, size=32, color=True, model={"width": 2000}
+        ),
+        KaleidoscopeTraining(
+            "kaleidoscope-celeba", "Faces", "celeba", images=1000, size=64, color=True, model={"width": 2000}
+        ),
+    ]
+}  # fmt: skip
+
+# On two cores: the digits as published, in 20 minutes; colour with fewer, smaller pictures and a smaller network; the
+# sweeps with a network of which some 70 are trained in half an hour.
+IN_COLOUR: dict[str, Any] = {"images": 300, "batch": 300, "size": 32, "steps": 4000, "model": {"width": 500}}
+KALEIDOSCOPE_CPU: dict[str, dict[str, Any]] = {
+    "kaleidoscope-dimension": {"steps": 2000},
+    "kaleidoscope-depth": {"images": 1000, "batch": 250, "steps": 2000, "model": {"width": 200, "lr": 1e-3}},
+    "kaleidoscope-dogs": IN_COLOUR,
+    "kaleidoscope-celeba": IN_COLOUR,
+}
+KALEIDOSCOPE_SMALL: dict[str, Any] = {"images": 60, "batch": 30, "steps": 300, "runs": 30}  # of pictures, in seconds
+NARROW: dict[str, Any] = {"depth": 4, "width": 60, "lr": 2e-3}
+KALEIDOSCOPE_SCALES = ("paper", "cpu", "smoke")
+
+
+def kaleidoscope_preset(name: str, scale: str = "paper", **changes: Any) -> KaleidoscopeTraining:
+    """The training of one experiment, changed at will: preset("kaleidoscope-mnist", seed=1, model={"depth": 4}).
+
+    `model` is merged, option by option. Raises ValueError for an unknown preset, scale or setting.
+    """
+    choose("preset", name, KALEIDOSCOPES)
+    choose("scale", scale, KALEIDOSCOPE_SCALES)
+    settings = {**KALEIDOSCOPES[name].as_dict(), "scale": scale}
+    for layer in (_scaled(KALEIDOSCOPES[name], scale), changes):
+        for key, value in layer.items():
+            settings[key] = {**settings[key], **value} if isinstance(settings.get(key), dict) else value
+    return KaleidoscopeTraining(**checked("a training", KaleidoscopeTraining, settings))
+
+
+def _scaled(training: KaleidoscopeTraining, scale: str) -> dict[str, Any]:
+    if scale != "smoke":
+        return KALEIDOSCOPE_CPU.get(training.name, {}) if scale == "cpu" else {}
+    return (
+        {"steps": 300, "runs": 8, "model": {"lr": 3e-3}} if training.points else {**KALEIDOSCOPE_SMALL, "model": NARROW}
+    )
+
+
+LETTERS = tuple(ascii_uppercase)
+CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+FONTS = "toolkit/data/fonts.txt"  # packages, versions and licences
+
+
+@dataclass(frozen=True)
+class JudgeTraining:
+    """Everything that determines a trained judge. The learning rate falls to 0 in a straight line.
+
+    each: images that every class has in an epoch, by showing them more than once or leaving some out; None: as many as
+    there are. vary: how much an image differs each time it is shown (`lessons.varied`). seed: of the first network; the
+    next has the next. typefaces: those that were learned; found when the data is read.
+    """
+
+    name: str
+    title: str
+    data: str
+    classes: tuple[str, ...]
+    scale: str = "cpu"
+    seed: int = 0
+    images: int | None = None  # how many of the data; None: all
+    each: int | None = None
+    vary: float = 1.0
+    batch: int = 128
+    steps: int = 4000
+    model: dict[str, Any] = field(default_factory=lambda: {"filters": 16, "hidden": 256})  # Judge.Config
+    half: bool = True  # checkpoints in half precision; what is stored is what is measured
+    typefaces: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        counts = self.batch, self.steps, self.images, self.each
+        if min(count for count in counts if count is not None) < 1:
+            raise ValueError(
+                f"batch {self.batch}, steps {self.steps}, images {self.images}, each {self.each}: each is at least 1"
+            )
+        if not 0 <= self.vary <= 1:
+            raise ValueError(f"vary is {self.vary}: give a strength from 0 to 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return asdict(self)
+
+    def says(self) -> dict[str, Any]:
+        """What its config.json says beside its title and settings: of which fonts its letters are, if as published."""
+        published = self.typefaces and self.data == JUDGES[self.name].data
+        return {"kind": JUDGE_KIND, "typefaces": len(self.typefaces), **({"fonts": FONTS} if published else {})}
+
+
+JUDGES = {
+    preset.name: preset
+    for preset in [
+        JudgeTraining("judge-digits", "Digits", "mnist", DIGITS, vary=0.5, steps=3000),
+        JudgeTraining("judge-letters", "Letters", "letters:fonts", LETTERS, each=2500),
+        JudgeTraining(
+            "judge-digits-letters", "Digits and letters", "mnist+letters:fonts", DIGITS + LETTERS, each=2500, steps=5000
+        ),
+        JudgeTraining("judge-fashion", "Clothes", "fashion", CLOTHES, vary=0.0, steps=3000),
+    ]
+}  # fmt: skip
+# As published: more filters, and up to 300 epochs, of which the paper keeps the best.
+PAPER: dict[str, Any] = {"steps": 60_000, "model": {"filters": 64, "hidden": 1024}}
+JUDGE_SMOKE: dict[str, Any] = {
+    "images": 500,
+    "steps": 100,
+    "batch": 50,
+    "model": {"filters": 4, "hidden": 32, "lr": 3e-3},
+}
+JUDGE_SCALES: dict[str, dict[str, Any]] = {"paper": PAPER, "cpu": {}, "smoke": JUDGE_SMOKE}
+
+
+def judge_preset(name: str, scale: str = "cpu", **changes: Any) -> JudgeTraining:
+    """The training of one judge, changed at will: preset("judge-digits", seed=1, model={"filters": 32}).
+
+    `model` is merged, option by option. Raises ValueError for an unknown preset, scale or setting.
+    """
+    choose("preset", name, JUDGES)
+    choose("scale", scale, JUDGE_SCALES)
+    settings = {**JUDGES[name].as_dict(), "scale": scale}
+    for layer in (JUDGE_SCALES[scale], changes):
+        for key, value in layer.items():
+            settings[key] = {**settings[key], **value} if key == "model" and isinstance(value, dict) else value
+    return JudgeTraining(**checked("a training", JudgeTraining, settings))

@@ -1,21 +1,86 @@
-"""One training loop for every model: lower each objective in turn, batch by batch."""
+"""Training: `fit`, objectives, batches, images in several tensors, devices and number formats."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, cached_property, partial
+from itertools import accumulate, pairwise
+from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import Parameter
+from torch.optim import Optimizer
 
-from . import precision, processes
-from .captured import captured
-from .objective import Objective
-from .pieces import Images
+from . import distributed
+from .distributed import captured
 from .seeds import child
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What one optimiser does: lower `loss` by moving `params`, and nothing else.
+
+    loss: images (B, C, H, W) in [0, 1], or whatever batch it is made for -> a scalar. lr, betas: Adam's.
+    optimiser: another than Adam: (params, lr) -> the optimiser; on a GPU lr is a tensor there, so that a step can be
+    captured.
+    """
+
+    loss: Callable[[Any], Tensor]
+    params: list[Parameter]
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    optimiser: Callable[[list[Parameter], float | Tensor], Optimizer] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Images uint8 (N, C, H, W), laid end to end. A set that grows by 60,000 images costs those 60,000 and no more."""
+
+    parts: tuple[Tensor, ...]
+
+    @staticmethod
+    def of(images: "Images") -> "Pieces":
+        """A tensor as one piece; pieces as they are."""
+        return images if isinstance(images, Pieces) else Pieces((images,))
+
+    def __add__(self, more: "Images") -> "Pieces":
+        return Pieces(self.parts + Pieces.of(more).parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Copies of these images, in this order: rows (n,), each from 0 to N - 1 -> (n, C, H, W). Raises IndexError."""
+        wanted, order = rows.sort()
+        for row in wanted[[0, -1]].tolist() if len(rows) else []:
+            if not 0 <= row < len(self):
+                raise IndexError(f"image {row} was asked for, and there are {len(self)}: count from 0")
+        found = self.parts[0].new_empty(len(rows), *self.parts[0].shape[1:])
+        cuts = [0, *torch.searchsorted(wanted, self._ends).tolist()]
+        for part, end, (a, b) in zip(self.parts, self._ends.tolist(), pairwise(cuts), strict=True):
+            if a < b:
+                found[order[a:b]] = part[wanted[a:b] - (end - len(part))]
+        return found
+
+    def to(self, device: torch.device) -> "Images":
+        """The set on a device of its own memory, as one tensor there; as it is on the CPU."""
+        if device.type == "cpu":
+            return self
+        whole = torch.empty(len(self), *self.parts[0].shape[1:], dtype=self.parts[0].dtype, device=device)
+        for part, end in zip(self.parts, self._ends.tolist(), strict=True):
+            whole[end - len(part) : end] = part  # piece by piece: no second copy on the CPU
+        return whole
+
+    @cached_property
+    def _ends(self) -> Tensor:
+        return torch.tensor(list(accumulate(map(len, self.parts))))
+
+
+Images = Tensor | Pieces
 
 
 class Batch(Protocol):
@@ -120,21 +185,21 @@ def fit(
     """
     model = deepcopy(model)
     device = next(model.parameters()).device
-    processes.equalise([*model.state_dict().values()])
+    distributed.equalise([*model.state_dict().values()])
     trainers = {name: _awaken(objective) for name, objective in objectives(model).items()}
     if state:
         _restore(trainers, state)
     losses = Losses(list(trainers), on_step, every or (1 if device.type == "cpu" else 50))
     advance = captured(partial(_advance, [*trainers.values()]), device)
-    own = seeded(child(seed, "fit", processes.rank()), device)
-    with training(model), torch.enable_grad(), precision.repeatable(), own:
+    own = seeded(child(seed, "fit", distributed.rank()), device)
+    with training(model), torch.enable_grad(), repeatable(), own:
         for step, batch in zip(range(steps), _near(batches, device), strict=False):
             _set_rates(trainers.values(), decay(step / max(1, steps)))
             losses.keep(step, advance(batch.to(device)))
         losses.tell()
     if state is not None:
         state.update(_moments(trainers))
-    processes.equalise([*model.buffers()])  # averages of normalisation are each process's own
+    distributed.equalise([*model.buffers()])  # averages of normalisation are each process's own
     model.zero_grad()
     return model.eval().requires_grad_(False)
 
@@ -197,17 +262,17 @@ def _set_rates(trainers: Iterable[Trainer], left: float) -> None:
 
 def _advance(trainers: list[Trainer], batch: Any) -> Tensor:
     """One step of every objective in turn, on this process's rows of a batch -> the losses, (objectives,)."""
-    with processes.shared(batch) as (mine, weight):
+    with distributed.shared(batch) as (mine, weight):
         return torch.stack([_lower(*trainer, mine, weight) for trainer in trainers])
 
 
 def _lower(objective: Objective, optimiser: torch.optim.Optimizer, mine: Any, weight: float) -> Tensor:
     optimiser.zero_grad()
-    with precision.fast(objective.params[0].device):
+    with fast(objective.params[0].device):
         loss = objective.loss(mine)
     loss.backward(inputs=objective.params)
     loss = loss.detach()
-    processes.weighted_sum([loss, *(p.grad for p in objective.params if p.grad is not None)], weight)
+    distributed.weighted_sum([loss, *(p.grad for p in objective.params if p.grad is not None)], weight)
     optimiser.step()
     return loss
 
@@ -233,3 +298,68 @@ class Losses:
                 if not math.isfinite(value):
                     raise FloatingPointError(f"the {name} loss became {value} at step {step}: lower the learning rate")
             self.on_step(step, dict(zip(self.names, row, strict=True)))
+
+
+@cache
+def native_bfloat16(kind: str) -> bool:
+    """Whether a device kind ("cpu", "cuda") convolves faster in bfloat16 than in float32.
+
+    A CPU with AMX tiles does. Of those that have AVX512-BF16 alone some are twice as fast and some half as fast in it,
+    so one small convolution is timed there, once in a process; the two are too far apart for noise to decide.
+    """
+    if kind == "cpu":
+        capable: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not say
+        return bool(capable.get("amx_bf16") or (capable.get("avx512_bf16") and _faster_in_bfloat16()))
+    return kind == "cuda" and torch.cuda.is_bf16_supported()
+
+
+@torch.no_grad()
+def _faster_in_bfloat16() -> bool:
+    """Whether a convolution takes at most 0.8 of its time in float32, the least of several tries each."""
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.ones(8, 64, 20, 20, dtype=dtype).to(memory_format=torch.channels_last)
+        weight = torch.ones(64, 64, 5, 5, dtype=dtype).to(memory_format=torch.channels_last)
+        tries = []
+        for _ in range(8):
+            start = perf_counter()
+            torch.nn.functional.conv2d(x, weight)
+            tries.append(perf_counter() - start)
+        seconds[dtype] = min(tries)
+    return seconds[torch.bfloat16] < 0.8 * seconds[torch.float32]
+
+
+def fast(device: torch.device) -> torch.autocast:
+    """A context in which convolutions and matrix products run in bfloat16 if that is native, and as they are if not.
+
+    Used for training and for filling a data set. A picture that is shown is computed without it, in float32, so that
+    one seed is one picture on every machine.
+    """
+    native = native_bfloat16(device.type)
+    return torch.autocast(device.type, torch.bfloat16, enabled=native, cache_enabled=torch.is_grad_enabled())
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """A context in which cuDNN picks the same kernels every time, and only those that always sum in the same order."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
+
+
+def device(name: str | torch.device) -> torch.device:
+    """The device of this name ("cpu", "cuda", "cuda:1", "mps"). Raises ValueError if there is no such thing here."""
+    try:
+        chosen = torch.device(name)
+        torch.ones(1, device=chosen).item()  # meta is a device, and of no use
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError):
+        raise ValueError(f"device {str(name)!r} is not usable here: use cpu{_accelerators()}") from None
+    return chosen
+
+
+def _accelerators() -> str:
+    return ", or cuda" if torch.cuda.is_available() else ""

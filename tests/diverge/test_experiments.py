@@ -5,14 +5,15 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from toolkit import datasets, judges, tree
+from toolkit import data as datasets
+from toolkit import hub, index
 from toolkit.diverge.experiments import METHODS, PRESETS, Given, learned, measured, new, preset
-from toolkit.models.judge import DIGITS
+from toolkit.models.classifier import DIGITS
 
 
 @pytest.fixture(scope="module")
 def judge():
-    return judges.load()
+    return hub.load_judge()
 
 
 def given(experiment, judge=None):
@@ -30,7 +31,7 @@ def small(name, **changes):
 def test_every_preset_starts_from_a_base_that_there_is_or_from_scratch(name):
     e = PRESETS[name]
     assert e.name == name and e.method in METHODS
-    assert e.base in PRESETS or e.base in tree.read_index(tree.CHECKPOINTS)["experiments"] if e.base else e.model
+    assert e.base in PRESETS or e.base in index.read_index(index.CHECKPOINTS)["experiments"] if e.base else e.model
 
 
 @pytest.mark.parametrize("name", ["gan-mnist", "can-mnist", "hacked-mnist", "without-data", "tune-digits-clothes",

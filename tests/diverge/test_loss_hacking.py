@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 import torch
 
-from toolkit.diverge.loss_hacking import loss_hacking, realness
+from toolkit.diverge.divergent_fine_tuning import loss_hacking, realness
 from toolkit.diverge.snapshots import Codes, learn, still
 from toolkit.seeds import Noise
 

@@ -10,25 +10,26 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit import datasets
-from toolkit.cli.trade_off import SUBJECTS
-from toolkit.diverge import presets
+from toolkit import data
 from toolkit.diverge.divergent_fine_tuning import fine_tune
-from toolkit.diverge.gauge import MEASURES, Gauge, gauge
-from toolkit.diverge.table import COLUMNS, HEAD, table
-from toolkit.diverge.trade_off import (
+from toolkit.diverge.experiments import GAUGE_MEASURES, Gauge, gauge
+from toolkit.experiments import operators
+from toolkit.experiments.trade_off import (
+    COLUMNS,
     KINDS,
     LANDMARK,
+    SUBJECTS,
+    TABLE_HEAD,
     Way,
     apart_by,
-    curves,
     figure,
     landmarks,
     measured,
-    trained,
+    table,
+    trained_curves,
+    way_curves,
 )
-from toolkit.hub import CHECKPOINTS
-from toolkit.judges import load
+from toolkit.hub import CHECKPOINTS, load_judge
 from toolkit.seeds import Noise
 
 Make = Callable[..., Any]
@@ -38,12 +39,12 @@ GROUPS = [range(3), range(3, 6), range(6, 9)]
 @pytest.fixture(scope="module")
 def digits() -> Tensor:
     """Twenty of each class, as bytes."""
-    return datasets.load("sample:mnist", limit=200).images
+    return data.load("sample:mnist", limit=200).images
 
 
 @pytest.fixture(scope="module")
 def by(digits: Tensor) -> Gauge:
-    return gauge(load(name="judge-digits"), digits)
+    return gauge(load_judge(name="judge-digits"), digits)
 
 
 def fading(name: str = "fading", kind: str = "output") -> Way:
@@ -76,13 +77,13 @@ def test_pictures_of_another_size_are_measured_in_the_judges(by: Gauge, digits: 
 
 def test_what_there_is_nothing_to_measure_by_is_none_and_all_else_a_number(by: Gauge, digits: Tensor) -> None:
     found = by(digits[:10])
-    assert set(found) == set(MEASURES) and found["diversity"] > 0  # type: ignore[operator]
+    assert set(found) == set(GAUGE_MEASURES) and found["diversity"] > 0  # type: ignore[operator]
     assert [name for name, value in found.items() if value is None] == ["reconstruction_distance", "out_of_class_share"]
 
 
 def test_what_a_judge_surely_takes_for_a_class_that_the_data_lack_is_out_of_class(by: Gauge, digits: Tensor) -> None:
     some = gauge(by.judge, digits, tuple("01234"))
-    labels = datasets.load("sample:mnist", limit=200).labels
+    labels = data.load("sample:mnist", limit=200).labels
     high, low = (some(digits[mask])["out_of_class_share"] for mask in (labels > 4, labels < 5))
     assert high > 0.8 and low < 0.05  # type: ignore[operator]
 
@@ -99,9 +100,9 @@ def test_a_class_that_the_judge_does_not_have_is_refused(by: Gauge, digits: Tens
 
 def test_the_table_has_a_row_for_each_way_with_three_strengths_and_what_it_needs(by: Gauge, digits: Tensor) -> None:
     ways = [fading(), replace(fading("fading to grey"), touches="loss", training=True)]
-    head, _, *rows = table(curves(measured([*landmarks(digits), *ways], by, GROUPS))).splitlines()
+    head, _, *rows = table(way_curves(measured([*landmarks(digits), *ways], by, GROUPS))).splitlines()
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    assert len(rows) == 2 and head.count("|") == len(HEAD) + len(COLUMNS) + 1
+    assert len(rows) == 2 and head.count("|") == len(TABLE_HEAD) + len(COLUMNS) + 1
     assert cells[1][:5] == ["fading to grey", "loss", "yes", "no", "0.5, 1"] and cells[0][5] == "none"
     assert cells[0][-1].endswith(", 0.00")  # all are black
 
@@ -132,7 +133,7 @@ def test_rows_become_curves_with_intervals_over_groups() -> None:
         fading(way).says() | {"group": g, "strength": s, "divergence": 1 + s + g, "coherence": 0.5, "diversity": None}
         for way in ("a", "b") for s in (0, 2) for g in range(3)
     ]  # fmt: skip
-    a, b = curves(rows)
+    a, b = way_curves(rows)
     assert (a["way"], b["way"], [point["strength"] for point in a["points"]]) == ("a", "b", [0, 2])
     far = a["points"][1]["divergence"]
     assert far["mean"] == 4 and far["n"] == 3 and far["low"] < 4 < far["high"]
@@ -141,10 +142,10 @@ def test_rows_become_curves_with_intervals_over_groups() -> None:
 
 
 def test_snapshots_are_a_way_whose_strengths_are_their_steps(tiny: Make, images: Tensor) -> None:
-    way = trained("tuned", fine_tune(tiny("VAE"), (255 * images).byte(), [0, 2, 5]))
+    way = trained_curves("tuned", fine_tune(tiny("VAE"), (255 * images).byte(), [0, 2, 5]))
     first, *_, last = way.rows(range(4))
     assert way.strengths == [0, 2, 5] and way.kind == "training"
-    torch.testing.assert_close(first, presets.drawn(tiny("VAE"), range(4)))
+    torch.testing.assert_close(first, operators.drawn(tiny("VAE"), range(4)))
     assert first.shape == last.shape and not torch.equal(first, last)
 
 
@@ -161,7 +162,7 @@ def test_too_few_real_pictures_are_refused(by: Gauge, digits: Tensor) -> None:
 def test_the_picture_names_every_way_at_its_line_and_no_name_lies_on_another(by: Gauge, digits: Tensor) -> None:
     text = pytest.importorskip("matplotlib.text").Text
     ways = [fading(f"way {number}", kind) for number in range(4) for kind in ("system", "training")]
-    found = curves(measured([*landmarks(digits), *ways], by, GROUPS[:2]))
+    found = way_curves(measured([*landmarks(digits), *ways], by, GROUPS[:2]))
     drawing = figure({"digits": found, "digits again": found})
     drawing.canvas.draw()
     assert len(drawing.axes) == 4 and drawing.get_size_inches()[0] * drawing.dpi == 900
@@ -172,7 +173,7 @@ def test_the_picture_names_every_way_at_its_line_and_no_name_lies_on_another(by:
 
 
 def test_nothing_to_draw_is_said(digits: Tensor, by: Gauge) -> None:
-    places = curves(measured(landmarks(digits), by, GROUPS))
+    places = way_curves(measured(landmarks(digits), by, GROUPS))
     assert {curve["kind"] for curve in places} == {LANDMARK} and LANDMARK not in KINDS
     with pytest.raises(ValueError, match="^there are no curves to draw[^\n]+$"):
         figure({"digits": places})

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from toolkit.diverge.transforms import TRANSFORMS, deviation, peak
+from toolkit.diverge.network_bending import TRANSFORMS, deviation, peak
 
 EVERY = pytest.mark.parametrize("name", sorted(TRANSFORMS))
 ONE = torch.ones(1, 1, 1, 1)

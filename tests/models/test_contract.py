@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from toolkit import hub
 from toolkit.models import MODELS, Labelled, create
-from toolkit.models.outline import outline
+from toolkit.models.registry import outline
 from toolkit.seeds import Noise
 from toolkit.train import fit
 

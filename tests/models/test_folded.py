@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.models import Manifold, create
-from toolkit.models.folded import ROUND, Folded, folded
+from toolkit.models.manifold import ROUND, Folded, folded
 from toolkit.samplers.iterate import iterate, last
 
 START = torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -63,5 +63,5 @@ def test_the_network_given_is_untouched() -> None:
 
 @pytest.mark.parametrize(("native", "kind"), [(True, Folded), (False, Manifold)])
 def test_it_is_folded_only_where_bfloat16_is_native(native: bool, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.models.folded.native_bfloat16", lambda device: native)
+    monkeypatch.setattr("toolkit.models.manifold.native_bfloat16", lambda device: native)
     assert isinstance(folded(network()), kind)

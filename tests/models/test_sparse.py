@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit import sparsity
 from toolkit.models import WTA, create, sparse
-from toolkit.models.rows import BLOCK, Rows, collect, spread, table
+from toolkit.models.sparse import BLOCK, Rows, collect, spread, table
 
 SHAPES: list[dict[str, Any]] = [
     {},
@@ -86,7 +85,7 @@ def test_a_net_that_no_winner_survives_in_still_learns_its_biases() -> None:
 def test_only_the_first_of_equal_positions_wins() -> None:
     strength, position = sparse.encode(torch.ones(2, 1, 28, 28), wta().encoder)
     assert not position.any() and torch.equal(
-        strength, sparsity.spatial(wta().encoder(torch.ones(2, 1, 28, 28))).amax((2, 3))
+        strength, sparse.spatial(wta().encoder(torch.ones(2, 1, 28, 28))).amax((2, 3))
     )
 
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit import sparsity
-from toolkit.models import WTA, create
+from toolkit.models import WTA, create, sparse
 
 
 def wta(seed: int = 0, **config: Any) -> WTA:
@@ -78,12 +77,12 @@ def test_lifetime_sparsity_keeps_something_of_a_batch_under_twenty() -> None:
 
 def test_a_reconstruction_uses_no_lifetime_sparsity() -> None:
     model = wta(lifetime=0.05)
-    torch.testing.assert_close(model(images(30)), model.decoder(sparsity.spatial(model.encoder(images(30)))))
+    torch.testing.assert_close(model(images(30)), model.decoder(sparse.spatial(model.encoder(images(30)))))
 
 
 def test_the_weaker_rule_keeps_all_that_the_stronger_one_keeps_and_more() -> None:
     z = wta(filters=8).encode(images(40))
-    strong, weak = sparsity.lifetime(z, 0.05) != 0, sparsity.lifetime_per_position(z, 0.05) != 0
+    strong, weak = sparse.lifetime(z, 0.05) != 0, sparse.lifetime_per_position(z, 0.05) != 0
     assert not (strong & ~weak).any() and weak.sum() > strong.sum()
 
 

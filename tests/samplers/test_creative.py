@@ -9,17 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.models import create
-from toolkit.samplers import (
-    Creative,
-    Statistics,
-    activation_statistics,
-    codes,
-    creative_decode,
-    hooked,
-    layer_quantile,
-)
-from toolkit.samplers.activation import hidden_layer
-from toolkit.samplers.creative import METHODS, band_of
+from toolkit.samplers import Creative, Statistics, activation_statistics, codes, creative_decode, hooked, layer_quantile
+from toolkit.samplers.creative import METHODS, band_of, hidden_layer
 from toolkit.seeds import Noise
 
 SEEDS = range(8)

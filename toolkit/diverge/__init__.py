@@ -5,19 +5,16 @@ What edits a model for a while is a block; what alters it for good gives a new m
 """
 
 from .chaining import chain, fitted
-from .clustering import clusters, k_means
 from .creative_adversarial import Creativity, creative_adversarial
-from .divergent_fine_tuning import feedback, fine_tune
+from .divergent_fine_tuning import feedback, fine_tune, loss_hacking
 from .external_knowledge import Guidance, between, clip, follow, towards
-from .loss_hacking import loss_hacking
-from .model_layers import layer, layers
+from .layers import clusters, k_means, layer, layers
 from .model_rewriting import context, effect, keys, matrix, repaint, rewrite, second_moment, write
-from .network_bending import Edit, bend, edits
+from .network_bending import TRANSFORMS, Edit, bend, edits
 from .network_blending import along, blend, levels, mix, ramp, recalibrate, swap
 from .neural_glitch import Glitch, glitch, glitched
 from .novelty_search import Archive, Generation, Search, first_codes, growth, novelty_search, picture
 from .snapshots import Snapshot, learn
-from .transforms import TRANSFORMS
 from .without_data import Equilibrium, without_data
 
 __all__ = [

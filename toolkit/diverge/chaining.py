@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ..samplers.hallucinate import generates
+from ..samplers.generate import generates
 from ..seeds import Noise
 
 

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softplus
 
+from ..config import choose
 from ..models import DCGAN, Labelled
 from ..models.dcgan import BETAS
-from ..objective import Objective
-from ..options import choose
 from ..seeds import child
-from ..train import seeded
+from ..train import Objective, seeded
 from .snapshots import OnStep, Snapshot, learn, silent
 
 

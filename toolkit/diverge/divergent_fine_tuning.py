@@ -1,23 +1,29 @@
-"""Divergent fine-tuning: a model learns other pictures, slowly, and is stopped on the way from the one to the other.
+"""Divergent fine-tuning: on other data, on one's own output, or with a hacked loss.
 
 The survey's "divergent fine-tuning": what is drawn half way between two sets of data belongs to neither (as Schultz's
 "You Are Here", 2020, early-stopped transfer), and a model that learns from its own pictures drifts where no data is.
+
+"Amplifying the Uncanny": the generator is tuned so that the discriminator says fake. It goes from realistic over
+uncanny to abstract, and in the end all pictures collapse into one; the steps between are what is kept.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
-from ..objective import Objective
-from ..pieces import Images, Pieces
+from ..config import choose
+from ..models import DCGAN
+from ..models.dcgan import BETAS
 from ..samplers import Sampling, hallucinate
 from ..seeds import child
-from ..train import Shuffled
-from .model_layers import copied
-from .snapshots import OnStep, Snapshot, check, learn, silent
+from ..train import Images, Objective, Pieces, Shuffled
+from .layers import copied
+from .snapshots import Codes, OnStep, Snapshot, check, learn, silent, still
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -104,3 +110,47 @@ def _check(model: Any, images: Images | None, rate: float) -> None:
     shapes = {tuple(part.shape[1:]) for part in Pieces.of(images).parts} if images is not None else set()
     if shapes - {tuple(model.image_shape)}:
         raise ValueError(f"images {shapes.pop()} do not fit a model of {model.image_shape}: give others, or fit them")
+
+
+FORMS: dict[str, Callable[[Tensor], Tensor]] = {"cross-entropy": softplus, "logit": lambda said: said}
+KEPT = (0, 10, 20, 40, 80, 160, 320)
+
+
+def loss_hacking(
+    gan: DCGAN,
+    kept: Sequence[int] = KEPT,
+    *,
+    lr: float = 1e-4,
+    form: str = "cross-entropy",
+    batch: int = 32,
+    on_step: OnStep = silent,
+    seed: int = 0,
+) -> Iterator[Snapshot]:
+    """The GAN, less and less real to the discriminator it was trained with, which stays as it is.
+
+    form: "cross-entropy", as published, lowers that of what the discriminator says and "fake"; once it is sure, it has
+    nothing to add, and a small one is sure in a few steps. "logit" lowers what it says itself, without end.
+    Batch normalisation rests in both networks, so that what is judged is what is drawn; a rate of 0, or 0 steps, leaves
+    the GAN as it was. Needs no data.
+    Raises ValueError for a learning rate under 0, an unknown form, and what `learn` raises.
+    """
+    if not 0 <= lr < math.inf:
+        raise ValueError(f"lr is {lr}: give a learning rate of 0, which changes nothing, or more")
+    said = FORMS[choose("form", form, FORMS)]
+    frozen = copied(gan)  # not a part of what is trained: it never wakes
+
+    def objectives(gan: DCGAN) -> Mapping[str, Objective]:
+        def fake(codes: Tensor) -> Tensor:
+            with still(gan):
+                return said(frozen.realness(gan.decode(codes))).mean()
+
+        return {"fake": Objective(fake, list(gan.generator.parameters()), lr, BETAS)}
+
+    codes = Codes(gan.code_shape, batch, child(seed, "loss hacking"))
+    return learn(gan, codes, kept, objectives=objectives, on_step=on_step, seed=seed)
+
+
+@torch.no_grad()
+def realness(gan: DCGAN, x: Tensor) -> float:
+    """How real pictures (B, C, H, W) in [0, 1] are to the discriminator, averaged, 0 to 1: the score to stop by."""
+    return gan.realness(x).sigmoid().mean().item()

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import interpolate, normalize
 
-from ..objective import Objective
-from ..samplers.activation import hooked
+from ..samplers.creative import hooked
 from ..seeds import Noise, child
-from .model_layers import copied, layers
+from ..train import Objective
+from .layers import copied, layers
 from .snapshots import OnStep, Snapshot, learn, silent, still
 
 M = TypeVar("M", bound=nn.Module)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import unfold
 
-from .model_layers import copied, dense, heard, layer
+from .layers import copied, dense, heard, layer
 
 M = TypeVar("M", bound=nn.Module)
 Draw = Callable[[Any, Tensor], Tensor]  # (model, codes or images) -> images

@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from .model_layers import copied
+from .layers import copied
 
 M = TypeVar("M", bound=nn.Module)
 Images = Callable[[Tensor], Tensor]  # a step, or a decoder

@@ -8,9 +8,9 @@ from typing import TypeVar
 import torch
 from torch import Generator, Tensor, nn
 
-from ..options import choose
+from ..config import choose
 from ..seeds import child
-from .model_layers import copied, layer, layers
+from .layers import copied, layer, layers
 
 M = TypeVar("M", bound=nn.Module)
 

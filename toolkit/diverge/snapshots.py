@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..objective import Objective
-from ..train import Batch, constant, fit
-from .model_layers import copied
+from ..train import Batch, Objective, constant, fit
+from .layers import copied
 
 M = TypeVar("M", bound=nn.Module)
 OnStep = Callable[[int, dict[str, float]], None]  # the step, from 0, and the losses

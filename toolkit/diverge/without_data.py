@@ -16,9 +16,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ..models import DCGAN
 from ..models.dcgan import BETAS
-from ..objective import Objective
 from ..seeds import child
-from ..train import seeded
+from ..train import Objective, seeded
 from .snapshots import Codes, OnStep, Snapshot, learn, silent
 
 LEAST = 1e-3  # variety that counts as none: there the logarithm ends

@@ -1,4 +1,4 @@
-"""Every measure of every image of a set: one row of numbers per image, to be stored, paired by seed and resampled."""
+"""Rows of measures: of a set of images, every measure's mean; of each image, every measure."""
 
 from collections.abc import Collection
 
@@ -7,17 +7,56 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .collapse import mean_picture_power, originals
-from .complexity import components, compressed_size, edge_length, holes, ink, perimetric_complexity
-from .judged import Eye, probabilities
-from .novelty import novelty
-from .out_of_class import columns
-from .pixels import as_float, resized
-from .strokes import BLANK, stroke_count, stroke_width
+from .classifier import Eye, columns, probabilities
+from .distance import blank_share, diversity, mean_picture_power, novelty, originals, unique_share
+from .image import (
+    BLANK,
+    as_float,
+    components,
+    compressed_size,
+    edge_length,
+    holes,
+    ink,
+    perimetric_complexity,
+    resized,
+    stroke_count,
+    stroke_width,
+)
+from .stats import MEASURES
+
+PER_IMAGE = {
+    measure.__name__: measure
+    for measure in (ink, edge_length, compressed_size, perimetric_complexity, components, holes)
+}  # fmt: skip
+
+
+def measure(x: Tensor, reference: Tensor, passes: Tensor | None = None) -> dict[str, float]:
+    """One row of the table: every measure of a set of images, averaged over the set. The keys are those of `MEASURES`.
+
+    x: (B, C, H, W), float in [0, 1] or uint8; reference: (N, C, H, W), the same. passes: (B,), how many each image took
+    to settle; without it the row has no "passes". Raises ValueError for an empty set, or images that differ in shape.
+    """
+    row = {"blank_share": blank_share(x), "unique_share": unique_share(x), "diversity": diversity(x)}
+    row |= {name: function(x).mean().item() for name, function in PER_IMAGE.items()}
+    distance = novelty(x, reference)
+    row |= {"novelty_median": distance.quantile(0.5).item(), "novelty_mean": distance.mean().item()}
+    if passes is not None:
+        row["passes"] = passes.double().mean().item()
+    return {name: row[name] for name in MEASURES if name in row}
+
 
 Rows = dict[str, NDArray[np.float32]]
 
-PER_IMAGE = (edge_length, perimetric_complexity, compressed_size, holes, components, ink, stroke_count, stroke_width)
+OF_EACH_IMAGE = (
+    edge_length,
+    perimetric_complexity,
+    compressed_size,
+    holes,
+    components,
+    ink,
+    stroke_count,
+    stroke_width,
+)
 
 
 def rows(x: Tensor, reference: Tensor, classifier: Eye | None = None, known: Collection[str] = ()) -> Rows:
@@ -29,7 +68,7 @@ def rows(x: Tensor, reference: Tensor, classifier: Eye | None = None, known: Col
     and of the likeliest; images are resized to what it takes.
     """
     brightest = as_float(x).flatten(1).amax(1)
-    found = {of.__name__: of(x) for of in PER_IMAGE}
+    found = {of.__name__: of(x) for of in OF_EACH_IMAGE}
     found |= {"brightest": brightest, "blank": (brightest < BLANK).float(), "novelty": novelty(x, reference)}
     found |= {"mean_picture_power": mean_picture_power(x), "distinct": originals(x)}
     if classifier is not None and (learned := columns(classifier.config.classes, known)):

@@ -9,9 +9,8 @@ from torch.nn import Parameter
 from torch.nn.functional import max_pool2d
 from torch.optim import Adadelta
 
-from .. import sparsity
-from ..objective import Objective
-from ..options import check_rate, choose
+from ..config import check_rate, choose
+from ..train import Objective
 from . import sparse
 from .registry import register
 
@@ -74,7 +73,7 @@ class ConvAE(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) -> the winners, (B, K, h, w): at most one nonzero per map and one per block."""
-        return strided(sparsity.spatial(self.encoder(x)), self.config.block)
+        return strided(sparse.spatial(self.encoder(x)), self.config.block)
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, K, h, w) -> images (B, C, H, W) in [0, 1], float32."""

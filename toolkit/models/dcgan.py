@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ..objective import Objective
-from ..options import check_rate
-from .generative import Generative
-from .registry import register
+from ..config import check_rate
+from ..train import Objective
+from .registry import Generative, register
 
 BETAS = (0.5, 0.999)
 

@@ -1,12 +1,17 @@
-"""The models by name. Registering is one decorator, and it enrols a model in the hub and in the contract tests."""
+"""The registry of models: create one by name, with or without weights; what generators share.
+
+Nothing is allocated. A description that comes from elsewhere, a file's header, is held against this first.
+"""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from ..options import checked, choose
+from ..config import checked, choose
+from ..seeds import Noise
 
 MODELS: dict[str, type[nn.Module]] = {}
 M = TypeVar("M", bound=type[nn.Module])
@@ -30,3 +35,63 @@ def create(name: str, config: Mapping[str, Any], *, seed: int | None = None) -> 
             torch.manual_seed(seed)
         model: nn.Module = cls(cls.Config(**options))
     return model.eval().requires_grad_(False)
+
+
+class Generative(nn.Module):
+    """Codes (B, z), drawn from a standard normal prior, become images (B, channels, size, size) in [0, 1].
+
+    config: has channels, size and z.
+    """
+
+    config: Any
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        return self.config.channels, self.config.size, self.config.size
+
+    @property
+    def code_shape(self) -> tuple[int]:
+        """(z,)"""
+        return (self.config.z,)
+
+    @property
+    def drawing(self) -> nn.Sequential:
+        """The network from the code to the picture."""
+        raise NotImplementedError
+
+    @property
+    def hidden(self) -> list[nn.Module]:
+        """The hidden layers from the code to the picture: the modules whose output they are."""
+        return [module for module in self.drawing if isinstance(module, nn.ReLU)]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (B, z) -> images (B, C, H, W) in [0, 1]."""
+        raise NotImplementedError
+
+    def sample(self, noise: Noise) -> Tensor:
+        """One image per seed, its code drawn from the prior: (B, C, H, W) in [0, 1]."""
+        return self.decode(noise.randn(*self.code_shape).to(next(self.parameters()).device))
+
+
+def outline(name: str, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of the model that `create(name, config)` would make, on the meta device: shapes without numbers.
+
+    Raises ValueError for an unknown architecture or option, RuntimeError for one that torch cannot build.
+    """
+    with torch.device("meta"), _Undrawn():
+        return create(name, config).state_dict()
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights undrawn: on the meta device, drawing normal ones would import nine hundred modules first."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if function.__name__ in ("normal_", "uniform_"):
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)

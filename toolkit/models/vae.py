@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ..objective import Objective
-from ..options import check_rate
-from .generative import Generative
-from .registry import register
+from ..config import check_rate
+from ..train import Objective
+from .registry import Generative, register
 
 
 class Variational(Generative):

@@ -6,9 +6,9 @@ from itertools import chain, pairwise
 import torch
 from torch import Tensor, nn
 
-from .. import processes, sparsity
-from ..objective import Objective
-from ..options import check_rate, choose
+from .. import distributed
+from ..config import check_rate, choose
+from ..train import Objective
 from . import sparse
 from .registry import register
 
@@ -76,7 +76,7 @@ class WTA(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) -> the winners, (B, K, h, w): at most one nonzero per map."""
-        return sparsity.spatial(self.encoder(x))
+        return sparse.spatial(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, K, h, w) -> raw images (B, C, H, W), float32; a linear output may leave [0, 1]."""
@@ -98,7 +98,7 @@ class WTA(nn.Module):
 
     def dense_loss(self, x: Tensor) -> Tensor:
         """What `loss` computes, by definition."""
-        rule = sparsity.lifetime_per_position if self.config.lifetime_per == "position" else sparsity.lifetime
+        rule = sparse.lifetime_per_position if self.config.lifetime_per == "position" else sparse.lifetime
         return _error(self.decode(rule(self.encode(x), self.config.lifetime)), x)
 
     def loss(self, x: Tensor) -> Tensor:
@@ -132,11 +132,11 @@ class WTA(nn.Module):
         return y.sigmoid() if self.config.output == "sigmoid" else y
 
     def _survivors(self, strength: Tensor, position: Tensor) -> Tensor:
-        everyones, mine = processes.everyones(strength)
+        everyones, mine = distributed.everyones(strength)
         if self.config.lifetime_per == "channel":
-            return sparsity.survivors(everyones, self.config.lifetime)[mine]
-        positions, _ = processes.everyones(position)
-        return sparsity.survivors_per_position(everyones, positions, self.config.lifetime)[mine]
+            return sparse.survivors(everyones, self.config.lifetime)[mine]
+        positions, _ = distributed.everyones(position)
+        return sparse.survivors_per_position(everyones, positions, self.config.lifetime)[mine]
 
     def _initialise(self, module: nn.Module) -> None:
         if not isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) or self.config.init == "torch":

@@ -1,0 +1,74 @@
+"""Options and settings: their names and values checked, with a sentence for what is wrong."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+
+def choose(what: str, value: str, choices: Iterable[str]) -> str:
+    """The value, if it is one of the choices; otherwise ValueError names the thing and what there is."""
+    known = list(choices)
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}: choose one of {', '.join(known)}")
+    return value
+
+
+def checked(what: str, settings: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as the dataclass `settings` has them: options as JSON gives them, lists become tuples.
+
+    Raises ValueError for an option it does not have, naming those it has, or a value of another type.
+    """
+    hints = get_type_hints(settings)
+    if unknown := sorted(set(values) - set(hints)):
+        raise ValueError(f"{what} has no option {', '.join(unknown)}: it has {', '.join(hints)}")
+    for option, value in values.items():
+        if not _fits(value, hints[option]):
+            kind = getattr(hints[option], "__name__", hints[option])
+            raise ValueError(f"option {option} of {what} is {value!r:.60}: give a value of type {kind}")
+    return {option: tuple(value) if isinstance(value, list) else value for option, value in values.items()}
+
+
+def _fits(value: object, hint: Any) -> bool:
+    kind = get_origin(hint) or hint
+    if kind in (Union, UnionType):
+        return any(_fits(value, choice) for choice in get_args(hint))
+    if kind is Literal:
+        return value in get_args(hint)
+    return type(value) in {float: (float, int), tuple: (list, tuple)}.get(kind, (kind,))
+
+
+def check_rate(lr: float) -> None:
+    """Raise ValueError unless lr is a learning rate: finite, over 0."""
+    if not 0 < lr < math.inf:
+        raise ValueError(f"lr is {lr}: give a finite learning rate over 0")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How noise becomes an image. The defaults are the paper's (section 3), with the stop taken per image.
+
+    stop: "each" image by itself, or the whole "batch" together, as published.
+    finish: "none", "stretch" the picture so that its brightest pixel is 1, or give it the "tone" of the data, a curve.
+    ink: after each pass a moving threshold leaves this share of the values white and the others black (`refine`).
+    salt: before each pass this share of the values becomes black or white by chance.
+    """
+
+    tol: float = 1e-3
+    limit: int = 100  # passes at most
+    stop: str = "each"
+    finish: str = "none"
+    tone: tuple[float, ...] = ()  # brightness at evenly spaced ranks of pixels: `tone_curve(images)`
+    ink: float | None = None
+    salt: float | None = None
+
+    def __post_init__(self) -> None:
+        choose("stop", self.stop, ["each", "batch"])
+        choose("finish", self.finish, ["none", "stretch", "tone"])
+        object.__setattr__(self, "tone", tuple(self.tone))  # JSON gives a list
+        if self.limit < 1 or self.tol < 0:
+            raise ValueError(f"limit {self.limit}, tol {self.tol}: at least one pass, and no negative tolerance")
+        for name, share in (("ink", self.ink), ("salt", self.salt)):
+            if share is not None and not 0 < share < 1:
+                raise ValueError(f"{name} is {share}: give a share of the pixels, over 0 and under 1, or none")

@@ -1,0 +1,331 @@
+"""Classifiers' scores of stored runs, beside controls, and the plane they span.
+
+RUN/judged.json is {"judge", "sha256", "images", "known", "controls": {NAME: {MEASURE: ...}}, "rows": [{"iteration",
+MEASURE: ...}, ...]}. Iteration 0 is the data. The measures are those of `metrics.JUDGED`.
+
+RUN/map.json is {"judge", "explained", "places": {ITERATION: [[x, y], ...]}}: where each symbol of a sheet lies, in the
+order of the sheet, in whole numbers from 0 to 1000, y downwards. One scale holds for both axes, so that distances may
+be compared; explained is the share of the spread that the two of them show.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from .. import data, hub, metrics, runs
+from .. import index as tree
+from ..index import strict_json
+from ..metrics.classifier import features
+from ..metrics.image import resized
+from ..models import Judge
+from ..models.classifier import DIGITS
+from ..plot import tiles
+from ..presets import Experiment
+from ..runs import ACROSS, OF_DIGITS, from_npy, sheets, to_json, write
+from ..samplers import hallucinate
+from ..seeds import child
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Images uint8 (N, C, H, W), all as large as the run's own.
+
+    training: what the first learner heard; reference: as many as are judged, that no learner heard; controls: sets that
+    any measure should tell apart.
+    """
+
+    training: Tensor
+    reference: Tensor
+    controls: dict[str, Tensor]
+
+
+def subjects(
+    experiment: Experiment, count: int, *, root: Path | None = None, letters: Tensor | None = None
+) -> Subjects:
+    """The data of a run and the controls beside it, drawn by the run's seed. letters: uint8 (N, 1, H, W).
+
+    What was kept back is the test set where data have one, for no judge learned it either; else what the run left of
+    the data. Raises ValueError if nothing was, and what `datasets.load` raises.
+    """
+    loaded = data.load(experiment.data, root=root, split="any")
+    run = runs.prepare(experiment, loaded.images, Path())
+    unseen = _drawn(_unseen(experiment, loaded, run, root), 2 * count, child(experiment.seed, "unseen"))
+    if len(unseen) < 2:
+        raise ValueError(f"{experiment.name} learned all of {experiment.data}: give more data to tell what it did not")
+    half = len(unseen) // 2
+    shape = (count, *unseen.shape[1:])
+    generator = torch.Generator().manual_seed(child(experiment.seed, "noise"))
+    controls = {
+        "unseen data": unseen[half:],
+        "noise": torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator),
+        "blank": torch.zeros(shape, dtype=torch.uint8),
+    }
+    if letters is not None and letters.shape[1] == shape[1]:
+        drawn = _drawn(letters, count, child(experiment.seed, "letters"))
+        controls["letters"] = resized(drawn, shape[-1])
+    return Subjects(run.data, unseen[:half], controls)
+
+
+def _unseen(experiment: Experiment, loaded: data.Dataset, run: runs.Run, root: Path | None) -> Tensor:
+    if loaded.split == "train":
+        try:
+            kept = data.load(experiment.data, root=root, split="test").images
+            return resized(kept, run.data.shape[-1])
+        except FileNotFoundError:
+            pass  # only the first part is here
+    return run.reference[len(run.data) :]
+
+
+def _drawn(images: Tensor, count: int, seed: int) -> Tensor:
+    """So many of them, or all, in a random order."""
+    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]]
+
+
+FILE = "judged.json"
+IMAGES = 1000  # of each iteration, as many as its other measures are taken over
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A judge, and by which bytes it is known. letters: a control, uint8 (N, 1, H, W); root: of data sets."""
+
+    judge: Judge
+    name: str
+    sha256: str
+    images: int = IMAGES
+    letters: Tensor | None = None
+    root: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.images < 6:
+            raise ValueError(f"images is {self.images}: give 6 or more, or no two sets can be compared")
+
+
+def bench(name: str, source: str | Path = tree.CHECKPOINTS, *, device: str = "cpu", **options: Any) -> Bench:
+    """A bench with a judge of a tree of checkpoints. options: images, letters, root. Raises CheckpointError."""
+    judge = hub.load_judge(source, name, device=device)
+    entries = tree.read_index(source)["experiments"][name]["iterations"]
+    digest = min((entry["iteration"], entry["sha256"]) for entry in entries if "file" in entry)[1]
+    return Bench(judge, name, digest, **options)
+
+
+def judge(folder: Path, by: Bench, on_row: Callable[[str], object] = lambda what: None) -> Path:
+    """Put all iterations of a run before a judge that have images or a model; those that were are kept. -> judged.json
+
+    folder: of the run. on_row hears what comes next. Raises ValueError for what is no run of iterations, or has another
+    kind of images than the judge knows, and what `subjects` raises.
+    """
+    experiment = stored(folder)
+    classes = set(by.judge.config.classes)
+    known = [name for name in DIGITS if name in classes] if experiment.data in OF_DIGITS else []
+    facts = {"judge": by.name, "sha256": by.sha256, "images": by.images, "known": known}
+    path = folder / FILE
+    found = _kept(path, facts)
+    left = _left(folder, experiment, found)
+    if not left and found["controls"] and ("letters" in found["controls"] or by.letters is None):
+        return path
+    them = subjects(experiment, by.images, root=by.root, letters=by.letters)
+    measured = _measures(by, them, known)
+    for name, images in them.controls.items():
+        if name not in found["controls"]:
+            on_row(name)
+            found["controls"][name] = measured(images)
+            write(path, to_json(found))
+    for index in left:
+        on_row(f"iteration {index}")
+        images = _said(folder, experiment, index, by) if index else them.training[: by.images]
+        row = {"iteration": index, **measured(images)}
+        found["rows"] = sorted([*found["rows"], row], key=lambda row: row["iteration"])
+        write(path, to_json(found))
+    return path
+
+
+def stored(folder: Path) -> Experiment:
+    """The experiment that a folder holds a run of. Raises ValueError for any other folder."""
+    try:
+        config = strict_json((folder / "config.json").read_bytes())
+        if config.get("kind", "iterations") != "iterations":
+            raise ValueError(f"it is a {config['kind']}")
+        return Experiment.from_dict(config["experiment"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{folder} holds no run of iterations ({error}): give the folder of one, such as checkpoints/fig2"
+        ) from error
+
+
+def measure_rows(
+    folder: Path, *, root: Path | None = None, device: str = "cpu", on_row: Callable[[str], object] = lambda what: None
+) -> list[Path]:
+    """Write rows.npz (`runs.rows`) of every iteration of a stored run that has none and can have: those with a model.
+
+    The images of the seeds are made again. The data count as iteration 0. Raises ValueError for what is no run of
+    iterations, and what `datasets.load` raises.
+    """
+    experiment = stored(folder)
+    run = runs.prepare(experiment, data.load(experiment.data, root=root, split="any").images, Path())
+    written = []
+    for index in range(experiment.iterations + 1):
+        path, model = folder / f"iter_{index:03d}" / runs.ROWS_FILE, folder / f"iter_{index:03d}" / "model.safetensors"
+        if path.exists() or not (path.parent.exists() if index == 0 else model.exists()):
+            continue
+        on_row(f"iteration {index}")
+        of = runs.images_of(run.experiment, run.reference, hub.load(model, device=device) if index else None)
+        write(path, runs.to_npz(runs.measured(run.experiment, *of)))
+        written.append(path)
+    return written
+
+
+def seeds(e: Experiment, index: int, count: int) -> range:
+    """Those of the first images that an iteration said; the images follow from them and the checkpoint (`runs`)."""
+    if e.teaching == "lecture":
+        start = child(e.seed, "measure", index)
+    elif e.rule and e.rule.by == "picks":
+        start = 0
+    else:
+        start = child(e.seed, "say") + (e.said * (index - 1) if e.noise == "fresh" else 0)
+    return range(start, start + min(count, e.said))
+
+
+def _left(folder: Path, e: Experiment, found: dict[str, Any]) -> list[int]:
+    """The iterations that are not judged yet, of those that can be."""
+    done = {row["iteration"] for row in found["rows"]}
+    return [at for at in range(e.iterations + 1) if at not in done and (at == 0 or _source(folder, at))]
+
+
+def _said(folder: Path, e: Experiment, index: int, by: Bench) -> Tensor:
+    """The first images of an iteration, uint8: those stored, or the same again from its checkpoint."""
+    source = _source(folder, index)
+    if source is None:
+        raise ValueError(f"{folder} has no images and no model of iteration {index}: fetch the folder again")
+    if source.suffix == ".npy":
+        return from_npy(source)[: by.images]
+    model = hub.load(source, device=str(next(by.judge.parameters()).device))
+    return hallucinate(model, seeds(e, index, by.images), e.sampling).images
+
+
+def _source(folder: Path, index: int) -> Path | None:
+    paths = [folder / f"iter_{index:03d}" / name for name in ("said.npy", "model.safetensors")]
+    return next((path for path in paths if path.exists()), None)
+
+
+def _measures(by: Bench, them: Subjects, known: list[str]) -> Callable[[Tensor], dict[str, float]]:
+    """Images of any size -> their row. The distances to what was learned are taken at the judge's size too."""
+    size = by.judge.image_shape[-1]
+    training, held_out = (resized(images, size) for images in (them.training, them.reference))
+    reference = features(by.judge, held_out)
+
+    def measured(images: Tensor) -> dict[str, float]:
+        x = resized(images, size)
+        return metrics.judged(x, by.judge, reference, known=known, training=training, held_out=held_out)
+
+    return measured
+
+
+def _kept(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """What was judged before, if by the same judge on as many images."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if all(before[name] == value for name, value in facts.items()):
+            return {**facts, "controls": dict(before["controls"]), "rows": list(before["rows"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none, or cut short by other hands: begin anew
+    return {**facts, "controls": {}, "rows": []}
+
+
+MAP_FILE, PICTURE = "map.json", "map.png"
+SIDE = 1000
+PANEL, LABEL, GAP, FAINT, GREYS = 420, 20, 12, 0.3, 16  # of a picture: pixels, and how dark the data are
+
+
+def place(folder: Path, judge: Judge, name: str) -> Path:
+    """Lay a run's sheets out before a judge, called so -> its map.json; and map.png, a picture of it.
+
+    Raises ValueError for a run without sheets.
+    """
+    seen = {number: _features(path, judge) for number, path in sheets(folder).items()}
+    if not seen:
+        raise ValueError(f"{folder} has no sample sheets: give the folder of a run, such as checkpoints/fig2")
+    points, explained = project(seen)
+    places = {str(number): each.round().int().tolist() for number, each in points.items()}
+    said = json.dumps({"judge": name, "explained": explained, "places": places}, separators=(",", ":"))
+    write(folder / MAP_FILE, f"{said}\n".encode())
+    write(folder / PICTURE, picture(folder, points))
+    return folder / MAP_FILE
+
+
+def project(seen: dict[int, Tensor]) -> tuple[dict[int, Tensor], float]:
+    """Features by iteration, (N, d) -> points (N, 2) from 0 to `SIDE`, and the share of the spread that they show.
+
+    The axes are the two along which the first sheet, the second and the last differ most (their principal components):
+    all sheets together would be mostly late ones. Turned so that the last lies above and to the right of the first.
+    """
+    numbers = sorted(seen)
+    corner = torch.cat([seen[number] for number in dict.fromkeys([numbers[0], *numbers[1:2], numbers[-1]])])
+    mean = corner.mean(0)
+    spread, axes = torch.linalg.svd(corner - mean, full_matrices=False)[1:]
+    flat = {number: (each - mean) @ axes[:2].T for number, each in seen.items()}
+    drift = flat[numbers[-1]].mean(0) - flat[numbers[0]].mean(0)
+    turned = torch.where(drift < 0, -1.0, 1.0) * torch.tensor([1.0, -1.0])  # y downwards
+    explained = spread[:2].square().sum() / spread.square().sum().clamp(min=1e-9)
+    return _fit({number: each * turned for number, each in flat.items()}), round(explained.item(), 3)
+
+
+def _fit(points: dict[int, Tensor]) -> dict[int, Tensor]:
+    """Into a square, in its middle."""
+    together = torch.cat(list(points.values()))
+    low, high = together.amin(0), together.amax(0)
+    scale = SIDE / (high - low).max().clamp(min=1e-9)
+    return {number: (each - (low + high) / 2) * scale + SIDE / 2 for number, each in points.items()}
+
+
+def _features(sheet: Path, judge: Judge) -> Tensor:
+    """Each of length one: how alike two pictures are is the angle between them."""
+    return normalize(features(judge, resized(_greys(sheet), judge.image_shape[-1])), dim=1)
+
+
+def _greys(sheet: Path) -> Tensor:
+    from PIL import Image
+
+    with Image.open(sheet) as picture:
+        images = tiles(picture, picture.width // ACROSS)
+    return images.float().mean(1, keepdim=True).round().byte()
+
+
+def picture(folder: Path, points: dict[int, Tensor]) -> bytes:
+    """Four iterations side by side, first to last, every symbol in ink at its place over the faint data: a PNG."""
+    from PIL import Image, ImageDraw
+
+    numbers = [number for number in sorted(points) if number]
+    chosen = sorted({numbers[round(part * (len(numbers) - 1))] for part in (0, 0.2, 0.5, 1)}) if numbers else [0]
+    page = Image.new("L", (len(chosen) * (PANEL + GAP) + GAP, PANEL + LABEL + 2 * GAP), 255)
+    pen, paths = ImageDraw.Draw(page), sheets(folder)
+    for column, number in enumerate(chosen):
+        left = GAP + column * (PANEL + GAP)
+        pen.text((left, GAP), f"iteration {number}" if number else "the data", fill=0)
+        for each, ink in {0: FAINT, number: 1.0}.items():
+            if each in paths:
+                _lay(page, _greys(paths[each]).float() * ink, points[each], (left, GAP + LABEL))
+    buffer = BytesIO()
+    page.point([round(grey / 17) * 17 for grey in range(256)]).quantize(GREYS).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _lay(page: "Image", greys: Tensor, points: Tensor, corner: tuple[int, int]) -> None:
+    """Images (N, 1, H, W) of light from 0 to 255 as ink on a page, at their places."""
+    from PIL import Image
+
+    side = greys.shape[-1]
+    for light, point in zip(greys, points, strict=True):
+        x, y = (round(start + each * (PANEL - side) / SIDE) for start, each in zip(corner, point.tolist(), strict=True))
+        ink = Image.fromarray(light[0].round().byte().numpy())
+        page.paste(0, (x, y, x + side, y + side), ink)

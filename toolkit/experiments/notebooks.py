@@ -1,0 +1,164 @@
+"""Notebooks, executed and summarised.
+
+A notebook has one cell tagged "parameters", which may carry small values ("smoke") that tests put in their place; one
+tagged "picture"; and, last, one tagged "check", which holds what the prose claims and says it with its number.
+"""
+
+import argparse
+import base64
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from tqdm import tqdm
+
+from ..cli import command
+from ..index import write_whole
+from ..runs import to_json
+
+EPILOG = """examples:
+  python -m toolkit notebooks                        run all: pictures and times, in notebooks/
+  python -m toolkit notebooks 00_tour 08_mnist_kaleidoscope
+  python -m toolkit notebooks --smoke --out there    seconds each, with tiny values; into another folder"""
+
+
+def notebooks(args: argparse.Namespace) -> object:
+    """Run the notebooks, each in a kernel of its own; keep their pictures, what they found, and how long it took."""
+    there = names(args.folder)
+    if odd := sorted({*args.names} - {*there}):
+        raise ValueError(f"there is no notebook {', '.join(odd)}: choose of {', '.join(there)}")
+    out = args.out or args.folder
+    stored = out / "results.json"
+    results = json.loads(stored.read_text()) if stored.exists() else {}
+    for name in tqdm(chosen := args.names or there, disable=args.json, file=sys.stderr, dynamic_ncols=True):
+        done = execute(args.folder / f"{name}.ipynb", small=args.smoke)
+        results[name] = {"title": done.title, "seconds": round(done.seconds, 1), "said": done.said}
+        write_whole(out / "pictures" / f"{name}.png", done.picture)
+        write_whole(stored, to_json(results))
+    if out == args.folder:  # elsewhere its links to the notebooks would lead nowhere
+        write_whole(out / "README.md", page(out).encode())
+    return {name: results[name] for name in chosen}
+
+
+def declare(commands: Any) -> None:
+    """Declare it."""
+    add = command(commands, notebooks, EPILOG)
+    add("names", nargs="*", metavar="NOTEBOOK", help="which, without .ipynb (default: all)")
+    add("--folder", type=Path, default=FOLDER, help="where they are (default: those of the repository)")
+    add("--out", type=Path, metavar="DIR", help="where pictures and times go (default: the same folder)")
+    add("--smoke", action="store_true", help="with tiny values: whether they run")
+
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+PATIENCE = 1800  # seconds that one cell may take
+INTRODUCTION = """# Notebooks
+
+A notebook for each question, run from top to bottom on two cores; `FULL = True` is the published scale, for a GPU. The
+last cell of each checks what its prose says. The runs here were made with `python -m toolkit notebooks`.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Executed:
+    """What came of a notebook. picture: PNG. said: what its check said. notebook: with all outputs."""
+
+    title: str
+    seconds: float
+    picture: bytes
+    said: str
+    notebook: Any
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The notebooks there are, in order. Raises FileNotFoundError where there is no folder of them."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}: take a copy of the whole repository")
+    return sorted(path.stem for path in folder.glob("*.ipynb"))
+
+
+def read(path: Path) -> Any:
+    """A notebook. Raises ModuleNotFoundError where Jupyter is missing, and ValueError for what is no notebook."""
+    try:
+        import nbformat
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError('to run notebooks, pip install -e ".[notebooks]"') from error
+    try:
+        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        raise ValueError(f"{path} is no notebook: {str(error)[:100]}") from error
+
+
+def tagged(notebook: Any, tag: str) -> int:
+    """The place of the cell of this tag. Raises ValueError if there is none, or more than one."""
+    found = [at for at, cell in enumerate(notebook.cells) if tag in cell.metadata.get("tags", [])]
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} cells are tagged {tag!r}: tag one")
+    return found[0]
+
+
+def smoke(notebook: Any) -> Any:
+    """The notebook with the small values of its parameters put behind them, where there are any."""
+    from nbformat.v4 import new_code_cell
+
+    at = tagged(notebook, "parameters")
+    small: Mapping[str, Any] = notebook.cells[at].metadata.get("smoke", {})
+    lines = "\n".join(f"{name} = {value!r}" for name, value in small.items())
+    notebook.cells.insert(at + 1, new_code_cell(lines))  # type: ignore[no-untyped-call]
+    return notebook
+
+
+def execute(path: Path, *, small: bool = False) -> Executed:
+    """Run a notebook in a kernel of this Python, in its own folder; nothing is written.
+
+    Raises ValueError, with the cell's own error, for one that fails or shows no picture, and what `read` raises.
+    """
+    notebook = read(path)
+    if small:
+        notebook = smoke(notebook)
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    begun = perf_counter()
+    try:
+        NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute(cwd=str(path.parent))
+    except CellExecutionError as error:
+        raise ValueError(f"{path.name} fails: {error}") from error
+    seconds = perf_counter() - begun
+    return Executed(title(notebook), seconds, _picture(notebook, path), _said(notebook), notebook)
+
+
+def title(notebook: Any) -> str:
+    """The question that its first line asks."""
+    first: str = notebook.cells[0].source.splitlines()[0]
+    return first.removeprefix("#").strip()
+
+
+def _picture(notebook: Any, path: Path) -> bytes:
+    outputs = notebook.cells[tagged(notebook, "picture")].outputs
+    found = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    if len(found) != 1:
+        raise ValueError(f"the cell tagged 'picture' of {path.name} shows {len(found)} pictures: show one")
+    return base64.b64decode(found[0])
+
+
+def _said(notebook: Any) -> str:
+    outputs = notebook.cells[tagged(notebook, "check")].outputs
+    return "".join(output.text for output in outputs if output.output_type == "stream").strip()
+
+
+def page(folder: Path = FOLDER) -> str:
+    """README.md of the folder: a row for each notebook, from the results of running it: picture, question, seconds."""
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    head = ["| | notebook | what it found | seconds |", "| --- | --- | --- | ---: |"]
+    return "\n".join([INTRODUCTION, *head, *_lines(results)]) + "\n"
+
+
+def _lines(results: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    for name, found in results.items():
+        link = f"[{found['title']}]({name}.ipynb)"
+        picture = f'<img src="pictures/{name}.png" width="240" alt="">'
+        yield f"| {picture} | {link} | {found['said']} | {found['seconds']:.0f} |"

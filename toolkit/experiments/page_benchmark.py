@@ -1,0 +1,581 @@
+"""The benchmark of the page: start, actions, visitors, load."""
+
+import base64
+import json
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any, TypeVar
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, Request, build_opener
+
+from .timing import Entry, markdown, readable, sentence
+from .timing import entry as timing_entry
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120  # seconds
+CONFIG = "window.gradio_config = "  # in the page, and after it all that the page shows
+PICTURE = re.compile(r"data:image/[a-z]+;base64,([A-Za-z0-9+/=]+)")
+Message = dict[str, Any]
+
+
+class RefusedError(OSError):
+    """The page refused a request; the message is its answer."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """The page as it runs. begun: when it was started, of `time.perf_counter`; page: its first answer."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+    begun: float
+    page: bytes = b""
+
+    def resident(self) -> float | None:
+        """The memory that it holds, in MB (10**6 bytes); None where the system does not say."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        lines = status.read_text().splitlines() if status.exists() else []
+        return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmRSS")), None)
+
+
+@contextmanager
+def serving(*arguments: object) -> Iterator[Server]:
+    """`python app.py`, while the block lasts; it answers already. Raises OSError if it does not start."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+    command, quiet = [sys.executable, "app.py", *map(str, arguments)], subprocess.DEVNULL
+    begun = time.perf_counter()
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet) as process:
+        try:
+            url = f"http://127.0.0.1:{port}/"
+            yield Server(url, process, begun, answer(process, url))
+        finally:
+            process.terminate()
+
+
+def answer(process: "subprocess.Popen[bytes]", url: str) -> bytes:
+    """What an address answers, as soon as it does. Raises OSError if the process ends first, or it never does."""
+    opener, deadline = build_opener(ProxyHandler({})), time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(URLError, ConnectionError), opener.open(url, timeout=PATIENCE) as response:
+            return response.read()
+        time.sleep(0.02)
+    raise OSError(f"python app.py did not answer at {url}: run it and see what it says")
+
+
+def cold_start(launches: int) -> Entry:
+    """From `python app.py`, a new process, to the bytes of the first picture; "page": until the page answered.
+
+    The files may lie in the system's cache: what is cold is the process.
+    """
+    times: dict[str, list[float]] = {"fast": [], "page": []}
+    for _ in range(launches):
+        with serving() as server:
+            times["page"].append(time.perf_counter() - server.begun)
+            first_picture(server.page.decode())
+            times["fast"].append(time.perf_counter() - server.begun)
+    return timing_entry(times, "s")
+
+
+def first_picture(page: str) -> bytes:
+    """The bytes of the first picture that a page shows, from its text. Raises OSError if there is none."""
+    if found := PICTURE.search(page.partition(CONFIG)[2]):
+        return base64.b64decode(found[1])
+    raise OSError("the page of python app.py shows no picture: train a run, or fetch the checkpoints")
+
+
+@dataclass
+class Heard:
+    """The answer to a request. places: how many were before it, each time it was told; started: seconds in the queue.
+
+    first: seconds to the first part of the answer; took: to the last.
+    """
+
+    message: Any = None
+    places: list[int] = field(default_factory=list)
+    started: float = 0.0
+    first: float = 0.0
+    took: float = 0.0
+
+
+class Visitor:
+    """One visitor. Raises OSError, of which RefusedError is one, where there is no answer."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.name, self.ticket = url, f"{random.getrandbits(64):x}", 0
+        self.opener = build_opener(ProxyHandler({}))
+
+    @cached_property
+    def config(self) -> Message:
+        """The page's own description."""
+        return json.loads(self.read("config"))
+
+    @cached_property
+    def orders(self) -> dict[str, tuple[int, int]]:
+        """By name of what the scripts trigger ("grow", "draw", ...): the number of the event, and of its figure."""
+        events = ((it["id"], target) for it in self.config["dependencies"] for target in it["targets"])
+        return {name: (number, figure) for number, (figure, name) in events if figure is not None}
+
+    @cached_property
+    def figures(self) -> list[Message]:
+        """The first messages of the figures."""
+        values = (it["props"].get("value") for it in self.config["components"] if it["type"] == "html")
+        return [value for value in values if isinstance(value, dict)]
+
+    def figure(self, key: str) -> Message:
+        """The first message that has this key."""
+        return next(first for first in self.figures if key in first)
+
+    def read(self, path: str, body: object = None) -> bytes:
+        """What an address answers; with a body, what it answers to that."""
+        with self.open(path, body) as response:
+            return response.read()
+
+    def open(self, path: str, body: object = None) -> Any:
+        """The same as a stream."""
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = Request(self.url + path, data, {"Content-Type": "application/json"})
+        return self.opener.open(request, timeout=PATIENCE)
+
+    def order(self, name: str, order: object, overtake: bool = False) -> Heard:
+        """What a figure's script triggers. overtake: after the first answer, tell that nobody waits for more."""
+        event, figure = self.orders[name]
+        if isinstance(order, dict):
+            order = {**self._numbered(), **order}
+        joined = {"data": [], "event_data": order, "fn_index": event, "session_hash": self.name, "trigger_id": figure}
+        begun, heard = time.perf_counter(), Heard()
+        self.read("gradio_api/queue/join", joined)
+        for message in self._stream(f"gradio_api/queue/data?session_hash={self.name}"):
+            now, kind = time.perf_counter() - begun, message["msg"]
+            if kind == "estimation":
+                heard.places.append(message["rank"])
+            elif kind == "process_starts":
+                heard.started = now
+            elif kind.startswith("process_"):
+                heard.first = heard.first or now
+                if kind == "process_completed":
+                    heard.message, heard.took = _ended(message), now
+                    return heard
+                if overtake:
+                    overtake = False
+                    self.serve(figure, "note", self._numbered())
+        raise RefusedError("the page ended its answer in the middle")
+
+    def _numbered(self) -> Message:
+        self.ticket += 1
+        return {"visitor": self.name, "ticket": self.ticket}
+
+    def serve(self, figure: int, function: str, value: object) -> bytes:
+        """A function that a figure calls without waiting in the queue."""
+        asked = {"component_id": figure, "fn_name": function, "data": value, "session_hash": self.name}
+        return self.read("gradio_api/component_server", asked)
+
+    def call(self, endpoint: str, *values: object) -> Any:
+        """A named endpoint. Raises RefusedError with its sentence."""
+        event, kind = json.loads(self.read(f"gradio_api/call/{endpoint}", {"data": values}))["event_id"], ""
+        with self.open(f"gradio_api/call/{endpoint}/{event}") as response:
+            for line in response:
+                head, _, text = line.decode().strip().partition(": ")
+                kind = text if head == "event" else kind
+                if head == "data" and kind == "error":
+                    raise RefusedError(str((json.loads(text) or {}).get("error")))
+                if head == "data" and kind == "complete":
+                    return json.loads(text)[0]
+        raise RefusedError("the page ended its answer in the middle")
+
+    def _stream(self, path: str) -> Iterator[Message]:
+        with self.open(path) as response:
+            yield from (json.loads(line[5:]) for line in response if line.startswith(b"data:"))
+
+
+def _ended(message: Message) -> Any:
+    """The data of the last message of an answer. Raises RefusedError."""
+    output = message["output"] or {}
+    data = output.get("data") or [None]
+    wrong = output.get("error") if "data" not in output else data[-1].get("error") if data[-1] else None
+    if wrong or not message["success"]:
+        raise RefusedError(str(wrong))
+    return data[-1]
+
+
+def refusal(error: Exception) -> str:
+    """The page's words, where it refused a request."""
+    return error.read().decode()[:300] if isinstance(error, HTTPError) else str(error)[:300]
+
+
+Action = Callable[[Visitor, Random], Heard]
+T = TypeVar("T")
+TARGETS = {"cold": 8.0, "scrub": 0.05, "draw": 0.3, "film": 0.3, "symbols": 2.0}  # seconds
+MEMORY = 1500.0  # MB
+SEEDS = 2**31
+THINKS = (0.5, 2.0)  # seconds between what a visitor sees and does next
+LONG = 1.0  # seconds: who waits longer is to be told how many come before
+SAMPLES = 12  # of memory at least, and one each half minute
+MIX = {"grow": 7, "draw": 5, "film": 3, "ask": 2, "sample": 1, "measure": 1, "look": 2}  # how often, under load
+ALONE = ("draw", "film", "symbols", "ask", "grow")  # what one visitor is timed at
+NEEDS = {"grow": "iterations", "draw": "decoders", "film": "networks", "symbols": "iterations", "sample": "iterations"}
+NAMES = {
+    "cold": "cold start to the first picture",
+    "ready": "... to the whole page",
+    "scrub": "scrub an iteration",
+    "grow": "a symbol grows",
+    "draw": "creative redraw",
+    "film": "first streamed kaleidoscope frame",
+    "ask": "is it new?",
+    "symbols": "64 fresh symbols",
+    "sample": "16 symbols, endpoint",
+    "measure": "measure, endpoint",
+    "look": "the page itself",
+}
+FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
+READY = '.figure-page[data-ready="true"]'
+SCRUB = """async (count) => {
+  const scrub = document.querySelector("#figure .scrub"), seen = document.querySelector("#figure .sheet canvas");
+  const frame = () => new Promise(requestAnimationFrame), times = [];
+  for (let i = 0; i < count; i++) {
+    await frame();
+    const start = performance.now();
+    scrub.value = String((Number(scrub.value) + 1) % (Number(scrub.max) + 1));
+    scrub.dispatchEvent(new Event("input", {bubbles: true}));
+    await frame();
+    times.push((performance.now() - start) / 1000);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  return times;
+}"""  # in seconds, up to the frame that shows it
+FIRST = """() => new Promise((done) =>
+  new PerformanceObserver((seen) => done(seen.getEntries()[0].renderTime / 1000))
+    .observe({type: "element", buffered: true}))
+"""  # in seconds from the asking for the page, the time of the picture that it begins with
+
+
+@dataclass(frozen=True)
+class PagePlan:
+    """How much is measured. actions: of each kind; minutes: of load; visitors: at once; starts: of the app."""
+
+    actions: int = 50
+    minutes: float = 3.0
+    visitors: int = 20
+    starts: int = 3
+
+
+def measure_page(
+    plan: PagePlan | None = None,
+    *arguments: object,
+    on_part: Callable[[str], object] = lambda name: None,
+    on_result: Callable[[Entry], object] = lambda result: None,
+) -> Entry:
+    """Start `python app.py` with these arguments; measure it, as JSON values. on_part hears what comes next.
+
+    on_result has all results so far, after each part. A part that fails has a "why", and the rest goes on.
+    """
+    plan, latency, actions = plan or PagePlan(), Entry(), dict[str, Action]()
+    result: Entry = {"plan": vars(plan), "latency": latency}
+
+    def part(into: Entry, name: str, work: Callable[[], Any]) -> None:
+        on_part(NAMES.get(name, name))
+        try:
+            into[name] = work()
+        except Exception as error:
+            into[name] = {"why": sentence(error)}
+        on_result(result)
+
+    def cold() -> Entry:
+        first, ready = zip(*in_browser(lambda browser: cold_starts(browser, plan.starts, arguments)), strict=True)
+        latency["ready"] = entry("ready", list(ready))
+        return entry("cold", list(first))
+
+    on_result(result)
+    part(latency, "cold", cold)
+    with serving(*arguments) as server:
+        visitor = Visitor(server.url)
+        part(result, "actions", lambda: warm(visitor, actions))
+        part(latency, "scrub", lambda: entry("scrub", in_browser(lambda it: scrubs(it, server.url, plan.actions))))
+        for name in filter(actions.get, ALONE):
+            part(latency, name, partial(alone, visitor, name, actions[name], plan.actions))
+        part(result, "load", lambda: load(server, plan.visitors, 60 * plan.minutes))
+    return result
+
+
+def alone(visitor: Visitor, name: str, action: Action, count: int) -> Entry:
+    """Seconds of an action of one visitor who is alone, to the first of its answer."""
+    chance = Random(1)
+    return entry(name, [action(visitor, chance).first for _ in range(count)])
+
+
+def entry(name: str, times: list[float]) -> Entry:
+    """The seconds of an action beside the target."""
+    found, target = spread(times), TARGETS.get(name)
+    return {**found, "target": target, "runs": times, "kept": None if target is None else found["p95"] < target}
+
+
+def actions_of(visitor: Visitor) -> dict[str, Action]:
+    """What visitors do, by name, where the page has something for it: as its scripts ask, or as a program does."""
+
+    def grow(visitor: Visitor, chance: Random) -> Heard:
+        run, entries = _iterations(visitor)
+        seed = str(chance.randrange(SEEDS))
+        return visitor.order("grow", {"experiment": run, "iteration": chance.choice(entries), "seed": seed})
+
+    def draw(visitor: Visitor, chance: Random) -> Heard:
+        first = visitor.figure("decoders")
+        turned = {"seed": chance.randrange(SEEDS), "neurons": chance.randrange(1, 9), "gain": chance.uniform(0, 3)}
+        name = chance.choice(first["decoders"])["name"]
+        return visitor.order("draw", {**first["start"], "experiment": name, **turned})
+
+    def film(visitor: Visitor, chance: Random) -> Heard:  # of which the rest is not waited for
+        first = visitor.figure("networks")
+        turned = {"seed": chance.randrange(SEEDS), "perturbation": chance.choice([0, 0.01, 0.1])}
+        name = chance.choice(first["networks"])["name"]
+        return visitor.order("film", {**first["start"], "experiment": name, **turned}, overtake=True)
+
+    def ask(visitor: Visitor, chance: Random) -> Heard:
+        strokes = bytes(255 if chance.random() < 0.1 else 0 for _ in range(28 * 28))
+        return visitor.order("ask", {"image": base64.b64encode(strokes).decode(), "seed": None})
+
+    def symbols(visitor: Visitor, chance: Random, count: int = 64) -> Heard:
+        run, entries = _iterations(visitor)
+        seeds = [chance.randrange(SEEDS) for _ in range(count)]
+        return _timed(lambda: visitor.call("sample", run, max(entries), seeds))
+
+    def measure(visitor: Visitor, chance: Random) -> Heard:
+        kinds = [first.get(kind) or [] for first in visitor.figures for kind in ("iterations", "decoders", "networks")]
+        png = next(it["sheet"] for kind in kinds for it in kind if it.get("sheet"))
+        return _timed(lambda: visitor.call("measure", png, chance.random() < 0.5))
+
+    def look(visitor: Visitor, chance: Random) -> Heard:
+        return _timed(lambda: visitor.read("").decode())
+
+    every: dict[str, Action] = {
+        "grow": grow, "draw": draw, "film": film, "ask": ask, "symbols": symbols, "measure": measure, "look": look,
+        "sample": partial(symbols, count=16),
+    }  # fmt: skip
+    shown = {key for first in visitor.figures for key in first} | {None}
+    return {
+        name: action
+        for name, action in every.items()
+        if NEEDS.get(name) in shown and (name != "ask" or name in visitor.orders)
+    }
+
+
+def _iterations(visitor: Visitor) -> tuple[str, list[int]]:
+    """A run, and its iterations that have a checkpoint."""
+    run = visitor.figure("iterations")
+    return run["experiment"], [entry["iteration"] for entry in run["iterations"] if entry["bytes"]]
+
+
+def _timed(work: Callable[[], object]) -> Heard:
+    """The seconds of something that is answered at once."""
+    begun = time.perf_counter()
+    message = work()
+    took = time.perf_counter() - begun
+    return Heard(message, first=took, took=took)
+
+
+def warm(visitor: Visitor, actions: dict[str, Action]) -> list[str]:
+    """Find the actions and do each once, so that what is measured next has imported and loaded all that it needs."""
+    actions |= actions_of(visitor)
+    for action in actions.values():
+        action(visitor, Random(0))
+    return list(actions)
+
+
+def in_browser(work: Callable[[Any], list[T]]) -> list[T]:
+    """What it measures in a headless browser. Raises OSError, one sentence, where there is none."""
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError as error:
+        raise OSError("there is no playwright: pip install playwright") from error
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        raise OSError("there is no Chromium: install it")
+    try:
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=path, args=FLAGS.split())
+            found = work(browser)
+            browser.close()
+            return found
+    except Error as error:
+        raise OSError(f"the browser gave up: {str(error).splitlines()[0]}") from error
+
+
+def visit(browser: Any, url: str) -> Any:
+    """The page, its first picture drawn, in a window of a desk, without motion."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(url)
+    page.wait_for_selector(READY)
+    return page
+
+
+def cold_starts(browser: Any, count: int, arguments: tuple[object, ...] = ()) -> list[tuple[float, float]]:
+    """Seconds from starting `python app.py`, a new process, to the first picture on screen, and to the page, ready."""
+    times = []
+    for _ in range(count):
+        with serving(*arguments) as server:
+            asked = time.perf_counter() - server.begun
+            page = visit(browser, server.url)
+            times.append((asked + page.evaluate(FIRST), time.perf_counter() - server.begun))
+            page.close()
+    return times
+
+
+def scrubs(browser: Any, url: str, count: int) -> list[float]:
+    """Seconds from moving the slider over the iterations to the frame with the other sheet."""
+    times: list[float] = visit(browser, url).evaluate(SCRUB, count)
+    return times
+
+
+@dataclass
+class Diary:
+    """What one visitor did: (action, what came of it), and what was refused."""
+
+    done: list[tuple[str, Heard]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def load(server: Server, visitors: int, seconds: float) -> Entry:
+    """So many visitors at once for so long, each with actions of the mix, at random but the same each time."""
+    diaries, end = [Diary() for _ in range(visitors)], time.monotonic() + seconds
+    threads = [
+        threading.Thread(target=live, args=(server.url, Random(seed), diary, end), daemon=True)
+        for seed, diary in enumerate(diaries)
+    ]
+    for thread in threads:
+        thread.start()
+    memory = [(0.0, server.resident())]
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, 30, seconds / SAMPLES))
+        memory.append((seconds - left, server.resident()))
+    for thread in threads:
+        thread.join()
+    memory.append((seconds, server.resident()))
+    return {"visitors": visitors, "seconds": seconds, **summary(diaries), "memory": grown(memory)}
+
+
+def live(url: str, chance: Random, diary: Diary, end: float) -> None:
+    """A visitor: look, act, think, until the time is over."""
+    visitor, actions = Visitor(url), dict[str, Action]()
+    time.sleep(chance.uniform(0, THINKS[1]))
+    while time.monotonic() < end:
+        try:
+            actions = actions or actions_of(visitor)
+            name = chance.choices(list(actions), [MIX.get(name, 0) for name in actions])[0]
+            diary.done.append((name, actions[name](visitor, chance)))
+        except OSError as error:
+            diary.errors.append(refusal(error))
+        time.sleep(chance.uniform(*THINKS))
+
+
+def summary(diaries: list[Diary]) -> Entry:
+    """Errors; by action how often, how long in the queue and in all; who waited untold; whether visitors were equal."""
+    done = [each for diary in diaries for each in diary.done]
+    queued = [heard for _, heard in done if heard.started]
+    waited = [heard for heard in queued if heard.started > LONG]
+    counts = [len(diary.done) for diary in diaries]
+    return {
+        "actions": len(done),
+        "errors": [error for diary in diaries for error in diary.errors],
+        "took_s": {name: spread([heard.took for other, heard in done if other == name]) for name, _ in done},
+        "waited_s": spread([heard.started for heard in queued]),
+        "waited_long": len(waited),
+        "waited_long_and_were_told": sum(bool(heard.places) for heard in waited),
+        "most_before": max((place for heard in queued for place in heard.places), default=0),
+        "actions_of_a_visitor": [min(counts), max(counts)],
+    }
+
+
+def spread(values: list[float]) -> Entry:
+    """How many, their median, their 95th percentile, the least and the most."""
+    ordered = sorted(values)
+    if not ordered:
+        return {"count": 0}
+    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    return {
+        "count": len(ordered), "median": median(ordered), "p95": p95, "least": ordered[0], "most": ordered[-1],
+    }  # fmt: skip
+
+
+def grown(memory: list[tuple[float, float | None]]) -> Entry:
+    """Memory over time in MB, and its slope in the second half, when everything is loaded."""
+    seen = [(at, mb) for at, mb in memory if mb is not None]
+    if not seen:
+        return {"why": "the system does not say how much memory a process holds"}
+    later = [(at, mb) for at, mb in seen if at >= seen[-1][0] / 2]
+    return {
+        "mb": [[round(at, 1), round(mb, 1)] for at, mb in seen],
+        "most_mb": max(mb for _, mb in seen),
+        "mb_a_minute": 60 * slope(later),
+    }
+
+
+def slope(points: list[tuple[float, float]]) -> float:
+    """Of the straight line through points, by least squares; 0 for fewer than two."""
+    x, y = [sum(values) / len(points) for values in zip(*points, strict=True)]
+    across = sum((at - x) ** 2 for at, _ in points)
+    return sum((at - x) * (value - y) for at, value in points) / across if across else 0.0
+
+
+def page_tables(result: Entry) -> str:
+    """All that was measured, as Markdown."""
+    latency, crowd, actions = result["latency"], result.get("load", {}), result.get("actions", [])
+    rows = [line(NAMES[name], latency[name]) for name in NAMES if name in latency]
+    parts = [markdown(["alone, s", "median", "least", "95 %", "target", "actions"], rows)]
+    if isinstance(actions, dict):
+        parts.append(f"Not every action of a visitor works: {actions['why']}")
+    if "why" in crowd:
+        return "\n\n".join([*parts, f"load failed: {crowd['why']}"])
+    waits = [[NAMES[name], *numbers(each)] for name, each in crowd["took_s"].items()]
+    head = [f"{crowd['visitors']} at once, s", "median", "95 %", "most", "actions"]
+    return "\n\n".join([*parts, markdown(head, waits), _waiting(crowd), _memory(crowd["memory"])])
+
+
+def line(what: str, each: Entry) -> list[str]:
+    """An action of one visitor."""
+    if "why" in each:
+        return [what, each["why"], "", "", "", ""]
+    target = "" if each["target"] is None else f"{'' if each['kept'] else 'missed: '}< {each['target']:g}"
+    return [what, *(readable(each[key]) for key in ("median", "least", "p95")), target, str(each["count"])]
+
+
+def numbers(each: Entry) -> list[str]:
+    """An action among many visitors."""
+    return [*(readable(each[key]) for key in ("median", "p95", "most")), str(each["count"])]
+
+
+def _waiting(crowd: Entry) -> str:
+    """Errors and waiting, in sentences."""
+    waited, errors = crowd["waited_s"], crowd["errors"]
+    first = f" The first: {errors[0]}" if errors else ""
+    few, many = crowd["actions_of_a_visitor"]
+    wait = f"{readable(waited['median'])} s, at most {readable(waited['most'])} s" if waited["count"] else "nothing"
+    return (
+        f"{crowd['actions']} actions in {crowd['seconds']:.0f} s, {len(errors)} errors.{first} Half waited less than "
+        f"{wait}; of {crowd['waited_long']} who waited over a second, {crowd['waited_long_and_were_told']} were told "
+        f"how many came before, at most {crowd['most_before'] + 1}. A visitor did {few} to {many} actions."
+    )
+
+
+def _memory(memory: Entry) -> str:
+    if "why" in memory:
+        return f"Memory: {memory['why']}."
+    target = "" if memory["most_mb"] < MEMORY else f", over the {MEMORY:,.0f} there may be"
+    return (
+        f"Memory: {memory['mb'][0][1]:.0f} MB at the start, {memory['mb'][-1][1]:.0f} at the end, at most "
+        f"{memory['most_mb']:.0f}{target}; in the second half {memory['mb_a_minute']:+.2f} MB a minute."
+    )

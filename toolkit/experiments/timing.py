@@ -1,0 +1,297 @@
+"""Timing: clocks, plans, plain implementations to compare with, tables."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain, islice, pairwise
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..models import WTA, create
+from ..presets import FIGURES
+from ..seeds import Noise, child
+from ..train import Objective, Shuffled, fit
+
+Clock = Callable[[], float]
+Work = Callable[[], object]
+Entry = dict[str, Any]  # a measurement as JSON values
+Sizes = Mapping[str, tuple[dict[str, Any], int]]  # a model's options, and how many images a batch of it has
+OTHERS: Sizes = {"Manifold": ({}, 1000), "VAE": ({}, 128), "DCGAN": ({}, 100), "Judge": ({}, 128)}
+TINY: Sizes = {
+    "Manifold": ({"depth": 2, "width": 8}, 10), "VAE": ({"widths": (40, 40, 40), "z": 8}, 10),
+    "DCGAN": ({"filters": 2, "z": 2}, 10), "Judge": ({"filters": 2}, 10),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The sizes of the work. The defaults are those of the paper where it has them: 128 filters, batches of 100."""
+
+    seed: int = 0
+    device: torch.device = torch.device("cpu")
+    filters: int = 128
+    batch: int = 100
+    lr: float = 5e-4  # of the rule of the text; with 1e-3 hardly any image settles so early
+    trained: int = 500  # fast steps that each network is given first: a new one has its winners in few places
+    runs: int = 5  # of each side; a median of fewer than three is a mean
+    steps: int = 2  # training steps in a run
+    images: int = 1000  # sampled to the stop rule
+    fixed_images: int = 200  # sampled by a fixed number of passes
+    plain_images: int = 50  # sampled by the plain version in a run; its time is linear in their number
+    passes: int = 100  # of the fixed number, and at most
+    long_runs: int = 3  # of sampling and of the kaleidoscope
+    symbols: int = 64
+    starts: int = 1000  # of the kaleidoscope
+    kaleidoscope_runs: int = 300
+    pairs: int = 32  # of images that the creative decoder draws
+    counts: tuple[int, ...] = (10_000, 60_000, 300_000, 1_200_000)  # accumulated images of the growth table
+    most: int = 1_260_000  # accumulated images at the end of the paper's run
+    launches: int = 3  # of processes: imports, the app, the training that holds `most` images
+    others: Sizes = field(default_factory=lambda: OTHERS)  # models that `fit` trains as well
+    curve_steps: int = 200  # of the plain and the fast loss curve, three seeds each
+    curve_filters: int = 16
+
+
+QUICK = Plan(
+    filters=4, batch=10, trained=3, runs=3, steps=1, images=20, fixed_images=10, plain_images=10, passes=3, symbols=2,
+    starts=10, kaleidoscope_runs=3, pairs=2, counts=(1000,), most=1000, launches=1, others=TINY, curve_steps=3,
+    curve_filters=2,
+)  # fmt: skip
+
+
+class Subject:
+    """What is measured: a plan, images uint8 (N, C, H, W), networks trained on them at first use, results so far."""
+
+    def __init__(self, plan: Plan, images: Tensor) -> None:
+        self.plan, self.images = plan, images
+        self.batches = Shuffled(images, plan.batch, child(plan.seed, "shuffle"))
+        self.result: Entry = {}
+
+    @cached_property
+    def model(self) -> WTA:
+        """By the rule of the paper's text: lifetime sparsity per channel."""
+        return self._trained({"lr": self.plan.lr})
+
+    @cached_property
+    def published(self) -> WTA:
+        """By the rule of the published code, as the figures are made: per channel and position."""
+        return self._trained(FIGURES["fig2"].model)
+
+    def untrained(self, seed: int, **options: Any) -> WTA:
+        """A network of the plan's size on its device; options of `WTA.Config`."""
+        _, channels, size, _ = self.images.shape
+        options = {"channels": channels, "size": size, "filters": self.plan.filters, **options}
+        model = create("WTA", options, seed=seed).to(self.plan.device)
+        assert isinstance(model, WTA)
+        return model
+
+    def noise(self, count: int) -> Tensor:
+        """The starts of the first seeds: (count, C, H, W) in [0, 1)."""
+        return Noise(range(count)).rand(*self.images.shape[1:]).to(self.plan.device)
+
+    def alternate(self, long: bool = False, **sides: Work) -> dict[str, list[float]]:
+        """`alternate` by the plan. long: few runs and no warm-up."""
+        plan, clock = self.plan, clock_of(self.plan.device)
+        return alternate(sides, runs=plan.long_runs if long else plan.runs, warm_ups=0 if long else 1, clock=clock)
+
+    def _trained(self, options: dict[str, Any]) -> WTA:
+        with torch.enable_grad():
+            new = self.untrained(child(self.plan.seed, "init"), **options)
+            return fit(new, self.batches, steps=self.plan.trained)
+
+
+def alternate(
+    sides: Mapping[str, Work], *, runs: int, warm_ups: int = 1, clock: Clock = time.perf_counter
+) -> dict[str, list[float]]:
+    """Seconds of every run of every side, in turn. warm_ups: runs of each that come first and do not count."""
+    rounds = [{name: stopwatch(work, clock) for name, work in sides.items()} for _ in range(warm_ups + runs)]
+    return {name: [each[name] for each in rounds[warm_ups:]] for name in sides}
+
+
+def entry(times: Mapping[str, list[float]], unit: str = "", **notes: Any) -> Entry:
+    """Runs by side as JSON values: median, minimum, spread (largest over smallest) and every run of each.
+
+    The value is the median of the side "fast" in the unit ("s", "ms", or "MB", for which times hold megabytes); without
+    a unit it is how many times as fast as "plain" that is, a ratio of medians.
+    """
+    scale = 1000 if unit == "ms" else 1
+    runs = {side: [scale * each for each in values] for side, values in times.items()}
+    medians = {side: median(values) for side, values in runs.items()}
+    minima = {side: min(values) for side, values in runs.items()}
+    ratios = {
+        name: of["plain"] / of["fast"]
+        for name, of in {"ratio": medians, "ratio_of_minima": minima}.items()
+        if "plain" in of
+    }
+    return {
+        "value": medians["fast"] if unit else ratios["ratio"],
+        "unit": unit or "times as fast",
+        **medians,
+        **ratios,
+        "minimum": minima,
+        "spread": {side: max(values) / max(minima[side], 1e-12) for side, values in runs.items()},
+        "runs_unit": unit or "s",
+        "runs": runs,
+        **notes,
+    }
+
+
+def scaled(times: Mapping[str, list[float]], **factors: float) -> dict[str, list[float]]:
+    """The same runs, a side times its factor: a run of ten steps is 0.1 of it a step."""
+    return {side: [factors.get(side, 1) * each for each in values] for side, values in times.items()}
+
+
+def stopwatch(work: Work, clock: Clock = time.perf_counter) -> float:
+    """How many seconds a piece of work takes."""
+    start = clock()
+    work()
+    return clock() - start
+
+
+def clock_of(device: torch.device) -> Clock:
+    """A clock that waits for what the device still has to do."""
+    if device.type != "cuda":
+        return time.perf_counter
+
+    def now() -> float:
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return now
+
+
+def sentence(error: Exception) -> str:
+    """The first line of an error, with its kind."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"
+
+
+def readable(value: float) -> str:
+    """Three digits or so."""
+    if isinstance(value, int) or value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value >= 1 else f"{value:.4f}"
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    """A table: the first column to the left, numbers to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+class Autoencoder(nn.Module):
+    """The winner-take-all autoencoder without any of its short cuts; its weights have the names that `WTA` gives them.
+
+    Images (B, C, H, W) in [0, 1] -> raw reconstructions, spatial sparsity only.
+    """
+
+    def __init__(self, config: WTA.Config) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.channels, *[config.filters] * config.depth]
+        down = ((nn.Conv2d(a, b, config.kernel), nn.ReLU()) for a, b in pairwise(widths))
+        up = ((nn.ConvTranspose2d(a, b, config.kernel), nn.ReLU()) for a, b in pairwise(widths[::-1]))
+        self.encoder = nn.Sequential(*chain.from_iterable(down))
+        self.decoder = nn.Sequential(*list(chain.from_iterable(up))[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.encoder(x)
+        return self.decoder(_winners(z.flatten(2)).view_as(z))
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Half the squared error, summed over pixels, averaged over the batch; with lifetime sparsity, by either rule.
+
+        Per channel the images compete with their winners, per position at every position of every map.
+        """
+        z = self.encoder(x)
+        code = _winners(z.flatten(2))  # (B, K, h * w)
+        strength = code if self.config.lifetime_per == "position" else code.amax(-1, keepdim=True)
+        best = strength.topk(max(1, round(self.config.lifetime * len(x))), dim=0).indices
+        code = code * torch.zeros_like(strength).scatter(0, best, 1.0)
+        return ((self.decoder(code.view_as(z)) - x) ** 2).sum((1, 2, 3)).mean() / 2
+
+
+def _winners(flat: Tensor) -> Tensor:
+    """The strongest position of every map, (B, K, h * w) -> same."""
+    strength, winner = flat.max(-1, keepdim=True)
+    return torch.zeros_like(flat).scatter(-1, winner, strength)
+
+
+def autoencoder(model: WTA) -> Autoencoder:
+    """The plain version of a model, with the same weights on the same device."""
+    twin = Autoencoder(model.config)
+    twin.load_state_dict(model.state_dict())
+    return twin.to(next(model.parameters()).device)
+
+
+def train(
+    objectives: Mapping[str, Objective], batches: Iterable[Tensor], steps: int, device: torch.device
+) -> list[float]:
+    """The loop that one writes by hand, for one loss or, as a GAN has, several; the last loss of every step."""
+    pairs = [(o.loss, torch.optim.Adam(o.params, o.lr, o.betas)) for o in objectives.values()]
+    losses = []
+    for x in islice(batches, steps):
+        x = x.to(device)
+        for loss_of, optimiser in pairs:
+            optimiser.zero_grad()
+            loss = loss_of(x)
+            loss.backward()
+            optimiser.step()
+            last = loss.item()
+        losses.append(last)
+    return losses
+
+
+@torch.no_grad()
+def sample(model: Callable[[Tensor], Tensor], x: Tensor, passes: int) -> Tensor:
+    """Every image through the same number of passes, settled or not."""
+    for _ in range(passes):
+        x = model(x).clamp(0, 1)
+    return x
+
+
+@torch.no_grad()
+def kaleidoscope(network: Callable[[Tensor], Tensor], x: Tensor, runs: int, perturbation: float) -> Tensor:
+    """Images (B, C, H, W) in [0, 1] through a network in [-1, 1], again and again, stirred and clipped in between."""
+    inside = 2 * x.flatten(1) - 1
+    for run in range(runs):
+        if run > 0:
+            inside = (inside + perturbation * (2 * torch.rand_like(inside) - 1)).clamp(-1, 1)
+        inside = network(inside)
+    return (inside.view_as(x) + 1) / 2
+
+
+@torch.no_grad()
+def decode(decoder: nn.Module, z: Tensor) -> Tensor:
+    """Codes (B, z) -> images in [0, 1]; the decoder gives logits."""
+    return decoder(z).sigmoid()
+
+
+@torch.no_grad()
+def switch_on(
+    decoder: nn.Sequential,
+    layer: int,
+    z: Tensor,
+    able: Tensor,
+    correlation: Tensor,
+    value: Tensor,
+    lots: Tensor,
+    count: int,
+) -> Tensor:
+    """Decode, code by code, with `count` silent neurons of a layer on: one by lot, the others correlated with it.
+
+    able: (K,) bool, the candidates; correlation: (K, K); value: (K,), what "on" is; lots: (B, K).
+    """
+    images = []
+    for code, lot in zip(z, lots, strict=True):
+        h = decoder[: layer + 1](code[None])
+        off = [k for k in range(len(value)) if able[k] and h[0, k] <= 0]
+        first = sorted(off, key=lambda k: -lot[k].item())[:1]
+        others = sorted(set(off) - set(first), key=lambda k: -correlation[first[0], k].item())
+        for k in [*first, *others[: count - 1]]:
+            h[0, k] += value[k]
+        images.append(decoder[layer + 1 :](h).sigmoid())
+    return torch.cat(images)

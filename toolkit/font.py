@@ -1,0 +1,603 @@
+"""Pictures of symbols -> outlines, as SVG, or as a font that any program can type with.
+
+A symbol of 28 x 28 pixels is strokes two pixels wide, some faint and grainy. Enlarged as it is it would be stairs, and
+blurred until it is smooth its thin strokes would be gone. So the field is lifted, blurred and sharpened (`field`), and
+smoothness is had along the outline (`_smooth`), which widens and thins nothing.
+
+Symbols know no baseline, so theirs is where most of them end: the median of the bottoms of their ink; from there to the
+median of the tops is the height of a capital, 700 of 1000 units. A symbol that ends within a tenth of that height of
+the baseline is set on it, for so far a symbol's place in its picture is chance; one that hangs lower or higher does so
+in type as well.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain, count, islice
+from string import ascii_letters, digits
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from xml.sax.saxutils import escape
+from zlib import crc32
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from . import __version__
+
+if TYPE_CHECKING:
+    from fontTools.fontBuilder import FontBuilder
+    from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont
+
+
+Points: TypeAlias = NDArray[np.float64]  # (n, 2): x to the right, y down
+
+LEVEL = 0.5  # of the field: where ink begins
+LIFT = 0.4  # brightness to this power: a stroke of 0.18 is half ink; black and white stay what they are
+BLUR, WIDE = 0.6, 1.5  # pixels: the field's blur, and that of the wider one it is sharpened by
+EDGE = 1.0  # pixels: the blur along an outline that takes its bumps away; of short ones less, to keep dots
+STEP = 0.125  # pixels between the points of an outline before it is simplified
+TOLERANCE = 0.02  # pixels: how far an outline may move when it is simplified (Douglas & Peucker, 1973)
+SPECK, PINHOLE = 2.0, 0.8  # pixels of area, of a picture of 28 x 28: less is grain, not ink and not a hole
+AIR = 3  # pixels of ground around a picture, for outlines to close and the sharpening to fade
+SIDES = range(4, 257)  # pixels
+FINEST = 50_000  # points of an outline before it is simplified
+MOST = 300  # pieces and holes; more of either is noise and no symbol
+
+
+class OutlineError(ValueError):
+    """A picture that has no outline to speak of."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The ink of a picture of height x width pixels: closed curves, holes wound against what they are holes of.
+
+    Each is a closed quadratic B-spline, as TrueType has them: its control points, the curve passing through the middles
+    between them.
+    """
+
+    contours: tuple[Points, ...]
+    height: int
+    width: int
+
+    @property
+    def area(self) -> float:
+        """Of the ink, in pixels."""
+        return sum(area(flat(contour)) for contour in self.contours)
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the ink, in pixels."""
+        points = np.concatenate([flat(contour) for contour in self.contours])
+        (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+        return left, top, right, bottom
+
+
+def trace(image: Tensor) -> Outline:
+    """The outline of a picture (C, H, W) or (H, W) in [0, 1] or uint8, bright ink on dark ground.
+
+    Of colours the brightest channel counts. Pieces of ink under 2 pixels and holes under 0.8 (of a picture of 28 x 28)
+    are dropped. Raises OutlineError for a blank picture or one too fine to be outlined, ValueError for what is no
+    picture of 4 to 256 pixels a side.
+    """
+    ink = _ink(image)
+    height, width = ink.shape
+    grain = (max(height, width) / 28) ** 2
+    contours = list(_contours(ink, grain))
+    if not contours:
+        raise OutlineError("the picture is blank, it has no outline: choose one with ink")
+    if len(contours) > MOST or sum(map(len, contours)) > FINEST:
+        raise OutlineError("the picture is too fine to be outlined, like noise: choose one of strokes")
+    return Outline(tuple(_simple(_smooth(contour)) for contour in contours), height, width)
+
+
+def middles(contour: Points) -> Points:
+    """The points that the curve passes through: the n-th between control points n - 1 and n."""
+    return (np.roll(contour, 1, 0) + contour) / 2
+
+
+def flat(contour: Points) -> Points:
+    """The curve as a polygon: through its middles and, between two of them, nearest to the control point."""
+    on = middles(contour)
+    near = (on + 2 * contour + np.roll(on, -1, 0)) / 4
+    return np.stack([on, near], 1).reshape(-1, 2)
+
+
+def area(polygon: Points) -> float:
+    """What a polygon encloses: over 0 if it turns from x to y, under 0 otherwise."""
+    x, y = polygon.T
+    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+
+
+def field(ink: Tensor) -> tuple[Points, Points, Points]:
+    """The ink (H, W) as a smooth field: x, y in pixels and the field there, some points to a pixel.
+
+    A pixel is taken as a small square of ink^LIFT, blurred by a Gaussian; twice that, less a wider blur, is as bright
+    as the picture, and strokes of one pixel stay over one half.
+    """
+    fine = max(2, min(8, 512 // max(ink.shape)))
+    lifted = ink.double().pow(LIFT)
+    places = [_places(side, fine) for side in ink.shape]
+    narrow, wide = (
+        _squares(places[0], ink.shape[0], blur) @ lifted @ _squares(places[1], ink.shape[1], blur).T
+        for blur in (BLUR, WIDE)
+    )
+    return places[1].numpy(), places[0].numpy(), (2 * narrow - wide).numpy()
+
+
+def _ink(image: Tensor) -> Tensor:
+    """A picture as (H, W), in [0, 1], on the CPU."""
+    if image.ndim not in (2, 3) or not all(side in SIDES for side in image.shape[-2:]) or 0 in image.shape:
+        raise ValueError(
+            f"a tensor of shape {tuple(image.shape)} is no picture to outline: give (C, H, W), "
+            f"{SIDES[0]} to {SIDES[-1]} pixels a side"
+        )
+    ink = image.detach().cpu().double() / (255 if image.dtype == torch.uint8 else 1)
+    ink = ink.amax(0) if ink.ndim == 3 else ink
+    if not ink.isfinite().all():
+        raise ValueError("the picture has pixels that are no numbers: give brightness from 0 to 1")
+    return ink.clamp(0, 1)
+
+
+def _places(side: int, fine: int) -> Tensor:
+    return torch.arange(-AIR * fine, (side + AIR) * fine + 1, dtype=torch.float64) / fine
+
+
+def _squares(places: Tensor, side: int, blur: float) -> Tensor:
+    """How much of each pixel is seen from each place through a Gaussian, along one axis: (places, side)."""
+    edges = torch.arange(side + 1, dtype=torch.float64)
+    below = torch.special.ndtr((edges - places[:, None]) / blur)
+    return below.diff(dim=1)
+
+
+def _contours(ink: Tensor, grain: float) -> Iterator[Points]:
+    """The outlines of what is ink, each followed by its holes, without grain. As closed polygons."""
+    from contourpy import FillType, contour_generator
+
+    filled = contour_generator(*field(ink), fill_type=FillType.OuterOffset).filled(LEVEL, np.inf)
+    for points, ends in zip(*cast("tuple[list[Points], list[NDArray[np.uint32]]]", filled), strict=True):
+        outer, *holes = (ring[:-1] for ring in np.split(points, ends[1:-1].astype(int)))
+        if area(outer) >= SPECK * grain:
+            yield outer
+            yield from (hole for hole in holes if -area(hole) >= PINHOLE * grain)
+
+
+def _smooth(polygon: Points) -> Points:
+    """Without bumps, neither wider nor thinner: a low pass along the outline whose second-order shrinkage is undone."""
+    points, length = _evenly(polygon)
+    spectrum = np.fft.fft(points[:, 0] + 1j * points[:, 1])
+    waves = np.fft.fftfreq(len(points), length / len(points))
+    passed = np.exp(-((2 * np.pi * min(EDGE, length / 16) * waves) ** 2) / 2)
+    curve = np.fft.ifft(spectrum * passed * (2 - passed))
+    return np.stack([curve.real, curve.imag], 1)
+
+
+def _evenly(polygon: Points) -> tuple[Points, float]:
+    """The same outline by points at equal distances along it, and its length."""
+    closed = np.concatenate([polygon, polygon[:1]])
+    steps = np.linalg.norm(np.diff(closed, axis=0), axis=1)
+    along = np.concatenate([[0.0], steps.cumsum()])
+    wanted = np.linspace(0, along[-1], max(16, int(along[-1] / STEP)), endpoint=False)
+    return np.stack([np.interp(wanted, along, axis) for axis in closed.T], 1), float(along[-1])
+
+
+def _simple(polygon: Points) -> Points:
+    """The fewest of its points from which it is never further than TOLERANCE, by Douglas and Peucker's bisection."""
+    far = int(np.linalg.norm(polygon - polygon[0], axis=1).argmax())
+    closed = np.concatenate([polygon, polygon[:1]])
+    kept, open_ = {0, far}, [(0, far), (far, len(polygon))]
+    while open_:
+        first, last = open_.pop()
+        distance = _from_line(closed[first + 1 : last], closed[first], closed[last])
+        if distance.size and distance.max() > TOLERANCE:
+            middle = first + 1 + int(distance.argmax())
+            kept.add(middle)
+            open_ += [(first, middle), (middle, last)]
+    return polygon[sorted(kept)]
+
+
+def _from_line(points: Points, start: Points, end: Points) -> Points:
+    """How far points are from the line between two."""
+    along = end - start
+    across = np.array([-along[1], along[0]]) / max(1e-12, float(np.linalg.norm(along)))
+    return np.abs((points - start) @ across)
+
+
+def svg(symbols: Tensor, columns: int | None = None, *, titles: Sequence[str] | None = None) -> str:
+    """Symbols (N, C, H, W) in [0, 1] as the outlines of a sheet, row by row: a whole SVG file, for one symbol or many.
+
+    columns: by default about as wide as high. titles: what each symbol is called. A picture without an outline, blank
+    or noise, is an empty cell, and the title of the sheet counts them. The ink is `currentColor`: black, unless the
+    page around it says otherwise.
+    Raises ValueError for what is no set of 1 to 500 pictures, OutlineError if there is no ink in any.
+    """
+    outlines = outlined(symbols)
+    columns = columns or math.ceil(math.sqrt(len(outlines)))
+    names = titles or [f"symbol {number}" for number in range(1, len(outlines) + 1)]
+    if columns < 1 or len(names) != len(outlines):
+        raise ValueError(f"{columns} columns, {len(names)} titles: give 1 column or more, and a title for each symbol")
+    height, width = symbols.shape[-2:]
+    across, down = min(columns, len(outlines)) * width, -(-len(outlines) // columns) * height
+    drawn = [
+        f'<path transform="translate({i % columns * width} {i // columns * height})" d="{path(outline)}">'
+        f"<title>{_text(names[i])}</title></path>"
+        for i, outline in enumerate(outlines)
+        if outline
+    ]
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {down}" width="{across * 4}" '
+        f'height="{down * 4}" role="img" fill="currentColor" fill-rule="evenodd">'
+    )
+    return "\n".join([head, f"<title>{_summary(outlines)}</title>", *drawn, "</svg>", ""])
+
+
+def outlined(symbols: Tensor) -> list[Outline | None]:
+    """The outline of each picture (N, C, H, W), None for a blank one, or noise.
+
+    Raises ValueError for what is no set of 1 to 500 pictures, OutlineError if all are blank.
+    """
+    if symbols.ndim != 4:
+        raise ValueError(f"a tensor of shape {tuple(symbols.shape)} is no set of symbols: give (N, C, H, W)")
+    checked_count(len(symbols))
+    outlines = [_or_none(symbol) for symbol in symbols]
+    if not any(outlines):
+        raise OutlineError("every picture is blank: give symbols with ink")
+    return outlines
+
+
+def path(outline: Outline) -> str:
+    """The outline as the `d` of an SVG path, to a hundredth of a pixel."""
+    return "".join(map(_curve, outline.contours))
+
+
+def _or_none(symbol: Tensor) -> Outline | None:
+    try:
+        return trace(symbol)
+    except OutlineError:
+        return None
+
+
+def _curve(contour: Points) -> str:
+    through = middles(contour)
+    ends = [*through[1:], through[0]]
+    curves = (f"Q{_pair(control)} {_pair(end)}" for control, end in zip(contour, ends, strict=True))
+    return f"M{_pair(through[0])}{''.join(curves)}Z"
+
+
+def _pair(point: Points) -> str:
+    x, y = (f"{value:.2f}".rstrip("0").rstrip(".") for value in point)
+    return f"{x} {y}".replace("-0 ", "0 ")
+
+
+def _summary(outlines: Sequence[Outline | None]) -> str:
+    blank = sum(outline is None for outline in outlines)
+    drawn = f"{len(outlines) - blank} symbol{'s' * (len(outlines) - blank != 1)}"
+    return f"{drawn}, {blank} left out, blank or noise" if blank else drawn
+
+
+def _text(title: str) -> str:
+    return escape("".join(character for character in title if character.isprintable()))
+
+
+FAMILY = "That Are Not"
+MOST_SYMBOLS = 500  # symbols of one font or sheet
+NAME = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
+UNDRAWN = "\u115f\u1160\u3164\uffa0"  # fillers: Unicode has them as letters, and programs show nothing for them
+LONGEST = 18  # characters: with FAMILY it is 31, the most that old programs read
+
+
+class KeysError(ValueError):
+    """Keys that cannot be typed, or too many or too few of them."""
+
+
+def default_keys(count: int) -> list[str]:
+    """From a to z, A to Z, 0 to 9, then whatever else can be typed, in Unicode's order. Raises KeysError past 500."""
+    return list(islice(_typeable(), checked_count(count)))
+
+
+def checked_count(count: int) -> int:
+    """The count, if it is of one alphabet. Raises KeysError otherwise."""
+    if not 1 <= count <= MOST_SYMBOLS:
+        raise KeysError(f"{count} symbols are no alphabet: give 1 to {MOST_SYMBOLS}")
+    return count
+
+
+def checked_keys(keys: Sequence[str], symbols: int) -> list[str]:
+    """The keys, one for each symbol. Raises KeysError for a key that is not one visible character, or comes twice."""
+    checked_count(symbols)
+    if len(keys) != symbols:
+        raise KeysError(f"{len(keys)} keys for {symbols} symbols: give each symbol one key")
+    for place, key in enumerate(keys):
+        if not isinstance(key, str) or len(key) != 1 or not visible(key):
+            raise KeysError(f"key {key!r:.40} cannot be typed: give one visible character, such as a or 7")
+        if key in keys[:place]:
+            raise KeysError(f"key {key!r} is there twice: give each symbol its own")
+    return list(keys)
+
+
+def visible(character: str) -> bool:
+    """Whether it stands for itself on a page: no space, control character, or mark that sits on another character."""
+    shown = character.isprintable() and character not in UNDRAWN + " "
+    return shown and unicodedata.category(character)[0] != "M"
+
+
+def typed(keys: Sequence[str]) -> dict[str, str]:
+    """Character -> the key whose symbol it types: the keys, and for letters the other case if that has no symbol."""
+    other = {key.swapcase(): key for key in reversed(keys) if key.swapcase().swapcase() == key}
+    cases = {character: key for character, key in other.items() if len(character) == 1}
+    return {**cases, **{key: key for key in keys}}
+
+
+def checked_name(name: str) -> str:
+    """The name of the family. Raises ValueError for one that is not a few plain words."""
+    if not isinstance(name, str) or len(name) > LONGEST or not NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r:.60} is no name for a font: give words of letters A to Z and digits, {LONGEST} characters in all"
+        )
+    return f"{FAMILY} {name}"
+
+
+def plain_name(text: str) -> str:
+    """As much of any text as can be a name: its plain words."""
+    return " ".join(re.findall("[A-Za-z0-9]+", text))[:LONGEST].strip() or "Alphabet"
+
+
+def _typeable() -> Iterator[str]:
+    first = ascii_letters + digits
+    return chain(first, (c for c in map(chr, count(0x21)) if visible(c) and c not in first))
+
+
+EM, CAPITAL = 1000, 700  # units
+WHITE, LEAST, SPACE = 160, 50, 400  # units: white beside the ink on average, at its nearest, and between words
+BANDS, DEEPEST = 12, 200  # a side is looked at in so many rows; a bay deeper than so many units is white inside
+SNAP = 0.1  # of a capital's height
+
+
+@dataclass(frozen=True)
+class Type:
+    """One symbol as a font holds it: control points in whole units, y up from the baseline; the step to the next."""
+
+    contours: tuple[Points, ...]
+    advance: int
+
+
+def set_type(outlines: Sequence[Outline]) -> list[Type]:
+    """The outlines of one alphabet, on one baseline at one scale."""
+    boxes = np.array([outline.box for outline in outlines])
+    top, bottom = np.median(boxes[:, 1]), np.median(boxes[:, 3])
+    height = max(bottom - top, outlines[0].height / 2)  # an alphabet of dots is not blown up
+    scale = CAPITAL / height
+    near = np.abs(boxes[:, 3] - bottom) <= SNAP * height
+    ground = np.where(near, boxes[:, 3], bottom)
+    return [
+        _with_white([(points - (0, base)) * (scale, -scale) for points in outline.contours])
+        for outline, base in zip(outlines, ground, strict=True)
+    ]
+
+
+def missing() -> Type:
+    """What is shown for a character that has no symbol: a frame, as wide as half a capital is high."""
+    outer, inner = (np.array(_box(inset), float).repeat(2, 0) for inset in (0, 50))
+    return _with_white([outer, inner[::-1]])
+
+
+def _with_white(contours: Sequence[Points]) -> Type:
+    """Contours and their white: an open side gets less beside it than a stem, so that all look evenly spaced."""
+    polygons = [_dense(flat(points)) for points in contours]
+    ink = np.concatenate(polygons)
+    left, right = _bearing(-ink[:, 0], ink[:, 1]), _bearing(ink[:, 0], ink[:, 1])
+    start, end = ink[:, 0].min(), ink[:, 0].max()
+    moved = tuple(np.rint(points + np.array([left - start, 0])) for points in contours)
+    return Type(moved, round(left + end - start + right))
+
+
+def _bearing(out: Points, y: Points) -> float:
+    """The white beside one side: WHITE, less how far behind its foremost point its ink lies on average, row by row."""
+    row = np.clip(y / CAPITAL * BANDS, 0, BANDS - 1).astype(int)
+    foremost = np.full(BANDS, -np.inf)
+    np.maximum.at(foremost, row, out)
+    return max(LEAST, WHITE - float(np.minimum(out.max() - foremost, DEEPEST).mean()))
+
+
+def _dense(polygon: Points) -> Points:
+    """The polygon with points between its corners, some to a band."""
+    parts = np.linspace(0, 1, 16, endpoint=False)[:, None, None]
+    return (polygon + parts * (np.roll(polygon, -1, 0) - polygon)).reshape(-1, 2)
+
+
+def _box(inset: int) -> list[tuple[int, int]]:
+    """A rectangle, clockwise. Its corners, given twice as control points, are corners of the curve."""
+    left, right = inset, CAPITAL // 2 - inset
+    return [(left, inset), (left, CAPITAL - inset), (right, CAPITAL - inset), (right, inset)]
+
+
+ASCENT, DESCENT, GAP = 800, -200, 200  # units: lines are 1.2 em apart
+BORN = 2_082_844_800  # 1970-01-01 as fonts count seconds: the same symbols are the same file on any day
+OWNER = "That Are Not contributors"
+LICENCE = (
+    "Drawn by a machine of That Are Not. This font is under the MIT licence: anyone may use, change and pass it on; "
+    "it comes without any warranty."
+)
+
+
+def build(symbols: Tensor, keys: Sequence[str] | None = None, name: str = "Alphabet") -> bytes:
+    """Symbols (N, C, H, W) in [0, 1] as the font "That Are Not NAME": the bytes of a .ttf file, always the same.
+
+    keys: one character for each symbol (a string will do); by default a, b, c, ... as `default_keys` has them. A letter
+    whose other case has no symbol is typed by both. Raises KeysError for keys that cannot be, OutlineError for a blank
+    picture, ValueError for a name that is not a few plain words, or for what is no set of 1 to 500 pictures.
+    """
+    if symbols.ndim != 4:
+        raise ValueError(f"a tensor of shape {tuple(symbols.shape)} is no set of symbols: give (N, C, H, W)")
+    family = checked_name(name)
+    keys = default_keys(len(symbols)) if keys is None else checked_keys(keys, len(symbols))
+    outlines = [_outline(symbol, key) for symbol, key in zip(symbols, keys, strict=True)]
+    return _file(dict(zip(keys, set_type(outlines), strict=True)), family)
+
+
+def _outline(symbol: Tensor, key: str) -> Outline:
+    try:
+        return trace(symbol)
+    except OutlineError as error:
+        raise OutlineError(f"key {key!r}: {error}") from None
+
+
+def _file(alphabet: Mapping[str, Type], family: str) -> bytes:
+    """The font of an alphabet, key -> symbol."""
+    from fontTools.fontBuilder import FontBuilder
+
+    types = {".notdef": missing(), "space": Type((), SPACE), **{_name(key): type_ for key, type_ in alphabet.items()}}
+    characters = {ord(character): _name(key) for character, key in typed(list(alphabet)).items()}
+    font = FontBuilder(EM, isTTF=True)
+    font.setupGlyphOrder(list(types))
+    font.setupCharacterMap({0x20: "space", 0xA0: "space", **characters})
+    font.setupGlyf({name: _glyph(type_.contours) for name, type_ in types.items()})
+    drawn = font.font["glyf"].glyphs
+    font.setupHorizontalMetrics(
+        {name: (type_.advance, getattr(drawn[name], "xMin", 0)) for name, type_ in types.items()}
+    )
+    _lines(font)
+    drawing = b"".join(points.tobytes() for type_ in types.values() for points in type_.contours)
+    font.setupNameTable(_names(family, crc32("".join(alphabet).encode() + drawing)), mac=False)
+    font.setupPost(underlinePosition=-100, underlineThickness=50)
+    return _saved(font)
+
+
+def _name(key: str) -> str:
+    """The glyph of a key, as PostScript names it by its code point."""
+    return f"uni{ord(key):04X}" if ord(key) < 0x10000 else f"u{ord(key):X}"
+
+
+def _glyph(contours: Sequence[Points]) -> Any:
+    """Control points as a glyph. Each curve begins between two of them; the points between the others are implied."""
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    pen = TTGlyphPen(None)
+    for contour in contours:
+        start = tuple(middles(contour)[0].tolist())
+        pen.moveTo(start)
+        pen.qCurveTo(*map(tuple, contour.tolist()), start)
+        pen.closePath()
+    return pen.glyph()
+
+
+def _lines(font: "FontBuilder") -> None:
+    """How high a line is, and how much of it the ink takes: `hhea`, `OS/2` and `head`. Nothing is ever cut off."""
+    inked = [glyph for glyph in font.font["glyf"].glyphs.values() if glyph.numberOfContours]
+    highest, lowest = max(glyph.yMax for glyph in inked), min(glyph.yMin for glyph in inked)
+    ascent, descent = max(ASCENT, highest), min(DESCENT, lowest)
+    font.setupHorizontalHeader(ascent=ascent, descent=descent, lineGap=GAP)
+    font.setupOS2(
+        version=4, fsType=0, fsSelection=0xC0, usWeightClass=400, achVendID="NONE", ulCodePageRange1=1,
+        sTypoAscender=ascent, sTypoDescender=descent, sTypoLineGap=GAP, usWinAscent=ascent, usWinDescent=-descent,
+        sCapHeight=CAPITAL, sxHeight=CAPITAL, usBreakChar=0x20, usDefaultChar=0,
+    )  # fmt: skip
+    font.updateHead(created=BORN, modified=BORN, fontRevision=1.0, lowestRecPPEM=8, flags=3)
+
+
+def _names(family: str, digest: int) -> dict[str, str]:
+    """What the font calls itself. The digest tells apart what is called alike."""
+    return {
+        "copyright": OWNER, "familyName": family, "styleName": "Regular", "fullName": family,
+        "uniqueFontIdentifier": f"{family} {digest:08x}", "version": f"Version 1.000; toolkit {__version__}",
+        "psName": f"{family.replace(' ', '')}-Regular", "manufacturer": OWNER,
+        "description": "An alphabet that never existed.", "licenseDescription": LICENCE,
+        "licenseInfoURL": "https://opensource.org/license/mit",
+    }  # fmt: skip
+
+
+def _saved(font: "FontBuilder") -> bytes:
+    """The bytes of the font, smoothed at every size (`gasp`), for it has no hints."""
+    from fontTools.ttLib import newTable
+
+    gasp = font.font["gasp"] = newTable("gasp")
+    gasp.version, gasp.gaspRange = 1, {0xFFFF: 0x000A}
+    font.font.recalcTimestamp = False
+    buffer = BytesIO()
+    font.save(buffer)
+    return buffer.getvalue()
+
+
+WIDTH, MARGIN = 1600, 80  # pixels
+SIZES = (80, 48, 24)  # pixels to an em
+
+
+def specimen(font: bytes, text: str) -> "Image":
+    """The text in three sizes, black on white, wrapped between words: a grey picture 1600 pixels wide.
+
+    Raises ValueError for a text that is blank, longer than 1000 characters, or has characters that the font has not.
+    """
+    from PIL import Image, ImageDraw
+
+    words = _words(font, text)
+    faces = [_face(font, size) for size in SIZES]
+    blocks = [(face, _text_lines(face, words)) for face in faces]
+    height = sum(_leading(face) * len(lines) for face, lines in blocks) + MARGIN * (len(blocks) + 1)
+    page = Image.new("L", (WIDTH, height), 255)
+    pen, top = ImageDraw.Draw(page), MARGIN
+    for face, lines in blocks:
+        for line in lines:
+            pen.text((MARGIN, top), line, fill=0, font=face)
+            top += _leading(face)
+        top += MARGIN
+    return page
+
+
+def _words(font: bytes, text: str) -> list[str]:
+    from fontTools.ttLib import TTFont
+
+    if not (words := text.split()) or len(text) > 1000:
+        raise ValueError(f"a text of {len(text)} characters is no specimen: give 1 to 1000, and not only spaces")
+    if unknown := sorted(set("".join(words)) - set(map(chr, TTFont(BytesIO(font)).getBestCmap()))):
+        raise ValueError(f"the font has no {' '.join(unknown)!r:.60}: give a text of its keys")
+    return words
+
+
+def _face(font: bytes, size: int) -> "FreeTypeFont":
+    from PIL import ImageFont
+
+    return ImageFont.truetype(BytesIO(font), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _leading(face: "FreeTypeFont") -> int:
+    return round(face.size * 1.2)
+
+
+def _text_lines(face: "FreeTypeFont", words: list[str]) -> list[str]:
+    """The words in lines that fit the page; a word too long for a line has one to itself."""
+    lines = [words[0]]
+    for word in words[1:]:
+        longer = f"{lines[-1]} {word}"
+        if face.getlength(longer) <= WIDTH - 2 * MARGIN:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: a colour as one brightness (ITU-R BT.601)
+
+
+def grey(pictures: Sequence[tuple[bytes, int, int]]) -> Tensor:
+    """Pictures as (a byte a value, plane by plane; channels, 1 or 3; pixels a side) -> (N, 1, H, W) in [0, 1].
+
+    All become as large as the largest; smaller ones are interpolated.
+    """
+    side = max(side for _, _, side in pictures)
+    planes = (torch.frombuffer(bytearray(light), dtype=torch.uint8).view(1, c, s, s) / 255 for light, c, s in pictures)
+    return torch.cat([_sized(_one_plane(each), side) for each in planes]).clamp(0, 1)
+
+
+def _one_plane(picture: Tensor) -> Tensor:
+    return picture if picture.shape[1] == 1 else (picture * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def _sized(picture: Tensor, side: int) -> Tensor:
+    return picture if picture.shape[-1] == side else interpolate(picture, (side, side), mode="bilinear")

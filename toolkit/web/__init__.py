@@ -1,0 +1,1 @@
+"""The page: a module for each of its tabs; markup, style and script are in static."""
