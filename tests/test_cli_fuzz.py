@@ -10,7 +10,8 @@ LINES = 500
 JUNK = [
     "", " ", "-1", "0", "1", "7", "NaN", "nan", "inf", "-inf", "1e999", "null", "None", "99999999999999999999999", "x",
     "0:0", "5:0", "0:3", "1,", "1,2", "a:b", "\0", "é", "../..", "/", "/dev/null/x", "nowhere", "nowhere.png", "--",
-    "-x", "{}", "[1", "0.5", "True", "sample:mnist", "folder:nowhere", "letters:nowhere", "cuda:99", "quantum", "x" * 300,
+    "-x", "{}", "[1", "0.5", "True", "sample:mnist", "folder:nowhere", "letters:nowhere", "cuda:99", "quantum",
+    "x" * 300,
 ]  # fmt: skip
 SETTINGS = [
     "", "=", "steps", "steps=0", "steps=NaN", "steps=1e999", "steps=" + "9" * 5000, "images=-5", "images=null", "=3",
@@ -25,7 +26,7 @@ FAILS = {  # what keeps a line, right in all else, from work or network: it come
     "decode": ["--from", "nowhere"], "kaleidoscope": ["--from", "nowhere"], "font": ["--from", "nowhere"],
     "pool": ["--from", "nowhere"], "claims": ["--from", "nowhere"], "push": ["--from", "nowhere"],
     "trade-off": ["--images", "1"], "table1": ["--device", "quantum"], "attractors": ["--device", "quantum"],
-    "benchmark": ["--only", "nothing", "--minutes", "0"],
+    "notebooks": ["--folder", "nowhere"], "benchmark": ["--only", "nothing", "--minutes", "0"],
 }  # fmt: skip
 
 
