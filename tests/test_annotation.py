@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from toolkit import annotation, plot
+from toolkit import annotation, cli, plot
 from toolkit.annotation import LABELS, Labels, Pool, build, name_of, read
 from toolkit.experiments import annotation as reports
 from toolkit.experiments.annotation import (
     EPILOG,
-    arguments_export,
-    arguments_pool,
-    arguments_report,
     crowd,
     export,
     report,
@@ -275,14 +272,8 @@ def test_schemes_that_do_not_fit_the_pictures_are_refused(pool: Pool, content: s
 # the commands
 
 
-def arguments(add_them: Any, *argv: object) -> Namespace:
-    parser = ArgumentParser()
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--root", type=Path)
-    add_them(parser.add_argument)
-    return parser.parse_args([str(part) for part in argv])
+def arguments(*argv: object) -> Namespace:
+    return cli.parser().parse_args([str(part) for part in argv])
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +285,7 @@ def decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_builds_a_pool_with_a_quarter_by_each_decoder(decoders: Path, tmp_path: Path) -> None:
-    built = make(arguments(arguments_pool, "creative-mnist", "--from", decoders, "--images", 40, "--out", tmp_path))
+    built = make(arguments("pool", "creative-mnist", "--from", decoders, "--images", 40, "--out", tmp_path))
     assert built == {"pool": str(tmp_path), "images": 40, "training": 100}
     pool = read(tmp_path)
     assert pool.about.title == "Digits"
@@ -302,7 +293,7 @@ def test_the_command_builds_a_pool_with_a_quarter_by_each_decoder(decoders: Path
 
 
 def test_the_pictures_of_a_pool_are_those_that_the_decoders_make_of_its_codes(decoders: Path, tmp_path: Path) -> None:
-    make(arguments(arguments_pool, "creative-mnist", "--from", decoders, "--images", 8, "--out", tmp_path, "--seed", 3))
+    make(arguments("pool", "creative-mnist", "--from", decoders, "--images", 8, "--out", tmp_path, "--seed", 3))
     said = json.loads((tmp_path / "schemes.json").read_text())
     first = said["made"]["first_code"]
     known = decode_all(load_decoder(decoders, "creative-mnist"), range(first, first + 8))
@@ -317,12 +308,12 @@ def test_the_pictures_of_a_pool_are_those_that_the_decoders_make_of_its_codes(de
 def test_a_pool_too_small_for_all_decoders_is_refused(few: dict[str, int], tmp_path: Path) -> None:
     given = [part for pair in few.items() for part in pair]
     with pytest.raises(ValueError, match="give at least 4 and 1"):
-        make(arguments(arguments_pool, "creative-mnist", "--out", tmp_path, *given))
+        make(arguments("pool", "creative-mnist", "--out", tmp_path, *given))
 
 
 def test_a_report_is_a_table_or_plain_values(pool: Pool) -> None:
-    table = report(arguments(arguments_report, pool.folder))
-    values = report(arguments(arguments_report, pool.folder, "--json", "--ties", "multi", "--least", 2))
+    table = report(arguments("report", pool.folder))
+    values = report(arguments("report", pool.folder, "--json", "--ties", "multi", "--least", 2))
     assert isinstance(table, str)
     assert isinstance(values, dict)
     assert (values["ties"], values["least"]) == ("multi", 2)
@@ -330,15 +321,15 @@ def test_a_report_is_a_table_or_plain_values(pool: Pool) -> None:
 
 def test_an_export_is_printed_or_written(pool: Pool, tmp_path: Path) -> None:
     labelled(pool, annotators=1)
-    printed = export(arguments(arguments_export, pool.folder))
-    written = export(arguments(arguments_export, pool.folder, "--out", tmp_path / "labels.csv"))
+    printed = export(arguments("export", pool.folder))
+    written = export(arguments("export", pool.folder, "--out", tmp_path / "labels.csv"))
     assert written == {"out": str(tmp_path / "labels.csv"), "labels": 40}
     assert (tmp_path / "labels.csv").read_text() == f"{printed}\n"
 
 
 def test_each_command_has_its_example_and_its_arguments() -> None:
     assert set(EPILOG) == {"pool", "report", "export"}
-    assert arguments(arguments_pool, "creative-mnist", "--out", "x").images == 500
+    assert arguments("pool", "creative-mnist", "--out", "x").images == 500
 
 
 def test_labels_and_pools_need_no_torch() -> None:

@@ -27,18 +27,18 @@ def tree(tmp_path_factory):
 def said(capsys, *argv):
     """The exit code, and what was printed."""
     capsys.readouterr()
-    code = cli.main([str(part) for part in argv])
+    try:
+        code = cli.main([str(part) for part in argv])
+    except SystemExit as stopped:
+        code = stopped.code
     printed = capsys.readouterr()
     return code, printed.out, printed.err
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "measure", "inspect", "benchmark", "list", "pull", "push"])
-def test_every_command_has_help_that_shows_an_example(command, capsys):
-    with pytest.raises(SystemExit, match="0"):
-        cli.main([command, "--help"])
-    text = capsys.readouterr().out
-    assert "--seed" in text and "--device" in text and "--json" in text
-    assert f"python -m toolkit {command}" in text
+def test_training_says_where_to_look(tree, capsys):
+    argv = ["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", tree, "--quiet", *TINY]
+    code, out, _ = said(capsys, *argv)
+    assert code == 0 and str(tree / "fig2/iter_001/samples.png") in out and f"python app.py {tree}" in out
 
 
 def test_training_prints_its_measures_as_json(tree, capsys):
@@ -69,14 +69,39 @@ def test_measuring_a_data_set_against_itself_finds_copies(capsys):
 
 
 def test_inspecting_a_checkpoint_says_how_it_was_made(tree, capsys):
-    code, out, _ = said(capsys, "inspect", tree / "fig2/iter_001/model.safetensors", "--json")
+    code, out, _ = said(capsys, "inspect", tree / "fig2/iter_001/model.safetensors")
     assert code == 0 and json.loads(out)["facts"]["experiment"] == "fig2" and json.loads(out)["config"]["filters"] == 2
 
 
 @pytest.mark.parametrize(
     ("argv", "named"),
     [
-        (["train", "fig99", "--out", "x"], "fig99"),
+        (["train", "fgi2", "--out", "x"], "unknown preset 'fgi2': did you mean fig2"),
+        (["tarin", "fig2"], "did you mean train"),
+        ([], "COMMAND"),
+        (["train", "fig2", "--scale", "smoke", "--set", "steps=0", "--out", "x"], "steps"),
+        (["train", "fig2", "--scale", "smoke", "--set", "images=-5", "--out", "x"], "images"),
+        (["train", "creative-mnist", "--scale", "smoke", "--set", "model=5", "--out", "x"], "write model.NAME=VALUE"),
+        (["train", "judge-digits", "--scale", "smoke", "--set", "model=null", "--out", "x"], "write model.NAME=VALUE"),
+        (["train", "fig2", "--scale", "smoke", "--set", "model.size=20", "--out", "x"], "model.size"),
+        (["train", "fig2", "--scale", "smoke", "--set", "steps.few=3", "--out", "x"], "steps is no group"),
+        (["sample", "fig2", "--seed", "3", "--out", "x.png"], "--seed"),
+        (["list", "--device", "cuda"], "--device"),
+        (["sample", "fig2", "--seeds", "5:0", "--out", "x.png"], "5:0 holds no seed: write 0:5"),
+        (["sample", "fig2", "--seeds", "", "--out", "x.png"], "write 42"),
+        (["sample", "fig2", "--seeds", "0:99999999999999", "--out", "x.png"], "a seed is a whole number"),
+        (["sample", "fig2", "--seeds", "0:300000", "--out", "x.png"], "at most 100,000"),
+        (["sample", "fig2", "--seeds", "0:1000", "--out", "x.gif"], "a film shows at most"),
+        (["pull", "owner/name", "--iterations", "5:1"], "write 1:5"),
+        (["claims", "--from", "nowhere"], "nowhere: there is no such folder"),
+        (["push", "owner/name", "--from", "nowhere"], "nowhere: there is no such folder"),
+        (["font", "fig2", "--from", "nowhere", "--out", "x.ttf"], "nowhere"),
+        (["decode", "creative-mnist", "--from", "nowhere", "--out", "x.png"], "nowhere"),
+        (["kaleidoscope", "kaleidoscope-1d", "--from", "nowhere", "--out", "x.png"], "nowhere"),
+        (["diverge", "gan-mnist", "--from", "nowhere", "--out", "x", "--quiet"], "nowhere"),
+        (["pool", "creative-mnist", "--from", "nowhere", "--out", "x"], "nowhere"),
+        (["judge", "x", "--from", "nowhere"], "x"),
+        (["list", "nowhere"], "nowhere"),
         (["train", "fig2", "--scale", "huge", "--out", "x"], "huge"),
         (["train", "fig2", "--scale", "smoke", "--data", "digits", "--out", "x"], "digits"),
         (["train", "fig2", "--scale", "smoke", "--data", "folder:nowhere", "--out", "x"], "nowhere"),
@@ -108,12 +133,62 @@ def test_an_unknown_kind_of_picture_is_refused_before_any_work(out, tree, capsys
     assert code == 2 and ".png" in err
 
 
-@pytest.mark.parametrize(("text", "seeds"), [("42", [42]), ("1,5", [1, 5]), ("0:3", [0, 1, 2])])
+@pytest.mark.parametrize(("text", "seeds"), [("42", [42]), ("1,5", [1, 5]), ("0:3", [0, 1, 2]), ("7,2", [7, 2])])
 def test_seeds_are_written_as_people_write_them(text, seeds):
     assert list(cli.seeds(text)) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "a", "1:", "3:x", "1;2"])
+def test_a_run_in_place_of_the_folder_it_lies_in_is_named(tree, tmp_path, capsys):
+    code, _, err = said(capsys, "sample", "fig2", "--from", tree / "fig2", "--out", tmp_path / "x.png")
+    assert code == 2 and f"give the folder that it lies in, {tree}" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "film.gif"])
+def test_the_folder_of_a_picture_is_made(name, tree, tmp_path, capsys):
+    out = tmp_path / "new" / "folder" / name
+    assert said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", out)[0] == 0 and out.exists()
+
+
+@pytest.mark.parametrize("command", ["sample", "decode", "kaleidoscope", "font"])
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(command, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / ("x.ttf" if command == "font" else "x.png")
+    code, _, err = said(capsys, command, "anything", "--from", "nowhere", "--out", out)
+    assert code == 2 and f"--out {out} cannot be written" in err and err.count("\n") == 1
+
+
+def test_many_images_are_drawn_a_few_at_a_time_and_are_the_same(tree, tmp_path, capsys, monkeypatch):
+    from PIL import Image
+
+    from toolkit.samplers import Sampling
+
+    drawn = []
+    grow = Sampling.grow
+    monkeypatch.setattr(
+        Sampling, "grow", lambda self, model, seeds: (drawn.append(len(seeds)), grow(self, model, seeds))[1]
+    )
+    pictures = []
+    for at_once in (256, 4):
+        monkeypatch.setattr(cli, "AT_ONCE", at_once)
+        assert said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:9", "--out", tmp_path / "x.png")[0] == 0
+        with Image.open(tmp_path / "x.png") as picture:
+            pictures.append(picture.tobytes())
+    assert drawn == [9, 4, 4, 1] and pictures[0] == pictures[1]
+
+
+def test_a_long_film_is_thinned_and_ends_with_the_last_picture(tree, tmp_path, capsys, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.setattr(cli, "FRAMES", 3)
+    code, printed, _ = said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.webp")
+    said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.png")
+    with Image.open(tmp_path / "x.webp") as film, Image.open(tmp_path / "x.png") as sheet:
+        assert code == 0 and json.loads(printed)["passes"] > 3 and film.n_frames <= 4
+        film.seek(film.n_frames - 1)
+        assert film.convert("L").tobytes() == sheet.tobytes()
+
+
+@pytest.mark.parametrize("text", ["", "a", "1:", "3:x", "1;2", "1,"])
 def test_what_is_no_seed_is_said_so(text):
     with pytest.raises(argparse.ArgumentTypeError, match="write 42"):
         cli.seeds(text)

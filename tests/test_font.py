@@ -321,13 +321,12 @@ def test_the_command_writes_outlines(tree, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["--out", "a.otf"], "neither font nor outlines"),
+        (["--out", "a.otf"], "end it in .ttf or .svg"),
         (["--out", "a.svg", "--specimen", "a.png"], "--out in .ttf"),
         (["--out", "a.ttf", "--specimen", "a.gif"], "end it in .png"),
         (["--out", "a.ttf", "--keys", "abc"], "3 keys for 26 symbols"),
         (["--out", "a.ttf", "--name", "a/b"], "no name for a font"),
         (["--out", "a.ttf", "--seeds", "0:1000"], "1000 symbols are no alphabet"),
-        (["--out", "a.ttf", "--seeds", "0:0"], "0 symbols are no alphabet"),
     ],
 )
 def test_the_command_refuses_in_one_sentence_before_any_work(options, named, capsys):

@@ -19,7 +19,7 @@ LAYERS = [
     {"train", "models", "samplers", "diverge", "data"},
     {"iterated", "index"},
     {"presets", "hub"},
-    {"runs", "sheets", "trainers", "publish", "font", "annotation"},
+    {"runs", "sheets", "trainers", "publish", "font", "annotation", "diverge_runs"},
     {"cli", "__main__", "app", "web"},
     {"experiments"},
 ]
@@ -76,8 +76,6 @@ def ours(name: str, tree: ast.Module, modules: set[str]) -> set[str]:
     """The modules of this project that a module imports: `from . import seeds, __version__` is toolkit.seeds."""
     found = set()
     for full in imports(name, tree):
-        if name == "toolkit.cli" and full.startswith("toolkit.experiments"):
-            continue  # the commands of the studies, imported where they are declared
         if full in modules:
             found.add(full)
         elif (parent := full.rpartition(".")[0]) in modules and not full.endswith("__"):

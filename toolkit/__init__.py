@@ -3,13 +3,11 @@
 The names below are imported once they are asked for (PEP 562), so that what needs no torch does not wait for it.
 """
 
-__version__ = "0.1.0"
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import diverge, hub, plot
+    from . import data, diverge, hub, iterated, metrics, plot, presets, runs, samplers, seeds, train
     from .hub import Model
     from .iterated import iterated_learning
     from .models import WTA, create
@@ -21,25 +19,30 @@ if TYPE_CHECKING:
     from .seeds import Noise
     from .train import fit
 
-__all__ = [
-    "WTA", "Creative", "Model", "Noise", "Sampling", "create", "creative_decode", "diverge", "fit", "hallucinate",
-    "hub", "iterate", "iterated_learning", "kaleidoscope", "plot", "preset", "settle",
-]  # fmt: skip
+__version__ = "0.1.0"
 
-_HOMES = {  # the module that a name is of; a name without one is a module itself
+_MODULES = ["data", "diverge", "hub", "iterated", "metrics", "plot", "presets", "runs", "samplers", "seeds", "train"]
+_HOMES = {  # the module that each name is of
     "WTA": "models", "Creative": "samplers", "Model": "hub", "Noise": "seeds", "Sampling": "samplers",
     "create": "models", "creative_decode": "samplers", "fit": "train", "hallucinate": "samplers",
     "iterate": "samplers", "iterated_learning": "iterated", "kaleidoscope": "samplers", "preset": "presets",
     "settle": "samplers",
 }  # fmt: skip
 
+__all__ = [
+    "WTA", "Creative", "Model", "Noise", "Sampling", "create", "creative_decode", "data", "diverge", "fit",
+    "hallucinate", "hub", "iterate", "iterated", "iterated_learning", "kaleidoscope", "metrics", "plot", "preset",
+    "presets", "runs", "samplers", "seeds", "settle", "train",
+]  # fmt: skip
+
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module(f".{_HOMES.get(name, name)}", __name__)
-    return getattr(home, name) if name in _HOMES else home
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -1,4 +1,4 @@
-"""python -m toolkit COMMAND"""
+"""python -m toolkit COMMAND."""
 
 from .cli import main
 

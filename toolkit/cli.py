@@ -1,130 +1,245 @@
-"""The command line: python -m toolkit train | sample | decode | ..., each with --help that teaches."""
+"""The command line: python -m toolkit COMMAND, each with --help that shows examples.
+
+A command is a function of its parsed arguments and one that declares them: `COMMANDS`. Nothing imports torch before a
+command runs, so that help answers at once; the commands of `experiments` are imported when they are named.
+"""
 
 import argparse
 import json
+import os
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-from torch import Tensor
-from tqdm import tqdm
+from . import __version__
+from .config import checked, choose, offer
+from .index import CHECKPOINTS, strict_json, write_whole
 
-from . import __version__, distributed, hub, index, metrics, plot, presets, publish, runs, sheets, trainers
-from . import data as datasets
-from . import font as type_
-from . import train as precision
-from .config import checked
-from .data import files
-from .diverge.experiments import METHODS, PRESETS, SCALES, Experiment, Given, learned, measured, new, preset
-from .diverge.snapshots import Snapshot
-from .hub import Kaleidoscope, load_decoder, load_kaleidoscope, stream
-from .hub import decode as decoded
-from .index import CHECKPOINTS, write_whole
-from .metrics.distance import encoder_distance
-from .models import Judge
-from .presets import DECODERS, KALEIDOSCOPES
-from .runs import RunError, Store, locked, to_json
-from .samplers import METHODS as SAMPLERS_METHODS
-from .samplers import Creative, to_bytes
-from .samplers.kaleidoscope import MODES, row
-from .seeds import Noise
-from .trainers import eyes
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .hub import Kaleidoscope
+    from .publish import Plan
+
+Add = Callable[..., Any]  # adds one argument
+Item = TypeVar("Item")
+
+MOST_SEEDS = 100_000
+AT_ONCE = 256  # images that `sample` draws together; also the most that a film shows
+FRAMES = 120  # of a film at most
+WIDEST = 12_000  # pixels of a sheet, unless its images alone are wider
+PICTURES, FONTS = (".png", ".gif", ".webp"), (".ttf", ".svg")
+GROUPS = ("model", "sampling", "how")  # settings that hold settings
+
+FIGURES = "fig2, fig3, fig4, fig5, fig6, fig7, fig8, fig9, fig10, fig11, fig12, fig13, digits-2016"
+DECODERS = "creative-mnist, -fashion, -both, -celeba, -wikiart, -tinted"
+KALEIDOSCOPES = "kaleidoscope-1d, -1d-four, -2d, -dimension, -depth, -mnist, -fashion, -dogs, -celeba"
+CLASSIFIERS = "judge-digits, -letters, -digits-letters, -fashion"
 
 
-def parser() -> argparse.ArgumentParser:
+def seeds(text: str) -> range | list[int]:
+    """Seeds as people write them: "42", "1,5,9", or "0:64" for 0 to 63. Raises ArgumentTypeError for anything else."""
+    try:
+        first, colon, end = text.partition(":")
+        found = range(int(first), int(end)) if colon else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} are no seeds: write 42, or 1,5,9, or 0:64") from None
+    if isinstance(found, range) and found.start >= found.stop:
+        right = f"{found.stop}:{found.start}" if found.stop < found.start else f"{found.start}:{found.start + 1}"
+        raise argparse.ArgumentTypeError(f"{text} holds no seed: write {right}")
+    ends = (found[0], found[-1]) if isinstance(found, range) else found
+    if min(ends) < 0 or max(ends) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text[:60]}: a seed is a whole number from 0 to {2**32 - 1}")
+    if len(found) > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"{text[:60]} are {len(found):,} seeds: give at most {MOST_SEEDS:,} at a time")
+    return found
+
+
+def numbers(text: str) -> Sequence[int]:
+    """Iterations as people write them: "7", "1,5,20", or "1:20" for 1 to 20, for they are counted like pages."""
+    try:
+        first, colon, last = text.partition(":")
+        found = range(int(first), int(last) + 1) if colon else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} are no iterations: write 7, or 1,5,20, or 1:20") from None
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text} holds no iteration: write {last}:{first}")
+    if min(found[0], found[-1]) < 0 or max(found[0], found[-1]) > 999:
+        raise argparse.ArgumentTypeError(f"{text[:60]}: iterations are numbers from 0 to 999")
+    return found
+
+
+def models_kept(text: str) -> Sequence[int]:
+    """Iterations, or none."""
+    return [] if text == "none" else seeds(text)
+
+
+def band(text: str) -> tuple[float, float]:
+    """A band of percentiles as people write it: "1,15"."""
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is no band: write two percentiles, such as 1,15") from None
+    return low, high
+
+
+SHARED: dict[str, dict[str, Any]] = {  # options that several commands declare; what they declare themselves goes first
+    "--out": {"type": Path},
+    "--seed": {"type": int, "help": "where all randomness starts from (default: the preset's)"},
+    "--seeds": {"type": seeds},
+    "--iteration": {"type": int, "help": "which iteration's model (default: the last)"},
+    "--device": {"default": "cpu", "help": "cpu (default), cuda, cuda:1, or mps"},
+    "--from": {
+        "dest": "source", "default": str(CHECKPOINTS), "metavar": "SOURCE",
+        "help": "a folder of runs or a Hub repo id (default: the shipped ones)",
+    },
+    "--set": {"action": "append", "default": [], "metavar": "NAME=VALUE"},
+    "--root": {
+        "type": Path, "help": "where data sets lie or are downloaded to (default: $TOOLKIT_DATA or a cache)"
+    },
+    "--quiet": {"action": "store_true", "help": "no progress bars"},
+    "--json": {"action": "store_true", "help": "print the result as JSON, and nothing else"},
+}  # fmt: skip
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that completes itself when it is first used, and whose errors are one sentence."""
+
+    complete: "Callable[[Parser], None] | None" = None
+    commands: Any = None
+
+    def __init__(self, **options: Any) -> None:
+        """As of argparse, but options are written in full: --seed is not --seeds."""
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """As of argparse; what is not given of an option that several commands have is as in `SHARED`."""
+        return super().add_argument(*names, **{**SHARED.get(names[0], {}), **options})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As of argparse."""
+        self.completed()
+        return super().parse_known_args(args, namespace)
+
+    def completed(self) -> "Parser":
+        """The parser with all its arguments."""
+        if self.complete:
+            complete, self.complete = self.complete, None
+            complete(self)
+        return self
+
+    def command(self, name: str) -> "Parser":
+        """The parser of one command, with all its arguments."""
+        found: Parser = self.commands.choices[name]
+        return found.completed()
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, f"there is no {value!r:.60}: {offer(value, action.choices)}")
+
+    def error(self, message: str) -> Any:
+        """Print one sentence and exit with code 2."""
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> Parser:
     """The whole command line."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="python -m toolkit", description="Machines that make images their training data does not contain."
     )
     root.add_argument("--version", action="version", version=__version__)
-    commands = root.add_subparsers(required=True, metavar="COMMAND")
-    # The studies are no part of the library: nothing else imports them.
-    from .experiments import annotation, attractors, benchmark, claims_report, creative_study, notebooks, trade_off
-
-    for declare in (
-        declare_iterations, declare_creative, creative_study.declare, declare_kaleidoscope, attractors.declare,
-        declare_diverge, trade_off.declare, declare_font, annotation.declare, claims_report.declare, declare_hub,
-        notebooks.declare, benchmark.declare,
-    ):  # fmt: skip
-        declare(commands)
+    root.commands = root.add_subparsers(required=True, metavar="COMMAND")
+    abouts = {name: (function.__doc__ or "").strip() for name, (function, _, _) in COMMANDS.items()}
+    for name, about in (abouts | {name: about for name, (_, about) in EXPERIMENTS.items()}).items():
+        command: Parser = root.commands.add_parser(
+            name, help=about, description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.complete = partial(_complete, name)
     return root
 
 
+def _complete(name: str, command: Parser) -> None:
+    """Declare the arguments of a command, importing it if it is of `experiments`."""
+    known = COMMANDS
+    if name in EXPERIMENTS:
+        known = import_module(f".experiments.{EXPERIMENTS[name][0]}", __package__).COMMANDS
+    function, declare, command.epilog = known[name]
+    command.set_defaults(run=function)
+    declare(command.add_argument)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Errors of input are one sentence on stderr and exit code 2; an interruption is 130."""
-    args = parser().parse_args(argv)
+    """Run one command -> its exit code. A mistake is one sentence on stderr and 2; an interruption 130."""
     try:
+        args = parser().parse_args(argv)
+        if "source" in args:
+            check_source(Path(args.source))
         result = args.run(args)
     except KeyboardInterrupt:
-        print("interrupted: every finished iteration is kept; the same command continues", file=sys.stderr)
+        print("error: interrupted; what was finished is kept, the same command continues", file=sys.stderr)
         return 130
-    except (
-        ValueError,
-        OSError,
-        RunError,
-        distributed.ProcessesError,
-        FloatingPointError,
-        ModuleNotFoundError,
-    ) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        ours = type(error).__module__.partition(".")[0] == __package__  # RunError and the like, without importing them
+        if not ours and not isinstance(error, MISTAKES):
+            raise
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         return 2
     if result is not None:
         print(result if isinstance(result, str) else json.dumps(result, indent=2))
     return 0
 
 
-Add = Callable[..., Any]  # adds one argument
+MISTAKES = (ValueError, OSError, FloatingPointError, OverflowError, MemoryError, ModuleNotFoundError)
 
 
-def command(commands: Any, function: Callable[[argparse.Namespace], object], epilog: str, **as_json: Any) -> Add:
-    """Declare a command by its function: the name and docstring say what it is, and epilog teaches by examples.
-
-    as_json: what --json is, if not a switch.
-    """
-    name, about = function.__name__.strip("_").replace("_", "-"), (function.__doc__ or "").strip()
-    parser = commands.add_parser(
-        name, help=about, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.set_defaults(run=function)
-    parser.add_argument("--seed", type=int, help="where all randomness starts from (default: the preset's)")
-    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument(
-        "--root", type=Path, help="where data sets lie or are downloaded to (default: $TOOLKIT_DATA or a cache)"
-    )
-    plain = {"action": "store_true", "help": "print the result as JSON, and nothing else"}
-    parser.add_argument("--json", **(as_json or plain))
-    return parser.add_argument
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or ("not enough memory" if isinstance(error, MemoryError) else type(error).__name__)
 
 
-def source(add: Add) -> None:
-    """Declare where checkpoints are read from, as `args.source`."""
-    told = "a folder of runs or a Hub repo id (default: the shipped ones)"
-    add("--from", dest="source", default=str(CHECKPOINTS), metavar="SOURCE", help=told)
+def check_source(folder: Path) -> None:
+    """Refuse what cannot be a folder of runs. Raises FileNotFoundError or ValueError."""
+    if folder == CHECKPOINTS and not folder.is_dir():
+        raise FileNotFoundError(
+            "no checkpoints came with this installation: fetch some with `python -m toolkit pull OWNER/NAME --to runs` "
+            "or make some with `python -m toolkit train`, then say where they are with --from"
+        )
+    if (folder / "config.json").is_file() and not (folder / "index.json").is_file():
+        raise ValueError(f"{folder} is one run: give the folder that it lies in, {folder.parent}")
 
 
-def seeds(text: str) -> range | list[int]:
-    """Seeds as people write them: "42", "1,5,9", or "0:64" for 0 to 63."""
-    try:
-        if ":" in text:
-            first, end = map(int, text.split(":"))
-            return range(first, end)
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} are no seeds: write 42, or 1,5,9, or 0:64") from None
+def check_out(path: Path, suffixes: Iterable[str], option: str = "--out") -> None:
+    """Refuse what cannot be written, before any work. Raises ValueError for a suffix, OSError for a place."""
+    if path.suffix not in suffixes:
+        *others, last = suffixes
+        raise ValueError(f"{option} {path}: end it in {', '.join(others)}{' or ' if others else ''}{last}")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
+        raise OSError(f"{option} {path} cannot be written: {path if path.is_dir() else there} is no folder to write in")
+
+
+def save(picture: Any, path: Path) -> None:
+    """Write a picture of Pillow, and the folder it is in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
 
 
 def changes(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings changed on the command line. Raises ValueError for one that is not of the form NAME=VALUE."""
+    """The settings of a preset that the command line changes. Raises ValueError for what can be none."""
     names = ("name", "seed", "data", "iterations")
-    plain = {name: value for name in names if (value := getattr(args, name)) is not None}
-    return {**plain, **settings(args.set)}
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    found = settings(args.set)
+    if "size" in found.get("model", {}):
+        raise ValueError("--set model.size: a network has the size of its images, set size=20 of a figure instead")
+    return {**given, **found}
 
 
 def settings(texts: Iterable[str]) -> dict[str, Any]:
@@ -136,19 +251,32 @@ def settings(texts: Iterable[str]) -> dict[str, Any]:
             raise ValueError(f"--set {text}: write NAME=VALUE, for example steps=300 or model.filters=32")
         group, dot, option = name.rpartition(".")
         target = found.setdefault(group, {}) if dot else found
+        if dot and (group not in GROUPS or not isinstance(target, dict)):
+            raise ValueError(f"--set {text}: {group} is no group of settings, {offer(group, GROUPS)}")
         target[option] = _value(value)
+        if name in GROUPS and not isinstance(found[name], dict):
+            raise ValueError(f"--set {text}: {name} is a group of settings, write {name}.NAME=VALUE")
     return found
 
 
 def _value(text: str) -> Any:
+    """What JSON says, or the text itself."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        return strict_json(text)
+    except ValueError:
         return text
 
 
-ITERATIONS_EPILOG = {
-    "train": """examples:
+TRAIN = f"""presets:
+  figures of iterated learning   {FIGURES}
+  creative decoders              {DECODERS}
+  kaleidoscopic networks         {KALEIDOSCOPES}
+  classifiers                    {CLASSIFIERS}
+scales:
+  paper   the sizes of the papers, for a GPU
+  cpu     minutes to five hours on two cores (default)
+  smoke   seconds, with results that mean nothing
+examples:
   python -m toolkit train fig2 --scale smoke --data sample:mnist --out runs     seconds, on the built-in digits
   python -m toolkit train fig2 --scale cpu --out runs                           ten minutes to five hours on two cores
   python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
@@ -160,259 +288,325 @@ ITERATIONS_EPILOG = {
   python -m toolkit train judge-digits --out runs                               a few minutes
   python -m toolkit train judge-letters --data letters:/usr/share/fonts --out runs
   torchrun --nproc-per-node 4 -m toolkit train fig2 --scale paper --device cuda --out runs    on four GPUs
-Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
-    "sample": """examples:
-  python -m toolkit sample fig2 --iteration 7 --seeds 0:64 --out sheet.png
-  python -m toolkit sample fig2 --iteration 7 --seeds 42 --out growing.gif    the symbol growing out of noise
-A seed is the same picture whatever else is in the batch.""",
-    "measure": """examples:
-  python -m toolkit measure checkpoints/fig2                     the table of a run
-  python -m toolkit measure folder:my/marks --reference mnist    anybody's images against the digits
-measures:
-"""
-    + "\n".join(f"  {name:24} {what}" for name, what in metrics.MEASURES.items()),
-    "thin": """examples:
-  python -m toolkit thin runs/fig6 runs/fig7 --out checkpoints
-  python -m toolkit thin runs/fig12 --keep 20 --without-data --out checkpoints
-  python -m toolkit thin runs/fig6-seed1 --keep none --out checkpoints       measures and sheets alone""",
-    "inspect": """example:
-  python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
-}
-PICTURES = [".png", ".gif", ".webp"]
-SEEDED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # networks of several seeds: preset, trainer
-    **dict.fromkeys(presets.DECODERS, (presets.decoder_preset, trainers.prepare_decoder)),
-    **dict.fromkeys(presets.KALEIDOSCOPES, (presets.kaleidoscope_preset, trainers.prepare_kaleidoscope)),
-    **dict.fromkeys(presets.JUDGES, (presets.judge_preset, trainers.prepare_judge)),
-}
+Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there."""
 
 
 def train(args: argparse.Namespace) -> object:
-    """Run one figure's experiment, each iteration a checkpoint; or train decoders, kaleidoscopic networks, judges."""
-    folder = (_networks if args.preset in SEEDED else _iterations)(args)
-    if folder is None:  # another process speaks
-        return None
-    stored = folder / "metrics.json"
-    return json.loads(stored.read_text()) if args.json and stored.exists() else f"{folder} is complete"
+    """Run one figure's experiment, each iteration a checkpoint; or train decoders, kaleidoscopes, classifiers."""
+    from . import presets
+
+    tables: list[Iterable[str]] = [presets.FIGURES, presets.DECODERS, presets.KALEIDOSCOPES, presets.JUDGES]
+    choose("preset", args.preset, [name for table in tables for name in table])
+    folder = (_run if args.preset in presets.FIGURES else _networks)(args)
+    return None if folder is None else _complete_run(folder, args.json)  # None: another process prints
 
 
-def _iterations(args: argparse.Namespace) -> Path | None:
+def _run(args: argparse.Namespace) -> Path | None:
+    from . import data, distributed, presets, runs
+    from .train import device
+
     with distributed.together(args.device):
-        device = precision.device(distributed.own_device(args.device))
+        own = device(distributed.own_device(args.device))
         experiment = presets.preset(args.preset, args.scale, as_written=args.as_written, **changes(args))
         with distributed.one_first():  # it downloads what is missing
-            images = datasets.load(experiment.data, root=args.root, split="any").images  # Kuzushiji is there in part
-        options = {"device": device, "quiet": args.quiet or args.json, "first_from": args.first_from}
+            images = data.load(experiment.data, root=args.root, split="any").images  # Kuzushiji is there in part
+        options = {"device": own, "quiet": args.quiet or args.json, "first_from": args.first_from}
         folder = runs.prepare(experiment, images, args.out, **options)()
         return folder if distributed.rank() == 0 else None
 
 
 def _networks(args: argparse.Namespace) -> Path:
-    """Decoders, kaleidoscopic networks or judges: an iteration is a network from a seed of its own."""
+    """Decoders, kaleidoscopic networks or classifiers: an iteration is a network from a seed of its own."""
+    from . import presets, trainers
+    from .train import device
+
     given = changes(args)
     if args.as_written or args.first_from:
         raise ValueError(f"--as-written and --first-from are for figures: {args.preset} has nothing of the kind")
     if given.pop("name", None):
         raise ValueError(f"--name is for figures: {args.preset} has its seeds side by side, give --iterations")
     networks = given.pop("iterations", 1)
-    options = {"root": args.root, "device": str(precision.device(args.device)), "quiet": args.quiet or args.json}
-    make, trainer = SEEDED[args.preset]
-    folder: Path = trainer(make(args.preset, args.scale, **given), args.out, **options)(networks)
+    makers: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+        **dict.fromkeys(presets.DECODERS, (presets.decoder_preset, trainers.prepare_decoder)),
+        **dict.fromkeys(presets.KALEIDOSCOPES, (presets.kaleidoscope_preset, trainers.prepare_kaleidoscope)),
+        **dict.fromkeys(presets.JUDGES, (presets.judge_preset, trainers.prepare_judge)),
+    }
+    make, prepare = makers[args.preset]
+    options = {"root": args.root, "device": str(device(args.device)), "quiet": args.quiet or args.json}
+    folder: Path = prepare(make(args.preset, args.scale, **given), args.out, **options)(networks)
     return folder
 
 
+def _complete_run(folder: Path, as_json: bool) -> object:
+    """What is printed once a run is complete: its measures as JSON, or where to look."""
+    stored = folder / "metrics.json"
+    if as_json and stored.exists():
+        return json.loads(stored.read_text())
+    sheets = sorted(folder.glob("iter_*/samples.png"))
+    look = f"look at {sheets[-1]}, or " if sheets else ""
+    return f"{folder} is complete: {look}open it with `python app.py {folder.parent}`"
+
+
+def declare_train(add: Add) -> None:
+    """What `train` takes."""
+    add("preset", help="a figure, or networks of several seeds: see below")
+    add("--scale", default="cpu", choices=("paper", "cpu", "smoke"), help="see below (default: cpu)")
+    add("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET or DIR/NAME")
+    add("--name", help="another name, of the folder too: fig6-seed1 for fig6 from another seed")
+    add("--data", help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, folder:PATH of anybody's "
+        "images, or letters:PATH of fonts")  # fmt: skip
+    add("--iterations", type=int, help="another number of iterations, or of networks from other seeds; more continue")
+    add("--set", help="any other setting, e.g. steps=300, model.filters=32")
+    add("--as-written", action="store_true",
+        help="by the rules of the paper's text where the code that its figures were made with had others")  # fmt: skip
+    add("--first-from", type=Path, metavar="RUN", help="take the first iteration's model from this run of the same "
+        "seed and settings, as figures 3, 6 and 7 can from figure 2")  # fmt: skip
+    for name in ("--seed", "--root", "--device", "--quiet", "--json"):
+        add(name)
+
+
+SAMPLE = """examples:
+  python -m toolkit sample fig2 --iteration 7 --seeds 0:64 --out sheet.png
+  python -m toolkit sample fig2 --iteration 7 --seeds 42 --out growing.gif    the symbol growing out of noise
+A seed is the same picture whatever else is in the batch."""
+
+
 def sample(args: argparse.Namespace) -> object:
-    """Grow symbols out of noise with one iteration's model, as a sheet (.png) or a film (.gif, .webp)."""
-    if args.out.suffix not in PICTURES:
-        raise ValueError(f"--out {args.out} is no picture: end it in {', '.join(PICTURES)}")
+    """Draw images from noise with one iteration's model, as a sheet (.png) or a film of how they form (.gif, .webp)."""
+    check_out(args.out, PICTURES)
+    film = args.out.suffix != ".png"
+    _check_film(args, film)
+    import torch
+
+    from . import hub, plot
+    from .samplers import to_bytes
+
     model = hub.load(args.source, args.experiment, args.iteration, device=args.device)
-    states = list(hub.sampling(args.source, args.experiment).grow(model, args.seeds))
-    if args.out.suffix != ".png":
-        plot.animation([plot.grid(state.cpu(), scale=4) for state in states], args.out)
+    sampling = hub.sampling(args.source, args.experiment)
+    if film:
+        every = -(-(sampling.limit + 1) // FRAMES)
+        frames, passes = [], -1
+        for passes, state in enumerate(sampling.grow(model, args.seeds)):
+            if passes % every == 0:
+                frames.append(_sheet(state))
+        if passes % every:
+            frames.append(_sheet(state))
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        plot.animation(frames, args.out)
     else:
-        plot.grid(states[-1].cpu(), scale=4).save(args.out)
-    return {"out": str(args.out), "images": len(args.seeds), "passes": len(states) - 1}
+        images, passes = [], 0
+        for start in range(0, len(args.seeds), AT_ONCE):
+            ((last, state),) = deque(enumerate(sampling.grow(model, args.seeds[start : start + AT_ONCE])), maxlen=1)
+            images.append(to_bytes(state.cpu()))
+            passes = max(passes, last)
+        save(_sheet(torch.cat(images)), args.out)
+    return {"out": str(args.out), "images": len(args.seeds), "passes": passes}
+
+
+def _sheet(images: "Tensor") -> Any:
+    """Images (B, C, H, W) side by side, four times as large if there is room."""
+    from . import plot
+
+    across = max(1, round(len(images) ** 0.5)) * images.shape[-1]
+    return plot.grid(images.cpu(), scale=max(1, min(4, WIDEST // across)))
+
+
+def _check_film(args: argparse.Namespace, film: bool) -> None:
+    if film and len(args.seeds) > AT_ONCE:
+        raise ValueError(f"{len(args.seeds):,} seeds: a film shows at most {AT_ONCE}, give fewer or --out sheet.png")
+
+
+def declare_sample(add: Add) -> None:
+    """What `sample` takes."""
+    add("experiment", help="the experiment, e.g. fig2")
+    add("--iteration")
+    add("--from")
+    add("--seeds", default=range(64), help="42, or 1,5,9, or 0:64 (default)")
+    add("--out", required=True, help="sheet.png, or film.gif / film.webp")
+    add("--device")
+
+
+MEASURE = """examples:
+  python -m toolkit measure checkpoints/fig2                     the table of a run
+  python -m toolkit measure folder:my/marks --reference mnist    anybody's images against the digits
+`toolkit.metrics.MEASURES` says what each measure is."""
 
 
 def measure(args: argparse.Namespace) -> object:
     """The measures of a stored run, or of any images against a reference."""
+    from . import data, metrics, runs
+
     stored = Path(args.what) / "metrics.json"
     if stored.exists():
         return json.loads(stored.read_text()) if args.json else runs.table(stored)
-    images = datasets.load(args.what, root=args.root, limit=args.limit).images
-    reference = datasets.load(args.reference, root=args.root).images
-    return metrics.measure(images.float() / 255, reference)
+    images = data.load(args.what, root=args.root, limit=args.limit).images
+    return metrics.measure(images.float() / 255, data.load(args.reference, root=args.root).images)
+
+
+def declare_measure(add: Add) -> None:
+    """What `measure` takes."""
+    add("what", help="the folder of a run, or images: a data set's name or folder:PATH")
+    add("--reference", default="mnist", help="the data set that distance is measured to (default: mnist)")
+    add("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)")
+    add("--root")
+    add("--json")
+
+
+THIN = """examples:
+  python -m toolkit thin runs/fig6 runs/fig7 --out checkpoints
+  python -m toolkit thin runs/fig12 --keep 20 --without-data --out checkpoints
+  python -m toolkit thin runs/fig6-seed1 --keep none --out checkpoints       measures and sheets alone"""
 
 
 def thin(args: argparse.Namespace) -> object:
     """Copy runs as they are shipped: the sheets and measures of all iterations, the models of some."""
+    from . import hub, runs
+
     made = [runs.thin(folder, args.out, args.keep, data=not args.without_data) for folder in args.runs]
-    default = hub.read_index(args.out)["default"] if (args.out / "index.json").exists() else None
-    hub.write_index(args.out, default)
+    hub.write_index(args.out, hub.read_index(args.out)["default"] if (args.out / "index.json").exists() else None)
     return {"thinned": [str(folder) for folder in made]}
+
+
+def declare_thin(add: Add) -> None:
+    """What `thin` takes."""
+    add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs")
+    add("--keep", type=models_kept, default=[1, 5, 10, 15, 20],
+        help="iterations whose models go with it, or none (default: 1,5,10,15,20)")  # fmt: skip
+    add("--without-data", action="store_true", help="no pictures of the data: some may be learned from and not shown")
+    add("--out", required=True, metavar="DIR", help="the tree they join; its index.json is written anew")
+
+
+INSPECT = """example:
+  python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors"""
 
 
 def inspect(args: argparse.Namespace) -> object:
     """What is in a checkpoint: architecture, options, how it was trained, sizes, sha256."""
+    from . import hub
+
     return hub.inspect(args.checkpoint)
 
 
-def declare_iterations(commands: Any) -> None:
-    """Declare them."""
-    add = command(commands, train, ITERATIONS_EPILOG["train"])
-    add("preset", help=f"the figure: {', '.join(presets.FIGURES)}; or networks of several seeds: {', '.join(SEEDED)}")
-    add("--scale", default="cpu", help="paper (the paper's sizes), cpu (up to five hours; default), smoke (seconds)")
-    add(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="the folder of runs; this one goes to DIR/PRESET or DIR/NAME",
-    )
-    add("--name", help="another name, of the folder too: fig6-seed1 for fig6 from another seed")
-    add(
-        "--data",
-        help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, folder:PATH of anybody's images, "
-        "or letters:PATH of fonts",
-    )
-    add("--iterations", type=int, help="another number of iterations, or of networks from other seeds; more continue")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="any other setting, e.g. steps=300, model.filters=32",
-    )
-    add(
-        "--as-written",
-        action="store_true",
-        help="by the rules of the paper's text where the code that its figures were made with had others",
-    )
-    add(
-        "--first-from",
-        type=Path,
-        metavar="RUN",
-        help="take the first iteration's model from this run of the same seed and settings, as figures 3, 6 and 7 can "
-        "from figure 2",
-    )
-    add("--quiet", action="store_true", help="no progress bars")
-    add = command(commands, sample, ITERATIONS_EPILOG["sample"])
-    add("experiment", help="the experiment, e.g. fig2")
-    add("--iteration", type=int, help="which iteration's model (default: the last)")
-    source(add)
-    add("--seeds", type=seeds, default=range(64), help="42, or 1,5,9, or 0:64 (default)")
-    add("--out", type=Path, required=True, help="sheet.png, or film.gif / film.webp")
-    add = command(commands, measure, ITERATIONS_EPILOG["measure"])
-    add("what", help="the folder of a run, or images: a data set's name or folder:PATH")
-    add("--reference", default="mnist", help="the data set that distance is measured to (default: mnist)")
-    add("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)")
-    add = command(commands, thin, ITERATIONS_EPILOG["thin"])
-    add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs")
-    add(
-        "--keep",
-        type=lambda text: [] if text == "none" else seeds(text),
-        default=[1, 5, 10, 15, 20],
-        help="iterations whose models go with it, or none (default: 1,5,10,15,20)",
-    )
-    add("--without-data", action="store_true", help="no pictures of the data: some may be learned from and not shown")
-    add("--out", type=Path, required=True, metavar="DIR", help="the tree they join; its index.json is written anew")
-    add = command(commands, inspect, ITERATIONS_EPILOG["inspect"])
+def declare_inspect(add: Add) -> None:
+    """What `inspect` takes."""
     add("checkpoint", type=Path, help="a .safetensors file")
 
 
-CREATIVE_EPILOG = {
-    "decode": """examples:
+DECODE = """examples:
   python -m toolkit decode creative-mnist --out pairs.png                     regular and low-active, side by side
   python -m toolkit decode creative-fashion --method random --seeds 0:64 --out pairs.png
   python -m toolkit decode creative-mnist --band 1,40 --neurons 12 --gain 0.5 --layer 2 --out pairs.png
   python -m toolkit decode creative-both --set value=peak --set grouping=group --out pairs.png
---gain is a factor on the calibrated one. --set changes any other point that the paper leaves open: `Creative`.""",
-}
+--gain is a factor on the calibrated one. --set changes any other point that the paper leaves open: `Creative`."""
+METHODS = ("low-active", "random", "noisy", "regular")
 
 
 def decode(args: argparse.Namespace) -> object:
     """Decode codes with seldom-active neurons switched on: pairs of a regular and a modified picture, as PNG."""
-    if args.out.suffix != ".png":
-        raise ValueError(f"--out {args.out} is no PNG: end it in .png")
-    trained = load_decoder(args.source, args.name, device=str(precision.device(args.device)))
-    how = replace(trained.how, **options(args, trained.how.gain))
-    both = decoded(trained, args.seeds, how, args.layer)
+    check_out(args.out, [".png"])
+    import torch
+
+    from . import hub, plot
+    from .metrics.distance import encoder_distance
+    from .train import device
+
+    trained = hub.load_decoder(args.source, args.name, device=str(device(args.device)))
+    both = hub.decode(trained, args.seeds, replace(trained.how, **_creative(args, trained.how.gain)), args.layer)
     pairs = torch.stack([both.regular, both.images], 1).flatten(0, 1)
-    plot.grid(pairs.cpu(), 2 * max(1, round(len(args.seeds) ** 0.5)), scale=4).save(args.out)
+    save(plot.grid(pairs.cpu(), 2 * max(1, round(len(args.seeds) ** 0.5)), scale=4), args.out)
     near, far = (encoder_distance(trained.model, x).mean().item() for x in (both.regular, both.images))
+    if not args.json:
+        return (
+            f"{args.out}: {len(args.seeds)} pairs, regular left and modified right\n"
+            f"mean reconstruction distance: {near:.3g} regular, {far:.3g} modified"
+        )
     return {
         "out": str(args.out), "pairs": len(args.seeds), "distance_regular": near, "distance": far,
         "neurons": both.neurons.tolist(),
     }  # fmt: skip
 
 
-def options(args: argparse.Namespace, gain: float) -> dict[str, Any]:
+def _creative(args: argparse.Namespace, gain: float) -> dict[str, Any]:
     """What the command line changes of the calibrated settings. Raises ValueError for what is no setting."""
+    from .samplers import Creative
+
     given = {"method": args.method, "neurons": args.neurons, "band": args.band}
+    given["gain"] = None if args.gain is None else args.gain * gain
     changed = {name: value for name, value in given.items() if value is not None}
-    if args.gain is not None:
-        changed["gain"] = args.gain * gain
     return checked("creative decoding", Creative, {**changed, **settings(args.set)})
 
 
-def band(text: str) -> tuple[float, float]:
-    """A band of percentiles as people write it: "1,15"."""
-    try:
-        low, high = map(float, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no band: write two percentiles, such as 1,15") from None
-    return low, high
-
-
-def declare_creative(commands: Any) -> None:
-    """Declare them."""
-    add = command(commands, decode, CREATIVE_EPILOG["decode"])
-    add("name", help=f"the decoder: {', '.join(DECODERS)}")
-    source(add)
-    add("--method", choices=SAMPLERS_METHODS, help="which neurons (default: low-active)")
+def declare_decode(add: Add) -> None:
+    """What `decode` takes."""
+    add("name", help=f"the decoder: {DECODERS}")
+    add("--from")
+    add("--method", choices=METHODS, help="which neurons (default: low-active)")
     add("--neurons", type=int, help="how many (default: 5)")
     add("--band", type=band, metavar="LOW,HIGH", help="of percentiles of activity (default: 1,15)")
     add("--gain", type=float, help="times the calibrated one (default: 1); 0 is the regular picture")
     add("--layer", type=int, default=-1, help="hidden layer, from 1 next to the code (default: the last)")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting of Creative")
-    add("--seeds", type=seeds, default=range(32), help="42, or 1,5,9, or 0:32 (default)")
-    add("--out", type=Path, required=True, help="pairs.png")
+    add("--set", help="any other setting of Creative")
+    add("--seeds", default=range(32), help="42, or 1,5,9, or 0:32 (default)")
+    add("--out", required=True, help="pairs.png")
+    add("--device")
+    add("--json")
 
 
-KALEIDOSCOPE_EPILOG = {
-    "kaleidoscope": """examples:
+KALEIDOSCOPE = """examples:
   python -m toolkit kaleidoscope kaleidoscope-mnist --runs 30 --out sheet.png             64 samples after run 30
   python -m toolkit kaleidoscope kaleidoscope-mnist --runs 30 --every 5 --seeds 0:8 --out rows.png    how they came
   python -m toolkit kaleidoscope kaleidoscope-mnist --runs 60 --out film.webp             all runs, moving
   python -m toolkit kaleidoscope kaleidoscope-1d --seeds 0:10 --out film.gif              samples that fall on a curve
   python -m toolkit kaleidoscope kaleidoscope-fashion --start photo.jpg --perturbation 0.03 --out sheet.png
-A seed is the same film whatever else is in the batch. Burn-in is a way to look at it: show later runs.""",
-}
-KALEIDOSCOPE_PICTURES = (".png", ".gif", ".webp")
+A seed is the same film whatever else is in the batch. Burn-in is a way to look at it: show later runs."""
 
 
 def kaleidoscope(args: argparse.Namespace) -> object:
     """Run images through a kaleidoscopic network again and again: a sheet (.png) or a film (.gif, .webp)."""
-    if args.out.suffix not in KALEIDOSCOPE_PICTURES:
-        raise ValueError(f"--out {args.out} is no picture: end it in {', '.join(KALEIDOSCOPE_PICTURES)}")
+    check_out(args.out, PICTURES)
+    film = args.out.suffix != ".png"
+    _check_film(args, film)
     if args.every is not None and args.every < 1:
         raise ValueError(f"--every {args.every}: show every run (1), or every second (2), or fewer")
-    k = load_kaleidoscope(args.source, args.name, iteration=args.iteration, device=str(precision.device(args.device)))
+    from . import hub, plot, sheets
+    from .samplers.kaleidoscope import row
+    from .train import device
+    from .trainers import eyes
+
+    own = str(device(args.device))
+    k = hub.load_kaleidoscope(args.source, args.name, iteration=args.iteration, device=own)
     runs = k.runs if args.runs is None else args.runs
-    if runs < 1 or not args.seeds:
-        raise ValueError(f"--runs {runs}, {len(args.seeds)} seeds: give at least one of each")
-    start = _start(args.start, k, len(args.seeds))
-    films = stream(k, args.seeds, start=start, perturbation=args.perturbation, mode=args.mode, fast=args.fast)
-    states = list(islice(films, runs + 1))
-    if args.out.suffix == ".png":
-        sheets.still(k, states, args.every).save(args.out)
+    if runs < 1:
+        raise ValueError(f"--runs {runs}: give at least one")
+    how = {"perturbation": args.perturbation, "mode": args.mode, "fast": args.fast}
+    states = hub.stream(k, args.seeds, start=_start(args.start, k, len(args.seeds)), **how)
+    ends = deque["Tensor"](maxlen=2)
+    seen = _noted(islice(states, runs + 1), ends)
+    if film:
+        frames = list(sheets.drawn(k, seen, args.every or 1))
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        plot.animation(frames, args.out)
+    elif k.points is None:  # of pictures only those that are shown are kept
+        shown = deque(islice(seen, 0, None, args.every), maxlen=None if args.every else 1)
+        save(sheets.still(k, list(shown), 1) if args.every else _sheet(shown[-1]), args.out)
     else:
-        plot.animation(sheets.drawn(k, states, args.every or 1), args.out)
-    numbers = row(states[-2].cpu(), states[-1].cpu(), eyes(_known(k)))
-    return {"out": str(args.out), "images": len(args.seeds), "runs": runs, **numbers}
+        save(sheets.still(k, list(seen)), args.out)
+    before, after = (state.cpu() for state in ends)
+    found = row(before, after, eyes(_known(k)))
+    return {"out": str(args.out), "images": len(args.seeds), "runs": runs, **found}
 
 
-def _start(given: str | None, k: Kaleidoscope, count: int) -> str | Tensor | None:
+def _noted(items: Iterable[Item], last: deque[Item]) -> Iterator[Item]:
+    """The same items, of which the last are noted."""
+    for item in items:
+        last.append(item)
+        yield item
+
+
+def _start(given: str | None, k: "Kaleidoscope", count: int) -> "str | Tensor | None":
     """Noise of a kind, or a picture as the start of every film."""
+    from .data import files
+
     if given in (None, "uniform", "normal"):
         return given
     path = Path(str(given))
@@ -422,149 +616,72 @@ def _start(given: str | None, k: Kaleidoscope, count: int) -> str | Tensor | Non
     if k.points is not None:
         raise ValueError(f"{k.name} learned points: a picture cannot be its start, give uniform or normal")
     images, _ = files.read([path], size, channels == 3)
-    device = next(k.model.parameters()).device
-    return (images.float() / 255).repeat(count, 1, 1, 1).to(device)
+    return (images.float() / 255).repeat(count, 1, 1, 1).to(next(k.model.parameters()).device)
 
 
-def _known(k: Kaleidoscope) -> Tensor | None:
+def _known(k: "Kaleidoscope") -> "Tensor | None":
     """What distances are measured to, if it is here without a download: points, or the built-in sample of a set."""
+    from . import data
+
     if k.points is not None:
         return k.points.cpu()
     name = f"sample:{k.data.removeprefix('sample:')}"
-    return datasets.load(name).images if name in datasets.NAMES and k.model.image_shape == (1, 28, 28) else None
+    return data.load(name).images if name in data.NAMES and k.model.image_shape == (1, 28, 28) else None
 
 
-def declare_kaleidoscope(commands: Any) -> None:
-    """Declare them."""
-    add = command(commands, kaleidoscope, KALEIDOSCOPE_EPILOG["kaleidoscope"])
-    add("name", help=f"the network: {', '.join(KALEIDOSCOPES)}")
-    add("--iteration", type=int, help="which of its trainings (default: the first)")
-    source(add)
+def declare_kaleidoscope(add: Add) -> None:
+    """What `kaleidoscope` takes."""
+    add("name", help=f"the network: {KALEIDOSCOPES}")
+    add("--iteration", help="which of its trainings (default: the first)")
+    add("--from")
     add("--runs", type=int, help="how often (default: 300 for pictures, 30 for points)")
     add("--start", metavar="uniform|normal|PICTURE", help="noise, or a picture of yours (default: uniform)")
-    add("--perturbation", type=float, help="how strongly images are stirred before each run (default: 0.01)")
-    add("--mode", choices=MODES, help="how they are stirred (default: centred)")
+    add("--perturbation", type=float, help="how strongly images are perturbed before each run (default: 0.01)")
+    add("--mode", choices=("centred", "published", "none"), help="how they are perturbed (default: centred)")
     add("--every", type=int, help="show every so many runs: frames of a film, columns of a sheet")
-    add("--seeds", type=seeds, default=range(64), help="42, or 1,5,9, or 0:64 (default)")
+    add("--seeds", default=range(64), help="42, or 1,5,9, or 0:64 (default)")
     add("--fast", action="store_true", help="in bfloat16 where the processor has it: for many seeds; other pictures")
-    add("--out", type=Path, required=True, help="sheet.png, or film.gif / film.webp")
+    add("--out", required=True, help="sheet.png, or film.gif / film.webp")
+    add("--device")
 
 
-DIVERGE_EPILOG = """examples:
+DIVERGE = """experiments:
+  gan-mnist, gan-fashion, can-mnist, can-fashion, hacked-mnist, hacked-fashion, without-data, tune-digits-clothes,
+  tune-clothes-digits, feedback-clothes-digits, towards-eight, towards-a, towards-bag
+examples:
   python -m toolkit diverge hacked-mnist --out runs          digits, until their discriminator calls them fake: seconds
   python -m toolkit diverge can-mnist --out runs             a creative adversarial network: minutes on two cores
   python -m toolkit diverge can-mnist --scale smoke --data sample:mnist --out runs      seconds, and means nothing
   python -m toolkit diverge without-data --seed 1 --set how.diversity=3 --out runs/mine
 An iteration is the model after some of the steps, the first one usually untouched. A base that is neither in OUT nor in
 SOURCE is trained first. The same command continues: what is finished stays, what was being learned is learned again."""
-SEEDS = range(100)  # on a sheet
-
-
-@dataclass(frozen=True)
-class Run:
-    """One experiment and the folder it lives in. origin: where bases are that OUT has not, and the judges."""
-
-    experiment: Experiment
-    out: Path
-    origin: str = str(index.CHECKPOINTS)
-    root: Path | None = None
-    device: str = "cpu"
-    quiet: bool = False
-
-    def __call__(self) -> Path:
-        """Train, measure and store what is not stored yet -> the folder of the experiment.
-
-        Raises RunError or CheckpointError if something cannot be written or read, and what learning raises.
-        """
-        with locked(self.out / self.experiment.name):
-            store = Store(self.out, self.experiment)
-            numbers = range(1, len(self.experiment.kept) + 1)
-            if not all(map(store.finished, numbers)):
-                self._learn(store)
-            store.conclude(lambda rows: {"rows": rows})
-        return store.root
-
-    def _learn(self, store: Store) -> None:
-        e = self.experiment
-        judge = hub.load_judge(self.origin, e.judge, device=self.device)
-        given = self._given(judge)
-        first: Snapshot | None = None
-        with tqdm(total=e.kept[-1], desc=e.name, unit="step", disable=self.quiet, dynamic_ncols=True) as bar:
-            for number, snapshot in enumerate(learned(e, given, lambda step, losses: _hear(bar, losses)), 1):
-                stored = self._stored(store, number, snapshot)
-                first = first or stored
-                store.put(number, "metrics.json", partial(_numbers, e, stored, first, judge))
-                store.put(number, "samples.png", partial(sheet, stored.model))
-                store.finish(number)
-
-    def _stored(self, store: Store, number: int, snapshot: Snapshot) -> Snapshot:
-        """A snapshot as it is on disk, in half precision: that is what is drawn and measured."""
-        e, path = self.experiment, store.find(number, "model.safetensors")
-        facts = {"experiment": e.name, "iteration": number, "step": snapshot.step, "method": e.method, "data": e.data,
-                 "base": e.base, "seed": e.seed, "scale": e.scale, "toolkit": __version__}  # fmt: skip
-        path = path or store.put_model(number, snapshot.model, **facts)
-        return Snapshot(snapshot.step, hub.load(path, device=self.device), snapshot.losses)
-
-    def _given(self, judge: Judge) -> Given:
-        """What an experiment starts from: its base, or a new model; and images, if it takes any."""
-        e = self.experiment
-        model = cast("Any", self._base() if e.base else new(e).to(self.device))
-        if not e.data:
-            return Given(model, judge=judge)
-        _, size, _ = model.image_shape
-        data = datasets.load(e.data, root=self.root, limit=e.images, size=size)
-        return Given(model, data.images, data.labels, judge)
-
-    def _base(self) -> torch.nn.Module:
-        """The model of the base: of OUT, or else of SOURCE, or else trained first, on the same data and scale."""
-        e, folder = self.experiment, self.out / self.experiment.base
-        if not (folder / "metrics.json").exists():
-            shipped = index.read_index(self.origin)["experiments"]
-            if e.base in shipped and (e.scale != "smoke" or e.base not in PRESETS):
-                return hub.load(self.origin, e.base, e.iteration, device=self.device)
-            base = preset(e.base, e.scale, **({"data": e.data} if e.data else {}))
-            replace(self, experiment=base)()
-        return hub.load(self.out, e.base, e.iteration, device=self.device)
-
-
-def sheet(model: Any) -> bytes:
-    """What the model draws from a hundred seeds, the same at every step, as PNG."""
-    with torch.no_grad():
-        return plot.png(to_bytes(model.sample(Noise(SEEDS))), columns=10)
-
-
-def _numbers(e: Experiment, snapshot: Snapshot, first: Snapshot, judge: Judge) -> bytes:
-    return to_json(measured(e, snapshot, first, judge))
-
-
-def _hear(bar: "tqdm[Any]", losses: dict[str, float]) -> None:
-    bar.set_postfix({name: f"{value:.2f}" for name, value in losses.items()}, refresh=False)
-    bar.update()
 
 
 def diverge(args: argparse.Namespace) -> object:
     """Train a model away from its data, or without any: each kept step an iteration, with its sheet and measures."""
+    from .diverge.experiments import preset
+    from .diverge_runs import Run
+    from .train import device
+
     given = {name: value for name in ("data", "seed") if (value := getattr(args, name)) is not None}
     experiment = preset(args.name, args.scale, **given, **settings(args.set))
-    device = str(precision.device(args.device))
-    folder = Run(experiment, args.out, args.source, args.root, device, args.quiet or args.json)()
-    stored = json.loads((folder / "metrics.json").read_text())
-    return stored if args.json else f"{folder} is complete"
+    own = str(device(args.device))
+    return _complete_run(Run(experiment, args.out, args.source, args.root, own, args.quiet or args.json)(), args.json)
 
 
-def declare_diverge(commands: Any) -> None:
-    """Declare it."""
-    add = command(commands, diverge, DIVERGE_EPILOG)
-    add("name", help=f"the experiment: {', '.join(PRESETS)}; by {', '.join(METHODS)}")
-    source(add)
-    add("--scale", default="cpu", choices=SCALES, help="cpu (minutes; default) or smoke (seconds)")
+def declare_diverge(add: Add) -> None:
+    """What `diverge` takes."""
+    add("name", help="the experiment: see below")
+    add("--from")
+    add("--scale", default="cpu", choices=("cpu", "smoke"), help="cpu (minutes; default) or smoke (seconds)")
     add("--data", help="another data set with labels, such as sample:mnist")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting, e.g. how.ambiguity=3")
-    add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/NAME")
-    add("--quiet", action="store_true", help="no progress bars")
+    add("--set", help="any other setting, e.g. how.ambiguity=3")
+    add("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/NAME")
+    for name in ("--seed", "--root", "--device", "--quiet", "--json"):
+        add(name)
 
 
-FONT_EPILOG = """examples:
+FONT = """examples:
   python -m toolkit font fig2 --out alphabet.ttf                             a to z, of the last iteration
   python -m toolkit font fig2 --iteration 5 --seeds 3,14,15 --keys xyz --out three.ttf
   python -m toolkit font fig2 --seeds 0:62 --name mine --out mine.ttf        a to z, A to Z, 0 to 9
@@ -573,74 +690,88 @@ FONT_EPILOG = """examples:
 Open the .ttf to install it: it is listed as "That Are Not NAME". A letter types in both cases if only one
 of them has a symbol."""
 TEXT = "machines that make images their training data does not contain"
-KINDS = (".ttf", ".svg")
 
 
 def font(args: argparse.Namespace) -> object:
-    """Grow symbols out of noise with one iteration's model, as a font to install (.ttf) or as outlines (.svg)."""
+    """Draw symbols from noise with one iteration's model, as a font to install (.ttf) or as outlines (.svg)."""
+    check_out(args.out, FONTS)
+    from . import font as fonts
+    from . import hub
+
     keys = _keys(args)
     experiment, entry = hub.choose(hub.read_index(args.source), args.experiment, args.iteration)
-    what = f"{experiment} {entry['iteration']}"
-    symbols = _symbols(args, experiment, entry["iteration"])
+    number = entry["iteration"]
+    model = hub.load(args.source, experiment, number, device=args.device)
+    symbols = hub.sampling(args.source, experiment).grown(model, args.seeds).cpu()
     if args.out.suffix == ".svg":
-        titles = [f"{what}, seed {seed}" for seed in args.seeds]
-        write_whole(args.out, type_.svg(symbols, titles=titles).encode())
+        titles = [f"{experiment} {number}, seed {seed}" for seed in args.seeds]
+        write_whole(args.out, fonts.svg(symbols, titles=titles).encode())
         return {"out": str(args.out), "symbols": len(symbols)}
-    drawn = type_.build(symbols, keys, args.name or type_.plain_name(what))
-    page = type_.specimen(drawn, _text(args, keys)) if args.specimen else None
-    write_whole(args.out, drawn)
-    said: dict[str, Any] = {"out": str(args.out), "symbols": len(symbols), "keys": "".join(keys)}
-    if page:
-        page.save(args.specimen)
-        said["specimen"] = str(args.specimen)
-    return said
+    built = fonts.build(symbols, keys, args.name or fonts.plain_name(f"{experiment} {number}"))
+    write_whole(args.out, built)
+    printed: dict[str, Any] = {"out": str(args.out), "symbols": len(symbols), "keys": "".join(keys)}
+    if args.specimen:  # of the text; or of a sentence if the font has its letters, or else the keys in order
+        known = set(fonts.typed(keys)) | {" "}
+        text = args.text or (TEXT if set(TEXT) <= known else " ".join(keys))
+        save(fonts.specimen(built, text), args.specimen)
+        printed["specimen"] = str(args.specimen)
+    return printed
 
 
 def _keys(args: argparse.Namespace) -> list[str]:
-    """The keys of a command that can be carried out. Raises ValueError for any other, before minutes of work."""
-    if args.out.suffix not in KINDS:
-        raise ValueError(f"--out {args.out} is neither font nor outlines: end it in {' or '.join(KINDS)}")
-    if args.specimen and (args.specimen.suffix != ".png" or args.out.suffix != ".ttf"):
-        raise ValueError(f"--specimen {args.specimen}: end it in .png, and --out in .ttf, for it is set in the font")
+    """The keys of a font that can be made. Raises ValueError or OSError otherwise, before minutes of work."""
+    from . import font as fonts
+
+    if args.specimen:
+        check_out(args.specimen, [".png"], "--specimen")
+        if args.out.suffix != ".ttf":
+            raise ValueError(f"--specimen {args.specimen}: end --out in .ttf, for it is set in the font")
     if args.name:
-        type_.checked_name(args.name)
+        fonts.checked_name(args.name)
     count = len(args.seeds)
-    return type_.default_keys(count) if args.keys is None else type_.checked_keys(args.keys, count)
+    return fonts.default_keys(count) if args.keys is None else fonts.checked_keys(args.keys, count)
 
 
-def _symbols(args: argparse.Namespace, experiment: str, iteration: int) -> Tensor:
-    sampling = hub.sampling(args.source, experiment)
-    model = hub.load(args.source, experiment, iteration, device=args.device)
-    return sampling.grown(model, args.seeds).cpu()
-
-
-def _text(args: argparse.Namespace, keys: list[str]) -> str:
-    """What the specimen says: the text, or a sentence if the font has its letters, or else the keys in order."""
-    known = set(type_.typed(keys)) | {" "}
-    return args.text or (TEXT if set(TEXT) <= known else " ".join(keys))
-
-
-def declare_font(commands: Any) -> None:
-    """Declare it."""
-    add = command(commands, font, FONT_EPILOG)
+def declare_font(add: Add) -> None:
+    """What `font` takes."""
     add("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the one shown first)")
-    add("--iteration", type=int, help="which iteration's model (default: the last)")
-    source(add)
-    add("--seeds", type=seeds, default=range(26), help="42, or 1,5,9, or 0:26 (default); a symbol each")
+    add("--iteration")
+    add("--from")
+    add("--seeds", default=range(26), help="42, or 1,5,9, or 0:26 (default); a symbol each")
     add("--keys", metavar="abc...", help="what types each symbol, in order (default: a, b, c, ...)")
     add("--name", help="of the font, after That Are Not: plain words (default: experiment and iteration)")
-    add("--out", type=Path, required=True, help="alphabet.ttf or alphabet.svg")
+    add("--out", required=True, help="alphabet.ttf or alphabet.svg")
     add("--specimen", type=Path, metavar="FILE", help="also a page set in the font, as PNG")
     add("--text", help="what that page says (default: a sentence)")
+    add("--device")
 
 
-HUB_EPILOG = {
-    "list": """examples:
+LIST = """examples:
   python -m toolkit list                            the shipped checkpoints, an experiment a line
   python -m toolkit list OWNER/NAME                 of a Hub repo; downloads its index and nothing else
   python -m toolkit list OWNER/NAME fig2            its iterations with their measures
-  python -m toolkit list OWNER/NAME --json          everything""",
-    "pull": """examples:
+  python -m toolkit list OWNER/NAME --json          everything"""
+
+
+def list_(args: argparse.Namespace) -> object:
+    """What a folder or a Hub repo holds: experiments, iterations, sizes, measures, and what is on this machine."""
+    from . import publish
+
+    held = publish.contents(args.source, args.revision)
+    if args.json:
+        return held
+    return publish.iterations(held, args.experiment) if args.experiment else publish.summary(held)
+
+
+def declare_list(add: Add) -> None:
+    """What `list` takes."""
+    add("source", nargs="?", default=str(CHECKPOINTS), help="a folder or a Hub repo id (default: the shipped ones)")
+    add("experiment", nargs="?", help="its iterations with all their measures")
+    add("--revision", help="a branch, tag or commit of the repo (default: main, as it is now)")
+    add("--json")
+
+
+PULL = """examples:
   python -m toolkit pull OWNER/NAME fig2 --iteration 7          one model, into the Hub's cache
   python -m toolkit pull OWNER/NAME fig2 --iterations 1:20      both ends count; or 1,5,20
   python -m toolkit pull OWNER/NAME fig2 --to runs              the whole run, with its sheets, into a folder:
@@ -648,43 +779,21 @@ HUB_EPILOG = {
   python -m toolkit pull OWNER/NAME fig2 --iteration 7 --revision COMMIT      the same for ever
   python -m toolkit pull OWNER/NAME fig2 --dry-run              what it would fetch
 Stop it whenever you like: the same command goes on with the files that are missing. HF_HUB_OFFLINE=1 uses what is
-cached; a private repo takes the token of `hf auth login`, or HF_TOKEN.""",
-    "push": """examples:
-  python -m toolkit push OWNER/NAME --from runs --dry-run card      writes to the folder card what it would upload
-  python -m toolkit push OWNER/NAME --from runs
-Log in before with `hf auth login`. What is uploaded: model card, index, and of each experiment its settings (which name
-the data, the path of a folder: too), models, sheets, measures and a preview; no other file of the folder. Stop it
-whenever you like: the same command goes on, and what the Hub has already is not sent again.""",
-}
-
-
-def numbers(text: str) -> Sequence[int]:
-    """Iterations as people write them: "7", "1,5,20", or "1:20" for 1 to 20, for they are counted like pages."""
-    try:
-        if ":" in text:
-            first, last = map(int, text.split(":"))
-            return range(first, last + 1)
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} are no iterations: write 7, or 1,5,20, or 1:20") from None
-
-
-def list_(args: argparse.Namespace) -> object:
-    """What a folder or a Hub repo holds: experiments, iterations, sizes, measures, and what is on this machine."""
-    held = publish.contents(args.source, args.revision)
-    if args.json:
-        return held
-    return publish.iterations(held, args.experiment) if args.experiment else publish.summary(held)
+cached; a private repo takes the token of `hf auth login`, or HF_TOKEN."""
 
 
 def pull(args: argparse.Namespace) -> object:
     """Fetch one iteration of an experiment from the Hub, or several, or all; each is one file."""
     if args.iteration is not None and args.iterations is not None:
         raise ValueError("--iteration and --iterations are two answers: give one of them")
+    from tqdm import tqdm
+
+    from . import publish
+
     chosen = args.iterations if args.iteration is None else [args.iteration]
     plan = publish.plan(args.repo, args.experiment, chosen, revision=args.revision, sheets=args.to is not None)
     if args.dry_run:
-        return _said(args, plan, publish.foreseen(plan))
+        return _pulled(args, plan, publish.foreseen(plan))
     came, sizes = Counter[str](), publish.missing(plan)
     options: dict[str, Any] = {"unit": "B", "unit_scale": True, "dynamic_ncols": True}
     with tqdm(total=sum(sizes.values()), disable=args.quiet or args.json or not sizes, **options) as bar:
@@ -696,17 +805,17 @@ def pull(args: argparse.Namespace) -> object:
         paths = publish.pull(plan, on_bytes)
     if args.to is not None:
         publish.place(plan, paths, args.to)
-    return _said(args, plan, {name: (path.stat().st_size, came[name] > 0) for name, path in paths.items()})
+    return _pulled(args, plan, {name: (path.stat().st_size, came[name] > 0) for name, path in paths.items()})
 
 
-def _said(args: argparse.Namespace, plan: publish.Plan, files: dict[str, tuple[int, bool]]) -> object:
-    """What a pull says of itself. files: of each its bytes, and whether it was fetched, or would be."""
+def _pulled(args: argparse.Namespace, plan: "Plan", files: dict[str, tuple[int, bool]]) -> object:
+    """What is printed of a pull. files: of each its bytes, and whether it was fetched, or would be."""
     fetched = sum(size for size, comes in files.values() if comes)
     if args.json:
-        told = [{"file": name, "bytes": size, "fetched": comes} for name, (size, comes) in files.items()]
+        rows = [{"file": name, "bytes": size, "fetched": comes} for name, (size, comes) in files.items()]
         return {
             "repo": plan.repo, "commit": plan.commit, "experiment": plan.experiment, "dry_run": args.dry_run,
-            "iterations": [entry["iteration"] for entry in plan.entries], "files": told, "bytes": fetched,
+            "iterations": [entry["iteration"] for entry in plan.entries], "files": rows, "bytes": fetched,
             "to": None if args.to is None else str(args.to),
         }  # fmt: skip
     lines = [f"{size:>12,}  {name}{'' if comes else '  (cached)'}" for name, (size, comes) in files.items()]
@@ -715,8 +824,33 @@ def _said(args: argparse.Namespace, plan: publish.Plan, files: dict[str, tuple[i
     return "\n".join([*lines, *([f"in {args.to}: python app.py {args.to}"] if args.to and not args.dry_run else [])])
 
 
+def declare_pull(add: Add) -> None:
+    """What `pull` takes."""
+    add("repo", metavar="OWNER/NAME", help="a Hub repo")
+    add("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the repo's own choice)")
+    add("--iteration", help="one iteration (default: all)")
+    add("--iterations", type=numbers, metavar="RANGE", help="several: 1:20, both ends count, or 1,5,20")
+    add("--revision", help="a branch, tag or commit (default: main, as it is now)")
+    add("--to", type=Path, metavar="DIR", help="also write them to this folder, with their sheets: python app.py DIR")
+    add("--dry-run", action="store_true", help="fetch nothing but the index, and say what would be fetched")
+    add("--quiet", help="no progress bar")
+    add("--json")
+
+
+PUSH = """examples:
+  python -m toolkit push OWNER/NAME --from runs --dry-run card      writes to the folder card what it would upload
+  python -m toolkit push OWNER/NAME --from runs
+Log in before with `hf auth login`. What is uploaded: model card, index, and of each experiment its settings (which name
+the data, the path of a folder: too), models, sheets, measures and a preview; no other file of the folder. Stop it
+whenever you like: the same command goes on, and what the Hub has already is not sent again."""
+
+
 def push(args: argparse.Namespace) -> object:
     """Upload a folder of runs to the Hub, with a model card made from its files; --dry-run only writes it down."""
+    if not args.source.is_dir():
+        raise FileNotFoundError(f"--from {args.source}: there is no such folder")
+    from . import publish
+
     with TemporaryDirectory(prefix="toolkit-push-") as scratch:
         staged = args.dry_run if isinstance(args.dry_run, Path) else Path(scratch, "staged")
         files = publish.stage(args.source, staged, args.repo, args.license)
@@ -730,24 +864,10 @@ def push(args: argparse.Namespace) -> object:
     return "\n".join([*lines, f"uploaded {end}; to have the same again: pull {args.repo} --revision {commit}"])
 
 
-def declare_hub(commands: Any) -> None:
-    """Declare them."""
-    add = command(commands, list_, HUB_EPILOG["list"])
-    add("source", nargs="?", default=str(CHECKPOINTS), help="a folder or a Hub repo id (default: the shipped ones)")
-    add("experiment", nargs="?", help="its iterations with all their measures")
-    add("--revision", help="a branch, tag or commit of the repo (default: main, as it is now)")
-    add = command(commands, pull, HUB_EPILOG["pull"])
-    add("repo", metavar="OWNER/NAME", help="a Hub repo")
-    add("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the repo's own choice)")
-    add("--iteration", type=int, help="one iteration (default: all)")
-    add("--iterations", type=numbers, metavar="RANGE", help="several: 1:20, both ends count, or 1,5,20")
-    add("--revision", help="a branch, tag or commit (default: main, as it is now)")
-    add("--to", type=Path, metavar="DIR", help="also write them to this folder, with their sheets: python app.py DIR")
-    add("--dry-run", action="store_true", help="fetch nothing but the index, and say what would be fetched")
-    add("--quiet", action="store_true", help="no progress bar")
-    add = command(commands, push, HUB_EPILOG["push"])
+def declare_push(add: Add) -> None:
+    """What `push` takes."""
     add("repo", metavar="OWNER/NAME", help="a Hub repo; it is made if there is none")
-    add("--from", dest="source", type=Path, default=CHECKPOINTS, metavar="DIR", help="a folder of runs")
+    add("--from", type=Path, default=CHECKPOINTS, metavar="DIR", help="a folder of runs")
     add(
         "--dry-run",
         nargs="?",
@@ -755,7 +875,37 @@ def declare_hub(commands: Any) -> None:
         const=True,
         default=False,
         metavar="DIR",
-        help="upload nothing, use no network: list the files, and write them to the new folder DIR if it is given",
+        help="upload nothing, use no network: list the files, and write them to DIR, a new folder, if it is given",
     )
     add("--license", default="mit", metavar="ID", help="the Hub's identifier of the weights' licence (default: mit)")
     add("--private", action="store_true", help="a repo that only you see, if it is made")
+    add("--json")
+
+
+Command = tuple[Callable[[argparse.Namespace], object], Callable[[Add], None], str]
+COMMANDS: dict[str, Command] = {  # the function, the one that declares its arguments, and the examples
+    "train": (train, declare_train, TRAIN),
+    "sample": (sample, declare_sample, SAMPLE),
+    "decode": (decode, declare_decode, DECODE),
+    "kaleidoscope": (kaleidoscope, declare_kaleidoscope, KALEIDOSCOPE),
+    "diverge": (diverge, declare_diverge, DIVERGE),
+    "measure": (measure, declare_measure, MEASURE),
+    "font": (font, declare_font, FONT),
+    "inspect": (inspect, declare_inspect, INSPECT),
+    "thin": (thin, declare_thin, THIN),
+    "list": (list_, declare_list, LIST),
+    "pull": (pull, declare_pull, PULL),
+    "push": (push, declare_push, PUSH),
+}
+EXPERIMENTS = {  # the module of `experiments` that has the command in its own COMMANDS; what it does
+    "table1": ("creative_study", "Train creative decoders, calibrate them, compare methods over seeds: table 1."),
+    "attractors": ("attractors", "Study where kaleidoscopic runs end up, against depth, width and more."),
+    "trade-off": ("trade_off", "Draw every way out of the data as a curve over its strength."),
+    "pool": ("annotation", "Build a pool of pictures by all decoders, unmarked, for people to label in the app."),
+    "report": ("annotation", "Report what people said of a pool, beside the published table."),
+    "export": ("annotation", "Write all labels of a pool as CSV."),
+    "judge": ("claims_report", "Classify the images of runs, iteration by iteration; draw all sheets and a map."),
+    "claims": ("claims_report", "Decide every claim of the papers from stored results: CLAIMS.md and claims.json."),
+    "notebooks": ("notebooks", "Run the notebooks; with --write keep their pictures, findings and times."),
+    "benchmark": ("benchmark", "Time the fast paths against plain PyTorch, or the page under load."),
+}

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -11,8 +12,21 @@ def choose(what: str, value: str, choices: Iterable[str]) -> str:
     """The value, if it is one of the choices; otherwise ValueError names the thing and what there is."""
     known = list(choices)
     if value not in known:
-        raise ValueError(f"unknown {what} {value!r}: choose one of {', '.join(known)}")
+        raise ValueError(f"unknown {what} {value!r}: {offer(value, known)}")
     return value
+
+
+FEW = 8  # names that are all listed
+
+
+def offer(name: object, choices: Iterable[object]) -> str:
+    """What to choose instead of an unknown name: what is spelled most alike first, and all only where they are few."""
+    text, known = str(name)[:100], list(map(str, choices))
+    near = get_close_matches(text, known, n=3)
+    if len(known) <= FEW:
+        return f"choose one of {', '.join([*near, *(other for other in known if other not in near)])}"
+    *others, last = near or get_close_matches(text, known, n=3, cutoff=0.0)
+    return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}? There are {len(known)}"
 
 
 def checked(what: str, settings: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,7 +36,7 @@ def checked(what: str, settings: Any, values: Mapping[str, Any]) -> dict[str, An
     """
     hints = get_type_hints(settings)
     if unknown := sorted(set(values) - set(hints)):
-        raise ValueError(f"{what} has no option {', '.join(unknown)}: it has {', '.join(hints)}")
+        raise ValueError(f"{what} has no option {', '.join(unknown)}: {offer(unknown[0], hints)}")
     for option, value in values.items():
         if not _fits(value, hints[option]):
             kind = getattr(hints[option], "__name__", hints[option])

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from .config import Settings, checked
+from .config import Settings, checked, offer
 
 SCHEMA = 1
 LARGEST_INDEX = 2**24  # bytes
@@ -33,7 +33,7 @@ def find(index: Mapping[str, Any], experiment: str | None = None) -> str:
     """An experiment's name, by default the index's own choice. Raises CheckpointError, listing what there is."""
     name = index["default"] if experiment is None else experiment
     if name not in index["experiments"]:
-        raise CheckpointError(f"there is no experiment {name!r}: choose {' or '.join(index['experiments'])}")
+        raise CheckpointError(f"there is no experiment {name!r}: {offer(name, index['experiments'])}")
     return str(name)
 
 

@@ -22,20 +22,10 @@ import torch
 
 from .. import data, index, train
 from ..annotation import LABELS, Label, Labels, Pool, build, read
-from ..cli import command
 from ..hub import Trained, decode_all, load_decoder
-from ..index import CHECKPOINTS
 from ..metrics.agreement import LEAST, TIES, summary, tally
 from ..seeds import child
 from .table1 import TABLE1
-
-
-def declare(commands: Any) -> None:
-    """Declare them."""
-    arguments_pool(command(commands, pool, EPILOG["pool"]))
-    arguments_report(command(commands, report, EPILOG["report"]))
-    arguments_export(command(commands, export, EPILOG["export"]))
-
 
 Add = Callable[..., Any]
 EPILOG = {
@@ -91,23 +81,18 @@ def training(trained: Trained, args: argparse.Namespace) -> torch.Tensor:
     return images[torch.randperm(len(images), generator=order)]
 
 
-def arguments_pool(add: Add) -> None:
+def declare_pool(add: Add) -> None:
     """What `pool` takes."""
     add("name", help="a trained decoder, e.g. creative-mnist")
     add("--images", type=int, default=500, help="how many pictures, shared equally by the decoders (default: 500)")
-    add("--out", type=Path, required=True, metavar="POOL", help="a new folder; the app looks in the folder pools")
+    add("--out", required=True, metavar="POOL", help="a new folder; the app looks in the folder pools")
     add("--training", type=int, default=100, help="how many training images are shown first (default: 100)")
     add("--data", help="the data set these come from (default: the one it learned from, its built-in part)")
-    add(
-        "--from",
-        dest="source",
-        default=str(CHECKPOINTS),
-        metavar="SOURCE",
-        help="a folder of trained decoders or a Hub repo id (default: the shipped ones)",
-    )
+    for name in ("--from", "--seed", "--root", "--device"):
+        add(name)
 
 
-def arguments_report(add: Add) -> None:
+def declare_report(add: Add) -> None:
     """What `report` takes."""
     add("pool", type=Path, metavar="POOL", help="the folder of a pool")
     add("--least", type=int, default=LEAST, help=f"how many annotators make a consensus (default: {LEAST})")
@@ -117,12 +102,20 @@ def arguments_report(add: Add) -> None:
         default=TIES[0],
         help="drop pictures whose two most frequent labels tie (default), or count each label with a consensus: multi",
     )
+    add("--json")
 
 
-def arguments_export(add: Add) -> None:
+def declare_export(add: Add) -> None:
     """What `export` takes."""
     add("pool", type=Path, metavar="POOL", help="the folder of a pool")
-    add("--out", type=Path, metavar="FILE", help="where to (default: print it)")
+    add("--out", metavar="FILE", help="where to (default: print it)")
+
+
+COMMANDS = {
+    "pool": (pool, declare_pool, EPILOG["pool"]),
+    "report": (report, declare_report, EPILOG["report"]),
+    "export": (export, declare_export, EPILOG["export"]),
+}
 
 
 PUBLISHED = {data: {scheme: row[: len(LABELS)] for scheme, row in rows.items()} for data, rows in TABLE1.items()}

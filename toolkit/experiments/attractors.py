@@ -19,7 +19,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import __version__, data, hub, index, plot, sheets, train
-from ..cli import command
 from ..data import Dataset
 from ..hub import Kaleidoscope, load_kaleidoscope, stream
 from ..metrics.distance import SAME, flow, linked
@@ -51,10 +50,9 @@ def attractors(args: argparse.Namespace) -> object:
     return result if args.json else markdown(result)
 
 
-def declare(commands: Any) -> None:
-    """Declare it."""
-    add = command(commands, attractors, EPILOG)
-    add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs")
+def declare(add: Callable[..., Any]) -> None:
+    """What `attractors` takes."""
+    add("--out", required=True, metavar="DIR", help="the folder of runs")
     add(
         "--scale",
         default="cpu",
@@ -63,7 +61,11 @@ def declare(commands: Any) -> None:
     )
     add("--networks", type=int, help="trained per setting, from different seeds (default: 3)")
     add("--data", help="another data set with labels, such as sample:mnist")
-    add("--quiet", action="store_true", help="no progress bars")
+    for name in ("--root", "--device", "--quiet", "--json"):
+        add(name)
+
+
+COMMANDS = {"attractors": (attractors, declare, EPILOG)}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ from tqdm import tqdm
 
 from .. import data, hub, train
 from .. import index as files
-from ..cli import command
 from ..iterated import accumulate
 from ..models import VAE, WTA, Judge, Lessons, Manifold, create, sparse
 from ..models.manifold import folded
@@ -90,11 +89,10 @@ def page(args: argparse.Namespace, write: Write) -> Entry:
         return measure_page(plan, on_part=bar.set_description_str, on_result=write)
 
 
-def declare(commands: Any) -> None:
-    """Declare it."""
-    file: dict[str, Any] = {"action": "store", "nargs": "?", "const": True, "type": Path, "metavar": "FILE"}
-    file["help"] = "write everything to FILE; without FILE print it as JSON, alone"
-    add = command(commands, benchmark, EPILOG + ", ".join(PARTS), **file)
+def declare(add: Callable[..., Any]) -> None:
+    """What `benchmark` takes."""
+    add("--json", action="store", nargs="?", const=True, type=Path, metavar="FILE",
+        help="write everything to FILE; without FILE print it as JSON, alone")  # fmt: skip
     add("--only", metavar="PARTS", help="measure these parts alone, separated by commas (default: all)")
     add("--data", default="sample:mnist", help="images that the networks are trained on first (default: sample:mnist)")
     add("--trained", type=int, metavar="STEPS", help="how many fast steps each is trained for (default: 500)")
@@ -104,6 +102,8 @@ def declare(commands: Any) -> None:
     add("--visitors", type=int, default=20, help="of the page at once (default: 20)")
     add("--actions", type=int, default=50, help="of each kind, of a visitor who is alone (default: 50)")
     add("--quick", action="store_true", help="tiny sizes: whether it runs, not how fast")
+    for name in ("--seed", "--root", "--device"):
+        add(name)
 
 
 EXACT_PASSES = 20
@@ -746,3 +746,6 @@ def _gpu(each: Entry) -> str:
         f"{each['training_tflops']:.1f} TFLOP/s, {each['share_of_matrix_product']:.0%} of its own bfloat16 matrix "
         f"product; the paper's figure 2 in {each['figure_2_h_extrapolated']:.2f} h (extrapolated)."
     )
+
+
+COMMANDS = {"benchmark": (benchmark, declare, EPILOG + ", ".join(PARTS))}

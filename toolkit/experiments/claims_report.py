@@ -15,7 +15,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import data, hub, runs, sheets, train
-from ..cli import command
 from ..index import CHECKPOINTS
 from ..metrics.stats import Interval
 from ..presets import FIGURES, Experiment
@@ -82,42 +81,44 @@ def letters(args: argparse.Namespace) -> Tensor | None:
 
 def claims(args: argparse.Namespace) -> object:
     """Every claim of the papers as numbers and a verdict, from stored results: CLAIMS.md and claims.json."""
+    if not args.source.is_dir():
+        raise FileNotFoundError(f"--from {args.source}: there is no such folder of results")
     known = evidence.read(args.source)
-    home, numbers = (args.out, args.out) if args.out else (CHECKPOINTS.parent, CHECKPOINTS)
+    shipped = args.source.resolve() == CHECKPOINTS
+    home = args.out or (CHECKPOINTS.parent if shipped else args.source)
+    numbers = args.out or args.source
     told = as_dict(known, home)
     write(home / "CLAIMS.md", markdown(known, home).encode())
     write(numbers / "claims.json", to_json(told))
     return json.loads(to_json(told)) if args.json else counts(all_claims(known))
 
 
-def declare(commands: Any) -> None:
-    """Declare them."""
-    add = command(commands, judge, EPILOG["judge"])
+def declare_judge(add: Callable[..., Any]) -> None:
+    """What `judge` takes."""
     add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs, such as checkpoints/fig2")
     add("--judge", default="judge-digits-letters", help="which judge (default: judge-digits-letters)")
-    add(
-        "--judges",
-        dest="source",
-        default=str(CHECKPOINTS),
-        metavar="SOURCE",
-        help="where it is: a folder or a Hub repo id",
-    )
+    add("--from", "--judges", help="where it is: a folder of runs or a Hub repo id (default: the shipped ones)")
     add("--images", type=int, default=judge_runs.IMAGES, help="of each iteration (default: 1000)")
     add("--letters", metavar="NAME", help=f"the control that is novel (default: {LETTERS}, if it is there)")
     add("--contact", action="store_true", help="only draw contact.png, all the sheets in one picture")
     add("--rows", action="store_true", help="only measure every image of seeds 0 to 999, rows.npz where a model is")
     add("--map", action="store_true", help="only lay the symbols of all sheets out on a map, map.json and map.png")
-    add("--quiet", action="store_true", help="no progress bars")
-    add = command(commands, claims, EPILOG["claims"])
-    add(
-        "--from",
-        dest="source",
-        type=Path,
-        default=CHECKPOINTS,
-        metavar="DIR",
-        help="results (default: the shipped ones)",
-    )
-    add("--out", type=Path, metavar="DIR", help="another folder for both files")
+    for name in ("--root", "--device", "--quiet"):
+        add(name)
+    add("--json", help="no progress bars")
+
+
+def declare_claims(add: Callable[..., Any]) -> None:
+    """What `claims` takes."""
+    add("--from", type=Path, default=CHECKPOINTS, metavar="DIR", help="a folder of results (default: the shipped ones)")
+    add("--out", metavar="DIR", help="another folder for both files (default: that of the results)")
+    add("--json")
+
+
+COMMANDS = {
+    "judge": (judge, declare_judge, EPILOG["judge"]),
+    "claims": (claims, declare_claims, EPILOG["claims"]),
+}
 
 
 HEAD = """# What the papers claim, and what the numbers say

@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from .. import __version__, hub, index, train
 from .. import data as datasets
-from ..cli import command
 from ..hub import Trained, decode, load_decoder
 from ..metrics import diversity
 from ..metrics.distance import encoder_distance
@@ -71,15 +70,18 @@ def table1(args: argparse.Namespace) -> object:
     return result if args.json else report.markdown(result)
 
 
-def declare(commands: Any) -> None:
-    """Declare it."""
-    add = command(commands, table1, EPILOG)
-    add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs")
+def declare(add: Callable[..., Any]) -> None:
+    """What `table1` takes."""
+    add("--out", required=True, metavar="DIR", help="the folder of runs")
     add("--scale", default="cpu", choices=list(SIZES), help="cpu (the published networks; default) or smoke (seconds)")
     add("--networks", type=int, help="trained per data set, from different seeds (default: 3)")
     add("--samples", type=int, help="per method and network (default: 10000)")
     add("--data", help="another data set for all three, such as sample:mnist")
-    add("--quiet", action="store_true", help="no progress bars")
+    for name in ("--root", "--device", "--quiet", "--json"):
+        add(name)
+
+
+COMMANDS = {"table1": (table1, declare, EPILOG)}
 
 
 CELLS: dict[str, dict[str, Any]] = {

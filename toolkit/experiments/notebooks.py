@@ -8,7 +8,7 @@ import argparse
 import base64
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -16,49 +16,59 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..cli import command
+from ..config import choose
 from ..index import write_whole
 from ..runs import to_json
 
 EPILOG = """examples:
-  python -m toolkit notebooks                        run all: pictures and times, in notebooks/
-  python -m toolkit notebooks 00_tour 08_mnist_kaleidoscope
-  python -m toolkit notebooks --smoke --out there    seconds each, with tiny values; into another folder"""
+  python -m toolkit notebooks                        run all, and print what each found and how long it took
+  python -m toolkit notebooks 00_tour.ipynb 08_mnist_kaleidoscope
+  python -m toolkit notebooks --smoke --out there    seconds each, with tiny values; pictures and times into a folder
+  python -m toolkit notebooks --write                pictures, times and README.md of notebooks/ itself, anew"""
 
 
 def notebooks(args: argparse.Namespace) -> object:
-    """Run the notebooks, each in a kernel of its own; keep their pictures, what they found, and how long it took."""
+    """Run the notebooks, each in a kernel of its own: what they find, and how long it takes.
+
+    With --out, or --write for their own folder, also store pictures and results. Nothing else writes among them.
+    """
+    if args.write and args.out:
+        raise ValueError("--write and --out are two places: give one of them")
     there = names(args.folder)
-    if odd := sorted({*args.names} - {*there}):
-        raise ValueError(f"there is no notebook {', '.join(odd)}: choose of {', '.join(there)}")
-    out = args.out or args.folder
-    stored = out / "results.json"
-    results = json.loads(stored.read_text()) if stored.exists() else {}
-    for name in tqdm(chosen := args.names or there, disable=args.json, file=sys.stderr, dynamic_ncols=True):
+    chosen = [Path(name).stem if name.endswith(".ipynb") else name for name in args.names] or there
+    for name in chosen:
+        choose("notebook", name, there)
+    out = args.folder if args.write else args.out
+    stored = out and out / "results.json"
+    results = json.loads(stored.read_text()) if stored and stored.exists() else {}
+    for name in tqdm(chosen, disable=args.json, file=sys.stderr, dynamic_ncols=True):
         done = execute(args.folder / f"{name}.ipynb", small=args.smoke)
         results[name] = {"title": done.title, "seconds": round(done.seconds, 1), "said": done.said}
-        write_whole(out / "pictures" / f"{name}.png", done.picture)
-        write_whole(stored, to_json(results))
-    if out == args.folder:  # elsewhere its links to the notebooks would lead nowhere
+        if out:
+            write_whole(out / "pictures" / f"{name}.png", done.picture)
+            write_whole(out / "results.json", to_json(results))
+    if args.write:  # elsewhere its links to the notebooks would lead nowhere
         write_whole(out / "README.md", page(out).encode())
     return {name: results[name] for name in chosen}
 
 
-def declare(commands: Any) -> None:
-    """Declare it."""
-    add = command(commands, notebooks, EPILOG)
-    add("names", nargs="*", metavar="NOTEBOOK", help="which, without .ipynb (default: all)")
+def declare(add: Callable[..., Any]) -> None:
+    """What `notebooks` takes."""
+    add("names", nargs="*", metavar="NOTEBOOK", help="which, with or without .ipynb (default: all)")
     add("--folder", type=Path, default=FOLDER, help="where they are (default: those of the repository)")
-    add("--out", type=Path, metavar="DIR", help="where pictures and times go (default: the same folder)")
+    add("--out", metavar="DIR", help="store pictures and times there (default: store nothing)")
+    add("--write", action="store_true", help="store pictures, times and README.md in the folder of the notebooks")
     add("--smoke", action="store_true", help="with tiny values: whether they run")
+    add("--json", help="no progress bars")
 
 
+COMMANDS = {"notebooks": (notebooks, declare, EPILOG)}
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 PATIENCE = 1800  # seconds that one cell may take
 INTRODUCTION = """# Notebooks
 
 A notebook for each question, run from top to bottom on two cores; `FULL = True` is the published scale, for a GPU. The
-last cell of each checks what its prose says. The runs here were made with `python -m toolkit notebooks`.
+last cell of each checks what its prose says. The runs here were made with `python -m toolkit notebooks --write`.
 """
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import data, hub, plot
-from ..cli import command, source
 from ..diverge.divergent_fine_tuning import feedback, fine_tune
 from ..diverge.experiments import GAUGE_MEASURES, Gauge, gauge
 from ..diverge.external_knowledge import between, follow
@@ -419,13 +417,17 @@ def _bar(x: Tensor) -> Tensor:
     return painted
 
 
-def declare(commands: Any) -> None:
-    """Declare it."""
-    add = command(commands, trade_off, EPILOG)
-    source(add)
+def declare(add: Callable[..., Any]) -> None:
+    """What `trade-off` takes."""
+    add("--from")
+    add("--seed", help="of the first image (default: 0)")
     add("--images", type=int, default=64, help="in a group of seeds (default: 64)")
     add("--groups", type=int, default=5, help="of seeds, over which intervals are (default: 5)")
-    add("--out", type=Path, required=True, help="trade_off: .png, .json and .md are added")
+    add("--out", required=True, help="trade_off: .png, .json and .md are added")
+    add("--json", help="no progress bars")
+
+
+COMMANDS = {"trade-off": (trade_off, declare, EPILOG)}
 
 
 TABLE_HEAD = ("operator", "acts on", "training", "data", "strengths")
