@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -685,18 +684,11 @@ def pull(args: argparse.Namespace) -> object:
     plan = publish.plan(args.repo, args.experiment, chosen, revision=args.revision, sheets=args.to is not None)
     if args.dry_run:
         return _said(args, plan, publish.foreseen(plan))
-    came, sizes = Counter[str](), publish.missing(plan)
-    options: dict[str, Any] = {"unit": "B", "unit_scale": True, "dynamic_ncols": True}
-    with tqdm(total=sum(sizes.values()), disable=args.quiet or args.json or not sizes, **options) as bar:
-
-        def on_bytes(name: str, count: int) -> None:
-            came[name] += count
-            bar.update(count if name in sizes else 0)  # of small files nobody knows beforehand
-
-        paths = publish.pull(plan, on_bytes)
+    absent = publish.missing(plan)
+    paths = publish.pull(plan, quiet=args.quiet or args.json)
     if args.to is not None:
         publish.place(plan, paths, args.to)
-    return _said(args, plan, {name: (path.stat().st_size, came[name] > 0) for name, path in paths.items()})
+    return _said(args, plan, {name: (path.stat().st_size, name in absent) for name, path in paths.items()})
 
 
 def _said(args: argparse.Namespace, plan: publish.Plan, files: dict[str, tuple[int, bool]]) -> object:
