@@ -359,31 +359,27 @@ def iterations(held: Mapping[str, Any], name: str) -> str:
     rows = [["iteration", "size", "here", *measures]]
     for entry in entries:
         told = [_number(entry.get("metrics", {}).get(measure)) for measure in measures]
-        rows.append([str(entry["iteration"]), *_stored(entry), *told])
+        stored = (size(entry["bytes"]), "yes" if entry["cached"] else "no") if "file" in entry else ("", "")
+        rows.append([str(entry["iteration"]), *stored, *told])
     return _aligned(rows)
 
 
 def _experiment(source: str | Path, commit: str | None, held: Mapping[str, Any]) -> dict[str, Any]:
-    entries = [
-        {**entry, "bytes": _bytes(entry), "cached": _here(source, commit, entry)} for entry in held["iterations"]
-    ]
+    entries = []
+    for entry in held["iterations"]:
+        stored = sum(part.get("bytes", 0) for part in (entry, entry.get("statistics", {})))
+        entries.append({**entry, "bytes": stored, "cached": "file" in entry and _here(source, commit, entry["file"])})
     total, here = sum(entry["bytes"] for entry in entries), sum(entry["cached"] for entry in entries)
     return {"kind": "iterations", **held, "bytes": total, "cached": here, "iterations": entries}
 
 
-def _bytes(entry: Mapping[str, Any]) -> int:
-    return int(entry.get("bytes", 0)) + int(entry.get("statistics", {}).get("bytes", 0))
-
-
-def _here(source: str | Path, commit: str | None, entry: Mapping[str, Any]) -> bool:
-    if "file" not in entry:
-        return False
+def _here(source: str | Path, commit: str | None, file: str) -> bool:
     if commit is None:
-        return Path(source, entry["file"]).is_file()
-    with plainly(str(source), entry["file"], commit):
+        return Path(source, file).is_file()
+    with plainly(str(source), file, commit):
         from huggingface_hub import try_to_load_from_cache
 
-        return isinstance(try_to_load_from_cache(str(source), entry["file"], revision=commit), str)
+        return isinstance(try_to_load_from_cache(str(source), file, revision=commit), str)
 
 
 def _line(name: str, held: Mapping[str, Any]) -> list[str]:
@@ -395,10 +391,6 @@ def _line(name: str, held: Mapping[str, Any]) -> list[str]:
     measure = f"{words} {_number(told[key])}" if key in told else ""
     return [name, held["kind"], span, str(len(models)), size(held["bytes"]), str(held["cached"]), measure,
             held["title"]]  # fmt: skip
-
-
-def _stored(entry: Mapping[str, Any]) -> tuple[str, str]:
-    return (size(entry["bytes"]), "yes" if entry["cached"] else "no") if "file" in entry else ("", "")
 
 
 def _number(value: float | None) -> str:
@@ -438,7 +430,7 @@ def card(folder: Path, repo: str, licence: str = "mit") -> str:
     )
     owed = [f"- {s.title}: by {s.makers}. Terms: {s.terms}." for s in data]
     sections = {
-        "What is here": _contents(index),
+        "What is here": _contents(folder, index),
         "Get one": _start(repo, index),
         "Intended use": "\n\n".join(CARD["use"]),
         "Data": "\n".join([*owed, "", "The weights hold no images; sheets of iteration 0 show some of the data."]),
@@ -474,19 +466,19 @@ def _learned(config: Mapping[str, Any]) -> list[str]:
     return [name] if isinstance(name := _made(config).get("data"), str) else []
 
 
-def _contents(index: Mapping[str, Any]) -> str:
+def _contents(folder: Path, index: Mapping[str, Any]) -> str:
     rows = []
     for name, it in index.items():
         sizes = [entry["bytes"] for entry in it["iterations"] if "file" in entry]
         last = it["iterations"][-1]["iteration"] if it["iterations"] else 0
         rows.append([f"`{name}`", it["title"], it["kind"], str(last), str(len(sizes)), size(sum(sizes))])
-    pictures = [f"![{it['title']}]({name}/preview.png)" for name, it in index.items() if _shown(it)]
+    pictures = [
+        f"![{it['title']}]({name}/preview.png)"
+        for name, it in index.items()
+        if (folder / name / "preview.png").exists()
+    ]
     head = ["experiment", "title", "kind", "last iteration", "models", "size"]
     return "\n\n".join([_table(head, rows, "| --- | --- | --- | ---: | ---: | ---: |"), *pictures])
-
-
-def _shown(it: Mapping[str, Any]) -> bool:
-    return any("samples" in entry for entry in it["iterations"])
 
 
 def _start(repo: str, index: Mapping[str, Any]) -> str:
@@ -572,40 +564,26 @@ WIDEST = 900  # pixels of another sheet, once it is enlarged
 
 
 def preview(folder: Path, experiment: Mapping[str, Any]) -> bytes | None:
-    """The preview as PNG, or nothing if there is no sheet. experiment: as the index of the folder says."""
+    """The preview as PNG, or nothing if there is no sheet: of a run some of its iterations, else its last sheet.
+
+    experiment: as the index of the folder says.
+    """
+    from PIL import Image
+
+    run = experiment["kind"] == "iterations"
     entries = [entry for entry in experiment["iterations"] if "samples" in entry]
-    if experiment["kind"] == "iterations":
-        entries = [entry for entry in entries if entry["iteration"]] or entries
+    entries = [entry for entry in entries if entry["iteration"] or not run] or entries
     if not entries:
         return None
-    paths = [folder / entry["samples"] for entry in entries]
-    return _specimen(paths) if experiment["kind"] == "iterations" else _enlarged(paths[-1])
-
-
-def _specimen(sheets: Sequence[Path]) -> bytes:
-    from PIL import Image
-
-    rows = []
-    for path in _evenly(sheets, ROWS):
-        with Image.open(path) as sheet:
-            rows.append(plot.tiles(sheet, sheet.width // ACROSS)[:COLUMNS])
-    return _png(plot.specimen(torch.cat(rows), len(rows[0]), scale=2))
-
-
-def _enlarged(sheet: Path) -> bytes:
-    from PIL import Image
-
-    with Image.open(sheet) as picture:
-        factor = max(1, WIDEST // picture.width)
-        return _png(picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST))
-
-
-def _evenly(paths: Sequence[Path], most: int) -> list[Path]:
-    count = min(most, len(paths))
-    return [paths[round(i * (len(paths) - 1) / max(1, count - 1))] for i in range(count)]
-
-
-def _png(picture: Any) -> bytes:
+    count = min(ROWS, len(entries)) if run else 1
+    shown = [entries[-1 - round(i * (len(entries) - 1) / max(1, count - 1))] for i in reversed(range(count))]
+    sheets = [Image.open(BytesIO((folder / entry["samples"]).read_bytes())) for entry in shown]
+    if run:
+        rows = [plot.tiles(sheet, sheet.width // ACROSS)[:COLUMNS] for sheet in sheets]
+        picture = plot.specimen(torch.cat(rows), len(rows[0]), scale=2)
+    else:
+        factor = max(1, WIDEST // sheets[0].width)
+        picture = sheets[0].resize((sheets[0].width * factor, sheets[0].height * factor), Image.Resampling.NEAREST)
     buffer = BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -147,8 +147,7 @@ def _open(file: Path, size: int, color: bool) -> Tensor | str:
 
     try:
         with Image.open(file) as image:
-            long, short = max(image.size), min(image.size)
-            if 2 * short * size < long:  # scaled to fit, its shorter side is under half a pixel
+            if not round(min(image.size) / max(image.size) * size):  # what is left of its shorter side
                 return f"too thin for {size} pixels"
             return fit(image, size, color)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow raises for a broken file
