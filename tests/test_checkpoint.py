@@ -3,6 +3,7 @@
 import json
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from toolkit import hub
 from toolkit.index import KEY, LARGEST_FILE, CheckpointError, facts
-from toolkit.models import create
+from toolkit.models import MODELS, create
 
 TINY = {"filters": 4, "size": 16, "lr": 0.002}
 
@@ -230,7 +231,16 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
         hub.load_file(path)
 
 
-@pytest.mark.parametrize("change", [{"config": [1]}, {"facts": None}, {"architecture": 7}, {"architecture": ["WTA"]}])
+@pytest.mark.parametrize("schema", [True, 1.0, "1", None, [1]])
+def test_a_schema_is_a_whole_number(path: Path, schema: object) -> None:
+    forge(path, schema=schema)
+    with refused(path, f"schema {schema!r}"):
+        hub.load_file(path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"config": [1]}, {"config": []}, {"facts": None}, {"architecture": 7}, {"architecture": ["WTA"]}]
+)
 def test_a_damaged_header_is_refused(path: Path, change: dict[str, Any]) -> None:
     forge(path, **change)
     with refused(path, "damaged header"):
@@ -256,10 +266,44 @@ def test_a_whole_number_is_welcome_where_a_fraction_is_asked(path: Path) -> None
     assert config.lr == 1
 
 
-def test_a_config_that_claims_a_giant_takes_no_memory(path: Path) -> None:
-    forge(path, config=TINY | {"filters": 10**6})
-    with refused(path, "shape"):
+HUGE = 10**9
+GIANTS = [
+    ("WTA", {"filters": 4, "size": 16}, {"filters": HUGE}), ("WTA", {"filters": 4, "size": 16}, {"size": HUGE}),
+    ("WTA", {"filters": 4, "size": 16}, {"depth": HUGE, "kernel": 1}),
+    ("WTA", {"filters": 4, "size": 16}, {"depth": HUGE, "size": HUGE * HUGE}),
+    ("ConvAE", {"filters": 4, "size": 16}, {"depth": HUGE, "kernel": 1, "decoder": "deep"}),
+    ("ConvAE", {"filters": 4, "size": 16}, {"block": HUGE}),
+    ("VAE", {"size": 4, "widths": [8], "z": 2}, {"widths": [HUGE, HUGE]}),
+    ("VAE", {"size": 4, "widths": [8], "z": 2}, {"widths": [1] * 300_000}),
+    ("VAE", {"size": 4, "widths": [8], "z": 2}, {"z": HUGE}),
+    ("ConvVAE", {"size": 8, "filters": 4, "width": 8, "z": 2}, {"width": HUGE}),
+    ("DCGAN", {"size": 8, "filters": 2, "z": 3}, {"size": 2**40}),
+    ("DCGAN", {"size": 8, "filters": 2, "z": 3}, {"z": HUGE}),
+    ("Manifold", {"size": 2, "depth": 2, "width": 8}, {"depth": HUGE}),
+    ("Manifold", {"size": 2, "depth": 2, "width": 8}, {"width": HUGE, "depth": 1000}),
+    ("Judge", {"size": 8, "filters": 2, "hidden": 4}, {"depth": HUGE}),
+    ("Judge", {"size": 8, "filters": 2, "hidden": 4}, {"hidden": HUGE, "channels": HUGE}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "config", "claim"), GIANTS, ids=lambda value: str(value)[:40])
+def test_a_header_that_claims_a_giant_is_refused_before_anything_is_built(
+    name: str, config: dict[str, Any], claim: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.safetensors"
+    hub.save(create(name, config, seed=0), path)
+    assert hub.load_file(path)
+    forge(path, config=config | claim)
+    tracemalloc.start()
+    with refused(path, "its file holds"):
         hub.load_file(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 30e6  # bytes: the header itself, of up to a megabyte, and its numbers
+
+
+def test_every_architecture_claims_a_giant_above() -> None:
+    assert {name for name, *_ in GIANTS} == MODELS.keys()
 
 
 def test_every_tensor_must_be_there(path: Path) -> None:

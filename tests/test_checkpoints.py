@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from toolkit import data as datasets
-from toolkit import hub, index, plot, presets, runs
+from toolkit import hub, plot, presets, runs
 from toolkit.hub import decode, load_decoder
-from toolkit.index import decoder_names
-from toolkit.index import judge_names as named
+from toolkit.index import of_kind
 from toolkit.samplers import to_bytes
 from toolkit.samplers.kaleidoscope import fixed
 
@@ -66,7 +65,7 @@ def test_a_shipped_model_draws_its_sheet_again(name, entry):
     assert off.median() < 0.01
 
 
-@pytest.mark.parametrize("name", decoder_names(INDEX))
+@pytest.mark.parametrize("name", of_kind(INDEX, "decoder"))
 def test_a_shipped_decoder_draws_its_pairs_again(name):
     trained = load_decoder(hub.CHECKPOINTS, name)  # checks the sums of the model and of its statistics
     both = decode(trained, range(6))
@@ -79,7 +78,7 @@ def test_a_shipped_decoder_draws_its_pairs_again(name):
 def test_the_shipped_decoders_are_calibrated_as_the_study_says():
     study = json.loads((hub.CHECKPOINTS / "creative/table1.json").read_text())
     gain = study["sets"]["mnist"]["gain"]
-    hows = [load_decoder(hub.CHECKPOINTS, name).how for name in decoder_names(INDEX)]
+    hows = [load_decoder(hub.CHECKPOINTS, name).how for name in of_kind(INDEX, "decoder")]
     assert len(hows) == 3 and len({how.gain for how in hows}) == 1
     assert gain["low"] < hows[0].gain < gain["high"]  # of the first seed
 
@@ -102,7 +101,7 @@ def test_a_shipped_network_of_points_has_learned_them(name):
 
 
 def test_every_kaleidoscope_that_is_listed_is_tested_above():
-    assert index.kaleidoscope_names(INDEX) == [
+    assert of_kind(INDEX, "kaleidoscope") == [
         f"kaleidoscope-{data}" for data in ("1d", "1d-four", "2d", "fashion", "mnist")
     ]
 
@@ -116,7 +115,7 @@ def test_a_shipped_judge_names_what_it_learned(name, data):
     ] - 0.02
 
 
-@pytest.mark.parametrize("name", named(INDEX))
+@pytest.mark.parametrize("name", of_kind(INDEX, "judge"))
 def test_what_a_shipped_judge_says_of_itself_is_in_its_report(name):
     (said,) = json.loads((hub.CHECKPOINTS / name / "report.json").read_text())["networks"]
     (entry,) = INDEX["experiments"][name]["iterations"]
@@ -125,7 +124,7 @@ def test_what_a_shipped_judge_says_of_itself_is_in_its_report(name):
 
 
 def test_the_four_judges_are_there():
-    assert named(INDEX) == [f"judge-{what}" for what in ("digits", "digits-letters", "fashion", "letters")]
+    assert of_kind(INDEX, "judge") == [f"judge-{what}" for what in ("digits", "digits-letters", "fashion", "letters")]
 
 
 def test_the_measures_in_the_index_are_those_of_the_table():

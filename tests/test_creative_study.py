@@ -14,7 +14,7 @@ from toolkit import cli, hub, index
 from toolkit.experiments import creative_study, table1
 from toolkit.experiments.table1 import gain_for, gain_for_displacement, solve
 from toolkit.hub import Trained, decode, decode_all, load_decoder, read_statistics, write_statistics
-from toolkit.index import CheckpointError, decoder_names
+from toolkit.index import CheckpointError, of_kind
 from toolkit.metrics.distance import encoder_distance
 from toolkit.models import create
 from toolkit.presets import DECODERS, TABLE1, decoder_preset
@@ -50,7 +50,7 @@ def test_the_published_table_is_as_printed() -> None:
 
 def test_every_network_is_listed_with_its_statistics_and_kind(tree: Path) -> None:
     listed = hub.read_index(tree)
-    assert decoder_names(listed) == ["creative-mnist"] and listed["experiments"]["creative-mnist"]["kind"] == "decoder"
+    assert of_kind(listed, "decoder") == ["creative-mnist"]
     assert [len(e["statistics"]["sha256"]) for e in listed["experiments"]["creative-mnist"]["iterations"]] == [64, 64]
 
 

@@ -302,6 +302,20 @@ def test_of_an_animation_the_first_frame_counts(tmp_path: Path) -> None:
     assert load(f"folder:{tmp_path}").images.unique().tolist() == [40]
 
 
+def test_a_picture_that_is_too_thin_is_said_to_be_that_and_not_damaged(tmp_path: Path) -> None:
+    Image.new("L", (1, 300)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"no picture can be used.*a\.png is too thin for 28 pixels"):
+        load(f"folder:{tmp_path}")
+    Image.new("L", (30, 30)).save(tmp_path / "b.png")
+    (tmp_path / "c.png").write_text("no picture")
+    with pytest.warns() as told:
+        assert len(load(f"folder:{tmp_path}")) == 1
+    said = sorted(str(warning.message) for warning in told)
+    assert [word in text for text, word in zip(said, ("damaged: ", "too thin for 28 pixels: "), strict=True)] == [
+        True
+    ] * 2
+
+
 def test_damaged_pictures_are_skipped_and_named(tmp_path: Path) -> None:
     disc((28, 28)).save(tmp_path / "a.png")
     disc((28, 28)).save(tmp_path / "c.png")
@@ -317,7 +331,7 @@ def test_folders_without_a_picture_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"no pictures in {tmp_path}"):
         load(f"folder:{tmp_path}")
     (tmp_path / "a.png").write_text("no picture")
-    with pytest.raises(ValueError, match=r"no picture can be read.*a\.png"):
+    with pytest.raises(ValueError, match=r"no picture can be used.*a\.png is damaged"):
         load(f"folder:{tmp_path}")
 
 

@@ -11,7 +11,7 @@ from toolkit import cli, hub
 from toolkit import data as datasets
 from toolkit.config import checked
 from toolkit.data import Dataset
-from toolkit.index import judge_names
+from toolkit.index import of_kind
 from toolkit.models import Judge, Lessons, create
 from toolkit.presets import JUDGE_SCALES, JUDGES, JudgeTraining, judge_preset
 from toolkit.seeds import Noise
@@ -168,7 +168,7 @@ def test_a_stored_judge_is_loaded_and_names_digits(tree: Path) -> None:
 def test_networks_of_two_seeds_differ_and_are_listed(tree: Path) -> None:
     first, second = (hub.load_judge(tree, "judge-digits", iteration=number) for number in (1, 2))
     assert not torch.equal(first.head[1].weight, second.head[1].weight)
-    assert judge_names(hub.read_index(tree)) == ["judge-digits"]
+    assert of_kind(hub.read_index(tree), "judge") == ["judge-digits"]
 
 
 def test_training_again_changes_nothing(tree: Path) -> None:

@@ -17,7 +17,7 @@ from toolkit.experiments import attractors, sweeps
 from toolkit.experiments.attractors import Study
 from toolkit.experiments.sweeps import PERTURBATIONS, SIZES, SWEEPS, USUAL, Sizes
 from toolkit.hub import Kaleidoscope, as_images, learned, load_kaleidoscope, stream
-from toolkit.index import CheckpointError, kaleidoscope_names
+from toolkit.index import CheckpointError, of_kind
 from toolkit.metrics.stats import Interval
 from toolkit.models import Manifold, create
 from toolkit.presets import KALEIDOSCOPE_SCALES, KALEIDOSCOPES, KaleidoscopeTraining, kaleidoscope_preset, scattered
@@ -140,7 +140,7 @@ def test_one_training_image_or_no_depth_is_refused_in_one_sentence(tmp_path):
 
 def test_networks_are_listed_with_their_kind_and_how_they_are_sampled(tree):
     listed = hub.read_index(tree)
-    assert set(kaleidoscope_names(listed)) == {DIGITS, LINE, "kaleidoscope-2d"}
+    assert set(of_kind(listed, "kaleidoscope")) == {DIGITS, LINE, "kaleidoscope-2d"}
     config = json.loads((tree / DIGITS / "config.json").read_text())
     assert config["kind"] == listed["experiments"][DIGITS]["kind"] == "kaleidoscope"
     assert config["sampling"] == {"start": "uniform", "perturbation": 0.01, "mode": "centred", "runs": 30}

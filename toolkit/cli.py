@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -786,7 +786,6 @@ def pull(args: argparse.Namespace) -> object:
     """Fetch one iteration of an experiment from the Hub, or several, or all; each is one file."""
     if args.iteration is not None and args.iterations is not None:
         raise ValueError("--iteration and --iterations are two answers: give one of them")
-    from tqdm import tqdm
 
     from . import publish
 
@@ -794,18 +793,11 @@ def pull(args: argparse.Namespace) -> object:
     plan = publish.plan(args.repo, args.experiment, chosen, revision=args.revision, sheets=args.to is not None)
     if args.dry_run:
         return _pulled(args, plan, publish.foreseen(plan))
-    came, sizes = Counter[str](), publish.missing(plan)
-    options: dict[str, Any] = {"unit": "B", "unit_scale": True, "dynamic_ncols": True}
-    with tqdm(total=sum(sizes.values()), disable=args.quiet or args.json or not sizes, **options) as bar:
-
-        def on_bytes(name: str, count: int) -> None:
-            came[name] += count
-            bar.update(count if name in sizes else 0)  # of small files nobody knows beforehand
-
-        paths = publish.pull(plan, on_bytes)
+    absent = publish.missing(plan)
+    paths = publish.pull(plan, quiet=args.quiet or args.json)
     if args.to is not None:
         publish.place(plan, paths, args.to)
-    return _pulled(args, plan, {name: (path.stat().st_size, came[name] > 0) for name, path in paths.items()})
+    return _pulled(args, plan, {name: (path.stat().st_size, name in absent) for name, path in paths.items()})
 
 
 def _pulled(args: argparse.Namespace, plan: "Plan", files: dict[str, tuple[int, bool]]) -> object:

@@ -39,17 +39,21 @@ def checked(what: str, settings: Any, values: Mapping[str, Any]) -> dict[str, An
         raise ValueError(f"{what} has no option {', '.join(unknown)}: {offer(unknown[0], hints)}")
     for option, value in values.items():
         if not _fits(value, hints[option]):
-            kind = getattr(hints[option], "__name__", hints[option])
+            kind = hints[option] if get_origin(hints[option]) else hints[option].__name__
             raise ValueError(f"option {option} of {what} is {value!r:.60}: give a value of type {kind}")
     return {option: tuple(value) if isinstance(value, list) else value for option, value in values.items()}
 
 
 def _fits(value: object, hint: Any) -> bool:
-    kind = get_origin(hint) or hint
+    """Whether a value, as JSON gives it, is of a type; of a tuple of plain values, every element too."""
+    kind, parts = get_origin(hint) or hint, get_args(hint)
     if kind in (Union, UnionType):
-        return any(_fits(value, choice) for choice in get_args(hint))
+        return any(_fits(value, part) for part in parts)
     if kind is Literal:
-        return value in get_args(hint)
+        return value in parts
+    if kind is tuple and isinstance(value, (list, tuple)) and parts and not any(map(get_origin, parts)):
+        parts = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        return len(parts) == len(value) and all(map(_fits, value, parts))
     return type(value) in {float: (float, int), tuple: (list, tuple)}.get(kind, (kind,))
 
 

@@ -1,6 +1,7 @@
 """Checkpoints: save, load and inspect models of every kind, in a folder or on the Hub.
 
-index.json lists them; EXPERIMENT/iter_NNN/model.safetensors is one of them. Iteration 0 is the data itself.
+index.json lists them; EXPERIMENT/iter_NNN/model.safetensors is one of them. Iteration 0 is the data itself. `load`
+gives the network alone, `read` gives it with all that its kind says of how it is sampled.
 
 The statistics are one .safetensors file beside the model; its header, like a model's, holds one key. Of a correlation
 matrix, which is symmetric and most of the file, it has the upper triangle alone.
@@ -9,9 +10,8 @@ matrix, which is symmetric and most of the file, it has the upper triangle alone
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from . import data, train
 from . import index as tree
 from .config import checked
+from .config import choose as choose_option
 from .data import Dataset
 from .index import (
     CHECKPOINT_SCHEMA,
@@ -31,15 +32,13 @@ from .index import (
     KEY,
     CheckpointError,
     choose,
-    decoder_names,
+    digest,
     facts,
     fetch,
-    judge_names,
-    kaleidoscope_names,
     read_index,
     recipe,
+    section,
     size_of,
-    strict_json,
     write_file,
     write_index,
 )
@@ -48,10 +47,11 @@ from .models.manifold import folded
 from .models.registry import outline
 from .presets import KaleidoscopeTraining
 from .samplers import METHODS, Creation, Creative, Sampling, Statistics, creative_decode, kaleidoscope
+from .samplers.creative import POOLS
 from .seeds import Noise, child
 
 __all__ = [
-    "CHECKPOINTS", "CheckpointError", "Model", "choose", "facts", "fetch", "inspect", "load", "read_index",
+    "CHECKPOINTS", "CheckpointError", "Model", "choose", "facts", "fetch", "inspect", "load", "read", "read_index",
     "sampling", "save", "write_index",
 ]  # fmt: skip
 
@@ -64,22 +64,169 @@ def load(
     revision: str | None = None,
     device: str | torch.device = "cpu",
 ) -> nn.Module:
-    """A model, frozen, in eval mode, float32: from a .safetensors file, a local folder, or a Hub repo "owner/name".
+    """A model of any kind, frozen, in eval mode, float32: of a .safetensors file, a folder, or a Hub repo "owner/name".
 
-    experiment, iteration: which of a folder or repo; by default the index's own choice and its last iteration.
+    experiment, iteration: which of a folder or repo; by default the index's own choice and its last iteration, or the
+    first of several trainings.
     Raises CheckpointError, one sentence, for whatever is missing, damaged or not what it says it is, and ValueError for
     a device that is not here.
     """
-    if _is_file(source):
+    if Path(source).suffix == ".safetensors" or Path(source).is_file():
         given: dict[str, Any] = {"experiment": experiment, "iteration": iteration}
         said = {key: value for key, value in given.items() if value is not None}
         return load_file(source, device=device, **said)
     target = train.device(device)  # before anything is downloaded
     index, revision = tree.pinned(source, revision)
-    name, entry = choose(index, experiment, iteration)
+    return _load_entry(source, revision, *choose(index, experiment, iteration), target)
+
+
+def _load_entry(
+    source: str | Path, revision: str | None, name: str, entry: Mapping[str, Any], device: torch.device
+) -> nn.Module:
     path = fetch(source, entry["file"], revision)
-    size, digest, number = entry["bytes"], entry["sha256"], entry["iteration"]
-    return load_file(path, device=target, size=size, digest=digest, experiment=name, iteration=number)
+    size, told, number = entry["bytes"], entry["sha256"], entry["iteration"]
+    return load_file(path, device=device, size=size, digest=told, experiment=name, iteration=number)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A model of one iteration, or of one step of a divergence, and how its images are drawn."""
+
+    name: str
+    title: str
+    model: nn.Module
+    sampling: Sampling
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A decoder with the statistics of its hidden layers (by number, from 1 next to the code) and its calibration."""
+
+    name: str
+    title: str
+    data: str
+    model: Any  # a Decoder with an encoder
+    statistics: Mapping[int, Statistics]
+    how: Creative
+
+
+@dataclass(frozen=True, eq=False)
+class Kaleidoscope:
+    """A network that learned to return images, or `points`: (N, d, 1, 1) in [0, 1], else None. images: how many."""
+
+    name: str
+    title: str
+    data: str
+    model: Manifold
+    points: Tensor | None = None
+    start: str = "uniform"
+    perturbation: float = 0.01
+    mode: str = "centred"
+    runs: int = 300
+    images: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a reader is given: an iteration of an experiment, where it lies, and its config.json."""
+
+    source: str | Path
+    revision: str | None
+    name: str
+    title: str
+    entry: Mapping[str, Any]
+    path: Path  # of config.json
+    config: Mapping[str, Any]
+
+
+def read(
+    source: str | Path,
+    experiment: str | None = None,
+    iteration: int | None = None,
+    *,
+    kind: str | None = None,
+    revision: str | None = None,
+    device: str | torch.device = "cpu",
+) -> Any:
+    """A model with all that its kind says of it: a Run, a Trained decoder, a Kaleidoscope, or a judge itself.
+
+    experiment, iteration: as for `load`. kind: one of `READERS`, if only that will do; the experiments of it are then
+    listed if there is none of that name. Raises as `load` does.
+    """
+    target = train.device(device)
+    index, revision = tree.pinned(source, revision)
+    if kind is not None and experiment not in (there := tree.of_kind(index, kind)):
+        what, known = tree.KINDS[kind][0], " or ".join(there) or "another source"
+        raise CheckpointError(f"there is no {what} {experiment!r}: choose {known}")
+    name, entry = choose(index, experiment, iteration)
+    about = index["experiments"][name]
+    if (found := about.get("kind", "iterations")) not in READERS:
+        raise CheckpointError(f"{name} is a {found!r:.40}, which this version does not know: upgrade the toolkit")
+    model = _load_entry(source, revision, name, entry, target)
+    held = Entry(source, revision, name, about["title"], entry, *tree.config(source, index, name, revision))
+    return READERS[found](held, model)
+
+
+def load_decoder(
+    source: str | Path, name: str, *, iteration: int | None = None, device: str | torch.device = "cpu"
+) -> Trained:
+    """A trained decoder of a local tree of checkpoints or a Hub repo; of several trainings the first.
+
+    Raises CheckpointError, one sentence, for what is missing, damaged, or no decoder.
+    """
+    return cast("Trained", read(source, name, iteration, kind="decoder", device=device))
+
+
+def load_kaleidoscope(
+    source: str | Path, name: str, *, iteration: int | None = None, device: str | torch.device = "cpu"
+) -> Kaleidoscope:
+    """A kaleidoscopic network of a local tree of checkpoints or a Hub repo, as `load_decoder` does it."""
+    return cast("Kaleidoscope", read(source, name, iteration, kind="kaleidoscope", device=device))
+
+
+def load_judge(
+    source: str | Path = CHECKPOINTS,
+    name: str = "judge-digits-letters",
+    *,
+    iteration: int | None = None,
+    device: str | torch.device = "cpu",
+) -> Judge:
+    """A judge of a local tree of checkpoints or a Hub repo, frozen, in eval mode, as `load_decoder` does it."""
+    return cast("Judge", read(source, name, iteration, kind="judge", device=device))
+
+
+def _run(it: Entry, model: nn.Module) -> Run:
+    return Run(it.name, it.title, model, section(it.path, it.config, "sampling", Sampling))
+
+
+def _decoder(it: Entry, model: nn.Module) -> Trained:
+    if "statistics" not in it.entry:
+        raise CheckpointError(f"{it.name} has no statistics of its neurons: train it again")
+    stored = it.entry["statistics"]
+    statistics, how = read_statistics(fetch(it.source, stored["file"], it.revision), stored["sha256"])
+    if not 0 < len(statistics) <= len(layers := getattr(model, "hidden", [])) or max(statistics) > len(layers):
+        raise CheckpointError(f"{it.name} has statistics of layers that its model lacks: train it again")
+    if not isinstance(made := it.config.get("experiment", {}), dict) or not isinstance(made.get("data", ""), str):
+        raise CheckpointError(f"{it.path} is damaged in 'experiment', which names no data: fetch it again")
+    return Trained(it.name, it.title, made.get("data", ""), model, statistics, how)
+
+
+def _kaleidoscope(it: Entry, model: nn.Module) -> Kaleidoscope:
+    if not isinstance(model, Manifold):
+        raise CheckpointError(f"{it.name} says it is a kaleidoscopic network and holds a {type(model).__name__}: "
+                              "train it again")  # fmt: skip
+    return of(section(it.path, it.config, "experiment", KaleidoscopeTraining), model)
+
+
+def _judge(it: Entry, model: nn.Module) -> Judge:
+    if not isinstance(model, Judge):
+        raise CheckpointError(f"{it.name} says it is a judge and holds a {type(model).__name__}: train it again")
+    return model
+
+
+READERS: dict[str, Callable[[Entry, nn.Module], Any]] = {  # of each kind, what makes of its model what `read` gives
+    "iterations": _run, "divergence": _run, "decoder": _decoder, "kaleidoscope": _kaleidoscope, "judge": _judge,
+}  # fmt: skip
 
 
 class Model:
@@ -110,10 +257,6 @@ class Model:
 def sampling(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Sampling:
     """How the images of an experiment are drawn, as its config.json says. Raises CheckpointError."""
     return Sampling(**vars(tree.settings(source, experiment, revision)))
-
-
-def _is_file(source: str | Path) -> bool:
-    return Path(source).suffix == ".safetensors" or Path(source).is_file()
 
 
 STORED = {torch.float16, torch.bfloat16, torch.float32}  # what a float32 weight may be stored as
@@ -171,7 +314,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
     return {
         "file": str(path),
         "bytes": size_of(path),
-        "sha256": sha256(path.read_bytes()).hexdigest(),
+        "sha256": digest(path),
         **{key: said[key] for key in ("architecture", "config", "facts")},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "dtype": "/".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values()})),
@@ -190,11 +333,12 @@ def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
     return stored
 
 
-def _open(path: Path, size: int | None = None, digest: str | None = None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _open(path: Path, size: int | None = None, told: str | None = None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The header and the tensors of a file. size, told: what its index says of its bytes and sha256."""
     if size not in (None, found := size_of(path)):
         raise CheckpointError(f"{path} has {found:,} bytes where its index says {size:,}: delete it and fetch it again")
     data = path.read_bytes()  # read once, so that what was checked is what is used
-    if digest not in (None, sha256(data).hexdigest()):
+    if told is not None and told != digest(path, data):
         raise CheckpointError(f"{path} has another sha256 than its index says: delete it and fetch it again")
     said = recipe(path, BytesIO(data), len(data))
     try:
@@ -203,10 +347,14 @@ def _open(path: Path, size: int | None = None, digest: str | None = None) -> tup
         raise CheckpointError(f"{path} is damaged, cut short or padded: delete it and fetch it again") from error
 
 
+LARGEST_SIDE = 4096  # pixels of an image; the weights of a convolution say nothing of it
+
+
 def _build(path: Path, said: Mapping[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
     name, config = said["architecture"], said["config"]
     try:
-        expected = outline(name, config)  # costs nothing, however large the header claims the model is
+        _bound(config, tensors)
+        expected = outline(name, config)  # shapes without numbers
     except (ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         why = re.sub(r"\s+", " ", str(error))[:300]
         raise CheckpointError(f"{path} is not a model this version can build ({why}): upgrade the toolkit") from error
@@ -214,6 +362,19 @@ def _build(path: Path, said: Mapping[str, Any], tensors: dict[str, Tensor]) -> n
     model = create(name, config, seed=0)  # the seed keeps the global generator out of it
     model.load_state_dict(tensors)
     return model
+
+
+def _bound(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError for a config that asks for more than the tensors of its file could hold.
+
+    A layer has at least one tensor, a unit of a layer at least one value; so no model is larger than its file.
+    """
+    layers, values = len(tensors), sum(tensor.numel() for tensor in tensors.values())
+    for option, value in config.items():
+        numbers = [n for n in (value if isinstance(value, list) else [value]) if type(n) is int]
+        most = layers if option == "depth" else LARGEST_SIDE if option == "size" else max(values, LARGEST_SIDE)
+        if len(numbers) > max(1, layers) or any(n > most for n in numbers):
+            raise ValueError(f"its {option} is {value!r:.60}, and its file holds {layers} tensors of {values:,} values")
 
 
 def _match(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
@@ -235,39 +396,6 @@ def _match(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tenso
 
 PLAIN = [f.name for f in fields(Statistics) if f.type in (int, float, str, "int", "float", "str") and f.name != "layer"]
 TENSORS = ["active", "mean", "std", "peak", "maps", "correlation"]
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A decoder with the statistics of its hidden layers (by number, from 1 next to the code) and its calibration."""
-
-    name: str
-    title: str
-    data: str
-    model: Any  # a Decoder with an encoder
-    statistics: Mapping[int, Statistics]
-    how: Creative
-
-
-def load_decoder(source: str | Path, name: str, *, iteration: int | None = None, device: str = "cpu") -> Trained:
-    """A trained decoder of a local tree of checkpoints or a Hub repo; of several trainings the first.
-
-    Raises CheckpointError, one sentence, for what is missing, damaged, or no decoder.
-    """
-    index, revision = tree.pinned(source)
-    if name not in (there := decoder_names(index)):
-        raise CheckpointError(f"there is no trained decoder {name!r}: choose {' or '.join(there) or 'another source'}")
-    first = min(entry["iteration"] for entry in index["experiments"][name]["iterations"] if "file" in entry)
-    number = first if iteration is None else iteration
-    _, entry = choose(index, name, number)
-    if "statistics" not in entry:
-        raise CheckpointError(f"{name} has no statistics of its neurons: train it again")
-    model = load(source, name, number, revision=revision, device=device)
-    path = tree.fetch(source, entry["statistics"]["file"], revision)
-    statistics, how = read_statistics(path, entry["statistics"]["sha256"])
-    config = strict_json(tree.fetch(source, index["experiments"][name]["config"], revision).read_bytes())
-    title = index["experiments"][name]["title"]
-    return Trained(name, title, str(config.get("experiment", {}).get("data", "")), model, statistics, how)
 
 
 def codes_of(trained: Trained, seeds: Sequence[int]) -> Tensor:
@@ -305,25 +433,33 @@ def write_statistics(path: Path, statistics: Mapping[int, Statistics], how: Crea
     write_file(path, safetensors.torch.save(tensors, {KEY: json.dumps(says, sort_keys=True)}))
 
 
-def read_statistics(path: Path, digest: str | None = None) -> tuple[dict[int, Statistics], Creative]:
-    """The inverse of `write_statistics`; correlations come back rounded to half precision. Raises CheckpointError."""
-    size_of(path)
-    data = path.read_bytes()
-    if digest not in (None, sha256(data).hexdigest()):
-        raise CheckpointError(f"{path} has another sha256 than its index says: delete it and fetch it again")
-    said = recipe(path, BytesIO(data), len(data))
+def read_statistics(path: Path, told: str | None = None) -> tuple[dict[int, Statistics], Creative]:
+    """The inverse of `write_statistics`; correlations come back rounded to half precision. Raises CheckpointError.
+
+    told: the sha256 that the index says.
+    """
+    said, tensors = _open(path, told=told)
+    if (kind := said["architecture"]) != "Statistics":
+        raise CheckpointError(f"{path} holds no statistics but a {kind:.40}: give the file of a decoder's statistics")
+    how = section(path, said, "config", Creative)
     try:
-        tensors = {name: tensor.float() for name, tensor in safetensors.torch.load(data).items()}
-        layers = {int(number): plain for number, plain in said["facts"].items()}
-        found = {n: Statistics(layer=n, **plain, **_of_layer(tensors, n)) for n, plain in layers.items()}
-        return found, Creative(**checked("creative decoding", Creative, said["config"]))
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} holds no statistics ({str(error)[:100]}): fetch it again") from error
+        return {int(n): _of_layer(tensors, int(n), plain) for n, plain in said["facts"].items()}, how
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        why = re.sub(r"\s+", " ", str(error))[:200]
+        raise CheckpointError(f"{path} holds no statistics ({why}): fetch it again") from error
 
 
-def _of_layer(tensors: Mapping[str, Tensor], layer: int) -> dict[str, Any]:
-    found = {name: tensors[f"{layer}.{name}"] for name in TENSORS}
-    return {**found, "correlation": _square(found["correlation"])}
+def _of_layer(tensors: Mapping[str, Tensor], layer: int, plain: object) -> Statistics:
+    """The statistics of one layer. Raises KeyError, TypeError or ValueError for what is missing or does not fit."""
+    if layer < 1 or not isinstance(plain, dict):
+        raise ValueError(f"layer {layer} is {plain!r:.60}")
+    found: dict[str, Any] = {name: tensors[f"{layer}.{name}"].float() for name in TENSORS}
+    found["correlation"] = _square(found["correlation"])
+    if odd := [name for name, tensor in found.items() if tensor.shape[:1] != found["active"].shape]:
+        raise ValueError(f"{odd[0]} of layer {layer} has {len(found[odd[0]])} neurons: {len(found['active'])} it is")
+    statistics = Statistics(layer=layer, **checked(f"layer {layer}", Statistics, plain), **found)
+    choose_option(f"pool of layer {layer}", statistics.pool, POOLS)
+    return statistics
 
 
 def _lean(name: str, statistics: Statistics) -> Tensor:
@@ -350,45 +486,6 @@ def _square(triangle: Tensor) -> Tensor:
 
 def _or(numbers: Mapping[int, Any]) -> str:
     return " or ".join(map(str, sorted(numbers)))
-
-
-@dataclass(frozen=True, eq=False)
-class Kaleidoscope:
-    """A network that learned to return images, or `points`: (N, d, 1, 1) in [0, 1], else None. images: how many."""
-
-    name: str
-    title: str
-    data: str
-    model: Manifold
-    points: Tensor | None = None
-    start: str = "uniform"
-    perturbation: float = 0.01
-    mode: str = "centred"
-    runs: int = 300
-    images: int | None = None
-
-
-def load_kaleidoscope(
-    source: str | Path, name: str, *, iteration: int | None = None, device: str = "cpu"
-) -> Kaleidoscope:
-    """A network of a local tree of checkpoints or a Hub repo; of several trainings the first.
-
-    Raises CheckpointError, one sentence, for what is missing, damaged, or no kaleidoscopic network.
-    """
-    index, revision = tree.pinned(source)
-    if name not in (there := kaleidoscope_names(index)):
-        raise CheckpointError(
-            f"there is no kaleidoscopic network {name!r}: choose {' or '.join(there) or 'another source'}"
-        )
-    first = min(entry["iteration"] for entry in index["experiments"][name]["iterations"] if "file" in entry)
-    choose(index, name, number := first if iteration is None else iteration)
-    model = load(source, name, number, revision=revision, device=device)
-    path = tree.fetch(source, index["experiments"][name]["config"], revision)
-    try:
-        said = strict_json(path.read_bytes())["experiment"]
-        return of(KaleidoscopeTraining(**checked("a training", KaleidoscopeTraining, said)), cast("Manifold", model))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} says no training ({str(error)[:100]}): fetch it again") from error
 
 
 def of(training: KaleidoscopeTraining, model: Manifold) -> Kaleidoscope:
@@ -439,25 +536,3 @@ def learned(k: Kaleidoscope, root: Path | None = None) -> Dataset:
 def as_images(points: Sequence[Sequence[float]]) -> Tensor:
     """N points of d coordinates as images of d channels and one pixel: (N, d, 1, 1)."""
     return torch.tensor(points, dtype=torch.float32)[:, :, None, None]
-
-
-def load_judge(
-    source: str | Path = tree.CHECKPOINTS,
-    name: str = "judge-digits-letters",
-    *,
-    iteration: int | None = None,
-    device: str = "cpu",
-) -> Judge:
-    """A judge of a local tree of checkpoints or a Hub repo, frozen, in eval mode; of several trainings the first.
-
-    Raises CheckpointError, one sentence, for what is missing, damaged, or no judge.
-    """
-    index, revision = tree.pinned(source)
-    if name not in (there := judge_names(index)):
-        raise CheckpointError(f"there is no judge {name!r}: choose {' or '.join(there) or 'another source'}")
-    first = min(entry["iteration"] for entry in index["experiments"][name]["iterations"] if "file" in entry)
-    number = first if iteration is None else iteration
-    model = load(source, name, number, revision=revision, device=device)
-    if not isinstance(model, Judge):
-        raise CheckpointError(f"{name} says it is a judge and holds a {type(model).__name__}: train it again")
-    return model

@@ -8,30 +8,58 @@ the page can be drawn without network, a missing iteration is answered with thos
 run of your own in the same folder, is one more entry.
 """
 
+import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from tqdm import tqdm
 
 from . import __version__, plot, runs
 from .hub import inspect
-from .index import REPO, CheckpointError, choose, fetch, folder_of, parse, plainly, strict_json, write_file, write_index
+from .index import (
+    REPO,
+    CheckpointError,
+    choose,
+    digest,
+    fetch,
+    folder_of,
+    parse,
+    plainly,
+    read_json,
+    write_file,
+    write_index,
+)
 from .metrics.stats import MEASURES
 from .runs import summary as runs_summary
 from .runs import to_json
 
 OF_EXPERIMENT = ("config.json", "metrics.json", "report.json", "judged.json", "map.json", "map.png", "contact.png",
                  "preview.png")  # fmt: skip
+OF_ITERATION = ("model.safetensors", "statistics.safetensors", "samples.png", "metrics.json")
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "notebook.ipynb"
 EXAMPLE = "OWNER/that-are-not-checkpoints"  # the repo that it draws from, as it is written
-OF_ITERATION = ("model.safetensors", "statistics.safetensors", "samples.png", "metrics.json")
+
+
+class Source(NamedTuple):
+    """A data set: its title, who made it, under which terms, and its id on the Hub if it is known there."""
+
+    title: str
+    makers: str
+    terms: str
+    hub: str | None = None
+
+
+# What a card says beside the numbers: uses, limits, the papers of each kind, and who made the data.
+CARD: dict[str, Any] = json.loads(Path(__file__).with_name("card.json").read_text(encoding="utf-8"))
+KINDS: dict[str, dict[str, Any]] = CARD["kinds"]
+DATA = {name: Source(**about) for name, about in CARD["data"].items()}  # by the name that `data.load` knows it by
+
+
+# ---- push
 
 
 def stage(source: Path, target: Path, repo: str, licence: str = "mit") -> dict[str, int]:
@@ -52,7 +80,7 @@ def stage(source: Path, target: Path, repo: str, licence: str = "mit") -> dict[s
     for path in found:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+        shutil.copy2(path, copy)  # with its time of change, so that a sum over it is computed once
     index = _agreeing(source, target)
     for name, experiment in index["experiments"].items():
         _complete(target, name, experiment)
@@ -129,8 +157,7 @@ def _complete(target: Path, name: str, experiment: Mapping[str, Any]) -> None:
         write_file(path, picture)
 
 
-AT_ONCE = 8  # files; each small, so that most of their time is spent on the way to the Hub and back
-OnBytes = Callable[[str, int], object]  # of which file, how many
+# ---- pull
 
 
 @dataclass(frozen=True)
@@ -171,7 +198,7 @@ def plan(
     """
     if not REPO.fullmatch(repo):
         raise CheckpointError(f"{repo!r} is no valid Hub repo id: give owner/name")
-    listed = Path(_download(repo, File("index.json"), revision or "main"))
+    listed = fetch(repo, "index.json", revision or "main")
     index = parse(listed)
     name, _ = choose(index, experiment)
     entries = _chosen(index, name, iterations, sheets)
@@ -182,40 +209,75 @@ def plan(
 
 
 def missing(plan: Plan) -> dict[str, int]:
-    """Those of its models that are not in the Hub's cache, with their bytes. Asks nobody."""
+    """Those of its files that are not in the Hub's cache, with the bytes that the index says, or 0. Asks nobody."""
     from huggingface_hub import try_to_load_from_cache as look
 
     absent = [file for file in plan.files if not isinstance(look(plan.repo, file.path, revision=plan.commit), str)]
-    return {file.path: file.size for file in absent if file.size is not None}
+    return {file.path: file.size or 0 for file in absent}
 
 
 def foreseen(plan: Plan) -> dict[str, tuple[int, bool]]:
     """What a pull would do: of each file its bytes, and whether it would be fetched. Raises CheckpointError.
 
-    One request for each file that is not cached.
+    One request for the list of the repo's files, and one for each that is not cached.
     """
-    told = _each(lambda file: _download(plan.repo, file, plan.commit, dry_run=True), plan.files)
-    return {file.path: (it.file_size, it.will_download) for file, it in zip(plan.files, told, strict=True)}
+    told = {it.filename: (it.file_size, it.will_download) for it in _snapshot(plan, dry_run=True)}
+    return {file.path: told[file.path] for file in plan.files}
 
 
-def pull(plan: Plan, on_bytes: OnBytes = lambda path, count: None) -> dict[str, Path]:
+def pull(plan: Plan, quiet: bool = True) -> dict[str, Path]:
     """Fetch what is not cached, check it, and say where it is: the path of each file, by its path in the repo.
 
-    on_bytes(path, count): so many bytes of a file came in, in the thread that fetches it.
-    Stop it whenever you like: what is finished stays. Raises CheckpointError for every failure of the Hub, and for a
-    file that is not what the index says; it is fetched a second time before, and not kept.
+    quiet: without the progress bar of the Hub's library. Stop it whenever you like: what is finished stays.
+    Raises CheckpointError for every failure of the Hub, and for a file that is not what the index says; it is fetched a
+    second time before, and not kept.
     """
-    paths = _each(lambda file: _checked(plan, file, _bar(file, on_bytes)), plan.files)
-    return dict(zip([file.path for file in plan.files], paths, strict=True))
+    for _ in range(2):  # what the cache held may have been damaged since
+        folder = Path(_snapshot(plan, **({"tqdm_class": _silent()} if quiet else {})))
+        paths = {file.path: folder / file.path for file in plan.files}
+        bad = [file for file in plan.files if file.digest and not _intact(paths[file.path], file)]
+        if not bad:
+            return paths
+        for copy in {copy for file in bad for copy in (paths[file.path].resolve(), paths[file.path])}:
+            copy.unlink(missing_ok=True)
+    raise CheckpointError(
+        f"{bad[0].path} of {plan.repo} has another sha256 than its index says, twice: it was not kept, give a "
+        "--revision before it was changed, or tell its owner"
+    )
 
 
-def _each(work: Callable[[File], Any], files: Sequence[File]) -> list[Any]:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        try:
-            return list(pool.map(work, files))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # the first failure is enough
-            raise
+def _snapshot(plan: Plan, **options: Any) -> Any:
+    """The folder of the plan's commit in the Hub's cache, with all files of the plan; of a dry run, what is said of it.
+
+    Raises CheckpointError that names the largest file that is not there.
+    """
+
+    def largest() -> str:
+        return max((size, name) for name, size in {"a file": -1, **missing(plan)}.items())[1]
+
+    with plainly(plan.repo, largest, plan.commit):
+        from huggingface_hub import snapshot_download
+
+        patterns = [file.path for file in plan.files]  # plain paths: there is nothing in them that matches another
+        found = snapshot_download(plan.repo, revision=plan.commit, allow_patterns=patterns, **options)
+        there = {it.filename for it in found} if options.get("dry_run") else {*patterns} - {*missing(plan)}
+        for name in {*patterns} - there:
+            fetch(plan.repo, name, plan.commit)  # which says why it is not there
+        return found
+
+
+def _silent() -> type:
+    from tqdm import tqdm
+
+    class Silent(tqdm):  # type: ignore[misc]  # untyped
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**options, "disable": True})
+
+    return Silent
+
+
+def _intact(path: Path, file: File) -> bool:
+    return path.stat().st_size == file.size and digest(path) == file.digest
 
 
 def _chosen(index: dict[str, Any], name: str, numbers: Sequence[int] | None, sheets: bool) -> list[dict[str, Any]]:
@@ -231,50 +293,6 @@ def _files(entry: dict[str, Any], sheets: bool) -> list[File]:
     stored = [part for part in (entry, entry.get("statistics", {})) if "file" in part]
     files = [File(part["file"], part["bytes"], part["sha256"]) for part in stored]
     return files + ([File(entry["samples"])] if sheets and "samples" in entry else [])
-
-
-def _checked(plan: Plan, file: File, bar: type["tqdm[Any]"]) -> Path:
-    for _ in range(2):  # what the cache held may have been damaged since
-        path = Path(_download(plan.repo, file, plan.commit, tqdm_class=bar))
-        if file.digest is None or _intact(path, file):
-            return path
-        for copy in {path.resolve(), path}:
-            copy.unlink(missing_ok=True)
-    raise CheckpointError(
-        f"{file.path} of {plan.repo} has another sha256 than its index says, twice: it was not kept, give a --revision "
-        "before it was changed, or tell its owner"
-    )
-
-
-def _intact(path: Path, file: File) -> bool:
-    return path.stat().st_size == file.size and sha256(path.read_bytes()).hexdigest() == file.digest
-
-
-def _download(repo: str, file: File, revision: str, **options: Any) -> Any:
-    """The path of a file, as text; or, of a dry run, the Hub's library's word on it."""
-    with plainly(repo, file.path, revision):
-        from huggingface_hub import hf_hub_download
-
-        return hf_hub_download(repo, file.path, revision=revision, **options)
-
-
-def _bar(file: File, on_bytes: OnBytes) -> type["tqdm[Any]"]:
-    """What the Hub's library takes for the bar of one file: it draws nothing and passes on what it is told."""
-
-    class Bar(tqdm):  # type: ignore[misc]  # untyped
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(disable=True)
-
-        def update(self, n: float | None = 1) -> None:
-            on_bytes(file.path, int(n or 0))
-
-        def update_transfer(self, n: float | None = 1) -> None:
-            """Bytes on the wire, which are counted once they are written."""
-
-        def set_transfer_postfix_str(self, text: str, refresh: bool = False) -> None:
-            """The rate on the wire."""
-
-    return Bar
 
 
 def place(plan: Plan, paths: Mapping[str, Path], folder: Path) -> dict[str, Any]:
@@ -306,13 +324,7 @@ def _there(path: Path, content: bytes) -> bool:
     return True
 
 
-HEADLINE = {  # of each kind the measure that stands for it, as it is called in an index and in words
-    "iterations": ("novelty_median", "distance to data"),
-    "decoder": ("loss_test", "loss"),
-    "kaleidoscope": ("loss", "loss"),
-    "divergence": ("confidence", "judge's confidence"),
-    "judge": ("accuracy", "accuracy"),
-}
+# ---- list
 
 
 def contents(source: str | Path, revision: str | None = None) -> dict[str, Any]:
@@ -347,46 +359,38 @@ def iterations(held: Mapping[str, Any], name: str) -> str:
     rows = [["iteration", "size", "here", *measures]]
     for entry in entries:
         told = [_number(entry.get("metrics", {}).get(measure)) for measure in measures]
-        rows.append([str(entry["iteration"]), *_stored(entry), *told])
+        stored = (size(entry["bytes"]), "yes" if entry["cached"] else "no") if "file" in entry else ("", "")
+        rows.append([str(entry["iteration"]), *stored, *told])
     return _aligned(rows)
 
 
 def _experiment(source: str | Path, commit: str | None, held: Mapping[str, Any]) -> dict[str, Any]:
-    entries = [
-        {**entry, "bytes": _bytes(entry), "cached": _here(source, commit, entry)} for entry in held["iterations"]
-    ]
+    entries = []
+    for entry in held["iterations"]:
+        stored = sum(part.get("bytes", 0) for part in (entry, entry.get("statistics", {})))
+        entries.append({**entry, "bytes": stored, "cached": "file" in entry and _here(source, commit, entry["file"])})
     total, here = sum(entry["bytes"] for entry in entries), sum(entry["cached"] for entry in entries)
     return {"kind": "iterations", **held, "bytes": total, "cached": here, "iterations": entries}
 
 
-def _bytes(entry: Mapping[str, Any]) -> int:
-    return int(entry.get("bytes", 0)) + int(entry.get("statistics", {}).get("bytes", 0))
-
-
-def _here(source: str | Path, commit: str | None, entry: Mapping[str, Any]) -> bool:
-    if "file" not in entry:
-        return False
+def _here(source: str | Path, commit: str | None, file: str) -> bool:
     if commit is None:
-        return Path(source, entry["file"]).is_file()
-    with plainly(str(source), entry["file"], commit):
+        return Path(source, file).is_file()
+    with plainly(str(source), file, commit):
         from huggingface_hub import try_to_load_from_cache
 
-        return isinstance(try_to_load_from_cache(str(source), entry["file"], revision=commit), str)
+        return isinstance(try_to_load_from_cache(str(source), file, revision=commit), str)
 
 
 def _line(name: str, held: Mapping[str, Any]) -> list[str]:
     numbers = [entry["iteration"] for entry in held["iterations"]]
     models = [entry for entry in held["iterations"] if "file" in entry]
     span = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else "".join(map(str, numbers))
-    key, words = HEADLINE.get(held["kind"], ("", ""))
+    key, words = (KINDS.get(held["kind"], {}).get(part, "") for part in ("measure", "called"))
     told = models[-1].get("metrics", {}) if models else {}
     measure = f"{words} {_number(told[key])}" if key in told else ""
     return [name, held["kind"], span, str(len(models)), size(held["bytes"]), str(held["cached"]), measure,
             held["title"]]  # fmt: skip
-
-
-def _stored(entry: Mapping[str, Any]) -> tuple[str, str]:
-    return (size(entry["bytes"]), "yes" if entry["cached"] else "no") if "file" in entry else ("", "")
 
 
 def _number(value: float | None) -> str:
@@ -404,29 +408,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-SETTINGS = (  # of those in a config.json the ones that a reader wants first
-    "scale", "seed", "images", "generated", "iterations", "first_steps", "steps", "batch", "teaching", "inheritance",
-    "noise", "share", "filter", "runs", "perturbation",
-)  # fmt: skip
-KINDS = {
-    "iterations": "runs of iterated learning",
-    "decoder": "creative decoders",
-    "kaleidoscope": "kaleidoscopic networks",
-    "divergence": "models trained away from their data",
-    "judge": "judges, small classifiers",
-}
-USE = """Made for looking at, for teaching, and for research into how machines make images that their training data does
-not contain: draw with them, compare iterations, take them apart, train the next one. They run on a laptop.
-
-Not made for: recognising anything that matters to anyone, generating pictures to train other models on without saying
-so, or a statement about what people find creative. *New* means unlike the training images by a measure."""
-LIMITS = """- *New* does not mean good, nor unlike every sign in the world; by chance a symbol may look like a letter or
-  an offensive sign of some script.
-- What the models know of drawing comes from small grey pictures of few sources, with the habits of those who made them.
-- A model can come close to pictures that it learned; the measures say how far from them its pictures are.
-- The scale of each run is stated above: `cpu` and `smoke` are smaller than what the papers did.
-- Files are safetensors and never unpickled. The same seed is the same picture on any machine, but for the
-  last bits of its arithmetic."""
+# ---- the model card
 
 
 def card(folder: Path, repo: str, licence: str = "mit") -> str:
@@ -437,7 +419,7 @@ def card(folder: Path, repo: str, licence: str = "mit") -> str:
     from huggingface_hub import ModelCardData
 
     index = parse(folder / "index.json")["experiments"]
-    configs = {name: _config(folder / it["config"]) for name, it in index.items()}
+    configs = {name: read_json(folder / it["config"]) for name, it in index.items()}
     data = sources(name for config in configs.values() for name in _learned(config))
     facts = ModelCardData(
         license=licence,
@@ -448,56 +430,55 @@ def card(folder: Path, repo: str, licence: str = "mit") -> str:
     )
     owed = [f"- {s.title}: by {s.makers}. Terms: {s.terms}." for s in data]
     sections = {
-        "What is here": _contents(index),
+        "What is here": _contents(folder, index),
         "Get one": _start(repo, index),
-        "Intended use": USE,
+        "Intended use": "\n\n".join(CARD["use"]),
         "Data": "\n".join([*owed, "", "The weights hold no images; sheets of iteration 0 show some of the data."]),
         "Training": "\n".join(_training(folder, name, it, configs[name]) for name, it in index.items()),
         "Measures": _measures(folder, index),
-        "Limits": LIMITS,
+        "Limits": "\n".join(f"- {limit}" for limit in CARD["limits"]),
         "Licence": f"The weights: `{licence}`. The data keep the terms named above.",
-        "Cite": "\n".join(f"- {paper}" for kind in KINDS if kind in _kinds(index) for paper in PAPERS[kind]),
+        "Cite": "\n".join(f"- {paper}" for it in _kinds(index).values() for paper in it["papers"]),
     }  # fmt: skip
     text = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
     return f"---\n{facts.to_yaml()}\n---\n\n# {repo.partition('/')[2]}\n\n{_lead(index)}\n\n{text}\n"
 
 
 def _lead(index: Mapping[str, Any]) -> str:
-    what = ", ".join(words for kind, words in KINDS.items() if kind in _kinds(index))
+    what = ", ".join(kind["are"] for kind in _kinds(index).values())
     return (
         f"Machines that make images their training data does not contain: {what}. Made with That Are Not {__version__}."
     )
 
 
-def _kinds(index: Mapping[str, Any]) -> set[str]:
-    return {it["kind"] for it in index.values()}
+def _kinds(index: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is said of those kinds that an index has."""
+    held = {it["kind"] for it in index.values()}
+    return {kind: about for kind, about in KINDS.items() if kind in held}
 
 
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        return dict(strict_json(path.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} is not readable as JSON: write or fetch it again") from error
+def _made(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in a config.json."""
+    return made if isinstance(made := config.get("experiment"), dict) else {}
 
 
 def _learned(config: Mapping[str, Any]) -> list[str]:
-    name = config.get("experiment", {}).get("data")
-    return [name] if isinstance(name, str) else []
+    return [name] if isinstance(name := _made(config).get("data"), str) else []
 
 
-def _contents(index: Mapping[str, Any]) -> str:
+def _contents(folder: Path, index: Mapping[str, Any]) -> str:
     rows = []
     for name, it in index.items():
         sizes = [entry["bytes"] for entry in it["iterations"] if "file" in entry]
         last = it["iterations"][-1]["iteration"] if it["iterations"] else 0
         rows.append([f"`{name}`", it["title"], it["kind"], str(last), str(len(sizes)), size(sum(sizes))])
-    pictures = [f"![{it['title']}]({name}/preview.png)" for name, it in index.items() if _shown(it)]
+    pictures = [
+        f"![{it['title']}]({name}/preview.png)"
+        for name, it in index.items()
+        if (folder / name / "preview.png").exists()
+    ]
     head = ["experiment", "title", "kind", "last iteration", "models", "size"]
     return "\n\n".join([_table(head, rows, "| --- | --- | --- | ---: | ---: | ---: |"), *pictures])
-
-
-def _shown(it: Mapping[str, Any]) -> bool:
-    return any("samples" in entry for entry in it["iterations"])
 
 
 def _start(repo: str, index: Mapping[str, Any]) -> str:
@@ -511,8 +492,9 @@ def _start(repo: str, index: Mapping[str, Any]) -> str:
 
 
 def _training(folder: Path, name: str, it: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    made = config.get("experiment", {})
-    said = [f"{key.replace('_', ' ')} {made[key]}" for key in SETTINGS if made.get(key) not in (None, "", [], {})]
+    made = _made(config)
+    known = [key for key in CARD["settings"] if made.get(key) not in (None, "", [], {})]
+    said = [f"{key.replace('_', ' ')} {made[key]}" for key in known]
     learned = " and ".join(source.title for source in sources(_learned(config))) or "unstated data"
     files = [entry["file"] for entry in it["iterations"] if "file" in entry]
     network = _network(folder / files[-1]) if files else ""
@@ -537,14 +519,14 @@ def _measures(folder: Path, index: Mapping[str, Any]) -> str:
     parts = [
         "Of new images of each iteration; 0 is the data themselves. The numbers are those of the files metrics.json."
     ]
-    for kind, words in KINDS.items():
+    for kind, about in KINDS.items():
         held = {name: it for name, it in index.items() if it["kind"] == kind}
         if kind == "iterations":
             told = {name: folder / name / "metrics.json" for name in held}
             parts += [f"### {name}\n\n{runs.table(path)}" for name, path in told.items() if path.exists()]
             parts += ["\n".join(f"- `{name}`: {what}" for name, what in MEASURES.items())] if held else []
         elif held:
-            parts.append(f"### {words[0].upper()}{words[1:]}\n\n{_side_by_side(held)}")
+            parts.append(f"### {about['are'].capitalize()}\n\n{_side_by_side(held)}")
     return "\n\n".join(parts)
 
 
@@ -559,62 +541,6 @@ def _side_by_side(held: Mapping[str, Any]) -> str:
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]], rule: str) -> str:
     lines = ["| " + " | ".join(line) + " |" for line in [head, *rows]]
     return "\n".join([lines[0], rule, *lines[1:]])
-
-
-class Source(NamedTuple):
-    """A data set: its title, who made it, under which terms, and its id on the Hub if it is known there."""
-
-    title: str
-    makers: str
-    terms: str
-    hub: str | None = None
-
-
-DATA = {  # by the name that `datasets.load` knows it by
-    "mnist": Source(
-        "MNIST", "Yann LeCun, Corinna Cortes and Christopher Burges, from NIST's handwriting of US census clerks and "
-        "students", "CC BY-SA 3.0", "ylecun/mnist",
-    ),
-    "fashion": Source("Fashion-MNIST", "Zalando Research", "MIT", "zalando-datasets/fashion_mnist"),
-    "kmnist": Source("Kuzushiji-MNIST", "the ROIS-DS Center for Open Data in the Humanities, from the Kuzushiji data "
-                     "set of NIJL and others, doi:10.20676/00000341", "CC BY-SA 4.0"),
-    "omniglot": Source("Omniglot", "Brenden Lake, Ruslan Salakhutdinov and Joshua Tenenbaum", "MIT"),
-    "emnist-letters": Source("EMNIST letters", "Gregory Cohen, Saeed Afshar, Jonathan Tapson and André van Schaik, "
-                             "from NIST Special Database 19", "no licence stated"),
-    "celeba": Source("CelebA", "Ziwei Liu, Ping Luo, Xiaogang Wang and Xiaoou Tang", "non-commercial research only"),
-    "letters": Source("letters of typefaces", "the makers of the fonts, each named in its package",
-                      "the fonts' own licences; no font is in a model"),
-    "folder": Source("pictures of a folder", "whoever published these models, who can say", "theirs to say"),
-    "points": Source("a few points on a line or in a plane", "this toolkit", "none needed"),
-}  # fmt: skip
-
-AKIN = "Ak\u0131n Kazak\u00e7\u0131"  # a letter that is easily mistaken for another
-PAPERS = {  # by the kind of an experiment
-    "iterations": (
-        "Yusong Wu, Kyle Kastner, Tim Cooijmans, Cheng-Zhi Anna Huang, Aaron Courville. Datasets That Are Not: "
-        "Evolving Novelty Through Sparsity and Iterated Learning. Workshop on Machine Learning for Creativity and "
-        "Design, NeurIPS 2022. <https://nips.cc/virtual/2022/63196>",
-        f"{AKIN}, Mehdi Cherti, Balázs Kégl. Digits that are not: Generating new types through deep neural nets. "
-        "2016. <https://arxiv.org/abs/1606.04345>",
-        "Alireza Makhzani, Brendan Frey. Winner-Take-All Autoencoders. NIPS 2015. <https://arxiv.org/abs/1409.2752>",
-    ),
-    "decoder": (
-        "Payel Das, Brian Quanz, Pin-Yu Chen, Jae-wook Ahn, Dhruv Shah. Toward a neuro-inspired creative decoder. "
-        "IJCAI 2020. <https://arxiv.org/abs/1902.02399>",
-    ),
-    "kaleidoscope": (
-        "Harsh Shrivastava. Generative Kaleidoscopic Networks. 2024. <https://arxiv.org/abs/2402.11793>",
-    ),
-    "divergence": (
-        "Terence Broad, Sebastian Berns, Simon Colton, Mick Grierson. Active Divergence with Generative Deep Learning: "
-        "A Survey and Taxonomy. ICCC 2021. <https://arxiv.org/abs/2107.05599>",
-        "Ahmed Elgammal, Bingchen Liu, Mohamed Elhoseiny, Marian Mazzone. CAN: Creative Adversarial Networks. "
-        "ICCC 2017. <https://arxiv.org/abs/1706.07068>",
-        "Terence Broad, Frederic Fol Leymarie, Mick Grierson. Amplifying the Uncanny. xCoAx 2020. "
-        "<https://arxiv.org/abs/2002.06890>",
-    ),
-    "judge": (f"Mehdi Cherti, Balázs Kégl, {AKIN}. Out-of-class novelty generation. 2017.",),
-}  # fmt: skip
 
 
 def sources(names: Iterable[str]) -> list[Source]:
@@ -638,40 +564,26 @@ WIDEST = 900  # pixels of another sheet, once it is enlarged
 
 
 def preview(folder: Path, experiment: Mapping[str, Any]) -> bytes | None:
-    """The preview as PNG, or nothing if there is no sheet. experiment: as the index of the folder says."""
+    """The preview as PNG, or nothing if there is no sheet: of a run some of its iterations, else its last sheet.
+
+    experiment: as the index of the folder says.
+    """
+    from PIL import Image
+
+    run = experiment["kind"] == "iterations"
     entries = [entry for entry in experiment["iterations"] if "samples" in entry]
-    if experiment["kind"] == "iterations":
-        entries = [entry for entry in entries if entry["iteration"]] or entries
+    entries = [entry for entry in entries if entry["iteration"] or not run] or entries
     if not entries:
         return None
-    paths = [folder / entry["samples"] for entry in entries]
-    return _specimen(paths) if experiment["kind"] == "iterations" else _enlarged(paths[-1])
-
-
-def _specimen(sheets: Sequence[Path]) -> bytes:
-    from PIL import Image
-
-    rows = []
-    for path in _evenly(sheets, ROWS):
-        with Image.open(path) as sheet:
-            rows.append(plot.tiles(sheet, sheet.width // ACROSS)[:COLUMNS])
-    return _png(plot.specimen(torch.cat(rows), len(rows[0]), scale=2))
-
-
-def _enlarged(sheet: Path) -> bytes:
-    from PIL import Image
-
-    with Image.open(sheet) as picture:
-        factor = max(1, WIDEST // picture.width)
-        return _png(picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST))
-
-
-def _evenly(paths: Sequence[Path], most: int) -> list[Path]:
-    count = min(most, len(paths))
-    return [paths[round(i * (len(paths) - 1) / max(1, count - 1))] for i in range(count)]
-
-
-def _png(picture: Any) -> bytes:
+    count = min(ROWS, len(entries)) if run else 1
+    shown = [entries[-1 - round(i * (len(entries) - 1) / max(1, count - 1))] for i in reversed(range(count))]
+    sheets = [Image.open(BytesIO((folder / entry["samples"]).read_bytes())) for entry in shown]
+    if run:
+        rows = [plot.tiles(sheet, sheet.width // ACROSS)[:COLUMNS] for sheet in sheets]
+        picture = plot.specimen(torch.cat(rows), len(rows[0]), scale=2)
+    else:
+        factor = max(1, WIDEST // sheets[0].width)
+        picture = sheets[0].resize((sheets[0].width * factor, sheets[0].height * factor), Image.Resampling.NEAREST)
     buffer = BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

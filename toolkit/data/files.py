@@ -127,26 +127,31 @@ def below(folder: Path) -> list[Path]:
 def read(files: Sequence[Path], size: int, color: bool) -> tuple[Tensor, list[int]]:
     """Files -> uint8 (N, C, size, size), C being 3 in colour and 1 in grey, and which of the files are in it.
 
-    Files that cannot be read are skipped, with a warning that names them. Raises ValueError if none can.
+    Files that are damaged or too thin are skipped, with a warning that names them. Raises ValueError if all are.
     """
     tried = [_open(file, size, color) for file in files]
-    rows = [row for row, image in enumerate(tried) if image is not None]
-    bad = [str(file) for file, image in zip(files, tried, strict=True) if image is None]
+    rows = [row for row, image in enumerate(tried) if isinstance(image, Tensor)]
+    bad = {str(file): fault for file, fault in zip(files, tried, strict=True) if isinstance(fault, str)}
     if not rows:
-        raise ValueError(f"no picture can be read of {len(bad)} in {files[0].parent}: {bad[0]} is damaged, for one")
-    if bad:
-        warnings.warn(f"skipped {len(bad)} of {len(files)} pictures, damaged: {', '.join(bad)}", stacklevel=3)
-    return torch.stack([image for image in tried if image is not None]), rows
+        name, fault = next(iter(bad.items()))
+        raise ValueError(f"no picture can be used of {len(bad)} in {files[0].parent}: {name} is {fault}, for one")
+    for fault in sorted({*bad.values()}):
+        names = [name for name, its in bad.items() if its == fault]
+        warnings.warn(f"skipped {len(names)} of {len(files)} pictures, {fault}: {', '.join(names)}", stacklevel=3)
+    return torch.stack([image for image in tried if isinstance(image, Tensor)]), rows
 
 
-def _open(file: Path, size: int, color: bool) -> Tensor | None:
+def _open(file: Path, size: int, color: bool) -> Tensor | str:
+    """The picture of a file, fitted, or what is wrong with it."""
     from PIL import Image
 
     try:
         with Image.open(file) as image:
+            if not round(min(image.size) / max(image.size) * size):  # what is left of its shorter side
+                return f"too thin for {size} pixels"
             return fit(image, size, color)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow raises for a broken file
-        return None
+        return "damaged"
 
 
 def fit(image: "Image", size: int, color: bool) -> Tensor:

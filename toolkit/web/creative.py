@@ -10,7 +10,7 @@ import gradio as gr
 
 from .. import __version__, index
 from ..config import checked
-from ..index import decoder_names
+from ..index import of_kind
 from .server import MODEL, Message, echo, figure, light, sheet, static, wire
 
 if TYPE_CHECKING:
@@ -170,7 +170,9 @@ def first_page(source: str | Path) -> Message | None:
     """What there is to see before any network works: each decoder's sheet of pairs. None if there is no decoder."""
     listed = index.read_index(source)
     order = FIRST
-    there = sorted(decoder_names(listed), key=lambda name: (order.index(name) if name in order else len(order), name))
+    there = sorted(
+        of_kind(listed, "decoder"), key=lambda name: (order.index(name) if name in order else len(order), name)
+    )
     shown = [about_decoder(source, listed, name) for name in there]
     return {"decoders": shown, "start": START, "pairs": PAIRS, "version": __version__} if shown else None
 

@@ -16,7 +16,7 @@ import gradio as gr
 
 from .. import __version__, index
 from ..config import checked, choose
-from ..index import kaleidoscope_names, strict_json
+from ..index import of_kind, strict_json
 from . import playground
 from .server import MODEL, Message, Newest, echo, figure, sheet, static, wire
 
@@ -116,7 +116,7 @@ def first_page(source: str | Path) -> Message | None:
     """What there is to see before any network works: each one's sheet of runs. None without a network of images."""
     listed = index.read_index(source)
     there = sorted(
-        kaleidoscope_names(listed), key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)
+        of_kind(listed, "kaleidoscope"), key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)
     )
     shown = [about(source, name, listed["experiments"][name]) for name in there]
     pictures = [network for network in shown if network["size"] > 1]  # of points the playground tells more

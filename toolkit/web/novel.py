@@ -13,7 +13,7 @@ import gradio as gr
 
 from .. import __version__, index
 from ..config import checked
-from ..index import judge_names
+from ..index import of_kind
 from .iterations import COLUMNS, Shelf
 from .server import MODEL, Message, echo, figure, light, static, wire
 
@@ -244,7 +244,7 @@ def _rarity(near: Sequence[Message]) -> str:
 
 def listed(source: str | Path) -> list[str]:
     """The judges in a tree of checkpoints, those of the presets first."""
-    there = judge_names(index.read_index(source))
+    there = of_kind(index.read_index(source), "judge")
     return sorted(there, key=lambda name: (ORDER.index(name) if name in ORDER else 99, name))
 
 
