@@ -105,7 +105,7 @@ print(*(c['props']['label'] for c in page['components'] if c['type'] == 'tabitem
 def test_what_fails_before_a_visitor_comes_fails_again_for_the_visitor(shelf: iterations.Shelf, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('torch is broken here')")
     code = """import sys, app
-from toolkit.web.server import iterations
+from toolkit.web import iterations
 shelf = iterations.Shelf(sys.argv[1])
 for work in (lambda: app.warm(shelf.source), lambda: next(iterations.answer(shelf, {}))):
     try: work()
