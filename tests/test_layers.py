@@ -15,10 +15,10 @@ SOURCES = [*FILES, ROOT / "app.py"]
 
 # Which layer a module, or a whole package, belongs to. Imports point to the same layer or one before it.
 LAYERS = [
-    {"seeds", "config", "distributed", "metrics", "plot"},
+    {"seeds", "config", "distributed", "metrics", "plot", "presets"},
     {"train", "models", "samplers", "diverge", "data"},
     {"iterated", "index"},
-    {"presets", "hub"},
+    {"hub"},
     {"runs", "sheets", "trainers", "publish", "font", "annotation"},
     {"cli", "__main__", "app", "web"},
     {"experiments"},

@@ -5,36 +5,31 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from . import __version__, distributed, hub, index, metrics, plot, presets, publish, runs, sheets, trainers
+from . import __version__, distributed, hub, metrics, plot, presets, publish, runs, sheets
 from . import data as datasets
 from . import font as type_
 from . import train as precision
-from .config import checked
+from .config import checked, choose
 from .data import files
-from .diverge.experiments import METHODS, PRESETS, SCALES, Experiment, Given, learned, measured, new, preset
-from .diverge.snapshots import Snapshot
 from .hub import Kaleidoscope, load_decoder, load_kaleidoscope, stream
 from .hub import decode as decoded
 from .index import CHECKPOINTS, write_whole
 from .metrics.distance import encoder_distance
-from .models import Judge
 from .presets import DECODERS, KALEIDOSCOPES
-from .runs import RunError, Store, locked, to_json
+from .runs import RunError
 from .samplers import METHODS as SAMPLERS_METHODS
-from .samplers import Creative, to_bytes
+from .samplers import Creative
 from .samplers.kaleidoscope import MODES, row
-from .seeds import Noise
 from .trainers import eyes
 
 
@@ -179,45 +174,22 @@ measures:
   python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
 }
 PICTURES = [".png", ".gif", ".webp"]
-SEEDED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # networks of several seeds: preset, trainer
-    **dict.fromkeys(presets.DECODERS, (presets.decoder_preset, trainers.prepare_decoder)),
-    **dict.fromkeys(presets.KALEIDOSCOPES, (presets.kaleidoscope_preset, trainers.prepare_kaleidoscope)),
-    **dict.fromkeys(presets.JUDGES, (presets.judge_preset, trainers.prepare_judge)),
-}
 
 
 def train(args: argparse.Namespace) -> object:
-    """Run one figure's experiment, each iteration a checkpoint; or train decoders, kaleidoscopic networks, judges."""
-    folder = (_networks if args.preset in SEEDED else _iterations)(args)
-    if folder is None:  # another process speaks
-        return None
-    stored = folder / "metrics.json"
-    return json.loads(stored.read_text()) if args.json and stored.exists() else f"{folder} is complete"
-
-
-def _iterations(args: argparse.Namespace) -> Path | None:
+    """Train a preset: a figure's iterations, decoders, kaleidoscopic networks, judges; each model a checkpoint."""
     with distributed.together(args.device):
         device = precision.device(distributed.own_device(args.device))
-        experiment = presets.preset(args.preset, args.scale, as_written=args.as_written, **changes(args))
-        with distributed.one_first():  # it downloads what is missing
-            images = datasets.load(experiment.data, root=args.root, split="any").images  # Kuzushiji is there in part
-        options = {"device": device, "quiet": args.quiet or args.json, "first_from": args.first_from}
-        folder = runs.prepare(experiment, images, args.out, **options)()
-        return folder if distributed.rank() == 0 else None
-
-
-def _networks(args: argparse.Namespace) -> Path:
-    """Decoders, kaleidoscopic networks or judges: an iteration is a network from a seed of its own."""
-    given = changes(args)
-    if args.as_written or args.first_from:
-        raise ValueError(f"--as-written and --first-from are for figures: {args.preset} has nothing of the kind")
-    if given.pop("name", None):
-        raise ValueError(f"--name is for figures: {args.preset} has its seeds side by side, give --iterations")
-    networks = given.pop("iterations", 1)
-    options = {"root": args.root, "device": str(precision.device(args.device)), "quiet": args.quiet or args.json}
-    make, trainer = SEEDED[args.preset]
-    folder: Path = trainer(make(args.preset, args.scale, **given), args.out, **options)(networks)
-    return folder
+        given = changes(args)
+        figure = args.preset in presets.FIGURES
+        count = None if figure else given.pop("iterations", None)  # of models from other seeds
+        spec = presets.preset(args.preset, args.scale, as_written=args.as_written, **given)
+        options = {"root": args.root, "device": device, "quiet": args.quiet or args.json}
+        folder = runs.trainer(spec, args.out, first_from=args.first_from, **options)(count)
+        if distributed.rank() > 0:  # another process speaks
+            return None
+    stored = folder / "metrics.json"
+    return json.loads(stored.read_text()) if args.json and stored.exists() else f"{folder} is complete"
 
 
 def sample(args: argparse.Namespace) -> object:
@@ -245,7 +217,10 @@ def measure(args: argparse.Namespace) -> object:
 
 def thin(args: argparse.Namespace) -> object:
     """Copy runs as they are shipped: the sheets and measures of all iterations, the models of some."""
-    made = [runs.thin(folder, args.out, args.keep, data=not args.without_data) for folder in args.runs]
+    made = [
+        runs.thin(folder, args.out, args.keep, data=not args.without_data, resumable=args.resumable)
+        for folder in args.runs
+    ]
     default = hub.read_index(args.out)["default"] if (args.out / "index.json").exists() else None
     hub.write_index(args.out, default)
     return {"thinned": [str(folder) for folder in made]}
@@ -259,7 +234,7 @@ def inspect(args: argparse.Namespace) -> object:
 def declare_iterations(commands: Any) -> None:
     """Declare them."""
     add = command(commands, train, ITERATIONS_EPILOG["train"])
-    add("preset", help=f"the figure: {', '.join(presets.FIGURES)}; or networks of several seeds: {', '.join(SEEDED)}")
+    add("preset", help="; ".join(f"{kind}: {', '.join(names)}" for kind, names in presets.NAMES.items()))
     add("--scale", default="cpu", help="paper (the paper's sizes), cpu (up to five hours; default), smoke (seconds)")
     add(
         "--out",
@@ -310,9 +285,9 @@ def declare_iterations(commands: Any) -> None:
     add(
         "--keep",
         type=lambda text: [] if text == "none" else seeds(text),
-        default=[1, 5, 10, 15, 20],
-        help="iterations whose models go with it, or none (default: 1,5,10,15,20)",
+        help="iterations whose models go with it, or none (default: those of 1,2,3,4,5,10,15,20 that there are)",
     )
+    add("--resumable", action="store_true", help="with all models, and the optimiser's state: to continue elsewhere")
     add("--without-data", action="store_true", help="no pictures of the data: some may be learned from and not shown")
     add("--out", type=Path, required=True, metavar="DIR", help="the tree they join; its index.json is written anew")
     add = command(commands, inspect, ITERATIONS_EPILOG["inspect"])
@@ -457,97 +432,14 @@ DIVERGE_EPILOG = """examples:
   python -m toolkit diverge without-data --seed 1 --set how.diversity=3 --out runs/mine
 An iteration is the model after some of the steps, the first one usually untouched. A base that is neither in OUT nor in
 SOURCE is trained first. The same command continues: what is finished stays, what was being learned is learned again."""
-SEEDS = range(100)  # on a sheet
-
-
-@dataclass(frozen=True)
-class Run:
-    """One experiment and the folder it lives in. origin: where bases are that OUT has not, and the judges."""
-
-    experiment: Experiment
-    out: Path
-    origin: str = str(index.CHECKPOINTS)
-    root: Path | None = None
-    device: str = "cpu"
-    quiet: bool = False
-
-    def __call__(self) -> Path:
-        """Train, measure and store what is not stored yet -> the folder of the experiment.
-
-        Raises RunError or CheckpointError if something cannot be written or read, and what learning raises.
-        """
-        with locked(self.out / self.experiment.name):
-            store = Store(self.out, self.experiment)
-            numbers = range(1, len(self.experiment.kept) + 1)
-            if not all(map(store.finished, numbers)):
-                self._learn(store)
-            store.conclude(lambda rows: {"rows": rows})
-        return store.root
-
-    def _learn(self, store: Store) -> None:
-        e = self.experiment
-        judge = hub.load_judge(self.origin, e.judge, device=self.device)
-        given = self._given(judge)
-        first: Snapshot | None = None
-        with tqdm(total=e.kept[-1], desc=e.name, unit="step", disable=self.quiet, dynamic_ncols=True) as bar:
-            for number, snapshot in enumerate(learned(e, given, lambda step, losses: _hear(bar, losses)), 1):
-                stored = self._stored(store, number, snapshot)
-                first = first or stored
-                store.put(number, "metrics.json", partial(_numbers, e, stored, first, judge))
-                store.put(number, "samples.png", partial(sheet, stored.model))
-                store.finish(number)
-
-    def _stored(self, store: Store, number: int, snapshot: Snapshot) -> Snapshot:
-        """A snapshot as it is on disk, in half precision: that is what is drawn and measured."""
-        e, path = self.experiment, store.find(number, "model.safetensors")
-        facts = {"experiment": e.name, "iteration": number, "step": snapshot.step, "method": e.method, "data": e.data,
-                 "base": e.base, "seed": e.seed, "scale": e.scale, "toolkit": __version__}  # fmt: skip
-        path = path or store.put_model(number, snapshot.model, **facts)
-        return Snapshot(snapshot.step, hub.load(path, device=self.device), snapshot.losses)
-
-    def _given(self, judge: Judge) -> Given:
-        """What an experiment starts from: its base, or a new model; and images, if it takes any."""
-        e = self.experiment
-        model = cast("Any", self._base() if e.base else new(e).to(self.device))
-        if not e.data:
-            return Given(model, judge=judge)
-        _, size, _ = model.image_shape
-        data = datasets.load(e.data, root=self.root, limit=e.images, size=size)
-        return Given(model, data.images, data.labels, judge)
-
-    def _base(self) -> torch.nn.Module:
-        """The model of the base: of OUT, or else of SOURCE, or else trained first, on the same data and scale."""
-        e, folder = self.experiment, self.out / self.experiment.base
-        if not (folder / "metrics.json").exists():
-            shipped = index.read_index(self.origin)["experiments"]
-            if e.base in shipped and (e.scale != "smoke" or e.base not in PRESETS):
-                return hub.load(self.origin, e.base, e.iteration, device=self.device)
-            base = preset(e.base, e.scale, **({"data": e.data} if e.data else {}))
-            replace(self, experiment=base)()
-        return hub.load(self.out, e.base, e.iteration, device=self.device)
-
-
-def sheet(model: Any) -> bytes:
-    """What the model draws from a hundred seeds, the same at every step, as PNG."""
-    with torch.no_grad():
-        return plot.png(to_bytes(model.sample(Noise(SEEDS))), columns=10)
-
-
-def _numbers(e: Experiment, snapshot: Snapshot, first: Snapshot, judge: Judge) -> bytes:
-    return to_json(measured(e, snapshot, first, judge))
-
-
-def _hear(bar: "tqdm[Any]", losses: dict[str, float]) -> None:
-    bar.set_postfix({name: f"{value:.2f}" for name, value in losses.items()}, refresh=False)
-    bar.update()
 
 
 def diverge(args: argparse.Namespace) -> object:
     """Train a model away from its data, or without any: each kept step an iteration, with its sheet and measures."""
-    given = {name: value for name in ("data", "seed") if (value := getattr(args, name)) is not None}
-    experiment = preset(args.name, args.scale, **given, **settings(args.set))
-    device = str(precision.device(args.device))
-    folder = Run(experiment, args.out, args.source, args.root, device, args.quiet or args.json)()
+    given = {name: value for name in ("name", "data", "seed") if (value := getattr(args, name)) is not None}
+    spec = presets.preset(choose("preset", args.preset, presets.DIVERGENCES), args.scale, **given, **settings(args.set))
+    options = {"root": args.root, "device": precision.device(args.device), "quiet": args.quiet or args.json}
+    folder = runs.trainer(spec, args.out, source=args.source, **options)()
     stored = json.loads((folder / "metrics.json").read_text())
     return stored if args.json else f"{folder} is complete"
 
@@ -555,9 +447,10 @@ def diverge(args: argparse.Namespace) -> object:
 def declare_diverge(commands: Any) -> None:
     """Declare it."""
     add = command(commands, diverge, DIVERGE_EPILOG)
-    add("name", help=f"the experiment: {', '.join(PRESETS)}; by {', '.join(METHODS)}")
+    add("preset", help=f"the experiment: {', '.join(presets.DIVERGENCES)}; by {', '.join(presets.METHODS)}")
     source(add)
-    add("--scale", default="cpu", choices=SCALES, help="cpu (minutes; default) or smoke (seconds)")
+    add("--name", help="another name, of the folder too")
+    add("--scale", default="cpu", choices=("cpu", "smoke"), help="cpu (minutes; default) or smoke (seconds)")
     add("--data", help="another data set with labels, such as sample:mnist")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting, e.g. how.ambiguity=3")
     add("--out", type=Path, required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/NAME")
