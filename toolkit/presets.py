@@ -340,8 +340,7 @@ class KaleidoscopeTraining(Training):
         if self.data == "points":
             _check(self.points)
         elif self.points:
-            raise ValueError(f"data is {self.data}, and {self.name} learns points: give points, or take "
-                             "kaleidoscope-mnist for images")  # fmt: skip
+            raise ValueError(f"data is {self.data}, and points are given: leave out one, only one is learned")
 
     def says(self) -> dict[str, Any]:
         """What its config.json says beside its title and settings: how it is sampled."""
