@@ -28,9 +28,9 @@ from toolkit.experiments.annotation import (
 )
 from toolkit.experiments.annotation import pool as make
 from toolkit.hub import decode_all, load_decoder
-from toolkit.presets import decoder_preset
+from toolkit.presets import preset
+from toolkit.runs import trainer
 from toolkit.samplers import METHODS, to_bytes
-from toolkit.trainers import prepare_decoder
 
 SCHEMES = ("low-active", "noisy", "random", "regular")
 WRITER = """
@@ -280,7 +280,7 @@ def arguments(*argv: object) -> Namespace:
 def decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree with one decoder, trained for no time at all."""
     out = tmp_path_factory.mktemp("decoders")
-    prepare_decoder(decoder_preset("creative-mnist", "smoke", data="sample:mnist", steps=2), out, quiet=True)()
+    trainer(preset("creative-mnist", "smoke", data="sample:mnist", steps=2), out, quiet=True)()
     return out
 
 

@@ -17,10 +17,10 @@ from toolkit.hub import Trained, decode, decode_all, load_decoder, read_statisti
 from toolkit.index import CheckpointError, of_kind
 from toolkit.metrics.distance import encoder_distance
 from toolkit.models import create
-from toolkit.presets import DECODERS, TABLE1, decoder_preset
+from toolkit.presets import DECODERS, TABLE1, preset
+from toolkit.runs import trainer
 from toolkit.samplers import METHODS, Creative, activation_statistics
 from toolkit.seeds import Noise
-from toolkit.trainers import prepare_decoder
 
 SMALL: dict[str, Any] = {"data": "sample:mnist"}
 
@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {"data": "sample:mnist"}
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("decoders")
-    prepare_decoder(decoder_preset("creative-mnist", "smoke", **SMALL), out, quiet=True)(2)
+    trainer(preset("creative-mnist", "smoke", **SMALL), out, quiet=True)(2)
     return out
 
 
@@ -55,7 +55,7 @@ def test_every_network_is_listed_with_its_statistics_and_kind(tree: Path) -> Non
 
 
 def test_networks_of_different_seeds_differ_and_a_seed_is_one_network(tree: Path, tmp_path: Path) -> None:
-    prepare_decoder(decoder_preset("creative-mnist", "smoke", seed=1, **SMALL), tmp_path, quiet=True)()
+    trainer(preset("creative-mnist", "smoke", seed=1, **SMALL), tmp_path, quiet=True)()
     first, second, again = (
         hub.load(where, "creative-mnist", number).state_dict()
         for where, number in ((tree, 1), (tree, 2), (tmp_path, 1))
@@ -66,17 +66,17 @@ def test_networks_of_different_seeds_differ_and_a_seed_is_one_network(tree: Path
 
 def test_what_is_stored_is_not_made_again(tree: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")}
-    prepare_decoder(decoder_preset("creative-mnist", "smoke", **SMALL), tree, quiet=True)(2)
+    trainer(preset("creative-mnist", "smoke", **SMALL), tree, quiet=True)(2)
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")} == before
 
 
 def test_a_training_that_was_killed_after_its_network_continues_from_it(tree: Path, tmp_path: Path) -> None:
-    made = decoder_preset("creative-mnist", "smoke", **SMALL)
+    made = preset("creative-mnist", "smoke", **SMALL)
     draft = tmp_path / "creative-mnist" / "iter_001.partial"
     draft.mkdir(parents=True)
     model = (tree / "creative-mnist" / "iter_001" / "model.safetensors").read_bytes()
     (draft / "model.safetensors").write_bytes(model)
-    folder = prepare_decoder(replace(made, steps=made.steps), tmp_path, quiet=True)()
+    folder = trainer(replace(made, steps=made.steps), tmp_path, quiet=True)()
     assert (folder / "iter_001" / "model.safetensors").read_bytes() == model
     same = (folder / "iter_001" / "statistics.safetensors").read_bytes()
     assert same == (tree / "creative-mnist" / "iter_001" / "statistics.safetensors").read_bytes()
@@ -103,7 +103,7 @@ def test_statistics_come_back_as_they_were_their_correlations_to_half_precision(
 def test_channels_of_convolutional_decoders_in_colour_can_be_switched_on(name: str, tmp_path: Path) -> None:
     small = {"data": "tinted:sample:fashion", "images": 60, "steps": 80, "batch": 20, "size": 16}
     options = {"filters": 8, "z": 4, **({"width": 12, "depth": 2, "beta": 0.0} if name == "creative-tinted" else {})}
-    prepare_decoder(decoder_preset(name, "smoke", **small, model=options), tmp_path, quiet=True)()
+    trainer(preset(name, "smoke", **small, model=options), tmp_path, quiet=True)()
     trained = load_decoder(tmp_path, name)
     # a network of seconds has its channels always on or never: those that never were are off
     both = decode(trained, range(4), replace(trained.how, method="random", dead="kept", neurons=2, gain=3.0))

@@ -13,10 +13,10 @@ from toolkit.config import checked
 from toolkit.data import Dataset
 from toolkit.index import of_kind
 from toolkit.models import Judge, Lessons, create
-from toolkit.presets import JUDGE_SCALES, JUDGES, JudgeTraining, judge_preset
+from toolkit.presets import JUDGES, SCALES, JudgeTraining, preset
 from toolkit.seeds import Noise
 from toolkit.sheets import answers, confusion, judge_sheet, report
-from toolkit.trainers import JudgeTrainer, Varied, balanced, varied
+from toolkit.trainers import Classifiers, Varied, balanced, varied
 
 TINY = ["--scale", "smoke", "--data", "sample:mnist", "--quiet"]
 
@@ -32,9 +32,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", JUDGES)
-@pytest.mark.parametrize("scale", JUDGE_SCALES)
+@pytest.mark.parametrize("scale", SCALES)
 def test_every_preset_at_every_scale_makes_a_judge_and_survives_json(name: str, scale: str) -> None:
-    training = judge_preset(name, scale)
+    training = preset(name, scale)
     judge = create("Judge", {"classes": training.classes, **training.model})
     assert isinstance(judge, Judge) and len(judge.config.classes) == len(training.classes)
     assert JudgeTraining(**checked("a training", JudgeTraining, json.loads(json.dumps(training.as_dict())))) == training
@@ -50,14 +50,12 @@ def test_the_judges_know_ten_twenty_six_thirty_six_and_ten_classes() -> None:
 )
 def test_a_setting_that_means_nothing_is_refused_in_one_sentence(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=f"^[^\n]*{next(iter(wrong))}[^\n]*$"):
-        judge_preset("judge-letters", **wrong)
+        preset("judge-letters", **wrong)
 
 
 def test_its_config_names_the_fonts_only_if_its_letters_are_of_them() -> None:
     faces = ("Some Sans", "Some Serif")
-    published, own = (
-        judge_preset("judge-letters", typefaces=faces, **other) for other in ({}, {"data": "letters:mine"})
-    )
+    published, own = (preset("judge-letters", typefaces=faces, **other) for other in ({}, {"data": "letters:mine"}))
     assert published.says() == {"kind": "judge", "typefaces": 2, "fonts": "toolkit/data/fonts.txt"}
     assert own.says() == {"kind": "judge", "typefaces": 2}
 
@@ -182,10 +180,10 @@ def test_a_judge_that_is_not_there_is_named_beside_those_that_are(tree: Path) ->
         hub.load_judge(tree, "judge-dogs")
 
 
-def test_images_without_labels_are_refused(tmp_path: Path) -> None:
+def test_images_without_labels_are_refused() -> None:
     data = Dataset("folder:marks", torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
     with pytest.raises(ValueError, match="^folder:marks has no labels: give [^\n]*$"):
-        JudgeTrainer(judge_preset("judge-digits", "smoke"), data, data, tmp_path)
+        Classifiers(preset("judge-digits", "smoke"), data, data)
 
 
 def test_more_classes_than_names_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

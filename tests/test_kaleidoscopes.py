@@ -20,7 +20,8 @@ from toolkit.hub import Kaleidoscope, as_images, learned, load_kaleidoscope, str
 from toolkit.index import CheckpointError, of_kind
 from toolkit.metrics.stats import Interval
 from toolkit.models import Manifold, create
-from toolkit.presets import KALEIDOSCOPE_SCALES, KALEIDOSCOPES, KaleidoscopeTraining, kaleidoscope_preset, scattered
+from toolkit.presets import KALEIDOSCOPES, SCALES, KaleidoscopeTraining, preset, scattered
+from toolkit.runs import trainer
 from toolkit.samplers import iterate
 from toolkit.samplers.kaleidoscope import (
     NOWHERE,
@@ -35,7 +36,7 @@ from toolkit.samplers.kaleidoscope import (
     worst_corner,
 )
 from toolkit.seeds import Noise
-from toolkit.trainers import SMOOTH, KaleidoscopeTrainer, learn, prepare_kaleidoscope, trace
+from toolkit.trainers import SMOOTH, Kaleidoscopes, learn, trace
 
 TINY: dict[str, Any] = {"data": "sample:mnist", "images": 20, "steps": 30, "model": {"width": 20, "depth": 2}}
 DIGITS, LINE = "kaleidoscope-mnist", "kaleidoscope-1d"
@@ -44,11 +45,9 @@ DIGITS, LINE = "kaleidoscope-mnist", "kaleidoscope-1d"
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("networks")
-    prepare_kaleidoscope(kaleidoscope_preset(DIGITS, "smoke", **TINY), out, quiet=True)(2)
-    prepare_kaleidoscope(kaleidoscope_preset(LINE, "smoke"), out, quiet=True)()
-    prepare_kaleidoscope(
-        kaleidoscope_preset("kaleidoscope-2d", "smoke", steps=50, model={"width": 8}), out, quiet=True
-    )()
+    trainer(preset(DIGITS, "smoke", **TINY), out, quiet=True)(2)
+    trainer(preset(LINE, "smoke"), out, quiet=True)()
+    trainer(preset("kaleidoscope-2d", "smoke", steps=50, model={"width": 8}), out, quiet=True)()
     return out
 
 
@@ -87,27 +86,23 @@ def test_networks_of_points_have_one_hidden_layer_less_than_the_published_count(
     assert [len(KALEIDOSCOPES[name].points) for name in (LINE, "kaleidoscope-1d-four", "kaleidoscope-2d")] == [2, 4, 4]
 
 
-@pytest.mark.parametrize("scale", KALEIDOSCOPE_SCALES)
+@pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", KALEIDOSCOPES)
 def test_every_preset_is_one_at_every_scale_and_says_how_it_is_sampled(name, scale):
-    t = kaleidoscope_preset(name, scale)
+    t = preset(name, scale)
     assert set(t.says()["sampling"]) == {"start", "perturbation", "mode", "runs"}
     assert KaleidoscopeTraining(**json.loads(json.dumps(t.as_dict()))) == t
 
 
 def test_options_of_the_network_are_merged():
-    assert kaleidoscope_preset(DIGITS, "smoke", model={"depth": 3}).model == {
-        **kaleidoscope_preset(DIGITS, "smoke").model,
+    assert preset(DIGITS, "smoke", model={"depth": 3}).model == {
+        **preset(DIGITS, "smoke").model,
         "depth": 3,
     }
 
 
 def test_numbers_are_points_on_a_line():
-    assert (
-        kaleidoscope_preset(LINE, points=[0.1, 0.5]).points
-        == ((0.1,), (0.5,))
-        == kaleidoscope_preset(LINE, points=[[0.1], [0.5]]).points
-    )
+    assert preset(LINE, points=[0.1, 0.5]).points == ((0.1,), (0.5,)) == preset(LINE, points=[[0.1], [0.5]]).points
 
 
 def test_scattered_points_are_the_same_for_a_seed_and_within_the_cube():
@@ -126,16 +121,15 @@ def test_scattered_points_are_the_same_for_a_seed_and_within_the_cube():
 )  # fmt: skip
 def test_bad_settings_are_refused_in_one_sentence(wrong):
     with pytest.raises(ValueError, match="^[^\n]+$"):
-        kaleidoscope_preset(LINE, **wrong)
+        preset(LINE, **wrong)
 
 
 def test_one_training_image_or_no_depth_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="^1 training image[^\n]+$"):
-        KaleidoscopeTrainer(
-            kaleidoscope_preset(DIGITS, "smoke"), torch.zeros(1, 1, 28, 28, dtype=torch.uint8), tmp_path
-        )
+        Kaleidoscopes(preset(DIGITS, "smoke"), torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
     with pytest.raises(ValueError, match="^depth is 0[^\n]+$"):
-        prepare_kaleidoscope(kaleidoscope_preset(LINE, "smoke", model={"depth": 0}), tmp_path, quiet=True)()
+        trainer(preset(LINE, "smoke", model={"depth": 0}), tmp_path, quiet=True)()
+    assert not [*tmp_path.iterdir()]
 
 
 def test_networks_are_listed_with_their_kind_and_how_they_are_sampled(tree):
@@ -168,7 +162,7 @@ def test_a_network_that_is_not_there_is_named_with_those_that_are(tree):
 
 def test_what_is_stored_is_not_made_again(tree):
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")}
-    prepare_kaleidoscope(kaleidoscope_preset(DIGITS, "smoke", **TINY), tree, quiet=True)(2)
+    trainer(preset(DIGITS, "smoke", **TINY), tree, quiet=True)(2)
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")} == before
 
 
@@ -177,7 +171,7 @@ def test_a_training_that_was_killed_after_its_network_continues_from_it(tree, tm
     draft.mkdir(parents=True)
     model = (tree / DIGITS / "iter_001" / "model.safetensors").read_bytes()
     (draft / "model.safetensors").write_bytes(model)
-    folder = prepare_kaleidoscope(kaleidoscope_preset(DIGITS, "smoke", **TINY), tmp_path, quiet=True)()
+    folder = trainer(preset(DIGITS, "smoke", **TINY), tmp_path, quiet=True)()
     assert (folder / "iter_001" / "model.safetensors").read_bytes() == model
     same = (folder / "iter_001" / "metrics.json").read_bytes()
     assert same == (tree / DIGITS / "iter_001" / "metrics.json").read_bytes()
@@ -295,10 +289,10 @@ def test_a_figure_becomes_a_frame():
     assert plot.picture(figure).size == (200, 100) and plot.figure_png(figure)[:4] == b"\x89PNG"
 
 
-@pytest.mark.parametrize("scale", KALEIDOSCOPE_SCALES)
+@pytest.mark.parametrize("scale", SCALES)
 def test_the_preset_itself_is_one_of_every_sweep(scale):
     grid = sweeps.settings(SIZES[scale], scale)
-    base = sweeps.label(kaleidoscope_preset(sweeps.BASE, scale))
+    base = sweeps.label(preset(sweeps.BASE, scale))
     plain = [sweep for sweep in SWEEPS if sweep != "equal"]
     assert all(base in [sweeps.label(t) for t in grid[sweep]] for sweep in plain) and USUAL in PERTURBATIONS
 
@@ -310,7 +304,7 @@ def part(depth: int, seed: int, distinct: int) -> dict[str, Any]:
 
 
 def test_training_ends_when_the_loss_is_low_enough():
-    t = kaleidoscope_preset(LINE, "smoke")
+    t = preset(LINE, "smoke")
     points = as_images(t.points)
     whole, losses = learn(t, points, 0)
     _, fewer = learn(t, points, 0, until=0.05)

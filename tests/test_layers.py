@@ -15,11 +15,11 @@ SOURCES = [*FILES, ROOT / "app.py"]
 
 # Which layer a module, or a whole package, belongs to. Imports point to the same layer or one before it.
 LAYERS = [
-    {"seeds", "config", "distributed", "metrics", "plot"},
+    {"seeds", "config", "distributed", "metrics", "plot", "presets"},
     {"train", "models", "samplers", "diverge", "data"},
     {"iterated", "index"},
-    {"presets", "hub"},
-    {"runs", "sheets", "trainers", "publish", "font", "annotation", "diverge_runs"},
+    {"hub"},
+    {"runs", "sheets", "trainers", "publish", "font", "annotation"},
     {"cli", "__main__", "app", "web"},
     {"experiments"},
 ]
@@ -28,7 +28,6 @@ HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub", "conto
 
 # Disk, network, screen: who may, and what it looks like.
 MAY = {
-    "annotation", "app", "cli", "data", "distributed", "diverge_runs", "experiments", "hub", "index", "publish", "runs",
     "sheets", "trainers", "web", "__main__",
 }  # fmt: skip
 IMPORTS = {

@@ -35,7 +35,7 @@ NETWORKS = {
 def tiny_networks(folder: Path) -> Path:
     """A tree of checkpoints with untrained kaleidoscopic networks, and what they make of noise."""
     for seed, (name, changes) in enumerate(NETWORKS.items()):
-        training = presets.kaleidoscope_preset(name, "smoke", model={"depth": 2, "width": 8}, **changes)
+        training = presets.preset(name, "smoke", model={"depth": 2, "width": 8}, **changes)
         shape = {"size": 1} if training.points else {"size": training.size, "channels": 3 if training.color else 1}
         model: Any = create("Manifold", {**training.model, **shape}, seed=seed)
         for parameter in model.parameters():
@@ -303,7 +303,7 @@ def test_the_examples_are_the_published_lines() -> None:
 
 
 def test_what_is_learned_on_the_page_is_what_the_command_learns() -> None:
-    training = presets.kaleidoscope_preset("kaleidoscope-1d", steps=60, seed=3)
+    training = presets.preset("kaleidoscope-1d", steps=60, seed=3)
     model, losses = learn(training, read(training), 3)
     final = train()["moments"][-1]
     assert (final["step"], final["loss"]) == (60, pytest.approx(losses[-1], rel=1e-6))

@@ -16,7 +16,7 @@ import torch
 from toolkit import cli, hub, metrics, runs
 from toolkit.models import create
 from toolkit.presets import preset
-from toolkit.runs import RunError, Store, TimedStore, from_npy, locked, write
+from toolkit.runs import RunError, Store, from_npy, locked, write
 from toolkit.samplers import hallucinate
 from toolkit.seeds import child
 
@@ -304,7 +304,7 @@ def test_what_was_spent_before_an_interruption_still_counts(whole, tmp_path):
 
 
 def test_work_that_was_not_finished_costs_nothing(tmp_path):
-    store = TimedStore(tmp_path, experiment(), torch.device("cpu"))
+    store = Store(tmp_path, experiment(), torch.device("cpu"))
     with pytest.raises(KeyboardInterrupt), store.piece(1, "training"):
         raise KeyboardInterrupt
     assert "cost" not in json.loads((tmp_path / "fig2/config.json").read_text())

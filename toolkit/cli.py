@@ -292,49 +292,21 @@ Stop it whenever you like; the same command continues where it was. `python app.
 
 
 def train(args: argparse.Namespace) -> object:
-    """Run one figure's experiment, each iteration a checkpoint; or train decoders, kaleidoscopes, classifiers."""
-    from . import presets
-
-    tables: list[Iterable[str]] = [presets.FIGURES, presets.DECODERS, presets.KALEIDOSCOPES, presets.JUDGES]
-    choose("preset", args.preset, [name for table in tables for name in table])
-    folder = (_run if args.preset in presets.FIGURES else _networks)(args)
-    return None if folder is None else _complete_run(folder, args.json)  # None: another process prints
-
-
-def _run(args: argparse.Namespace) -> Path | None:
-    from . import data, distributed, presets, runs
+    """Train a preset: a figure's iterations, decoders, kaleidoscopic networks, classifiers; each model a checkpoint."""
+    from . import distributed, presets, runs
     from .train import device
 
     with distributed.together(args.device):
+        given = changes(args)
+        figure = args.preset in presets.FIGURES
+        count = None if figure else given.pop("iterations", None)  # of models from other seeds
+        spec = presets.preset(args.preset, args.scale, as_written=args.as_written, **given)
         own = device(distributed.own_device(args.device))
-        experiment = presets.preset(args.preset, args.scale, as_written=args.as_written, **changes(args))
-        with distributed.one_first():  # it downloads what is missing
-            images = data.load(experiment.data, root=args.root, split="any").images  # Kuzushiji is there in part
-        options = {"device": own, "quiet": args.quiet or args.json, "first_from": args.first_from}
-        folder = runs.prepare(experiment, images, args.out, **options)()
-        return folder if distributed.rank() == 0 else None
-
-
-def _networks(args: argparse.Namespace) -> Path:
-    """Decoders, kaleidoscopic networks or classifiers: an iteration is a network from a seed of its own."""
-    from . import presets, trainers
-    from .train import device
-
-    given = changes(args)
-    if args.as_written or args.first_from:
-        raise ValueError(f"--as-written and --first-from are for figures: {args.preset} has nothing of the kind")
-    if given.pop("name", None):
-        raise ValueError(f"--name is for figures: {args.preset} has its seeds side by side, give --iterations")
-    networks = given.pop("iterations", 1)
-    makers: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-        **dict.fromkeys(presets.DECODERS, (presets.decoder_preset, trainers.prepare_decoder)),
-        **dict.fromkeys(presets.KALEIDOSCOPES, (presets.kaleidoscope_preset, trainers.prepare_kaleidoscope)),
-        **dict.fromkeys(presets.JUDGES, (presets.judge_preset, trainers.prepare_judge)),
-    }
-    make, prepare = makers[args.preset]
-    options = {"root": args.root, "device": str(device(args.device)), "quiet": args.quiet or args.json}
-    folder: Path = prepare(make(args.preset, args.scale, **given), args.out, **options)(networks)
-    return folder
+        options = {"root": args.root, "device": own, "quiet": args.quiet or args.json}
+        folder = runs.trainer(spec, args.out, first_from=args.first_from, **options)(count)
+        if distributed.rank() > 0:  # another process prints
+            return None
+    return _complete_run(folder, args.json)
 
 
 def _complete_run(folder: Path, as_json: bool) -> object:
@@ -462,7 +434,8 @@ def thin(args: argparse.Namespace) -> object:
     """Copy runs as they are shipped: the sheets and measures of all iterations, the models of some."""
     from . import hub, runs
 
-    made = [runs.thin(folder, args.out, args.keep, data=not args.without_data) for folder in args.runs]
+    shared = {"data": not args.without_data, "resumable": args.resumable}
+    made = [runs.thin(folder, args.out, args.keep, **shared) for folder in args.runs]
     hub.write_index(args.out, hub.read_index(args.out)["default"] if (args.out / "index.json").exists() else None)
     return {"thinned": [str(folder) for folder in made]}
 
@@ -470,8 +443,9 @@ def thin(args: argparse.Namespace) -> object:
 def declare_thin(add: Add) -> None:
     """What `thin` takes."""
     add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs")
-    add("--keep", type=models_kept, default=[1, 5, 10, 15, 20],
-        help="iterations whose models go with it, or none (default: 1,5,10,15,20)")  # fmt: skip
+    add("--keep", type=models_kept,
+        help="iterations whose models go with it, or none (default: of 1,2,3,4,5,10,15,20)")  # fmt: skip
+    add("--resumable", action="store_true", help="with all models, and the optimiser's state: to continue elsewhere")
     add("--without-data", action="store_true", help="no pictures of the data: some may be learned from and not shown")
     add("--out", required=True, metavar="DIR", help="the tree they join; its index.json is written anew")
 
@@ -659,20 +633,21 @@ SOURCE is trained first. The same command continues: what is finished stays, wha
 
 def diverge(args: argparse.Namespace) -> object:
     """Train a model away from its data, or without any: each kept step an iteration, with its sheet and measures."""
-    from .diverge.experiments import preset
-    from .diverge_runs import Run
+    from . import presets, runs
     from .train import device
 
-    given = {name: value for name in ("data", "seed") if (value := getattr(args, name)) is not None}
-    experiment = preset(args.name, args.scale, **given, **settings(args.set))
-    own = str(device(args.device))
-    return _complete_run(Run(experiment, args.out, args.source, args.root, own, args.quiet or args.json)(), args.json)
+    given = {name: value for name in ("name", "data", "seed") if (value := getattr(args, name)) is not None}
+    preset = choose("preset", args.preset, presets.DIVERGENCES)
+    spec = presets.preset(preset, args.scale, **given, **settings(args.set))
+    options = {"root": args.root, "device": device(args.device), "quiet": args.quiet or args.json}
+    return _complete_run(runs.trainer(spec, args.out, source=args.source, **options)(), args.json)
 
 
 def declare_diverge(add: Add) -> None:
     """What `diverge` takes."""
-    add("name", help="the experiment: see below")
+    add("preset", help="the experiment: see below")
     add("--from")
+    add("--name", help="another name, of the folder too")
     add("--scale", default="cpu", choices=("cpu", "smoke"), help="cpu (minutes; default) or smoke (seconds)")
     add("--data", help="another data set with labels, such as sample:mnist")
     add("--set", help="any other setting, e.g. how.ambiguity=3")

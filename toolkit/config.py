@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+DIGITS = tuple("0123456789")
+
 
 def choose(what: str, value: str, choices: Iterable[str]) -> str:
-    """The value, if it is one of the choices; otherwise ValueError names the thing and what there is."""
+    """The value, if it is one of the choices; otherwise ValueError names the thing and what there is, nearest first."""
     known = list(choices)
     if value not in known:
         raise ValueError(f"unknown {what} {value!r}: {offer(value, known)}")
@@ -32,9 +34,11 @@ def offer(name: object, choices: Iterable[object]) -> str:
 def checked(what: str, settings: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as the dataclass `settings` has them: options as JSON gives them, lists become tuples.
 
-    Raises ValueError for an option it does not have, naming those it has, or a value of another type.
+    Raises ValueError for an option it does not have, naming those it has, the nearest first, or for a
+    value of another type.
     """
-    hints = get_type_hints(settings)
+    types = get_type_hints(settings)
+    hints = {each.name: types[each.name] for each in fields(settings)}
     if unknown := sorted(set(values) - set(hints)):
         raise ValueError(f"{what} has no option {', '.join(unknown)}: {offer(unknown[0], hints)}")
     for option, value in values.items():

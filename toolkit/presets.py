@@ -1,6 +1,6 @@
-"""Presets: every figure, decoder, kaleidoscopic network and classifier, at several scales.
+"""Presets: every figure, decoder, kaleidoscopic network, classifier and divergence, at several scales.
 
-And one of the model that it all began with, "Digits That Are Not" (2016).
+And one of the model that it all began with, "Digits That Are Not" (2016). Needs no torch.
 
 The letters of the presets are those of the fonts in a folder `fonts`: the packages that fonts.txt lists, unpacked.
 """
@@ -10,16 +10,50 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from random import Random
 from string import ascii_uppercase
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from .config import checked, choose
-from .index import JUDGE_KIND, KALEIDOSCOPE_KIND
-from .iterated import check_share
-from .models import MODELS
-from .models.classifier import DIGITS
-from .samplers import Sampling
-from .samplers.kaleidoscope import MODES
-from .train import DECAY
+from .config import DIGITS, Settings, checked, choose
+
+ARCHITECTURES = ("WTA", "DCGAN", "ConvVAE", "ConvAE", "VAE", "Manifold", "Judge")  # as registered: `models.MODELS`
+MODES = ("centred", "published", "none")  # of a perturbation: `samplers.kaleidoscope.MODES`
+METHODS = ("adversarial", "creative adversarial", "loss hacking", "without data", "fine-tuning", "feedback",
+           "external knowledge")  # of a divergence: `diverge.experiments.METHODS`  # fmt: skip
+# Settings that came later: left out where they are as they always were, so that older runs can go on.
+LATER = ("architecture", "size", "later_batch", "filter", "ink", "salt", "least_steps")
+
+
+class Training:
+    """What all experiments share: a frozen dataclass that determines what is trained, and is stored as config.json."""
+
+    kind: ClassVar[str]  # as the index of a tree says it
+    name: str  # also of its folder
+    title: str
+    data: str
+    scale: str
+    seed: int
+    images: int | None
+    half: bool  # checkpoints in half precision; what is stored is what is measured, and what teaches
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return asdict(self)  # type: ignore[call-overload]
+
+    def says(self) -> dict[str, Any]:
+        """What its config.json says beside its title and settings."""
+        return {"kind": self.kind}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `as_dict`. Raises ValueError for a setting that this version does not know."""
+        return cls(**checked("a training", cls, values))
+
+    def _check(self, **least: int) -> None:
+        """Raise ValueError for a name that is no folder's, or a number under its least; None is none."""
+        if not re.fullmatch(r"\w[\w.-]*", self.name, re.ASCII):
+            raise ValueError(f"name {self.name!r} is no folder's: give letters, digits, - and _")
+        for name, bound in least.items():
+            if (number := getattr(self, name)) is not None and number < bound:
+                raise ValueError(f"{name} is {number}: give at least {bound}")
 
 
 @dataclass(frozen=True)
@@ -44,17 +78,20 @@ class Filter:
             return Filter(by, source=rest)
         share, _, source = rest.partition(":")
         try:
-            check_share(found := float(share))
+            found = float(share)
         except ValueError:
-            raise ValueError(f"filter {text}: write {by}:SHARE, a share over 0 and at most 1") from None
+            found = 0.0
+        if not 0 < found <= 1:
+            raise ValueError(f"filter {text}: write {by}:SHARE, a share over 0 and at most 1")
         return Filter(by, found, source)
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Training):
     """Everything that determines a run. The defaults are the published settings of figure 2 (the paper, section 3)."""
 
-    name: str  # also of its folder
+    kind = "iterations"
+    name: str
     title: str
     figure: str
     scale: str = "paper"
@@ -68,7 +105,7 @@ class Experiment:
     inheritance: str = "preserve"  # or "reset": the same initial weights, or "fresh"
     noise: str = "fresh"  # of the images said: "fresh" every iteration (published code), or "fixed" (published text)
     model: dict[str, Any] = field(default_factory=dict)  # the architecture's Config
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Settings = field(default_factory=Settings)
     batch: int = 100
     epochs: int = 15  # per iteration, over the data as they have grown
     least_steps: int | None = None  # at least so many steps in the first iteration, and in any that starts anew
@@ -77,26 +114,24 @@ class Experiment:
     lecture_steps: int = 3000  # per iteration from the second, when teaching is "lecture"
     decay: str = "constant"  # of the learning rate within an iteration, or "linear"
     optimiser: str = "carried"  # with the weights from one iteration to the next, moments and all, or "fresh"
-    half: bool = False  # checkpoints in half precision; what is stored is what teaches
+    half: bool = False
     architecture: str = "WTA"
     size: int | None = None  # pixels that images are resized to; None: as they are
     later_batch: int | None = None  # from the second iteration; None: the same
     filter: str | None = None  # between saying and accumulating: `Filter`
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"\w[\w.-]*", self.name, re.ASCII):
-            raise ValueError(f"name {self.name!r} is no folder's: give letters, digits, - and _")
-        choose("architecture", self.architecture, MODELS)
+        counts = ("iterations", "generated", "batch", "epochs", "images", "size", "later_batch", "least_steps",
+                  "first_steps", "steps")  # fmt: skip
+        self._check(**dict.fromkeys(counts, 1))
+        choose("architecture", self.architecture, ARCHITECTURES)
         choose("teaching", self.teaching, ["accumulate", "replace", "lecture"])
         choose("inheritance", self.inheritance, ["preserve", "reset", "fresh"])
-        choose("decay", self.decay, DECAY)
+        choose("decay", self.decay, ["constant", "linear"])
         choose("noise", self.noise, ["fresh", "fixed"])
         choose("optimiser", self.optimiser, ["carried", "fresh"])
-        if min(self.iterations, self.generated, self.batch, self.epochs) < 1:
-            raise ValueError("iterations, generated, batch and epochs are at least 1")
-        for name in ("images", "size", "later_batch", "least_steps", "first_steps", "steps"):
-            if (number := getattr(self, name)) is not None and number < 1:
-                raise ValueError(f"{name} is {number}: give at least 1, or none")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share is {self.share}: give a number over 0 and at most 1")
         if self.rule and self.teaching == "lecture":
             raise ValueError("teaching is lecture: it makes no set to filter, take accumulate or replace")
 
@@ -111,32 +146,23 @@ class Experiment:
         return math.ceil(self.generated / self.rule.share) if self.rule else self.generated
 
     def as_dict(self) -> dict[str, Any]:
-        """The experiment as plain JSON values.
-
-        Settings that came later are left out where they are as they always were, so that older runs can go on.
-        """
-        return {**_told(self, LATER), "sampling": self._sampling()}
+        """The experiment as plain JSON values, without settings that came later and are as they always were."""
+        return {**_told(self), "sampling": _told(self.sampling)}
 
     def says(self) -> dict[str, Any]:
         """What its config.json says beside its title and settings: how it is sampled."""
-        return {"kind": "iterations", "sampling": self._sampling()}
+        return {"kind": self.kind, "sampling": _told(self.sampling)}
 
-    def _sampling(self) -> dict[str, Any]:
-        return _told(self.sampling, LATER)
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> "Experiment":
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `as_dict`. Raises ValueError for a setting that this version does not know."""
-        sampling = Sampling(**checked("sampling", Sampling, values.get("sampling", {})))
+        sampling = Settings(**checked("sampling", Settings, values.get("sampling", {})))
         older = {"optimiser": "fresh"}  # before it was a setting
-        return Experiment(**checked("an experiment", Experiment, {**older, **values, "sampling": sampling}))
+        return cls(**checked("an experiment", cls, {**older, **values, "sampling": sampling}))
 
 
-LATER = ("architecture", "size", "later_batch", "filter", "ink", "salt", "least_steps")
-
-
-def _told(settings: Any, later: tuple[str, ...]) -> dict[str, Any]:
-    defaults = {field.name: field.default for field in fields(settings) if field.name in later}
+def _told(settings: Any) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in fields(settings) if field.name in LATER}
     return {name: value for name, value in asdict(settings).items() if name not in defaults or value != defaults[name]}
 
 
@@ -156,7 +182,7 @@ def _figure(number: int, title: str, *, output: str = "linear", **settings: Any)
     which is nearly always 100 passes: here each image has 100, so that none depends on its neighbours.
     """
     model = {"lifetime_per": "position", "init": "published", **({} if output == "linear" else {"output": output})}
-    return Experiment(f"fig{number}", title, str(number), model=model, sampling=Sampling(tol=0.0), **settings)
+    return Experiment(f"fig{number}", title, str(number), model=model, sampling=Settings(tol=0.0), **settings)
 
 
 FIGURES = {
@@ -175,17 +201,12 @@ FIGURES = {
         _figure(12, "Kuzushiji characters", data="kmnist"),
         _figure(13, "Omniglot characters", data="omniglot"),
         Experiment(
-            "digits-2016",
-            "Digits That Are Not, the model of 2016",
-            "2016",
-            iterations=1,
-            architecture="ConvAE",
-            batch=64,
-            epochs=100,
-            sampling=Sampling(tol=0.0),  # 100 passes; no other would change an image that one leaves as it is
+            "digits-2016", "Digits That Are Not, the model of 2016", "2016", iterations=1, architecture="ConvAE",
+            batch=64, epochs=100,
+            sampling=Settings(tol=0.0),  # 100 passes; no other would change an image that one leaves as it is
         ),
     ]
-}
+}  # fmt: skip
 
 # The rules of the paper's text where the code that its figures were made with has others: see `preset`.
 AS_WRITTEN: dict[str, Any] = {
@@ -202,22 +223,20 @@ SMOKE: dict[str, Any] = {
     "images": 200, "generated": 100, "iterations": 2, "batch": 20, "first_steps": 60, "steps": 20, "lecture_steps": 3,
     "model": {"filters": 8, "init": "he", "lr": 0.01}, "sampling": {"limit": 10},
 }  # fmt: skip
-FEW: dict[str, Any] = {"images": 5000, "generated": 5000, "half": True}
 # From all of the data, and long enough that what the first iteration draws are digits.
-LONG: dict[str, Any] = {"generated": 5000, "iterations": 10, "first_steps": 6000, "steps": 3000, "half": True}
+LONG: dict[str, Any] = {
+    "generated": 5000, "iterations": 10, "least_steps": 1000, "first_steps": 6000, "steps": 3000, "half": True,
+}  # fmt: skip
 TINY: dict[str, Any] = {
     "images": 200, "generated": 100, "iterations": 2, "batch": 20, "later_batch": 50, "first_steps": 20, "steps": 10,
 }  # fmt: skip
-SCALES: dict[str, dict[str, dict[str, Any]]] = {  # and what each changes for an architecture
-    "paper": {},
+FIGURE_SCALES: dict[str, dict[str, dict[str, Any]]] = {  # what each changes for an architecture
     "cpu": {
         "WTA": CPU,
         "DCGAN": {**LONG, "batch": 64, "later_batch": None, "model": {"filters": 16, "lr": 1e-3, "z": 32}},
         "ConvVAE": LONG,
         "ConvAE": {
-            **FEW,
-            "generated": 1000,
-            "model": {"filters": 64},
+            "images": 5000, "generated": 1000, "least_steps": 1000, "half": True, "model": {"filters": 64},
             "sampling": {"ink": 0.13, "salt": 0.05},  # plain dreams of a model that learned so little fade to grey
         },
     },
@@ -227,46 +246,17 @@ SCALES: dict[str, dict[str, dict[str, Any]]] = {  # and what each changes for an
         "ConvVAE": {**TINY, "model": {"filters": 4, "width": 16}},
         "ConvAE": {**TINY, "iterations": 1, "model": {"filters": 8}, "sampling": {"limit": 5}},
     },
-}
-
-
-def preset(figure: str, scale: str = "paper", /, *, as_written: bool = False, **changes: Any) -> Experiment:
-    """The experiment of one figure at one scale, changed at will: preset("fig2", "cpu", seed=1, model={"filters": 32}).
-
-    as_written: a figure of the winner-take-all autoencoder by the rules of the paper's text instead of the published
-    code's: lifetime sparsity of 5 % per channel, the same noise for the images of every iteration, and a stop at a mean
-    squared change of 0.001, each image by itself. Its name is "fig2-as-written" then, if no other is given.
-    `model` and `sampling` are merged, option by option. `name`: of a run beside others of the same figure,
-    "fig2-seed1". Raises ValueError for an unknown preset, scale or setting.
-    """
-    choose("preset", figure, FIGURES)
-    choose("scale", scale, SCALES)
-    settings = {**FIGURES[figure].as_dict(), "scale": scale}
-    architecture = changes.get("architecture", FIGURES[figure].architecture)
-    if architecture != FIGURES[figure].architecture:
-        settings["model"] = {}  # the options of another architecture
-    written: dict[str, Any] = {}
-    if as_written:
-        if architecture != "WTA":
-            raise ValueError(f"{figure} has one family of rules: leave out as_written")
-        written = {**AS_WRITTEN, "name": f"{figure}-as-written"}
-    for layer in (SCALES[scale].get(architecture, {}), written, changes):
-        for key, value in layer.items():
-            if isinstance(group := settings.get(key), dict):
-                if not isinstance(value, dict):
-                    raise ValueError(f"{key} is {value!r:.60}: it is a group of settings, give {key}.NAME=VALUE")
-                value = {**group, **value}
-            settings[key] = value
-    return Experiment.from_dict(settings)
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class DecoderTraining:
+class DecoderTraining(Training):
     """Everything that determines a trained decoder. What the paper does not say is as usual: batches of 128, Adam.
 
     The learning rate falls to 0 in a straight line. seed: of the first network; the next has the next.
     """
 
+    kind = "decoder"
     name: str
     title: str
     data: str
@@ -284,16 +274,8 @@ class DecoderTraining:
     half: bool = True  # checkpoints in half precision; what is stored is what is measured
 
     def __post_init__(self) -> None:
-        if min(self.batch, self.steps) < 1 or (self.images or 1) < 1:
-            raise ValueError(f"batch {self.batch}, steps {self.steps}, images {self.images}: each is at least 1")
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as plain JSON values."""
-        return asdict(self)
-
-    def says(self) -> dict[str, Any]:
-        """What its config.json says beside its title and settings."""
-        return {"kind": "decoder"}
+        self._check(batch=1, steps=1, images=1, size=1)
+        choose("architecture of a decoder", self.architecture, ["VAE", "ConvVAE", "DCGAN"])
 
 
 # Channels are few: a band of fourteen percentiles would hold none. Figure 3 has no settings; these are ours.
@@ -304,55 +286,32 @@ DECODERS = {
         DecoderTraining("creative-mnist", "Digits", "mnist"),
         DecoderTraining("creative-fashion", "Clothes", "fashion"),
         DecoderTraining("creative-both", "Digits and clothes", "mnist+fashion", steps=14_070, model={"z": 100}),
-        DecoderTraining(
-            "creative-celeba", "Faces", "celeba", architecture="ConvVAE", size=64, model={"z": 100}, **CHANNELS
-        ),
+        DecoderTraining("creative-celeba", "Faces", "celeba", architecture="ConvVAE", size=64, model={"z": 100},
+                        **CHANNELS),
         DecoderTraining("creative-wikiart", "Paintings", "folder:wikiart", architecture="DCGAN", size=64, **CHANNELS),
-        DecoderTraining(
-            "creative-tinted", "Clothes in colour", "tinted:fashion", architecture="ConvVAE", size=32, **CHANNELS
-        ),
+        DecoderTraining("creative-tinted", "Clothes in colour", "tinted:fashion", architecture="ConvVAE", size=32,
+                        **CHANNELS),
     ]
-}
+}  # fmt: skip
 TABLE1 = ["creative-mnist", "creative-fashion", "creative-both"]  # the three sets of the table; the others, figure 3
 DECODER_SMOKE: dict[str, Any] = {"images": 300, "steps": 100, "batch": 50}
 SMALL: dict[str, dict[str, Any]] = {  # in so few steps a whole KL term would only teach that all codes are the same
     "VAE": {"widths": (120, 60, 40), "z": 6, "lr": 4e-3, "beta": 0.05},
     "ConvVAE": {"filters": 8, "z": 8, "lr": 3e-3, "beta": 0.05},
-    "DCGAN": {"filters": 4, "z": 8, "lr": 1e-3},
+    "DCGAN": {"filters": 8, "z": 8, "lr": 1e-3},
 }
-DECODER_SCALES: dict[str, dict[str, Any]] = {
-    "cpu": {},
-    "paper": {},
-    "smoke": DECODER_SMOKE,
-}  # as published it fits two cores
-
-
-def decoder_preset(name: str, scale: str = "cpu", **changes: Any) -> DecoderTraining:
-    """The training of one data set, changed at will: preset("creative-mnist", seed=1, model={"z": 20}).
-
-    `model` and `how` are merged, option by option. Raises ValueError for an unknown preset, scale or setting.
-    """
-    choose("preset", name, DECODERS)
-    choose("scale", scale, DECODER_SCALES)
-    settings = {**DECODERS[name].as_dict(), "scale": "smoke" if scale == "smoke" else "cpu"}
-    small = {"model": SMALL[settings["architecture"]]} if scale == "smoke" else {}
-    for layer in (DECODER_SCALES[scale], small, changes):
-        for key, value in layer.items():
-            settings[key] = {**settings[key], **value} if isinstance(settings.get(key), dict) else value
-    return DecoderTraining(**checked("a training", DecoderTraining, settings))
-
-
 Points = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
-class KaleidoscopeTraining:
+class KaleidoscopeTraining(Training):
     """Everything that determines a network, and how it is sampled. The defaults are the published ones for MNIST.
 
     data: the name of a data set, or "points": those given, of d coordinates from 0 to 1, learned all at once at every
     step. seed: of the first network; the next has the next.
     """
 
+    kind = "kaleidoscope"
     name: str
     title: str
     data: str = "points"
@@ -375,23 +334,18 @@ class KaleidoscopeTraining:
         object.__setattr__(self, "points", tuple(map(_point, self.points)))
         choose("start", self.start, ["uniform", "normal"])
         choose("mode", self.mode, MODES)
-        if min(self.batch, self.steps, self.runs) < 1:
-            raise ValueError(f"batch {self.batch}, steps {self.steps}, runs {self.runs}: each is at least 1")
-        if self.images is not None and self.images < 2:
-            raise ValueError(f"{self.images} training image: everything would fall onto it, give two or more")
+        self._check(batch=1, steps=1, runs=1, images=2, size=1)
         if not 0 <= self.perturbation <= 1:
             raise ValueError(f"perturbation is {self.perturbation}: give a strength from 0 to 1, as 0.01")
         if self.data == "points":
             _check(self.points)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as plain JSON values."""
-        return asdict(self)
+        elif self.points:
+            raise ValueError(f"data is {self.data}, and points are given: leave out one, only one is learned")
 
     def says(self) -> dict[str, Any]:
         """What its config.json says beside its title and settings: how it is sampled."""
         sampling = {name: getattr(self, name) for name in ("start", "perturbation", "mode", "runs")}
-        return {"kind": KALEIDOSCOPE_KIND, "sampling": sampling}
+        return {"kind": self.kind, "sampling": sampling}
 
 
 def _point(given: Any) -> tuple[float, ...]:
@@ -460,38 +414,13 @@ KALEIDOSCOPE_CPU: dict[str, dict[str, Any]] = {
 }
 KALEIDOSCOPE_SMALL: dict[str, Any] = {"images": 60, "batch": 30, "steps": 300, "runs": 30}  # of pictures, in seconds
 NARROW: dict[str, Any] = {"depth": 4, "width": 60, "lr": 2e-3}
-KALEIDOSCOPE_SCALES = ("paper", "cpu", "smoke")
-
-
-def kaleidoscope_preset(name: str, scale: str = "paper", **changes: Any) -> KaleidoscopeTraining:
-    """The training of one experiment, changed at will: preset("kaleidoscope-mnist", seed=1, model={"depth": 4}).
-
-    `model` is merged, option by option. Raises ValueError for an unknown preset, scale or setting.
-    """
-    choose("preset", name, KALEIDOSCOPES)
-    choose("scale", scale, KALEIDOSCOPE_SCALES)
-    settings = {**KALEIDOSCOPES[name].as_dict(), "scale": scale}
-    for layer in (_scaled(KALEIDOSCOPES[name], scale), changes):
-        for key, value in layer.items():
-            settings[key] = {**settings[key], **value} if isinstance(settings.get(key), dict) else value
-    return KaleidoscopeTraining(**checked("a training", KaleidoscopeTraining, settings))
-
-
-def _scaled(training: KaleidoscopeTraining, scale: str) -> dict[str, Any]:
-    if scale != "smoke":
-        return KALEIDOSCOPE_CPU.get(training.name, {}) if scale == "cpu" else {}
-    return (
-        {"steps": 300, "runs": 8, "model": {"lr": 3e-3}} if training.points else {**KALEIDOSCOPE_SMALL, "model": NARROW}
-    )
-
-
 LETTERS = tuple(ascii_uppercase)
 CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 FONTS = "toolkit/data/fonts.txt"  # packages, versions and licences
 
 
 @dataclass(frozen=True)
-class JudgeTraining:
+class JudgeTraining(Training):
     """Everything that determines a trained judge. The learning rate falls to 0 in a straight line.
 
     each: images that every class has in an epoch, by showing them more than once or leaving some out; None: as many as
@@ -499,6 +428,7 @@ class JudgeTraining:
     next has the next. typefaces: those that were learned; found when the data is read.
     """
 
+    kind = "judge"
     name: str
     title: str
     data: str
@@ -515,22 +445,14 @@ class JudgeTraining:
     typefaces: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        counts = self.batch, self.steps, self.images, self.each
-        if min(count for count in counts if count is not None) < 1:
-            raise ValueError(
-                f"batch {self.batch}, steps {self.steps}, images {self.images}, each {self.each}: each is at least 1"
-            )
+        self._check(batch=1, steps=1, images=1, each=1)
         if not 0 <= self.vary <= 1:
             raise ValueError(f"vary is {self.vary}: give a strength from 0 to 1")
 
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as plain JSON values."""
-        return asdict(self)
-
     def says(self) -> dict[str, Any]:
         """What its config.json says beside its title and settings: of which fonts its letters are, if as published."""
-        published = self.typefaces and self.data == JUDGES[self.name].data
-        return {"kind": JUDGE_KIND, "typefaces": len(self.typefaces), **({"fonts": FONTS} if published else {})}
+        published = self.typefaces and self.data in [preset.data for preset in JUDGES.values()]
+        return {"kind": self.kind, "typefaces": len(self.typefaces), **({"fonts": FONTS} if published else {})}
 
 
 JUDGES = {
@@ -547,23 +469,168 @@ JUDGES = {
 # As published: more filters, and up to 300 epochs, of which the paper keeps the best.
 PAPER: dict[str, Any] = {"steps": 60_000, "model": {"filters": 64, "hidden": 1024}}
 JUDGE_SMOKE: dict[str, Any] = {
-    "images": 500,
-    "steps": 100,
-    "batch": 50,
-    "model": {"filters": 4, "hidden": 32, "lr": 3e-3},
-}
-JUDGE_SCALES: dict[str, dict[str, Any]] = {"paper": PAPER, "cpu": {}, "smoke": JUDGE_SMOKE}
+    "images": 500, "steps": 100, "batch": 50, "model": {"filters": 4, "hidden": 32, "lr": 3e-3},
+}  # fmt: skip
 
 
-def judge_preset(name: str, scale: str = "cpu", **changes: Any) -> JudgeTraining:
-    """The training of one judge, changed at will: preset("judge-digits", seed=1, model={"filters": 32}).
+@dataclass(frozen=True)
+class Divergence(Training):
+    """Everything that determines a learner and what it learns.
 
-    `model` is merged, option by option. Raises ValueError for an unknown preset, scale or setting.
+    method: one of METHODS. data: what it learns from; "" for none. base: the experiment whose model it starts from, of
+    which iteration, None for the last; "" for a new one. judge: who looks at it. known: classes that the model learned,
+    of a judge that knows others too. kept: the steps whose models are kept. how: settings of the method.
     """
-    choose("preset", name, JUDGES)
-    choose("scale", scale, JUDGE_SCALES)
-    settings = {**JUDGES[name].as_dict(), "scale": scale}
-    for layer in (JUDGE_SCALES[scale], changes):
+
+    kind = "divergence"
+    name: str
+    title: str
+    method: str
+    data: str = ""
+    base: str = ""
+    iteration: int | None = None
+    judge: str = "judge-digits-letters"
+    known: tuple[str, ...] = ()
+    kept: tuple[int, ...] = (0,)
+    scale: str = "cpu"
+    seed: int = 0
+    images: int | None = None  # how many of the data; None: all
+    batch: int = 64
+    model: dict[str, Any] = field(default_factory=dict)  # the Config of a new DCGAN
+    how: dict[str, Any] = field(default_factory=dict)
+    half: bool = True  # checkpoints in half precision; what is stored is what is measured
+
+    def __post_init__(self) -> None:
+        self._check(batch=2, images=1)
+        choose("method", self.method, METHODS)
+        if not self.kept or self.kept[0] < 0 or sorted({*self.kept}) != [*self.kept]:
+            raise ValueError(f"kept is {[*self.kept]}: give steps from 0 in rising order, such as 0, 25, 50, 100")
+        if self.method == "without data" and self.data:
+            raise ValueError(f"data is {self.data}, and {self.name} learns without data: leave it out")
+
+
+SMALL_GAN = {"filters": 8, "z": 32, "lr": 1e-3}
+ON_DIGITS: dict[str, Any] = {"data": "mnist", "judge": "judge-digits-letters", "known": DIGITS}
+ON_CLOTHES: dict[str, Any] = {"data": "fashion", "judge": "judge-fashion"}
+GAN: dict[str, Any] = {"method": "adversarial", "kept": (100, 300, 600, 1000, 1600), "model": SMALL_GAN}
+CAN: dict[str, Any] = {"method": "creative adversarial", "kept": (0, 25, 50, 100, 200), "how": {"ambiguity": 3.0}}
+HACKED: dict[str, Any] = {"method": "loss hacking", "kept": (0, 2, 5, 10, 20, 40, 80),
+                          "how": {"lr": 1e-3, "form": "logit"}}  # fmt: skip
+TUNED: dict[str, Any] = {"method": "fine-tuning", "kept": (0, 10, 25, 50, 100, 200, 400), "batch": 128}
+FED: dict[str, Any] = {"method": "feedback", "kept": (0, 1, 2, 4, 8), "batch": 128, "how": {"steps": 30, "rate": 0.3}}
+LED: dict[str, Any] = {"method": "external knowledge", "kept": (0, 10, 25, 50, 100, 200)}
+DIVERGENCES = {
+    preset.name: preset
+    for preset in [
+        Divergence("gan-mnist", "Digits, adversarially", **ON_DIGITS, **GAN),
+        Divergence("gan-fashion", "Clothes, adversarially", **ON_CLOTHES, **GAN),
+        Divergence("can-mnist", "Digits of no kind", base="gan-mnist", **ON_DIGITS, **CAN),
+        Divergence("can-fashion", "Clothes of no kind", base="gan-fashion", **ON_CLOTHES, **CAN),
+        Divergence("hacked-mnist", "Digits that look fake", base="gan-mnist", **(ON_DIGITS | {"data": ""}), **HACKED),
+        Divergence("hacked-fashion", "Clothes that look fake", base="gan-fashion",
+                   **(ON_CLOTHES | {"data": ""}), **HACKED),
+        Divergence("without-data", "Colours without data", "without data", kept=(0, 20, 40, 80, 140, 200), batch=16,
+                   model={"filters": 8, "z": 32, "channels": 3}, how={"diversity": 2.0, "lr": 1e-3}),
+        Divergence("tune-digits-clothes", "Digits on the way to clothes", base="creative-mnist",
+                   **(ON_DIGITS | {"data": "fashion"}), **TUNED),
+        Divergence("tune-clothes-digits", "Clothes on the way to digits", base="gan-fashion",
+                   **(ON_CLOTHES | {"data": "mnist"}), **TUNED),
+        Divergence("feedback-clothes-digits", "Half clothes, half digits, left to itself", base="tune-clothes-digits",
+                   iteration=5, **(ON_CLOTHES | {"data": ""}), **FED),
+        Divergence("towards-eight", "Digits led towards 8", base="creative-mnist",
+                   **(ON_DIGITS | {"data": "sample:mnist"}), **LED, how={"to": "8"}),
+        Divergence("towards-a", "Digits led towards a letter never seen", base="creative-mnist",
+                   **(ON_DIGITS | {"data": ""}), **LED, how={"start": "1", "to": "A"}),
+        Divergence("towards-bag", "Clothes led towards bags", base="creative-fashion",
+                   **(ON_CLOTHES | {"data": "sample:fashion"}), **LED, how={"to": "bag"}),
+    ]
+}  # fmt: skip
+
+
+PRESETS: dict[str, Training] = {**FIGURES, **DECODERS, **KALEIDOSCOPES, **JUDGES, **DIVERGENCES}
+NAMES = {kind: [it.name for it in PRESETS.values() if it.kind == kind]
+         for kind in ("iterations", "decoder", "kaleidoscope", "judge", "divergence")}  # fmt: skip
+SCALES = ("paper", "cpu", "smoke")
+SUBJECTS = {"mnist": "Digits", "fashion": "Clothes", "kmnist": "Kuzushiji characters", "wikiart": "Paintings",
+            "omniglot": "Omniglot characters", "emnist-letters": "Letters", "letters": "Letters", "celeba": "Faces",
+            "cifar10-dogs": "Dogs"}  # fmt: skip
+CLASSES = {"mnist": DIGITS, "fashion": CLOTHES, "letters": LETTERS}
+
+
+def preset(name: str, scale: str = "paper", /, *, as_written: bool = False, **changes: Any) -> Any:
+    """The experiment of a name in `NAMES` at one scale, changed at will: preset("fig2", "cpu", model={"filters": 32}).
+
+    scale: "paper", the published sizes; "cpu", what two cores can do; "smoke", seconds, to see that it works. Decoders
+    and divergences are the same at the first two. Groups such as `model` and `sampling` are merged, option by option.
+    as_written: a figure of the winner-take-all autoencoder by the rules of the paper's text instead of the published
+    code's: lifetime sparsity of 5 % per channel, the same noise for the images of every iteration, and a stop at a mean
+    squared change of 0.001, each image by itself. Its name is "fig2-as-written" then, if no other is given.
+    name=...: of a run beside others of the same preset. With other data the title follows, and the classes where known.
+    Raises ValueError for an unknown preset, scale or setting.
+    """
+    base: Any = PRESETS[choose("preset", name, PRESETS)]
+    choose("scale", scale, SCALES)
+    published = base.kind not in ("decoder", "divergence")  # else as published it fits two cores
+    settings = {**asdict(base), "scale": "cpu" if scale == "paper" and not published else scale}
+    architecture = changes.get("architecture", settings.get("architecture"))
+    if architecture != settings.get("architecture"):
+        settings["model"] = {}  # the options of another architecture
+    if as_written and (base.kind != "iterations" or architecture != "WTA"):
+        raise ValueError(f"{name} has one family of rules: leave out as_written")
+    written = {**AS_WRITTEN, "name": f"{name}-as-written"} if as_written else {}
+    for layer in (_scaled(base, scale, architecture), written, _followed(base, changes), changes):
         for key, value in layer.items():
-            settings[key] = {**settings[key], **value} if key == "model" and isinstance(value, dict) else value
-    return JudgeTraining(**checked("a training", JudgeTraining, settings))
+            if isinstance(group := settings.get(key), dict):
+                if not isinstance(value, dict):
+                    raise ValueError(f"{key} is {value!r:.60}: it is a group of settings, give {key}.NAME=VALUE")
+                value = {**group, **value}
+            settings[key] = value
+    return type(base).from_dict(settings)
+
+
+def _scaled(base: Any, scale: str, architecture: str | None) -> dict[str, Any]:
+    """What a scale changes of a preset."""
+    smoke = scale == "smoke"
+    if base.kind == "iterations":
+        return FIGURE_SCALES.get(scale, {}).get(str(architecture), {})
+    if base.kind == "judge":
+        return {"paper": PAPER, "cpu": {}, "smoke": JUDGE_SMOKE}[scale]
+    if base.kind == "kaleidoscope" and not smoke:
+        return KALEIDOSCOPE_CPU.get(base.name, {}) if scale == "cpu" else {}
+    if not smoke:
+        return {}
+    if base.kind == "decoder":
+        return {**DECODER_SMOKE, "model": SMALL.get(str(architecture), {})}
+    if base.kind == "divergence":
+        kept = (1, 2, 3)[: len(base.kept)]
+        return {"images": 200, "batch": 16, "kept": kept, "model": {"filters": 2, "z": 4}}
+    return {"steps": 300, "runs": 8, "model": {"lr": 3e-3}} if base.points else {**KALEIDOSCOPE_SMALL, "model": NARROW}
+
+
+def _followed(base: Any, changes: dict[str, Any]) -> dict[str, Any]:
+    """The title of a preset on other data, and the classes of a classifier, as far as they follow from it."""
+    data = changes.get("data", base.data)
+    if not isinstance(data, str) or data == base.data or not (data and base.data):
+        return {}
+    old, new, found = _subject(base.data), _subject(data), dict[str, Any]()
+    if base.kind != "iterations" or base.title == old:  # most figures are titled by their rules
+        for before, after in ((old, new), (old.lower(), new.lower())):
+            if before in base.title:
+                found = {"title": base.title.replace(before, after, 1)}
+                break
+    classes = CLASSES.get(data.removeprefix("sample:").partition(":")[0])
+    return {**found, "classes": classes} if classes and base.kind == "judge" else found
+
+
+def _subject(data: str) -> str:
+    """What a data set shows, for a title: "mnist+fashion" -> "Digits and clothes", "folder:my/marks" -> "marks"."""
+    kind, _, rest = data.partition(":")
+    if kind == "folder":
+        last = rest.rstrip("/").rpartition("/")[2]
+        return SUBJECTS.get(last, last)
+    if "+" in data:
+        one, _, other = data.partition("+")
+        return f"{_subject(one)} and {_subject(other).lower()}"
+    if kind == "tinted":
+        return f"{_subject(rest)} in colour"
+    return SUBJECTS.get(rest if kind == "sample" else kind, data)

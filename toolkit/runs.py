@@ -24,15 +24,16 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import mkdtemp
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Any, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -43,6 +44,9 @@ from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from . import __version__, distributed, hub, index, metrics, plot
+from . import data as datasets
+from .config import DIGITS
+from .diverge.experiments import Given, new
 from .index import CheckpointError, write_whole
 from .iterated import (
     Inherit,
@@ -63,12 +67,12 @@ from .iterated import (
 )
 from .metrics.rows import Rows, rows
 from .models import Judge, create
-from .models.classifier import DIGITS
 from .plot import tiles
-from .presets import Experiment, Filter
-from .samplers import Hallucination, generates, hallucinate, to_bytes, tone_curve
+from .presets import DIVERGENCES, Divergence, Experiment, Filter, Training, preset
+from .samplers import Hallucination, Sampling, generates, hallucinate, to_bytes, tone_curve
 from .seeds import child
 from .train import DECAY, Images, OptimiserState, Shuffled, fit
+from .trainers import Classifiers, Decoders, Divergences, Files, Kaleidoscopes, Learner
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,37 +83,17 @@ class RunError(RuntimeError):
     """A run cannot start or go on; the message says why and what would do."""
 
 
-class Kept(Protocol):
-    """What a store asks of an experiment."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def title(self) -> str: ...
-
-    @property
-    def half(self) -> bool: ...
-
-    def as_dict(self) -> dict[str, Any]: ...
-
-    def says(self) -> dict[str, Any]:
-        """What its config.json says beside its title and settings."""
-        ...
-
-
 class Store:
     """Where one experiment keeps its iterations. `draft` folders become final by one rename."""
 
-    def __init__(self, out: Path, experiment: Kept) -> None:
-        """Raises RunError if OUT holds a run of the same name with other settings, or cannot be written."""
-        self.out = out
-        self.root = out / experiment.name
-        self.experiment = experiment
+    def __init__(self, out: Path, spec: Training, device: torch.device = torch.device("cpu")) -> None:
+        """Raises RunError if OUT holds iterations of the same name with other settings, or cannot be written."""
+        self.out, self.spec, self.root = out, spec, out / spec.name
+        self.cost = Cost(self.root / "config.json", machine(device))
         with distributed.one_writes() as mine, _said_plainly(self.root):
             if mine:
                 self.root.mkdir(parents=True, exist_ok=True)
-                self._agree(experiment)
+                self._agree()
 
     def find(self, index: int, name: str) -> Path | None:
         """A stored file of an iteration, finished or not."""
@@ -129,21 +113,22 @@ class Store:
 
     def put_model(self, index: int, model: nn.Module, **facts: Any) -> Path:
         """Save a model, with the facts about it, into the iteration's draft, and say where it is."""
-        path = self.draft(index) / "model.safetensors"
+        path, spec = self.draft(index) / "model.safetensors", self.spec
+        own = {"experiment": spec.name, "iteration": index, "scale": spec.scale, "data": spec.data}
         with distributed.one_writes() as mine, _said_plainly(path):
             if mine:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                hub.save(model, path, half=self.experiment.half, **facts)
+                hub.save(model, path, half=spec.half, **own, toolkit=__version__, **facts)
         return path
 
-    def put(self, index: int, name: str, content: Callable[[], bytes]) -> None:
+    def put(self, index: int, name: str, content: Callable[[], Any]) -> None:
         """Write a file into the iteration's draft, whole or not at all; nothing if the iteration is finished.
 
-        The content is made where it is written, in the first process; the others wait.
+        The content is made where it is written, in the first process; the others wait. Bytes, or what JSON can say.
         """
         with distributed.one_writes() as mine:
             if mine and not self.finished(index):
-                write(self.draft(index) / name, content())
+                write(self.draft(index) / name, _as_bytes(content()))
 
     def discard(self, index: int, name: str) -> None:
         """Delete a file of an iteration, if it is there."""
@@ -152,18 +137,20 @@ class Store:
                 (self.folder(index) / name).unlink(missing_ok=True)
 
     def finish(self, index: int) -> None:
-        """Make the draft final, and bring the index up to date."""
+        """Make the draft final, and bring the index up to date; the data alone, iteration 0, are nothing to list."""
         with distributed.one_writes() as mine, _said_plainly(self.root):
             if mine:
                 if not self.finished(index):
                     os.replace(self.draft(index), self.folder(index))
-                hub.write_index(self.out)
+                if index:
+                    hub.write_index(self.out)
 
-    def conclude(self, summary: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> None:
-        """Write the summary of all rows, and bring the index up to date."""
+    def conclude(self, files: Callable[[list[dict[str, Any]]], Files]) -> None:
+        """Write what is said of all rows, and bring the index up to date."""
         with distributed.one_writes() as mine:
             if mine:
-                write(self.root / "metrics.json", to_json(summary(self.rows())))
+                for name, content in files(self.rows()).items():
+                    write(self.root / name, _as_bytes(content()))
                 hub.write_index(self.out)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -171,19 +158,63 @@ class Store:
         files = sorted(self.root.glob("iter_[0-9][0-9][0-9]/metrics.json"))
         return [{"iteration": int(file.parent.name[5:]), **json.loads(file.read_text())} for file in files]
 
-    def _agree(self, experiment: Kept) -> None:
-        mine = json.loads(to_json(experiment.as_dict()))  # as it reads back: lists, no tuples
-        config = self.root / "config.json"
-        if config.exists():
-            stored = json.loads(config.read_text())["experiment"]
-            if other := sorted(k for k in mine if k != "iterations" and stored.get(k) != mine[k]):
-                raise RunError(
-                    f"{self.root} holds a run with another {', '.join(other)}: "
-                    "give the same settings to continue it, or another --out to start anew"
-                )
-        write(config, to_json({
-            "title": experiment.title, "toolkit": __version__, **experiment.says(), "experiment": mine,
-        }))  # fmt: skip
+    @contextmanager
+    def piece(self, index: int, name: str) -> Iterator[None]:
+        """Work on a piece of an iteration, up to and with the storing of it: what it costs counts once it is done."""
+        with self.cost.piece(index, name):
+            yield
+        if distributed.rank() == 0:
+            config = self.root / "config.json"
+            write(config, to_json({**json.loads(config.read_text()), "cost": self.cost.as_dict()}))
+
+    def _agree(self) -> None:
+        """Hold the settings against those of what is finished here. What is not finished binds nobody."""
+        mine, config = json.loads(to_json(self.spec.as_dict())), self.root / "config.json"  # as it reads back
+        stored = json.loads(config.read_text())["experiment"] if config.exists() else mine
+        same = {"iterations", "title", *({"least_steps"} - {*stored})}  # these may differ
+        if other := sorted(name for name in mine if name not in same and stored.get(name) != mine[name]):
+            if _binding(self.root):
+                raise RunError(self._refusal(stored, other))
+            remove(self.root)
+        elif config.exists():
+            self.cost.read()
+        says = {"title": self.spec.title, "toolkit": __version__, **self.spec.says(), "experiment": mine}
+        write(config, to_json({**says, **({"cost": self.cost.as_dict()} if self.cost.iterations else {})}))
+
+    def _refusal(self, stored: dict[str, Any], other: list[str]) -> str:
+        if other == ["seed"]:
+            beside = f"--name {self.spec.name}-seed{self.spec.seed}"
+            return (f"{self.root} holds a run with another seed, {stored.get('seed')}: give {beside} to put this one "
+                    "beside it, or another --out")  # fmt: skip
+        return (f"{self.root} holds a run with another {', '.join(other)}: give the same settings to continue it, or "
+                "another --name or --out to start anew")  # fmt: skip
+
+
+def _binding(root: Path) -> bool:
+    """Whether an iteration after the data is finished."""
+    return any(path.name != "iter_000" for path in root.glob("iter_[0-9][0-9][0-9]"))
+
+
+def remove(root: Path) -> None:
+    """Delete what a run wrote to its folder before its first iteration was finished."""
+    for part in (*root.glob("iter_[0-9][0-9][0-9].partial"), root / "iter_000"):
+        shutil.rmtree(part, ignore_errors=True)
+    (root / "config.json").unlink(missing_ok=True)
+
+
+@contextmanager
+def _leaving_nothing(root: Path, fresh: bool) -> Iterator[None]:
+    """After an error before there is any model, it is as if nothing had been tried. fresh: OUT was not there before."""
+    try:
+        yield
+    except Exception:
+        if distributed.rank() == 0 and not _binding(root) and not [*root.glob("iter_*/model.safetensors")]:
+            with suppress(OSError):  # folders that hold other things stay
+                remove(root)
+                root.rmdir()
+                if fresh:
+                    root.parent.rmdir()
+        raise
 
 
 @contextmanager
@@ -228,6 +259,10 @@ def to_json(value: object) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 
+def _as_bytes(content: Any) -> bytes:
+    return content if isinstance(content, bytes) else to_json(content)
+
+
 def to_npy(images: Tensor) -> bytes:
     """A tensor as the bytes of a .npy file."""
     buffer = BytesIO()
@@ -251,104 +286,40 @@ def _said_plainly(path: Path) -> Iterator[None]:
         ) from error
 
 
-def each_network(
-    out: Path,
-    experiment: Kept,
-    networks: int,
-    train: Callable[[Store, int], object],
-    conclude: Callable[[Store], object] = lambda store: None,
-) -> Path:
-    """Trainings of one experiment from different seeds, numbered from 1: those that are not stored yet. -> its folder.
-
-    train(store, number) puts all there is of one into its draft; conclude(store) comes before the index is written.
-    Raises RunError or CheckpointError if something cannot be written or read, and what training raises.
-    """
-    with locked(out / experiment.name):
-        store = Store(out, experiment)
-        for number in range(1, networks + 1):
-            if not store.finished(number):
-                train(store, number)
-                store.finish(number)
-        conclude(store)
-        hub.write_index(out)
-    return store.root
-
-
 @dataclass
 class Cost:
     """The costs of one experiment, in its config.json.
 
-    iterations: of each, by its number, the seconds of its pieces, and "on", the machine that did the last of them.
+    iterations: of each, by its number, the seconds of its pieces; "process_seconds", those of all of its threads
+    together; and "on", the machine that did the last of them.
     """
 
     config: Path
     on: str = ""
     iterations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    @staticmethod
-    def of(root: Path, device: torch.device) -> "Cost":
-        """Whatever an experiment has cost so far; nothing if its config.json says nothing, or cannot be read."""
-        config = root / "config.json"
-        try:
-            iterations = dict(json.loads(config.read_text())["cost"]["iterations"])
-        except (OSError, ValueError, KeyError, TypeError):
-            iterations = {}
-        return Cost(config, machine(device), iterations)
+    def read(self) -> None:
+        """Whatever the experiment has cost so far; nothing if its config.json says nothing, or cannot be read."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            self.iterations = dict(json.loads(self.config.read_text())["cost"]["iterations"])
 
     @contextmanager
     def piece(self, index: int, name: str) -> Iterator[None]:
         """Work on a piece of an iteration: its seconds count once it is done."""
-        start = perf_counter()
+        wall, process = perf_counter(), process_time()
         yield
         entry = self.iterations.setdefault(str(index), {})
-        entry[name] = round(entry.get(name, 0.0) + perf_counter() - start, 2)
+        for key, spent in ((name, perf_counter() - wall), ("process_seconds", process_time() - process)):
+            entry[key] = round(entry.get(key, 0.0) + spent, 2)
         entry["on"] = self.on
-        if distributed.rank() == 0:
-            write(self.config, to_json({**json.loads(self.config.read_text()), "cost": self.as_dict()}))
 
     def as_dict(self) -> dict[str, Any]:
-        """The sum of all seconds, and what they were spent on."""
-        pieces = [seconds for entry in self.iterations.values() for name, seconds in entry.items() if name != "on"]
-        return {"seconds": round(sum(pieces), 2), "iterations": self.iterations}
-
-
-@dataclass(frozen=True)
-class _Costed:
-    """An experiment as a store keeps it, whose config.json goes on saying what it has cost."""
-
-    experiment: Experiment
-    cost: Cost
-
-    @property
-    def name(self) -> str:
-        return self.experiment.name
-
-    @property
-    def title(self) -> str:
-        return self.experiment.title
-
-    @property
-    def half(self) -> bool:
-        return self.experiment.half
-
-    def as_dict(self) -> dict[str, Any]:
-        return self.experiment.as_dict()
-
-    def says(self) -> dict[str, Any]:
-        return {**self.experiment.says(), **({"cost": self.cost.as_dict()} if self.cost.iterations else {})}
-
-
-class TimedStore(Store):
-    """A store that writes down how long the work took whose results it keeps."""
-
-    def __init__(self, out: Path, experiment: Experiment, device: torch.device) -> None:
-        """Raises RunError as `Store` does."""
-        self._cost = Cost.of(out / experiment.name, device)
-        super().__init__(out, _Costed(experiment, self._cost))
-
-    def piece(self, index: int, name: str) -> AbstractContextManager[None]:
-        """Work on a piece of an iteration, up to and with the storing of it."""
-        return self._cost.piece(index, name)
+        """The sum of all seconds, of the clock and of the processor, and what they were spent on."""
+        spent = [item for entry in self.iterations.values() for item in entry.items() if item[0] != "on"]
+        process = [seconds for name, seconds in spent if name == "process_seconds"]
+        pieces = [seconds for name, seconds in spent if name != "process_seconds"]
+        return {"seconds": round(sum(pieces), 2), "process_seconds": round(sum(process), 2),
+                "iterations": self.iterations}  # fmt: skip
 
 
 def machine(device: torch.device) -> str:
@@ -362,6 +333,151 @@ def _processor(device: torch.device) -> str:
     return f"{device.type}, {threads} thread{'s' * (threads != 1)}"
 
 
+FEW = 200  # images, under which what to expect is said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """One experiment of any kind, how its kind is learned, and the folder it lives in."""
+
+    spec: Any
+    out: Path
+    learner: Learner
+    device: torch.device = torch.device("cpu")
+    quiet: bool = False
+
+    def __call__(self, iterations: int | None = None) -> Path:
+        """Train, measure and store what is not stored yet, and return the folder of the experiment.
+
+        iterations: of decoders, networks and classifiers how many, from as many seeds. Nothing is written before the
+        settings and the model they ask for are checked.
+        Raises RunError or CheckpointError if something cannot be written or read, ValueError for what cannot be
+        trained, FloatingPointError if training fails.
+        """
+        self.check()
+        root, fresh = self.out / self.spec.name, not self.out.exists()
+        if not all((root / f"iter_{number:03d}").exists() for number in range(1, self._count(iterations) + 1)):
+            self._expect()
+            self.learner.begin()
+        with locked(root), _leaving_nothing(root, fresh):
+            store = Store(self.out, self.spec, self.device)
+            self._all(store, self._count(iterations))
+            store.conclude(partial(self._conclude, store))
+        return root
+
+    def check(self) -> None:
+        """Raise ValueError for what cannot be trained, before anything is written."""
+        self.learner.check()
+
+    def _count(self, iterations: int | None) -> int:
+        if (count := self.learner.iterations if iterations is None else iterations) < 1:
+            raise ValueError(f"iterations is {count}: give at least 1")
+        return count
+
+    def _expect(self) -> None:
+        """One sentence to whoever waits, where there are few images."""
+        if not self.quiet and distributed.rank() == 0 and 0 < (self.learner.images or 0) < FEW:
+            tqdm.write(f"{self.learner.images} images are few: expect copies and blends of them; from {FEW} on the "
+                       "model may draw what is not among them", file=sys.stderr)  # fmt: skip
+
+    def _all(self, store: Store, count: int) -> None:
+        for number in range(1, count + 1):
+            if not store.finished(number):
+                path = store.find(number, "model.safetensors") or self._train(store, number)
+                with store.piece(number, "measuring"):
+                    files = self.learner.files(number, self._load(path), partial(self._of, store))
+                self._finish(store, number, files)
+
+    def _train(self, store: Store, number: int) -> Path:
+        bar = self._bar(f"{self.spec.name} {number}: training", self.learner.steps, "step")
+        with store.piece(number, "training"), bar:
+            model, facts = self.learner.learn(number, partial(_advance, bar))
+            return store.put_model(number, model, **facts)
+
+    def _finish(self, store: Store, number: int, files: Files) -> None:
+        """Write the files of an iteration that are not there yet, and make it final."""
+        for name, content in files.items():
+            with store.piece(number, "sheet" if name == "samples.png" else "measuring"):
+                store.put(number, name, content)
+        store.finish(number)
+
+    def _conclude(self, store: Store, rows: list[dict[str, Any]]) -> Files:
+        return self.learner.conclude(rows, partial(self._of, store))
+
+    def _of(self, store: Store, number: int) -> nn.Module:
+        return self._load(store.folder(number) / "model.safetensors")
+
+    def _load(self, path: Path) -> nn.Module:
+        return hub.load(path, device=str(self.device))
+
+    def _bar(self, what: str, total: int, unit: str) -> "tqdm[Any]":
+        return tqdm(total=total, desc=what, unit=unit, disable=self.quiet or distributed.rank() > 0, dynamic_ncols=True)
+
+
+def trainer(
+    spec: Any,
+    out: Path,
+    *,
+    root: Path | None = None,
+    device: str | torch.device = "cpu",
+    quiet: bool = False,
+    first_from: Path | None = None,
+    source: str | Path = hub.CHECKPOINTS,
+) -> Trainer:
+    """A trainer of any kind of preset, on its data, read or downloaded.
+
+    root: of data sets; first_from: see `Run`; source: where judges are, and bases that OUT does not have. Raises what
+    `data.load` and `hub.load` do.
+    """
+    how: dict[str, Any] = {"out": out, "device": torch.device(device), "quiet": quiet}
+    if first_from and spec.kind != "iterations":
+        raise ValueError(f"{spec.name} has no first iteration of another run: leave out --first-from")
+    if spec.kind == "iterations":
+        with distributed.one_first():  # it downloads what is missing
+            images = datasets.load(spec.data, root=root, split="any").images  # Kuzushiji is there in part
+        return prepare(spec, images, first_from=first_from, **how)
+    if spec.kind == "divergence":
+        return Trainer(spec=spec, learner=_divergences(spec, root, source, how), **how)
+    learner = LEARNERS[spec.kind](spec, root, str(device))
+    return Trainer(spec=learner.spec, learner=learner, **how)
+
+
+LEARNERS: dict[str, Callable[[Any, Path | None, str], Learner]] = {  # but for runs of iterations: `Run`
+    "decoder": Decoders.read,
+    "kaleidoscope": Kaleidoscopes.read,
+    "judge": Classifiers.read,
+}
+
+
+def _divergences(e: Divergence, root: Path | None, source: str | Path, how: dict[str, Any]) -> Divergences:
+    """With a base of OUT, or else of SOURCE, or else trained first, on the same data and scale."""
+    device = str(how["device"])
+    judge = hub.load_judge(source, e.judge, device=device)
+    base, model = None, cast("Any", None)
+    folder = how["out"] / e.base
+    if not e.base:
+        model = new(e).to(how["device"])
+    elif (folder / "metrics.json").exists() or (e.base not in DIVERGENCES and [*folder.glob("iter_*/model.*")]):
+        model = hub.load(how["out"], e.base, e.iteration, device=device)
+    elif e.base in index.read_index(source)["experiments"] and (e.scale != "smoke" or e.base not in DIVERGENCES):
+        model = hub.load(source, e.base, e.iteration, device=device)
+    else:
+        changes: dict[str, Any] = {"data": e.data} if e.data else {}
+        spec = preset(e.base, e.scale, **changes)
+        first = trainer(spec, root=root, source=source, **how)
+        first.check()
+        model = first.learner.untrained(0).to(how["device"])
+
+        def base() -> nn.Module:
+            first()
+            return hub.load(how["out"], e.base, e.iteration, device=device)
+
+    if not e.data:
+        return Divergences(e, Given(model, judge=judge), base)
+    data = datasets.load(e.data, root=root, limit=e.images, size=model.image_shape[-1])
+    return Divergences(e, Given(model, data.images, data.labels, judge), base)
+
+
 SHEET = 100  # symbols on a sample sheet, grown from the noise of seeds 0 to 99 at every iteration
 STATE = "optimiser.safetensors"  # the optimisers at the end of an iteration, as `fit` gives their state
 # What the model of the first iteration follows from, beside the first steps.
@@ -373,32 +489,39 @@ MEASURED = 1000  # images that the measures of an iteration are taken over
 
 
 @dataclass(frozen=True)
-class Run:
-    """One experiment, its data and the folder it lives in.
+class Iterations(Learner):
+    """What a `Run` says of itself to what all kinds share. data: those that the first learner hears."""
+
+    spec: Experiment
+    data: Tensor
+
+    @property
+    def iterations(self) -> int:  # type: ignore[override]
+        return self.spec.iterations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Trainer):
+    """A run of iterations: a learner says images that the next one hears.
 
     data: uint8 (N, C, H, W), the images the first learner hears; reference: those that novelty is measured against.
     first_from: the folder of another run of the same seed, whose first iteration's model this one goes on from.
     """
 
-    experiment: Experiment
     data: Tensor
     reference: Tensor
-    out: Path
-    device: torch.device = torch.device("cpu")
-    quiet: bool = False
     first_from: Path | None = None
 
-    def __call__(self) -> Path:
-        """Run all iterations that are not stored yet, and return the folder of the experiment.
+    def check(self) -> None:
+        self._create(0)
+        if self.spec.rule:
+            _keep(self.spec.rule, self.data)
+        if self.first_from and not (self.out / self.spec.name / "iter_001").exists():
+            self._first(self.first_from)
 
-        Raises RunError or CheckpointError if something cannot be written or read, FloatingPointError if training fails.
-        """
-        with locked(self.out / self.experiment.name):
-            return self._run(TimedStore(self.out, self.experiment, self.device))
-
-    def _run(self, store: TimedStore) -> Path:
+    def _all(self, store: Store, count: int) -> None:
         self._store_data(store)
-        if not all(store.finished(index) for index in range(1, self.experiment.iterations + 1)):
+        if not all(store.finished(index) for index in range(1, count + 1)):
             first = self._create(0)
             for turn in iterated_learning(
                 first,
@@ -406,55 +529,60 @@ class Run:
                 learn=partial(self._learn, store),
                 teach=self._teach(store),
                 inherit=self._inherit(first),
-                iterations=self.experiment.iterations,
+                iterations=count,
             ):
-                self._finish(store, turn.index, turn.model)
-        store.conclude(summary)
-        return store.root
+                self._close(store, turn.index, turn.model)
+
+    def _conclude(self, store: Store, rows: list[dict[str, Any]]) -> Files:
+        return {"metrics.json": lambda: summary(rows)}
 
     def _create(self, index: int) -> nn.Module:
         _, channels, size, _ = self.data.shape
-        options = {"channels": channels, "size": size, **self.experiment.model}
-        model = create(self.experiment.architecture, options, seed=child(self.experiment.seed, "init", index))
+        options = {"channels": channels, "size": size, **self.spec.model}
+        model = create(self.spec.architecture, options, seed=child(self.spec.seed, "init", index))
         return model.to(self.device)
 
-    def _learn(self, store: TimedStore, index: int, model: nn.Module, heard: Images | Lectures) -> nn.Module:
-        checkpoint = store.find(index, "model.safetensors") or self._train(store, index, model, heard)
-        model = hub.load(checkpoint, device=str(self.device))
+    def _learn(self, store: Store, index: int, model: nn.Module, heard: Images | Lectures) -> nn.Module:
+        path = store.find(index, "model.safetensors") or self._fit(store, index, model, heard)
+        model = self._load(path)
         if not store.find(index, "samples.png"):  # before anything is said: people may want to pick from it
             with store.piece(index, "sheet"):
-                store.put(index, "samples.png", partial(self._sheet, model))
+                store.put(index, "samples.png", lambda: sheet(to_bytes(self._sampling.grown(model, range(SHEET)))))
         return model
 
-    def _train(self, store: TimedStore, index: int, model: nn.Module, heard: Images | Lectures) -> Path:
+    @property
+    def _sampling(self) -> Sampling:
+        return Sampling.of(self.spec.sampling)
+
+    def _fit(self, store: Store, index: int, model: nn.Module, heard: Images | Lectures) -> Path:
         lessons, steps = self._lessons(index, heard)
         if index == 1 and self.first_from:
-            return self._share_first(store, self.first_from, steps)
+            model, state = self._first(self.first_from)
+            store.put(1, STATE, lambda: state)
+            return store.put_model(1, model, seed=self.spec.seed, steps=steps)
         bar = self._bar(f"iteration {index}: training", steps, "step")
         with store.piece(index, "training"), bar:
-            on_step, decay = (lambda step, losses: _advance(bar, losses)), DECAY[self.experiment.decay]
-            state = self._optimiser_state(store, index)
-            model = fit(model, lessons, steps=steps, on_step=on_step, decay=decay, state=state)
-            store.put(index, STATE, lambda: safetensors.torch.save(state))  # first: with a model, training is done
-            return store.put_model(index, model, **self._facts(index, steps))
+            moments, decay = self._optimiser_state(store, index), DECAY[self.spec.decay]
+            model = fit(model, lessons, steps=steps, on_step=partial(_advance, bar), decay=decay, state=moments)
+            store.put(index, STATE, lambda: safetensors.torch.save(moments))  # first: with a model, training is done
+            return store.put_model(index, model, seed=self.spec.seed, steps=steps)
 
-    def _share_first(self, store: TimedStore, source: Path, steps: int) -> Path:
+    def _first(self, source: Path) -> tuple[nn.Module, bytes]:
         """The first iteration's model and optimiser of another run. Raises RunError if it would not be this one's."""
         path, state = (source / "iter_001" / name for name in ("model.safetensors", STATE))
         if missing := [str(file) for file in (source / "config.json", path, state) if not file.is_file()]:
             raise RunError(f"there is no {missing[0]}: give the folder of a run with its first iteration")
         theirs = json.loads((source / "config.json").read_text())["experiment"]
-        mine = json.loads(to_json(self.experiment.as_dict()))
+        mine = json.loads(to_json(self.spec.as_dict()))
         if other := [name for name in FIRST if theirs.get(name) != mine.get(name)]:
             raise RunError(
                 f"{source} began with another {', '.join(other)}: give a run whose first iteration is the same"
             )
-        store.put(1, STATE, state.read_bytes)
-        return store.put_model(1, hub.load(path), **self._facts(1, steps))
+        return hub.load(path), state.read_bytes()
 
-    def _optimiser_state(self, store: TimedStore, index: int) -> OptimiserState:
+    def _optimiser_state(self, store: Store, index: int) -> OptimiserState:
         """What the optimisers of an iteration start from: those of the one before, or nothing."""
-        e = self.experiment
+        e = self.spec
         if index == 1 or e.optimiser == "fresh" or e.inheritance != "preserve":
             return {}
         path = store.find(index - 1, STATE)
@@ -465,20 +593,8 @@ class Run:
             )
         return dict(safetensors.torch.load_file(path))
 
-    def _facts(self, index: int, steps: int) -> dict[str, Any]:
-        e = self.experiment
-        return {
-            "experiment": e.name,
-            "iteration": index,
-            "seed": e.seed,
-            "scale": e.scale,
-            "data": e.data,
-            "steps": steps,
-            "toolkit": __version__,
-        }
-
     def _lessons(self, index: int, heard: Images | Lectures) -> tuple[Iterable[Tensor], int]:
-        e = self.experiment
+        e = self.spec
         if isinstance(heard, Lectures):
             return heard, e.lecture_steps
         batch = e.batch if index == 1 else e.later_batch or e.batch
@@ -488,80 +604,80 @@ class Run:
         limit = e.first_steps if anew else e.steps
         return shuffled, min(steps, limit or steps)
 
-    def _say(self, store: TimedStore, index: int, model: nn.Module) -> Tensor:
+    def _say(self, store: Store, index: int, model: nn.Module) -> Tensor:
         """The images of an iteration: read, or hallucinated (again) from its checkpoint and stored."""
         if (stored := store.find(index, "said.npy")) and store.find(index, "metrics.json"):
             return from_npy(stored)
-        said = self._draw(store, index, model, self._seeds(index))
+        said = self._draw(store, index, model, seeds(self.spec, index))
         with store.piece(index, "sampling"):
-            store.put(index, "said.npy", partial(to_npy, said.images))
+            store.put(index, "said.npy", lambda: to_npy(said.images))
         return said.images
 
-    def _seeds(self, index: int) -> range:
-        """Of the images said: from 0, as on the sheet, if a person picks; else others every time, or ever the same."""
-        e = self.experiment
-        if e.rule and e.rule.by == "picks":
-            return range(e.said)
-        start = child(e.seed, "say") + (e.said * (index - 1) if e.noise == "fresh" else 0)
-        return range(start, start + e.said)
-
-    def _draw(self, store: TimedStore, index: int, model: nn.Module, seeds: range) -> Hallucination:
+    def _draw(self, store: Store, index: int, model: nn.Module, seeds: range) -> Hallucination:
         """Images from noise, and the measures of the first of them."""
-        with store.piece(index, "sampling"):
-            said = self._hallucinate(index, model, seeds)
+        bar = self._bar(f"iteration {index}: sampling", len(seeds), "image")
+        with store.piece(index, "sampling"), bar:
+            said = hallucinate(model, seeds, self._sampling, on_images=bar.update)
         with store.piece(index, "measuring"):
             passes = None if generates(model) else said.passes[:MEASURED]
-            measured = partial(metrics.measure, said.images[:MEASURED], self.reference, passes)
-            store.put(index, "metrics.json", lambda: to_json(measured()))
+            images = said.images[:MEASURED]
+            store.put(index, "metrics.json", lambda: metrics.measure(images, self.reference, passes))
         return said
 
-    def _hallucinate(self, index: int, model: nn.Module, seeds: range) -> Hallucination:
-        with self._bar(f"iteration {index}: sampling", len(seeds), "image") as bar:
-            return hallucinate(model, seeds, self.experiment.sampling, on_images=bar.update)
-
-    def _sheet(self, model: nn.Module) -> bytes:
-        return sheet(to_bytes(self.experiment.sampling.grown(model, range(SHEET))))
-
-    def _teach(self, store: TimedStore) -> Teach:
-        e = self.experiment
+    def _teach(self, store: Store) -> Teach:
+        e = self.spec
         if e.teaching == "lecture":
-            return lecture(e.sampling, e.batch, e.seed)
+            return lecture(self._sampling, e.batch, e.seed)
         how = {"accumulate": accumulate, "replace": say_only}[e.teaching]
         return keep_share(how(chosen(partial(self._say, store), e, self.data)), e.share, e.seed)
 
     def _inherit(self, first: nn.Module) -> Inherit:
-        return {
-            "preserve": preserve,
-            "reset": reset(first),
-            "fresh": fresh(self._create),
-        }[self.experiment.inheritance]
+        how = {"preserve": preserve, "reset": reset(first), "fresh": fresh(self._create)}
+        return how[self.spec.inheritance]
 
-    def _finish(self, store: TimedStore, index: int, model: nn.Module) -> None:
+    def _close(self, store: Store, index: int, model: nn.Module) -> None:
         """Measure an iteration that said nothing; then make it final."""
         if store.finished(index):
             return
         if not store.find(index, "metrics.json"):
-            start = child(self.experiment.seed, "measure", index)
-            self._draw(store, index, model, range(start, start + min(MEASURED, self.experiment.generated)))
-        put(store, index, self.experiment, self.reference, model)
-        store.finish(index)
+            self._draw(store, index, model, seeds(self.spec, index)[:MEASURED])
+        self._finish(store, index, self._rows(store, index, model))
         if index > 2:
             store.discard(index - 1, STATE)  # the first stays, for other runs from the same first iteration
 
-    def _store_data(self, store: TimedStore) -> None:
+    def _rows(self, store: Store, index: int, model: nn.Module | None) -> Files:
+        """Every measure of the images of the first seeds, by all processes together; nothing where it is there."""
+        if store.find(index, ROWS_FILE):
+            return {}
+        images, others = images_of(self.spec, self.reference, model)
+        return {ROWS_FILE: lambda: to_npz(measured(self.spec, images, others))}
+
+    def _store_data(self, store: Store) -> None:
         """Iteration 0 is the data: a sheet of them, and their measures against the rest of the data."""
         if store.finished(0):
             return
-        measured = min(MEASURED, len(self.reference) // 2)
-        known, others = self.reference[:measured], self.reference[measured:]
-        with store.piece(0, "measuring"):
-            store.put(0, "samples.png", lambda: sheet(self.data[:SHEET]))
-            store.put(0, "metrics.json", lambda: to_json(metrics.measure(known, others)))
-        put(store, 0, self.experiment, self.reference)
-        store.finish(0)
+        count = min(MEASURED, len(self.reference) // 2)
+        known, others = self.reference[:count], self.reference[count:]
+        self._finish(store, 0, {
+            "samples.png": lambda: sheet(self.data[:SHEET]),
+            "metrics.json": lambda: metrics.measure(known, others),
+            **self._rows(store, 0, None),
+        })  # fmt: skip
 
-    def _bar(self, what: str, total: int, unit: str) -> "tqdm[Any]":
-        return tqdm(total=total, desc=what, unit=unit, disable=self.quiet or distributed.rank() > 0, dynamic_ncols=True)
+
+def seeds(e: Experiment, index: int) -> range:
+    """Those of the images of an iteration, which follow from them and its checkpoint.
+
+    From 0, as on the sheet, if a person picks; else others every time, or ever the same. A lecture is never stored:
+    what is measured of its teacher has seeds of its own.
+    """
+    if e.teaching == "lecture":
+        start, count = child(e.seed, "measure", index), e.generated
+    elif e.rule and e.rule.by == "picks":
+        start, count = 0, e.said
+    else:
+        start, count = child(e.seed, "say") + (e.said * (index - 1) if e.noise == "fresh" else 0), e.said
+    return range(start, start + count)
 
 
 def prepare(experiment: Experiment, images: Tensor, out: Path, **options: Any) -> Run:
@@ -574,7 +690,8 @@ def prepare(experiment: Experiment, images: Tensor, out: Path, **options: Any) -
     data = reference[: experiment.images]
     if experiment.sampling.finish == "tone":
         experiment = replace(experiment, sampling=replace(experiment.sampling, tone=tone_curve(data)))
-    return Run(experiment, data, reference, out, **options)
+    learner = Iterations(experiment, data)
+    return Run(spec=experiment, out=Path(out), learner=learner, data=data, reference=reference, **options)
 
 
 def sheet(images: Tensor) -> bytes:
@@ -590,7 +707,7 @@ def _fitted(images: Tensor, size: int | None) -> Tensor:
     return torch.cat([interpolate(x.float(), (size, size), mode=mode).round().byte() for x in images.split(5000)])
 
 
-def _advance(bar: "tqdm[Any]", losses: dict[str, float]) -> None:
+def _advance(bar: "tqdm[Any]", step: int, losses: dict[str, float]) -> None:
     bar.set_postfix({name: f"{loss:.2f}" for name, loss in losses.items()}, refresh=False)
     bar.update()
 
@@ -689,26 +806,13 @@ CLASSIFIER = "judge-digits-letters"
 OF_DIGITS = ("mnist", "sample:mnist")  # data whose classes a classifier may know by these names
 
 
-def put(
-    store: TimedStore, index: int, experiment: Experiment, reference: Tensor, model: nn.Module | None = None
-) -> None:
-    """Measure the images of an iteration into its draft. model: of the iteration; without one the data are measured.
-
-    Several processes call this together. Nothing happens where the rows are there.
-    """
-    if store.find(index, ROWS_FILE):
-        return
-    with store.piece(index, "measuring"):
-        images, others = images_of(experiment, reference, model)
-        store.put(index, ROWS_FILE, lambda: to_npz(measured(experiment, images, others)))
-
-
 def images_of(experiment: Experiment, reference: Tensor, model: nn.Module | None) -> tuple[Tensor, Tensor]:
     """The images that an iteration is measured on, uint8, and those that they are measured against."""
     if model is None:
         count = min(ROWS_SEEDS, len(reference) // 2)
         return reference[:count], reference[count:]
-    return hallucinate(model, range(min(ROWS_SEEDS, experiment.generated)), experiment.sampling).images, reference
+    seeds = range(min(ROWS_SEEDS, experiment.generated))
+    return hallucinate(model, seeds, experiment.sampling).images, reference
 
 
 def measured(experiment: Experiment, images: Tensor, reference: Tensor) -> Rows:
@@ -742,9 +846,6 @@ def from_npz(path: Path) -> Rows:
         raise CheckpointError(f"{path} holds other things than rows of measures: measure the run again")
     return found
 
-
-if TYPE_CHECKING:
-    import numpy as np
 
 CONTACT_COLUMNS, GAP, LABEL = 7, 8, 18  # sheets in a row; pixels between them, and above each for its name
 ACROSS = 10  # images in a row of a sheet
@@ -822,18 +923,27 @@ def _opened(path: Path) -> "Image":
         return picture
 
 
+KEEP = (1, 2, 3, 4, 5, 10, 15, 20)
 WORK = ("*.partial", "*.part", "*.npy", "*.safetensors")  # what only the training needs; models are added again
 
 
-def thin(run: Path, out: Path, keep: Collection[int], *, data: bool = True) -> Path:
+def thin(
+    run: Path, out: Path, keep: Collection[int] | None = None, *, data: bool = True, resumable: bool = False
+) -> Path:
     """Copy a run to OUT/NAME: sheets and measures of all iterations, models of some; whole or not at all.
 
-    keep: the iterations whose models go with it. data: whether pictures of the data do, those of iteration 0; some data
-    may be learned from and not be shown. Raises FileNotFoundError for what is no run or lacks an iteration to keep,
-    FileExistsError if there is one of its name.
+    keep: the iterations whose models go with it; None: those of KEEP that the run has. data: whether pictures of the
+    data do, those of iteration 0; some data may be learned from and not be shown. resumable: with whatever the run
+    goes on from elsewhere, all models so far and the last state of the optimiser; the images said are drawn again from
+    the models. Raises FileNotFoundError for what is no run or lacks an iteration to keep, FileExistsError if there is
+    one of its name.
     """
-    models = {number: run / f"iter_{number:03d}" / "model.safetensors" for number in sorted(keep)}
-    if missing := [path for path in (run / "config.json", *models.values()) if not path.is_file()]:
+    there = {int(path.parent.name[5:]): path for path in sorted(run.glob("iter_[0-9][0-9][0-9]/model.safetensors"))}
+    wanted = [number for number in KEEP if number in there] if keep is None else keep
+    models = [run / f"iter_{number:03d}" / "model.safetensors" for number in sorted(wanted)]
+    if resumable:
+        models = sorted({*models, *there.values(), *sorted(run.glob(f"iter_[0-9][0-9][0-9]/{STATE}"))[-1:]})
+    if missing := [path for path in (run / "config.json", *models) if not path.is_file()]:
         raise FileNotFoundError(f"there is no {missing[0]}: give the folder of a run, and iterations that it has")
     if (target := out / run.name).exists():
         raise FileExistsError(f"{target} is there already: remove it first")
@@ -841,7 +951,7 @@ def thin(run: Path, out: Path, keep: Collection[int], *, data: bool = True) -> P
     part = Path(mkdtemp(prefix=f".{run.name}.", dir=out))
     try:
         shutil.copytree(run, part, ignore=shutil.ignore_patterns(*WORK), dirs_exist_ok=True)
-        for path in models.values():
+        for path in models:
             shutil.copy(path, part / path.parent.name)
         if not data:
             for picture in (part / "iter_000" / "samples.png", part / "map.png"):

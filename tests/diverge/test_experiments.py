@@ -7,8 +7,10 @@ import torch
 
 from toolkit import data as datasets
 from toolkit import hub, index
-from toolkit.diverge.experiments import METHODS, PRESETS, Given, learned, measured, new, preset
-from toolkit.models.classifier import DIGITS
+from toolkit.config import DIGITS
+from toolkit.diverge.experiments import METHODS, Given, learned, measured, new
+from toolkit.presets import DIVERGENCES as PRESETS
+from toolkit.presets import preset
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_changes_are_merged_option_by_option():
 
 @pytest.mark.parametrize(("change", "why"), [
     ({"method": "wishing"}, "unknown method 'wishing'"), ({"kept": (3, 1)}, "kept is"),
-    ({"steps": 5}, "no option steps"), ({"batch": 1}, "batch 1"),
+    ({"steps": 5}, "no option steps"), ({"batch": 1}, "batch is 1"),
 ])  # fmt: skip
 def test_an_experiment_that_cannot_be_is_refused(change, why):
     with pytest.raises(ValueError, match=why):

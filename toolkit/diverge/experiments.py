@@ -1,7 +1,7 @@
 """The trainings that diverge, as experiments with presets, and what is measured of them.
 
-Pure: given a model to start from and images, `learned` yields snapshots, and `measured` looks at one of them. The
-command `diverge` stores them. A new method is a function in METHODS, and a new preset a line in PRESETS.
+Pure: given a model to start from and images, `learned` yields snapshots, and `measured` looks at one of them.
+`runs` stores them. A new method is a function in METHODS, and a new preset a line in `presets.DIVERGENCES`.
 
 Divergence is how far a picture lies from real ones, in the direction of the judge's features: blur and ink change their
 length, other shapes turn them. In pixels a blank picture would be a common one, and in plain features too. The distance
@@ -10,7 +10,7 @@ too, so that noise has to be measured beside.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -22,14 +22,14 @@ from ..metrics.classifier import Eye, columns, count_by_max
 from ..metrics.distance import blank_share, diversity
 from ..metrics.image import as_float
 from ..models import Lessons, create
-from ..models.classifier import DIGITS
+from ..presets import Divergence
 from ..seeds import Noise, child
 from ..train import Shuffled, linear
 from .chaining import fitted
 from .creative_adversarial import Creativity, creative_adversarial
 from .divergent_fine_tuning import feedback, fine_tune, loss_hacking, realness
 from .external_knowledge import Guidance, between, follow, towards
-from .snapshots import OnStep, Snapshot, check, learn, silent
+from .snapshots import OnStep, Snapshot, learn, silent
 from .without_data import Equilibrium, colours, without_data
 
 if TYPE_CHECKING:
@@ -50,47 +50,6 @@ MEASURES = {
 """What each number of a snapshot says."""
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """Everything that determines a learner and what it learns.
-
-    method: one of METHODS. data: what it learns from; "" for none. base: the experiment whose model it starts from, of
-    which iteration, None for the last; "" for a new one. judge: who looks at it. known: classes that the model learned,
-    of a judge that knows others too. how: settings of the method.
-    """
-
-    name: str
-    title: str
-    method: str
-    data: str = ""
-    base: str = ""
-    iteration: int | None = None
-    judge: str = "judge-digits-letters"
-    known: tuple[str, ...] = ()
-    kept: tuple[int, ...] = (0,)
-    scale: str = "cpu"
-    seed: int = 0
-    images: int | None = None  # how many of the data; None: all
-    batch: int = 64
-    model: dict[str, Any] = field(default_factory=dict)  # the Config of a new DCGAN
-    how: dict[str, Any] = field(default_factory=dict)
-    half: bool = True  # checkpoints in half precision; what is stored is what is measured
-
-    def __post_init__(self) -> None:
-        choose("method", self.method, METHODS)
-        check(self.kept)
-        if self.batch < 2 or (self.images or 1) < 1:
-            raise ValueError(f"batch {self.batch}, images {self.images}: at least 2 and 1")
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as plain JSON values."""
-        return asdict(self)
-
-    def says(self) -> dict[str, Any]:
-        """What its config.json says beside its title and settings."""
-        return {"kind": "divergence"}
-
-
 @dataclass(frozen=True, eq=False)
 class Given:
     """What a method starts from: a model, and if it takes any, images, uint8 (N, C, H, W), labels (N,), a judge."""
@@ -101,27 +60,27 @@ class Given:
     judge: Any = None
 
 
-Method = Callable[[Experiment, Given, OnStep], Iterator[Snapshot]]
+Method = Callable[[Divergence, Given, OnStep], Iterator[Snapshot]]
 
 
-def _adversarial(e: Experiment, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
+def _adversarial(e: Divergence, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
     """A plain GAN, from scratch: the base of the others."""
     lessons = Shuffled(_some(given.images), e.batch, child(e.seed, "shuffle"))
     return learn(cast("DCGAN", given.model), lessons, e.kept, on_step=on_step, decay=linear, seed=e.seed)
 
 
-def _creative(e: Experiment, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
+def _creative(e: Divergence, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
     how = Creativity(**checked("creativity", Creativity, e.how))
     names = tuple(map(str, range(how.styles)))
     lessons = Lessons(_some(given.images), _some(given.labels), names, e.batch, child(e.seed, "shuffle"))
     return creative_adversarial(given.model, lessons, e.kept, how, on_step=on_step, seed=e.seed)
 
 
-def _hacked(e: Experiment, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
+def _hacked(e: Divergence, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
     return loss_hacking(given.model, e.kept, batch=e.batch, on_step=on_step, seed=e.seed, **e.how)
 
 
-def _unlearned(e: Experiment, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
+def _unlearned(e: Divergence, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
     """What is kept of two rivals is the one; they are made to be taken for each other."""
     how = Equilibrium(**checked("an equilibrium", Equilibrium, e.how))
     other = cast("DCGAN", create("DCGAN", asdict(given.model.config), seed=child(e.seed, "rival")))
@@ -129,15 +88,15 @@ def _unlearned(e: Experiment, given: Given, on_step: OnStep) -> Iterator[Snapsho
         yield replace(found, model=cast("Rivals", found.model).one)
 
 
-def _tuned(e: Experiment, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
+def _tuned(e: Divergence, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
     return fine_tune(given.model, _some(given.images), e.kept, batch=e.batch, on_step=on_step, seed=e.seed, **e.how)
 
 
-def _fed_back(e: Experiment, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
+def _fed_back(e: Divergence, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
     return feedback(given.model, e.kept, batch=e.batch, on_step=on_step, seed=e.seed, **e.how)
 
 
-def _led(e: Experiment, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
+def _led(e: Divergence, given: Given, on_step: OnStep) -> Iterator[Snapshot]:
     """Towards a class of the judge, `to`; away from the class `start`, or from images of all others."""
     goal, start, judge = e.how.get("to", ""), e.how.get("start"), given.judge
     how = Guidance(**checked("guidance", Guidance, {n: v for n, v in e.how.items() if n not in ("to", "start")}))
@@ -163,78 +122,24 @@ METHODS: dict[str, Method] = {
     "external knowledge": _led,
 }
 
-NARROW = {"filters": 8, "z": 32, "lr": 1e-3}
-ON_DIGITS: dict[str, Any] = {"data": "mnist", "judge": "judge-digits-letters", "known": DIGITS}
-ON_CLOTHES: dict[str, Any] = {"data": "fashion", "judge": "judge-fashion"}
-GAN: dict[str, Any] = {"method": "adversarial", "kept": (100, 300, 600, 1000, 1600), "model": NARROW}
-CAN: dict[str, Any] = {"method": "creative adversarial", "kept": (0, 25, 50, 100, 200), "how": {"ambiguity": 3.0}}
-HACKED: dict[str, Any] = {"method": "loss hacking", "kept": (0, 2, 5, 10, 20, 40, 80),
-                          "how": {"lr": 1e-3, "form": "logit"}}  # fmt: skip
-TUNED: dict[str, Any] = {"method": "fine-tuning", "kept": (0, 10, 25, 50, 100, 200, 400), "batch": 128}
-FED: dict[str, Any] = {"method": "feedback", "kept": (0, 1, 2, 4, 8), "batch": 128, "how": {"steps": 30, "rate": 0.3}}
-LED: dict[str, Any] = {"method": "external knowledge", "kept": (0, 10, 25, 50, 100, 200)}
-PRESETS = {
-    preset.name: preset
-    for preset in [
-        Experiment("gan-mnist", "Digits, adversarially", **ON_DIGITS, **GAN),
-        Experiment("gan-fashion", "Clothes, adversarially", **ON_CLOTHES, **GAN),
-        Experiment("can-mnist", "Digits of no kind", base="gan-mnist", **ON_DIGITS, **CAN),
-        Experiment("can-fashion", "Clothes of no kind", base="gan-fashion", **ON_CLOTHES, **CAN),
-        Experiment("hacked-mnist", "Digits that look fake", base="gan-mnist", **(ON_DIGITS | {"data": ""}), **HACKED),
-        Experiment("hacked-fashion", "Clothes that look fake", base="gan-fashion",
-                   **(ON_CLOTHES | {"data": ""}), **HACKED),
-        Experiment("without-data", "Colours without data", "without data", kept=(0, 20, 40, 80, 140, 200), batch=16,
-                   model={"filters": 8, "z": 32, "channels": 3}, how={"diversity": 2.0, "lr": 1e-3}),
-        Experiment("tune-digits-clothes", "Digits on the way to clothes", base="creative-mnist",
-                   **(ON_DIGITS | {"data": "fashion"}), **TUNED),
-        Experiment("tune-clothes-digits", "Clothes on the way to digits", base="gan-fashion",
-                   **(ON_CLOTHES | {"data": "mnist"}), **TUNED),
-        Experiment("feedback-clothes-digits", "Half clothes, half digits, left to itself", base="tune-clothes-digits",
-                   iteration=5, **(ON_CLOTHES | {"data": ""}), **FED),
-        Experiment("towards-eight", "Digits led towards 8", base="creative-mnist",
-                   **(ON_DIGITS | {"data": "sample:mnist"}), **LED, how={"to": "8"}),
-        Experiment("towards-a", "Digits led towards a letter never seen", base="creative-mnist",
-                   **(ON_DIGITS | {"data": ""}), **LED, how={"start": "1", "to": "A"}),
-        Experiment("towards-bag", "Clothes led towards bags", base="creative-fashion",
-                   **(ON_CLOTHES | {"data": "sample:fashion"}), **LED, how={"to": "bag"}),
-    ]
-}  # fmt: skip
-SMOKE: dict[str, Any] = {"images": 200, "batch": 16}
-SCALES = ("cpu", "smoke")
 
-
-def preset(name: str, scale: str = "cpu", **changes: Any) -> Experiment:
-    """One experiment, changed at will: preset("can-mnist", seed=1, how={"ambiguity": 3.0}).
-
-    smoke: the first kept steps, of at most 3, of a smaller network on few images. `model` and `how` are merged, option
-    by option. Raises ValueError for an unknown preset, scale or setting.
-    """
-    choose("preset", name, PRESETS)
-    choose("scale", scale, SCALES)
-    settings = {**PRESETS[name].as_dict(), "scale": scale}
-    small = {**SMOKE, "kept": (1, 2, 3)[: len(settings["kept"])], "model": {"filters": 2, "z": 4}}
-    for layer in (small if scale == "smoke" else {}, changes):
-        for key, value in layer.items():
-            settings[key] = {**settings[key], **value} if isinstance(settings.get(key), dict) else value
-    return Experiment(**checked("an experiment", Experiment, settings))
-
-
-def new(experiment: Experiment) -> nn.Module:
+def new(experiment: Divergence) -> nn.Module:
     """The untrained model of an experiment without a base."""
     return create("DCGAN", experiment.model, seed=child(experiment.seed, "init"))
 
 
-def learned(experiment: Experiment, given: Given, on_step: OnStep = silent) -> Iterator[Snapshot]:
+def learned(experiment: Divergence, given: Given, on_step: OnStep = silent) -> Iterator[Snapshot]:
     """The snapshots of an experiment. Raises ValueError where images or labels lack, and what the method raises."""
     return METHODS[experiment.method](experiment, given, on_step)
 
 
 @torch.no_grad()
-def measured(
-    e: Experiment, snapshot: Snapshot, first: Snapshot, judge: Eye, seeds: range = range(256)
-) -> dict[str, float]:
-    """The numbers of a snapshot's pictures, one per seed: those of MEASURES that there are, against the first's."""
-    model, before = cast("Any", snapshot.model), cast("Any", first.model)
+def measured(e: Divergence, snapshot: Snapshot, first: Any, judge: Eye, seeds: range = range(256)) -> dict[str, float]:
+    """The numbers of a snapshot's pictures, one per seed: those of MEASURES that there are, against the first model's.
+
+    first: that model, or its snapshot.
+    """
+    model, before = cast("Any", snapshot.model), cast("Any", first.model if isinstance(first, Snapshot) else first)
     x, was = model.sample(Noise(seeds)), before.sample(Noise(seeds))
     p = judge.probabilities(fitted(x, judge.image_shape))
     others = [at for at in range(p.shape[1]) if at not in columns(judge.config.classes, e.known)] if e.known else []

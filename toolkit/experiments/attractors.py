@@ -25,12 +25,11 @@ from ..metrics.distance import SAME, flow, linked
 from ..metrics.stats import Interval, interval
 from ..models import Judge, create
 from ..models.classifier import Lessons
-from ..presets import KALEIDOSCOPE_SCALES, KaleidoscopeTraining, kaleidoscope_preset
-from ..runs import to_json
+from ..presets import SCALES, KaleidoscopeTraining, preset
+from ..runs import to_json, trainer
 from ..samplers.kaleidoscope import kept, probabilities
 from ..seeds import child
 from ..train import fit, linear
-from ..trainers import prepare_kaleidoscope
 from . import sweeps as spots
 from .sweeps import BURN_IN, MEASURES, MORE, PERTURBATIONS, SIZES, SWEEPS, USUAL, Sizes, said
 from .sweeps import label as sweeps_label
@@ -56,7 +55,7 @@ def declare(add: Callable[..., Any]) -> None:
     add(
         "--scale",
         default="cpu",
-        choices=KALEIDOSCOPE_SCALES,
+        choices=SCALES,
         help="paper (a GPU), cpu (an hour; default) or smoke (seconds)",
     )
     add("--networks", type=int, help="trained per setting, from different seeds (default: 3)")
@@ -83,8 +82,8 @@ class Study:
     def __call__(self) -> Path:
         """Do what is not done yet, and return the file of the result. Raises what training raises."""
         for name in (*LANDSCAPES, SHOWN):
-            training = kaleidoscope_preset(name, self.scale, **(self.changes if name == SHOWN else {}))
-            prepare_kaleidoscope(training, self.out, root=self.root, device=self.device, quiet=self.quiet)()
+            training = preset(name, self.scale, **(self.changes if name == SHOWN else {}))
+            trainer(training, self.out, root=self.root, device=self.device, quiet=self.quiet)()
         shown = self._kept("shown", {"sizes": vars(self.sizes)}, self._shown)
         swept = self._swept()
         result = {
@@ -117,7 +116,7 @@ class Study:
     def _swept(self) -> dict[str, list[dict[str, Any]]]:
         """The parts of every sweep; a setting that is in several is one part per seed."""
         grid = spots.settings(self.sizes, self.scale, **self.changes)
-        base = _name(kaleidoscope_preset(spots.BASE, self.scale, **self.changes))
+        base = _name(preset(spots.BASE, self.scale, **self.changes))
         wanted = {_name(t, self._until(sweep)): (t, self._until(sweep)) for sweep, each in grid.items() for t in each}
         found: dict[str, list[dict[str, Any]]] = {}
         with tqdm(total=len(wanted) * self.sizes.seeds, desc="sweeps", unit="network", disable=self.quiet) as bar:
@@ -180,7 +179,7 @@ class Study:
     @cached_property
     def _whole(self) -> Dataset:
         """What the network that is shown learned."""
-        return self._read(limit=kaleidoscope_preset(SHOWN, self.scale, **self.changes).images)
+        return self._read(limit=preset(SHOWN, self.scale, **self.changes).images)
 
     def unseen(self, data: Tensor) -> Tensor:
         """Real images that were not learned, as many as there are samples; of a set without parts, others of it."""
@@ -208,7 +207,7 @@ class Study:
 
     @property
     def _name_of_data(self) -> str:
-        return self.data or kaleidoscope_preset(SHOWN).data
+        return self.data or preset(SHOWN).data
 
     def _read(self, **options: Any) -> Dataset:
         return data.load(self._name_of_data, root=self.root, **options)

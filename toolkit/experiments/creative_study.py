@@ -29,12 +29,12 @@ from ..metrics.distance import encoder_distance
 from ..metrics.stats import interval
 from ..models import Judge, create
 from ..models.classifier import Lessons
-from ..presets import DECODERS, TABLE1, DecoderTraining, decoder_preset
-from ..runs import to_json
+from ..presets import DECODERS, TABLE1, DecoderTraining, preset
+from ..runs import to_json, trainer
 from ..samplers import Creative, activation_statistics, codes
 from ..seeds import child
 from ..train import fit, linear
-from ..trainers import calibrate, prepare_decoder
+from ..trainers import calibrate
 from . import table1 as report
 from .table1 import (
     RANDOM,
@@ -253,9 +253,9 @@ class Study:
 
     def __call__(self) -> Path:
         """Do what is not done yet, and return the file of the result. Raises what training and `decode` raise."""
-        trainings = {name: decoder_preset(name, self.scale, **(self.changes or {}).get(name, {})) for name in TABLE1}
+        trainings = {name: preset(name, self.scale, **(self.changes or {}).get(name, {})) for name in TABLE1}
         for name in TABLE1:
-            prepare_decoder(trainings[name], self.out, root=self.root, device=self.device, quiet=self.quiet)(
+            trainer(trainings[name], self.out, root=self.root, device=self.device, quiet=self.quiet)(
                 self.sizes.networks
             )
         hows = [self._calibrated(number) for number in self._numbers()]

@@ -21,11 +21,11 @@ from torch.nn.functional import normalize
 
 from .. import data, hub, metrics, runs
 from .. import index as tree
+from ..config import DIGITS
 from ..index import strict_json
 from ..metrics.classifier import features
 from ..metrics.image import resized
 from ..models import Judge
-from ..models.classifier import DIGITS
 from ..plot import tiles
 from ..presets import Experiment
 from ..runs import ACROSS, OF_DIGITS, from_npy, sheets, to_json, write
@@ -179,21 +179,10 @@ def measure_rows(
         if path.exists() or not (path.parent.exists() if index == 0 else model.exists()):
             continue
         on_row(f"iteration {index}")
-        of = runs.images_of(run.experiment, run.reference, hub.load(model, device=device) if index else None)
-        write(path, runs.to_npz(runs.measured(run.experiment, *of)))
+        of = runs.images_of(run.spec, run.reference, hub.load(model, device=device) if index else None)
+        write(path, runs.to_npz(runs.measured(run.spec, *of)))
         written.append(path)
     return written
-
-
-def seeds(e: Experiment, index: int, count: int) -> range:
-    """Those of the first images that an iteration said; the images follow from them and the checkpoint (`runs`)."""
-    if e.teaching == "lecture":
-        start = child(e.seed, "measure", index)
-    elif e.rule and e.rule.by == "picks":
-        start = 0
-    else:
-        start = child(e.seed, "say") + (e.said * (index - 1) if e.noise == "fresh" else 0)
-    return range(start, start + min(count, e.said))
 
 
 def _left(folder: Path, e: Experiment, found: dict[str, Any]) -> list[int]:
@@ -210,7 +199,7 @@ def _said(folder: Path, e: Experiment, index: int, by: Bench) -> Tensor:
     if source.suffix == ".npy":
         return from_npy(source)[: by.images]
     model = hub.load(source, device=str(next(by.judge.parameters()).device))
-    return hallucinate(model, seeds(e, index, by.images), e.sampling).images
+    return hallucinate(model, runs.seeds(e, index)[: by.images], e.sampling).images
 
 
 def _source(folder: Path, index: int) -> Path | None:

@@ -21,7 +21,7 @@ from torch import Tensor
 from ..hub import Kaleidoscope, as_images, of, stream
 from ..metrics import nearest
 from ..metrics.stats import Interval, above_zero, interval
-from ..presets import KaleidoscopeTraining, kaleidoscope_preset, scattered
+from ..presets import KaleidoscopeTraining, preset, scattered
 from ..samplers.kaleidoscope import attracting as kaleidoscope_attracting
 from ..samplers.kaleidoscope import fixed, kept, looked_at, probabilities, watch, worst_corner
 from ..trainers import eyes, last_loss, learn
@@ -81,9 +81,7 @@ LONGER = 3  # times the steps, at most, until the loss is equal
 def settings(sizes: Sizes, scale: str, **changes: Any) -> dict[str, list[KaleidoscopeTraining]]:
     """The trainings of every sweep; the preset itself is one of each but "equal". changes: of the preset."""
     found = {
-        sweep: [
-            kaleidoscope_preset(BASE, scale, **{**changes, **_changed(what, value)}) for value in getattr(sizes, what)
-        ]
+        sweep: [preset(BASE, scale, **{**changes, **_changed(what, value)}) for value in getattr(sizes, what)]
         for sweep, what in SWEEPS.items()
     }
     return found | {"equal": [replace(t, steps=LONGER * t.steps) for t in found["equal"]]}
@@ -159,7 +157,7 @@ def on_a_line(depth: int, sizes: Sizes, scale: str) -> dict[str, Any]:
 
     attracting, landed: one value per network that fits: the share of points that attract; of samples that end at one.
     """
-    training = kaleidoscope_preset("kaleidoscope-1d-four", scale, model={"depth": depth})
+    training = preset("kaleidoscope-1d-four", scale, model={"depth": depth})
     points, fit, attracting, landed = as_images(training.points), [], [], []
     for seed in range(sizes.point_seeds):
         model, losses = learn(training, points, seed)
@@ -179,7 +177,7 @@ def scattered_points(dimension: int, count: int, sizes: Sizes, scale: str) -> di
     """The largest loss at a corner of the cube, one value per seed, after learning so many points of it."""
     worst = []
     for seed in range(sizes.seeds):
-        training = kaleidoscope_preset("kaleidoscope-dimension", scale, points=scattered(count, dimension, seed))
+        training = preset("kaleidoscope-dimension", scale, points=scattered(count, dimension, seed))
         model, _ = learn(training, as_images(training.points), seed)
         worst.append(worst_corner(model))
     return {"dimension": dimension, "count": count, "worst_corner": worst}

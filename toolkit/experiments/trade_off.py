@@ -16,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import data, hub, plot
+from ..config import DIGITS
 from ..diverge.divergent_fine_tuning import feedback, fine_tune
 from ..diverge.experiments import GAUGE_MEASURES, Gauge, gauge
 from ..diverge.external_knowledge import between, follow
@@ -23,7 +24,6 @@ from ..diverge.snapshots import Snapshot
 from ..index import fetch, of_kind, read_index, strict_json
 from ..metrics.image import as_float
 from ..metrics.stats import Interval, interval
-from ..models.classifier import DIGITS
 from ..runs import to_json, write
 from ..seeds import Noise
 from . import operators

@@ -8,11 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ..config import check_rate
+from ..config import DIGITS, check_rate
 from ..train import Objective
 from .registry import register
-
-DIGITS = tuple("0123456789")
 
 
 @dataclass(frozen=True, eq=False)

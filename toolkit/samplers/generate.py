@@ -20,6 +20,11 @@ from .iterate import Disturb, Step, inked, last, salted, settle, settle_in_turn,
 class Sampling(Settings):
     """How noise becomes an image: `Settings`, put to work."""
 
+    @staticmethod
+    def of(settings: Settings) -> "Sampling":
+        """The same settings, put to work."""
+        return Sampling(**vars(settings))
+
     def stream(self, model: Step, x: Tensor) -> Iterator[Tensor]:
         """Every state from the start x (B, C, H, W) to the last, each a picture in [0, 1].
 
@@ -110,7 +115,7 @@ def chunk_for(device: torch.device) -> int:
 def hallucinate(
     model: nn.Module,
     seeds: Sequence[int],
-    sampling: Sampling,
+    sampling: Settings,
     *,
     chunk: int | None = None,
     on_images: Callable[[int], object] = lambda count: None,
@@ -127,7 +132,7 @@ def hallucinate(
     mine = [chunks[number] for number in distributed.cut(len(chunks))[distributed.rank()]]
     heard = _Share(len(seeds), on_images)
     with train.repeatable():
-        drawn = [_draw(model, some, sampling, heard) for some in mine]
+        drawn = [_draw(model, some, Sampling.of(sampling), heard) for some in mine]
     empty = Hallucination(torch.empty(0, *_shape(model), dtype=torch.uint8), torch.empty(0, dtype=torch.long))
     images, passes = zip(*((each.images, each.passes) for each in [empty, *drawn]), strict=True)
     result = Hallucination(distributed.gather(torch.cat(images)), distributed.gather(torch.cat(passes)))

@@ -179,9 +179,9 @@ def told(source: str | Path, x: "Tensor") -> Message:
 def sample(name: str) -> Sample:
     """A built-in sample, 1,000 training images. A distance within it is that of a real image from all others."""
     from .. import data as datasets
+    from ..config import DIGITS
     from ..metrics import nearest
     from ..metrics.image import as_float
-    from ..models.classifier import DIGITS
     from ..presets import CLOTHES
 
     data = datasets.load(f"sample:{name}")

@@ -81,11 +81,11 @@ def answer(order: object, newest: Newest | None = None) -> Iterator[Message]:
 
 def as_training(order: Order) -> "KaleidoscopeTraining":
     """What an order asks to learn, as the presets say it. Raises ValueError for points that cannot be learned."""
-    from ..presets import kaleidoscope_preset
+    from ..presets import preset
 
     model = {"depth": order.depth, "width": order.width, "output": order.output}
     points = tuple((point,) for point in order.points)
-    return kaleidoscope_preset("kaleidoscope-1d", points=points, steps=order.steps, seed=order.seed, model=model)
+    return preset("kaleidoscope-1d", points=points, steps=order.steps, seed=order.seed, model=model)
 
 
 def learn(training: "KaleidoscopeTraining", tell: Callable[[Message], None], overtaken: Callable[[], bool]) -> None:
