@@ -615,7 +615,7 @@ def test_a_contact_sheet_holds_every_sheet_pixel_by_pixel_in_sixteen_greys(tree:
         x = runs.GAP + 2 * (280 + runs.GAP)
         box = (x, runs.GAP + runs.LABEL, x + 280, runs.GAP + runs.LABEL + 280)
         shown, grey = (plot.tiles(each.convert("L"), 28).float() for each in (page.crop(box), sheet))
-        assert (shown - grey).abs().max() <= 8 and len(shown.unique()) == 16
+        assert (shown - grey).abs().max() <= 8 and len(shown.unique()) > 3 and not (shown % 17).any()
 
 
 def sheets(folder: Path, *each: torch.Tensor) -> Path:
