@@ -19,7 +19,7 @@ SERVE = """
 import sys
 from pathlib import Path
 import gradio as gr
-from toolkit.web.server import THEME, link, static
+from toolkit.web import server
 from toolkit.web.annotate import annotate_tab
 with gr.Blocks(analytics_enabled=False, fill_width=True) as page:
     with gr.Tabs():
@@ -27,8 +27,8 @@ with gr.Blocks(analytics_enabled=False, fill_width=True) as page:
             annotate_tab(Path(sys.argv[1]))
         with gr.Tab("Other", id="other"):
             gr.Textbox(label="words")
-head = f"<style>{static('page.css', 'annotate.css')}</style>{link.head()}"
-page.launch(theme=THEME, head=head, footer_links=[], ssr_mode=False)
+head = f"<style>{server.static('page.css', 'annotate.css')}</style>{server.head()}"
+page.launch(theme=server.THEME, head=head, footer_links=[], ssr_mode=False)
 """
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
 
