@@ -333,7 +333,9 @@ def prose_of(known: Results, root: str) -> dict[str, str]:
 
 def tables(known: Results) -> Mapping[str, Callable[[], str]]:
     """Every table of the studies, by the name that results.md calls it."""
-    made: dict[str, Callable[[], str]] = {"judges": partial(_judges, known.root)}
+    made: dict[str, Callable[[], str]] = {
+        "judges": partial(_judges, known.root), "screening": partial(_screening, known.root)
+    }  # fmt: skip
     if (table1 := known.table1) is not None:
         made |= {
             "creative.table": partial(creative.table, table1), "creative.order": partial(creative.order, table1),
@@ -350,6 +352,20 @@ def tables(known: Results) -> Mapping[str, Callable[[], str]]:
         made["kaleidoscope.runs"] = partial(attractors.runs, study["shown"])
         made["kaleidoscope.trace"] = partial(_trace, known.root)
     return made
+
+
+def _screening(root: Path) -> str:
+    """The small runs by which rules were compared: the first and the last iteration that each has, and the data."""
+    found = json.loads((root / "fig2" / "screening.json").read_text(encoding="utf-8"))
+    columns = {"ink": "ink", "blank_share": "blank", "diversity": "diversity", "edge_length": "edge length",
+               "perimetric_complexity": "perimetric", "novelty_median": "distance to data"}  # fmt: skip
+    rows = [["digits", "", "", "", *(f"{found['data'][key]:.3g}" for key in columns)]]
+    for run in found["runs"]:
+        for row in run["iterations"][:1] + run["iterations"][1:][-1:]:
+            at = f"{row['iteration']} of {run['asked']}"
+            rows.append([run["arm"], run["size"], str(run["seed"]), at, *(f"{row[key]:.3g}" for key in columns)])
+    head = ["run", "size", "seed", "iteration", *columns.values()]
+    return _markdown(head, ["---", "---", *["---:"] * (len(head) - 2)], rows)
 
 
 def _trace(root: Path) -> str:
