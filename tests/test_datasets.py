@@ -191,9 +191,7 @@ def test_in_colour_a_grey_set_has_three_equal_channels_and_inverted_it_is_black_
 
 def test_an_unknown_set_is_answered_with_the_known_ones() -> None:
     for name in ("emnist", "folder:", "sample:omniglot", ""):
-        with pytest.raises(
-            ValueError, match=f"{name}.*mnist, fashion, kmnist, omniglot, emnist-letters, sample:mnist.*folder:PATH"
-        ):
+        with pytest.raises(ValueError, match=f"unknown data set '{name}': did you mean"):
             load(name)
 
 

@@ -422,5 +422,5 @@ def test_each_command_has_help_that_shows_an_example(command, capsys):
 
 
 def test_a_network_is_no_run_to_be_sampled(tree):
-    with pytest.raises(CheckpointError, match=r"^kaleidoscope-1d is a kaleidoscope .*: draw with `kaleidoscope`$"):
+    with pytest.raises(CheckpointError, match=r"^kaleidoscope-1d is a kaleidoscope .*: load it with hub.read$"):
         hub.sampling(tree, LINE)

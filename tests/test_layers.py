@@ -28,7 +28,8 @@ HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub", "conto
 
 # Disk, network, screen: who may, and what it looks like.
 MAY = {
-    "sheets", "trainers", "web", "__main__",
+    "annotation", "app", "cli", "data", "distributed", "experiments", "hub", "index", "publish", "runs", "sheets",
+    "trainers", "web", "__main__",
 }  # fmt: skip
 IMPORTS = {
     "ftplib", "http", "huggingface_hub", "os", "requests", "safetensors", "shutil", "socket", "subprocess", "tempfile",

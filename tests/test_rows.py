@@ -113,8 +113,8 @@ def test_the_same_seeds_are_measured_whatever_an_iteration_said(tmp_path: Path) 
     from toolkit.samplers import hallucinate
 
     model = hub.load(folder / "iter_001" / "model.safetensors")
-    images = hallucinate(model, range(20), run.experiment.sampling).images
-    expected = measured(run.experiment, images, run.reference)
+    images = hallucinate(model, range(20), run.spec.sampling).images
+    expected = measured(run.spec, images, run.reference)
     assert from_npz(path)["edge_length"].tolist() == expected["edge_length"].tolist()
 
 

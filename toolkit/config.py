@@ -48,6 +48,9 @@ def checked(what: str, settings: Any, values: Mapping[str, Any]) -> dict[str, An
     return {option: tuple(value) if isinstance(value, list) else value for option, value in values.items()}
 
 
+PLAIN = {str, int, float, bool, Ellipsis}
+
+
 def _fits(value: object, hint: Any) -> bool:
     """Whether a value, as JSON gives it, is of a type; of a tuple of plain values, every element too."""
     kind, parts = get_origin(hint) or hint, get_args(hint)
@@ -55,7 +58,7 @@ def _fits(value: object, hint: Any) -> bool:
         return any(_fits(value, part) for part in parts)
     if kind is Literal:
         return value in parts
-    if kind is tuple and isinstance(value, (list, tuple)) and parts and not any(map(get_origin, parts)):
+    if kind is tuple and isinstance(value, (list, tuple)) and parts and PLAIN.issuperset(parts):
         parts = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
         return len(parts) == len(value) and all(map(_fits, value, parts))
     return type(value) in {float: (float, int), tuple: (list, tuple)}.get(kind, (kind,))
