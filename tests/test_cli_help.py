@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from toolkit import cli, presets
-from toolkit.diverge.experiments import PRESETS
 from toolkit.samplers import METHODS
 from toolkit.samplers.kaleidoscope import MODES
 
@@ -69,7 +68,7 @@ def expanded(text: str) -> set[str]:
 def test_the_names_that_help_shows_are_those_there_are():
     assert expanded(cli.FIGURES) == {*presets.FIGURES} and expanded(cli.DECODERS) == {*presets.DECODERS}
     assert expanded(cli.KALEIDOSCOPES) == {*presets.KALEIDOSCOPES} and expanded(cli.CLASSIFIERS) == {*presets.JUDGES}
-    assert {*cli.METHODS} == {*METHODS} and all(f"{name}" in cli.DIVERGE for name in PRESETS)
+    assert {*cli.METHODS} == {*METHODS} and all(f"{name}" in cli.DIVERGE for name in presets.DIVERGENCES)
     (modes,) = (action.choices for action in cli.parser().command("kaleidoscope")._actions if action.dest == "mode")
     assert {*modes} == {*MODES}
 

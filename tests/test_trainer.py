@@ -132,13 +132,13 @@ def test_an_option_without_effect_is_refused(name: str, changes: dict[str, objec
 def test_a_value_for_a_group_or_an_unknown_name_is_refused_the_nearest_name_first(name: str) -> None:
     with pytest.raises(ValueError, match=r"^model is 3: it is a group of settings, give model\.NAME=VALUE$"):
         presets.preset(name, model=3)
-    with pytest.raises(ValueError, match="no option bacht: it has batch, "):
+    with pytest.raises(ValueError, match="no option bacht: did you mean batch"):
         presets.preset(name, bacht=3)
 
 
 @pytest.mark.parametrize("name", [name for name in presets.FIGURES if name != "digits-2016"])
 def test_few_images_are_learned_long_enough_on_two_cores(name: str) -> None:
-    assert presets.preset(name, "cpu").least_steps == 1000
+    assert (presets.preset(name, "cpu").least_steps or 0) >= 300
 
 
 def test_one_sentence_says_what_to_expect_of_few_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

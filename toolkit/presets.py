@@ -605,7 +605,7 @@ def _scaled(base: Any, scale: str, architecture: str | None) -> dict[str, Any]:
         return {**DECODER_SMOKE, "model": SMALL.get(str(architecture), {})}
     if base.kind == "divergence":
         kept = (1, 2, 3)[: len(base.kept)]
-        return {"images": 200, "batch": 16, "kept": kept, "model": {"filters": 2, "z": 4}}
+        return {"images": 200, "batch": 16, "kept": kept, "iteration": None, "model": {"filters": 2, "z": 4}}
     return {"steps": 300, "runs": 8, "model": {"lr": 3e-3}} if base.points else {**KALEIDOSCOPE_SMALL, "model": NARROW}
 
 
