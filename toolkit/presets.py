@@ -215,7 +215,7 @@ AS_WRITTEN: dict[str, Any] = {
     "sampling": {"tol": 1e-3},
 }
 # Two cores: fewer filters and images. A lecture is a third of a first training, as published. The one other rule is the
-# initialisation: in the 300 steps of the first iteration weights from N(0, 0.001) learn a few grey blobs, and in
+# initialisation: in 400 steps (32 filters) weights from N(0, 0.001) learned a few grey blobs, and in (64 filters)
 # 1,500 they learn to return everything and draw thin arcs; from He's they draw strokes as bright as the data's.
 CPU: dict[str, Any] = {
     "images": 2000, "generated": 2000, "iterations": 10, "least_steps": 300, "lecture_steps": 100, "half": True,
