@@ -4,6 +4,7 @@ A tab holds widgets and words; what computes waits in one line, "model". Nothing
 """
 
 import base64
+import hashlib
 import json
 import logging
 import os
@@ -22,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
@@ -47,6 +50,24 @@ THEME = gr.themes.Base(  # of Gradio's own fonts only few hold the Latin letters
 def static(*names: str) -> str:
     """The text of files beside the page, one after the other."""
     return "\n".join((Path(__file__).parent / "static" / name).read_text(encoding="utf-8") for name in names)
+
+
+MODULES = {path.name: path for path in sorted((Path(__file__).parent / "static").glob("*.js"))}
+VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in MODULES.values())).hexdigest()[:12]
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+def module(name: str) -> str:
+    """The script of a figure: it imports an ES module of the page and starts it with what Gradio gives the figure."""
+    given = "{element, props, trigger, watch, server: typeof server === 'undefined' ? undefined : server}"
+    return f'thatAreNot.load("{name}").then(({{default: start}}) => start({given}));'
+
+
+async def serve_module(request: Request) -> Response:
+    """A module of the page. Its address changes with the text of any of them, so that browsers keep it for good."""
+    if path := MODULES.get(request.path_params["name"]):
+        return FileResponse(path, media_type="text/javascript", headers=FOREVER)
+    return JSONResponse({"detail": "There is no such module."}, 404)
 
 
 def figure(first: Message, body: str, script: str, **options: Any) -> gr.HTML:
@@ -167,8 +188,9 @@ def counted(receive: Receive) -> Receive:
 
 
 def guarded(*further: Middleware) -> dict[str, Any]:
-    """What `launch` hands on to its web application."""
-    return {"middleware": [Middleware(Guard), *further]}
+    """What `launch` hands on to its web application: middleware, and the address of the page's modules."""
+    modules = Route("/modules/{version}/{name}", serve_module)
+    return {"middleware": [Middleware(Guard), *further], "routes": [modules]}
 
 
 VISITORS = 1000  # how many are remembered; the longest silent are forgotten first
@@ -216,7 +238,8 @@ def head() -> str:
     """
     space = os.environ.get("SPACE_ID", "")
     known = json.dumps(space if SPACE.fullmatch(space) else None)
-    return f"<script>\nwindow.thatAreNot = {{space: {known}}};\n{static('link.js')}</script>"
+    scripts = f"window.thatAreNot.modules = 'modules/{VERSION}/';\n{static('boot.js')}{static('link.js')}"
+    return f"<script>\nwindow.thatAreNot = {{space: {known}}};\n{scripts}</script>"
 
 
 CHOSEN = "TOOLKIT_CHECKPOINTS"  # a variable of the Space: the Hub repo, "owner/name", that it serves
