@@ -14,9 +14,17 @@ from toolkit.data import Dataset
 from toolkit.index import of_kind
 from toolkit.models import Judge, Lessons, create
 from toolkit.presets import JUDGES, SCALES, JudgeTraining, preset
+from toolkit.runs import (
+    Classifiers,
+    Varied,
+    balanced,
+    classifier_sheet,
+    confusion,
+    confusion_report,
+    predictions,
+    varied,
+)
 from toolkit.seeds import Noise
-from toolkit.sheets import answers, confusion, judge_sheet, report
-from toolkit.trainers import Classifiers, Varied, balanced, varied
 
 TINY = ["--scale", "smoke", "--data", "sample:mnist", "--quiet"]
 
@@ -111,13 +119,13 @@ def test_a_report_counts_what_was_taken_for_what() -> None:
     told = torch.eye(3)[[0, 0, 1, 1, 0]]  # named 0, 0, 1, 1, 0
     found = confusion(torch.tensor([0, 0, 1, 2, 2]), told)
     assert found.tolist() == [[2, 0, 0], [0, 1, 0], [1, 1, 0]]
-    said = report(found, "abc")
+    said = confusion_report(found, "abc")
     assert said["accuracy"] == pytest.approx(0.6) and said["accuracy_by_class"] == {"a": 1, "b": 1, "c": 0}
     assert [(it["class"], it["named"], it["images"]) for it in said["mistakes"]] == [("c", "a", 1), ("c", "b", 1)]
 
 
 def test_a_class_that_was_not_shown_has_no_accuracy() -> None:
-    assert report(torch.tensor([[3, 1], [0, 0]]), "ab")["accuracy_by_class"] == {"a": 0.75}
+    assert confusion_report(torch.tensor([[3, 1], [0, 0]]), "ab")["accuracy_by_class"] == {"a": 0.75}
 
 
 def test_the_sheet_has_a_column_per_class_rightly_named_above_wrongly_named() -> None:
@@ -125,7 +133,7 @@ def test_the_sheet_has_a_column_per_class_rightly_named_above_wrongly_named() ->
 
     images = torch.arange(10, 50, 10, dtype=torch.uint8)[:, None, None, None].expand(4, 1, 28, 28)
     told = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.3, 0.7]])
-    with Image.open(BytesIO(judge_sheet(images, torch.tensor([0, 0, 1, 1]), told))) as picture:
+    with Image.open(BytesIO(classifier_sheet(images, torch.tensor([0, 0, 1, 1]), told))) as picture:
         assert picture.size == (56, 8 * 28)
         left, right = ([picture.getpixel((x, 28 * row)) for row in range(4)] for x in (0, 28))
     assert left == [10, 20, 0, 0] and right == [40, 0, 30, 0]
@@ -135,7 +143,7 @@ def test_answers_are_those_of_the_judge_whatever_the_chunk() -> None:
     judge = create("Judge", {"size": 8, "filters": 2, "depth": 1, "hidden": 4}, seed=0)
     assert isinstance(judge, Judge)
     images = (255 * Noise(range(5)).rand(1, 8, 8)).byte().repeat(300, 1, 1, 1)
-    torch.testing.assert_close(answers(judge, images), judge.probabilities(images.float() / 255))
+    torch.testing.assert_close(predictions(judge, images), judge.probabilities(images.float() / 255))
 
 
 # training
@@ -160,7 +168,7 @@ def test_a_stored_judge_is_loaded_and_names_digits(tree: Path) -> None:
     judge, data = hub.load_judge(tree, "judge-digits"), datasets.load("sample:mnist")
     assert isinstance(judge, Judge) and judge.config.classes == tuple("0123456789") and not judge.training
     assert data.labels is not None
-    assert (answers(judge, data.images).argmax(1) == data.labels).float().mean() > 0.5
+    assert (predictions(judge, data.images).argmax(1) == data.labels).float().mean() > 0.5
 
 
 def test_networks_of_two_seeds_differ_and_are_listed(tree: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from toolkit import cli, hub, plot, sheets
+from toolkit import cli, hub, plot, runs
 from toolkit.experiments import attractors, sweeps
 from toolkit.experiments.attractors import Study
 from toolkit.experiments.sweeps import PERTURBATIONS, SIZES, SWEEPS, USUAL, Sizes
@@ -21,7 +21,7 @@ from toolkit.index import CheckpointError, of_kind
 from toolkit.metrics.stats import Interval
 from toolkit.models import Manifold, create
 from toolkit.presets import KALEIDOSCOPES, SCALES, KaleidoscopeTraining, preset, scattered
-from toolkit.runs import trainer
+from toolkit.runs import SMOOTH, Kaleidoscopes, loss_trace, train_kaleidoscope, trainer
 from toolkit.samplers import iterate
 from toolkit.samplers.kaleidoscope import (
     NOWHERE,
@@ -36,7 +36,6 @@ from toolkit.samplers.kaleidoscope import (
     worst_corner,
 )
 from toolkit.seeds import Noise
-from toolkit.trainers import SMOOTH, Kaleidoscopes, learn, trace
 
 TINY: dict[str, Any] = {"data": "sample:mnist", "images": 20, "steps": 30, "model": {"width": 20, "depth": 2}}
 DIGITS, LINE = "kaleidoscope-mnist", "kaleidoscope-1d"
@@ -178,7 +177,7 @@ def test_a_training_that_was_killed_after_its_network_continues_from_it(tree, tm
 
 
 def test_the_loss_is_kept_at_every_tenth_of_the_steps_and_at_the_end(tree):
-    assert [step for step, _ in trace([0.0] * 10_000)] == [*range(0, 10_000, 1000), 9999]
+    assert [step for step, _ in loss_trace([0.0] * 10_000)] == [*range(0, 10_000, 1000), 9999]
     losses = hub.facts(tree / LINE / "iter_001" / "model.safetensors")["losses"]
     assert len(losses) == 11 and losses[-1][1] < losses[0][1]
 
@@ -253,21 +252,21 @@ def test_only_what_the_network_returns_is_fixed():
 @pytest.mark.parametrize("name", [LINE, "kaleidoscope-2d"])
 def test_points_are_drawn_on_their_manifold(tree, name):
     k = load_kaleidoscope(tree, name)
-    with Image.open(BytesIO(sheets.kaleidoscope_sheet(k))) as picture:
+    with Image.open(BytesIO(runs.kaleidoscope_sheet(k))) as picture:
         assert min(picture.size) > 300 and len(picture.convert("RGB").getcolors(2**20) or []) > 20
 
 
 def test_points_of_many_coordinates_are_drawn_by_two(tree):
     k = replace(load_kaleidoscope(tree, "kaleidoscope-2d"), points=torch.rand(5, 4, 1, 1))
-    figure = sheets.landscape(k, [torch.rand(3, 4, 1, 1)] * 2)
+    figure = runs.landscape(k, [torch.rand(3, 4, 1, 1)] * 2)
     assert "two of 4" in figure.axes[0].get_title("left")
 
 
 def test_the_sequence_shows_the_same_cells_throughout(digits):
-    found = sheets.states(digits, learned(digits).images, samples=4, runs=(1, 5, 300))
+    found = runs.kaleidoscope_states(digits, learned(digits).images, samples=4, runs=(1, 5, 300))
     assert list(found) == ["training images, recovered", "run 1", "run 5", "run 30"]
     fifth: Tensor = list(islice(stream(digits, range(4)), 6))[5]
-    assert torch.equal(found["run 5"], fifth) and len(sheets.sequence_figure(found, "").axes) == 4
+    assert torch.equal(found["run 5"], fifth) and len(plot.sequence_figure(found, "").axes) == 4
 
 
 def test_a_flow_has_a_ribbon_for_each_move_and_a_block_for_each_class():
@@ -306,8 +305,8 @@ def part(depth: int, seed: int, distinct: int) -> dict[str, Any]:
 def test_training_ends_when_the_loss_is_low_enough():
     t = preset(LINE, "smoke")
     points = as_images(t.points)
-    whole, losses = learn(t, points, 0)
-    _, fewer = learn(t, points, 0, until=0.05)
+    whole, losses = train_kaleidoscope(t, points, 0)
+    _, fewer = train_kaleidoscope(t, points, 0, until=0.05)
     assert SMOOTH <= len(fewer) < len(losses) and losses[: len(fewer)] == fewer
     assert sum(fewer[-SMOOTH:]) / SMOOTH <= 0.05 < sum(fewer[-SMOOTH - 1 : -1]) / SMOOTH
     assert not whole.training

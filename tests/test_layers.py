@@ -19,7 +19,7 @@ LAYERS = [
     {"train", "models", "samplers", "diverge", "data"},
     {"iterated", "index"},
     {"hub"},
-    {"runs", "sheets", "trainers", "publish", "font", "annotation"},
+    {"runs", "publish", "font", "annotation"},
     {"cli", "__main__", "app", "web"},
     {"experiments"},
 ]
@@ -28,8 +28,8 @@ HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub", "conto
 
 # Disk, network, screen: who may, and what it looks like.
 MAY = {
-    "annotation", "app", "cli", "data", "distributed", "experiments", "hub", "index", "publish", "runs", "sheets",
-    "trainers", "web", "__main__",
+    "annotation", "app", "cli", "data", "distributed", "experiments", "hub", "index", "publish", "runs",
+    "web", "__main__",
 }  # fmt: skip
 IMPORTS = {
     "ftplib", "http", "huggingface_hub", "os", "requests", "safetensors", "shutil", "socket", "subprocess", "tempfile",

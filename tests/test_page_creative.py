@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.test_app import build, components, tiny_run
-from toolkit import hub, plot, trainers
+from toolkit import hub, plot, runs
 from toolkit.models import create
 from toolkit.samplers import METHODS, Creative, activation_statistics
 from toolkit.seeds import Noise
@@ -46,7 +46,7 @@ def tiny_decoders(folder: Path) -> Path:
         statistics = {layer: activation_statistics(model, codes, layer=layer) for layer in layers}
         how = Creative(gain=20.0)
         hub.write_statistics(here / "statistics.safetensors", statistics, how)
-        sheet = trainers.sheet(hub.Trained(name, title, "mnist", model, statistics, how))
+        sheet = runs.decoder_sheet(hub.Trained(name, title, "mnist", model, statistics, how))
         (here / "samples.png").write_bytes(sheet)
         (folder / name / "config.json").write_text(json.dumps({"title": title, "kind": "decoder"}))
     hub.write_index(folder)

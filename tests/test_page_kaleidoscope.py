@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from tests.test_app import build, components, tiny_run
-from toolkit import data, hub, plot, presets, sheets
+from toolkit import data, hub, plot, presets, runs
 from toolkit.metrics import nearest
 from toolkit.metrics.distance import distinct, movement
 from toolkit.models import create
+from toolkit.runs import kaleidoscope_data, train_kaleidoscope
 from toolkit.samplers import to_bytes
 from toolkit.samplers.kaleidoscope import UNIT
-from toolkit.trainers import learn, read
 from toolkit.web import kaleidoscope, playground
 from toolkit.web.iterations import Shelf
 from toolkit.web.server import VISITORS, Newest, static
@@ -44,7 +44,7 @@ def tiny_networks(folder: Path) -> Path:
         here.mkdir(parents=True)
         hub.save(model, here / "model.safetensors", experiment=name, iteration=1)
         if not training.points:
-            (here / "samples.png").write_bytes(sheets.kaleidoscope_sheet(hub.of(training, model)))
+            (here / "samples.png").write_bytes(runs.kaleidoscope_sheet(hub.of(training, model)))
         config = {"title": training.title, **training.says(), "experiment": training.as_dict()}
         (folder / name / "config.json").write_text(json.dumps(config))
     hub.write_index(folder)
@@ -304,7 +304,7 @@ def test_the_examples_are_the_published_lines() -> None:
 
 def test_what_is_learned_on_the_page_is_what_the_command_learns() -> None:
     training = presets.preset("kaleidoscope-1d", steps=60, seed=3)
-    model, losses = learn(training, read(training), 3)
+    model, losses = train_kaleidoscope(training, kaleidoscope_data(training), 3)
     final = train()["moments"][-1]
     assert (final["step"], final["loss"]) == (60, pytest.approx(losses[-1], rel=1e-6))
     with torch.no_grad():

@@ -19,7 +19,7 @@ from toolkit.metrics.distance import distinct_share, mean_picture_power
 from toolkit.metrics.image import resized
 from toolkit.metrics.rows import rows
 from toolkit.models import create
-from toolkit.runs import ROWS_FILE, from_npz, measured, to_npz
+from toolkit.runs import ROWS_FILE, from_npz, row_measures, to_npz
 
 
 def digits(count: int = 30) -> Tensor:
@@ -114,7 +114,7 @@ def test_the_same_seeds_are_measured_whatever_an_iteration_said(tmp_path: Path) 
 
     model = hub.load(folder / "iter_001" / "model.safetensors")
     images = hallucinate(model, range(20), run.spec.sampling).images
-    expected = measured(run.spec, images, run.reference)
+    expected = row_measures(run.spec, images, run.reference)
     assert from_npz(path)["edge_length"].tolist() == expected["edge_length"].tolist()
 
 

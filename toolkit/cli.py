@@ -542,10 +542,10 @@ def kaleidoscope(args: argparse.Namespace) -> object:
     _check_film(args, film)
     if args.every is not None and args.every < 1:
         raise ValueError(f"--every {args.every}: show every run (1), or every second (2), or fewer")
-    from . import hub, plot, sheets
+    from . import hub, plot
+    from . import runs as training
     from .samplers.kaleidoscope import row
     from .train import device
-    from .trainers import eyes
 
     own = str(device(args.device))
     k = hub.load_kaleidoscope(args.source, args.name, iteration=args.iteration, device=own)
@@ -557,16 +557,16 @@ def kaleidoscope(args: argparse.Namespace) -> object:
     ends = deque["Tensor"](maxlen=2)
     seen = _noted(islice(states, runs + 1), ends)
     if film:
-        frames = list(sheets.drawn(k, seen, args.every or 1))
+        frames = list(training.film_frames(k, seen, args.every or 1))
         args.out.parent.mkdir(parents=True, exist_ok=True)
         plot.animation(frames, args.out)
     elif k.points is None:  # of pictures only those that are shown are kept
         shown = deque(islice(seen, 0, None, args.every), maxlen=None if args.every else 1)
-        save(sheets.still(k, list(shown), 1) if args.every else _sheet(shown[-1]), args.out)
+        save(training.still_picture(k, list(shown), 1) if args.every else _sheet(shown[-1]), args.out)
     else:
-        save(sheets.still(k, list(seen)), args.out)
+        save(training.still_picture(k, list(seen)), args.out)
     before, after = (state.cpu() for state in ends)
-    found = row(before, after, eyes(_known(k)))
+    found = row(before, after, training.kaleidoscope_eyes(_known(k)))
     return {"out": str(args.out), "images": len(args.seeds), "runs": runs, **found}
 
 

@@ -6,6 +6,7 @@ pixel stays a pixel. Pillow and matplotlib are imported where they are used.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,3 +227,156 @@ def picture(drawing: Any) -> Any:
     canvas: Any = FigureCanvasAgg(drawing)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+
+
+def profile_figure(
+    profile: tuple[Tensor, Tensor, Tensor], points: Tensor, start: Tensor, now: Tensor, run: int, title: str
+) -> Any:
+    """The profile of a network of one coordinate above, its loss below.
+
+    profile: inputs, outputs and losses, each (n,), as `samplers.kaleidoscope.line` gives them; points (N, 1, 1, 1);
+    start, now: samples before and after, (B, 1, 1, 1).
+    """
+    drawing = figure(5.6, 4.4, f"{title}: run {run}")
+    upper, lower = drawing.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    x, y, loss = profile
+    at = points.flatten().tolist()
+    upper.plot([0, 1], [0, 1], color="black", lw=0.6, ls=":", label="identity")
+    upper.plot(x.tolist(), y.tolist(), color="black", lw=1.4, label="network")
+    _fall(upper, start, now, x, y)
+    upper.plot(at, at, "s", ms=6, color=DATA, ls="", label="training points", zorder=3)
+    upper.set_ylim(-0.03, 1.03)
+    upper.set_ylabel("output", fontsize=8)
+    upper.legend(fontsize=7, frameon=False, loc="upper left")
+    lower.plot(x.tolist(), loss.tolist(), color="black", lw=1.4)
+    _fall(lower, start, now, x, loss)
+    lower.plot(at, [0] * len(at), "s", ms=6, color=DATA, ls="", zorder=3, clip_on=False)
+    lower.set_ylabel("loss", fontsize=8)
+    lower.set_xlabel("input", fontsize=8)
+    for panel, name in ((upper, "output manifold"), (lower, "loss manifold")):
+        plain(panel, name)
+        panel.set_xlim(-0.03, 1.03)
+    return drawing
+
+
+def _fall(panel: Any, start: Tensor, now: Tensor, x: Tensor, y: Tensor) -> None:
+    """Starts on the curve, with lines that drop from there; samples on the curve where they are now."""
+    where, here = start.flatten().cpu(), now.flatten().cpu()
+    above, at = _on(where, x, y), where.tolist()
+    panel.vlines(at, 0, above, color=START, lw=0.6, ls=(0, (4, 3)), alpha=0.7)
+    panel.plot(at, above, "o", ms=4.5, mfc="white", mec=START, ls="", label="start noise", zorder=4)
+    green = {"ms": 4.5, "color": SAMPLE, "ls": "", "label": "samples", "zorder": 5, "clip_on": False}
+    panel.plot(here.tolist(), _on(here, x, y), "o", **green)
+
+
+def _on(at: Tensor, x: Tensor, y: Tensor) -> list[float]:
+    """The height of a curve of evenly spaced points from 0 to 1."""
+    place = at.clamp(0, 1) * (len(x) - 1)
+    left = place.floor().long().clamp(max=len(x) - 2)
+    heights: list[float] = (y[left] + (place - left) * (y[left + 1] - y[left])).tolist()
+    return heights
+
+
+def sequence_figure(found: Mapping[str, Tensor], title: str, *, across: int = 4, scale: int = 2) -> Any:
+    """Panels of square grids, so many across, one per name; the cells are in the same place throughout."""
+    side = max(1, round(len(next(iter(found.values()))) ** 0.5))
+    grids = {name: grid(x, side, scale=scale, gap=scale, margin=scale, ground=0.35) for name, x in found.items()}
+    sheet = next(iter(grids.values()))
+    down, dpi = -(-len(grids) // across), 150
+    width, height = (sheet.width + 16) * across / dpi, (sheet.height + 46) * down / dpi + 0.35
+    drawing = figure(width, height, title, dpi)
+    panels = list(drawing.subplots(down, across, squeeze=False).flat)
+    for panel, (name, cells) in zip(panels, grids.items(), strict=False):
+        panel.imshow(cells, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        panel.set_title(name, fontsize=8, loc="left")
+    for panel in panels:
+        panel.set_axis_off()
+    return drawing
+
+
+FINE, COUNT = 61, 180  # starts along each side, of the surface and of the map
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What samples are drawn on, computed once for all frames of a film."""
+
+    loss: Tensor  # (FINE * FINE,)
+    basins: Tensor  # (COUNT * COUNT,)
+
+
+def surface_figure(points: Tensor, states: Sequence[Tensor], run: int, title: str, on: Ground) -> Any:
+    """The surface at the left, the basins at the right. points (N, 2, 1, 1); states: start, ..., now, (B, 2, 1, 1)."""
+    drawing = figure(9.2, 4.3, f"{title}: run {run}")
+    left = drawing.add_subplot(1, 2, 1, projection="3d")
+    right = drawing.add_subplot(1, 2, 2)
+    _surface(left, on.loss, points, states)
+    _map(right, on.basins, points)
+    paths = torch.stack([state.flatten(1).cpu() for state in states], 1).numpy()
+    for path in paths:
+        right.plot(path[:, 0], path[:, 1], color="black", lw=0.6, alpha=0.6)
+    _marks(right, paths[:, 0], paths[:, -1])
+    right.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return drawing
+
+
+def _surface(panel: Any, loss: Tensor, points: Tensor, states: Sequence[Tensor]) -> None:
+    across, down, height = (v.reshape(FINE, FINE).numpy() for v in (*_lattice(), loss))
+    top = float(height.max())
+    floor = -0.6 * top
+    panel.plot_surface(across, down, height, cmap="cividis", lw=0, rstride=1, cstride=1, alpha=0.8)
+    panel.contourf(across, down, height, levels=14, zdir="z", offset=floor, cmap="cividis", alpha=0.65)
+    at = points.flatten(1).cpu().numpy()
+    panel.plot(at[:, 0], at[:, 1], floor, "s", ms=5, color=DATA, zorder=10)
+    for samples, colour in ((states[0], START), (states[-1], SAMPLE)):
+        flat = samples.flatten(1).cpu().numpy()
+        panel.plot(flat[:, 0], flat[:, 1], floor, "o", ms=3.5, color=colour, zorder=11)
+    panel.set_zlim(floor, top)
+    panel.view_init(elev=24, azim=-58)
+    panel.set_title("loss surface, contours below", fontsize=9, loc="left")
+    panel.tick_params(labelsize=6, pad=-2)
+    panel.locator_params(nbins=5)
+    panel.set_zticks([tick for tick in panel.get_zticks() if 0 <= tick <= top])
+
+
+def _map(panel: Any, where: Tensor, points: Tensor) -> None:
+    from matplotlib.colors import ListedColormap
+
+    cell = where.where(where >= 0, torch.tensor(len(points))).view(COUNT, COUNT)
+    shades = [BASINS[n % len(BASINS)] for n in range(len(points))]
+    colours = ListedColormap([*shades, NOWHERE])
+    extent = (0, 1, 0, 1)
+    panel.imshow(
+        cell.numpy(), origin="lower", extent=extent, cmap=colours, vmin=-0.5, vmax=len(points) + 0.5, alpha=0.75
+    )
+    at = points.flatten(1).cpu().numpy()
+    panel.plot(at[:, 0], at[:, 1], "s", ms=7, color=DATA, ls="", label="training points", zorder=6)
+    if (where < 0).any():
+        panel.plot([], [], "s", ms=7, color=NOWHERE, mec="gray", ls="", label="ends elsewhere")
+    plain(panel, "basins of attraction")
+
+
+def _marks(panel: Any, start: Any, now: Any) -> None:
+    looks = {"ms": 4.5, "ls": "", "clip_on": False}
+    panel.plot(start[:, 0], start[:, 1], "o", mfc="white", mec=START, label="start noise", zorder=7, **looks)
+    panel.plot(now[:, 0], now[:, 1], "o", color=SAMPLE, mec="white", mew=0.5, label="samples", zorder=8, **looks)
+    panel.set_xlim(0, 1)
+    panel.set_ylim(0, 1)
+
+
+def shadow(points: Tensor, states: Sequence[Tensor], run: int, title: str) -> Any:
+    """The first two coordinates of points of many, (N, d, 1, 1), and of samples."""
+    drawing = figure(4.6, 4.3, f"{title}: run {run}")
+    panel = plain(drawing.subplots(), f"two of {points.shape[1]} coordinates")
+    at = points.flatten(1).cpu().numpy()
+    panel.plot(at[:, 0], at[:, 1], "s", ms=5, color=DATA, ls="", label="training points")
+    _marks(panel, *(state.flatten(1).cpu().numpy() for state in (states[0], states[-1])))
+    panel.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return drawing
+
+
+def _lattice() -> tuple[Tensor, Tensor]:
+    """The coordinates of the grid of a surface: two tensors (FINE * FINE,)."""
+    x = torch.linspace(0, 1, FINE)
+    across, down = torch.meshgrid(x, x, indexing="xy")
+    return across.flatten(), down.flatten()

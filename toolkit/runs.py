@@ -25,13 +25,15 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
+from itertools import islice, repeat
 from pathlib import Path
-from tempfile import mkdtemp
+from statistics import fmean
+from tempfile import TemporaryDirectory, mkdtemp
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, cast
 from zipfile import BadZipFile
@@ -40,13 +42,27 @@ import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, cdist, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import affine_grid, grid_sample, interpolate, max_pool2d
 from tqdm import tqdm
 
 from . import __version__, distributed, hub, index, metrics, plot
 from . import data as datasets
-from .config import DIGITS
-from .diverge.experiments import Given, new
+from .config import DIGITS, checked
+from .data import Dataset
+from .diverge.experiments import Given, learned, new
+from .diverge.experiments import measured as snapshot_measures
+from .diverge.snapshots import Snapshot
+from .hub import (
+    Kaleidoscope,
+    Trained,
+    as_images,
+    decode,
+    load_decoder,
+    of,
+    read_statistics,
+    stream,
+    write_statistics,
+)
 from .index import CheckpointError, write_whole
 from .iterated import (
     Inherit,
@@ -65,18 +81,48 @@ from .iterated import (
     reset,
     say_only,
 )
+from .metrics.distance import encoder_distance
 from .metrics.rows import Rows, rows
-from .models import Judge, create
+from .models import Judge, Labelled, Lessons, Manifold, create
 from .plot import tiles
-from .presets import DIVERGENCES, Divergence, Experiment, Filter, Training, preset
-from .samplers import Hallucination, Sampling, generates, hallucinate, to_bytes, tone_curve
-from .seeds import child
-from .train import DECAY, Images, OptimiserState, Shuffled, fit
-from .trainers import Classifiers, Decoders, Divergences, Files, Kaleidoscopes, Learner
+from .presets import (
+    DIVERGENCES,
+    DecoderTraining,
+    Divergence,
+    Experiment,
+    Filter,
+    JudgeTraining,
+    KaleidoscopeTraining,
+    Training,
+    preset,
+)
+from .samplers import (
+    Creative,
+    Hallucination,
+    Sampling,
+    Statistics,
+    activation_statistics,
+    codes,
+    generates,
+    hallucinate,
+    hooked,
+    layer_quantile,
+    to_bytes,
+    tone_curve,
+)
+from .samplers.creative import hidden_layer
+from .samplers.kaleidoscope import Eyes, attracting, basins, fixed, line, looked_at, plane, watch
+from .samplers.kaleidoscope import kept as states_at
+from .seeds import Noise, child
+from .train import DECAY, Images, OptimiserState, Shuffled, fit, linear
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+
+Files = Mapping[str, Callable[[], Any]]  # by name: what makes the content, bytes or what JSON can say
+OnStep = Callable[[int, dict[str, float]], None]
 
 
 class RunError(RuntimeError):
@@ -331,6 +377,640 @@ def machine(device: torch.device) -> str:
 def _processor(device: torch.device) -> str:
     threads = torch.get_num_threads()
     return f"{device.type}, {threads} thread{'s' * (threads != 1)}"
+
+
+class Learner:
+    """What a kind of experiment is to `runs.Trainer`. spec: the settings; data: what is learned."""
+
+    spec: Any
+    data: Any
+    iterations: int = 1  # if no other number is asked for
+
+    @property
+    def images(self) -> int | None:
+        """How many images are learned; None if none are."""
+        return len(self.data)
+
+    @property
+    def steps(self) -> int:
+        """Of one iteration, or of all if one training has them all."""
+        return int(self.spec.steps)
+
+    def check(self) -> None:
+        """Build what would be trained. Raises ValueError where that or the settings cannot be; writes nothing."""
+        self.untrained(0)
+
+    def untrained(self, seed: int) -> Any:
+        """A model before its training. Raises ValueError for one that cannot be."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Train whatever has to be trained first."""
+
+    def learn(self, number: int, on_step: OnStep) -> tuple[nn.Module, dict[str, Any]]:
+        """The model of an iteration, from 1, and the facts of its making. Raises FloatingPointError."""
+        raise NotImplementedError
+
+    def files(self, number: int, model: Any, load: Callable[[int], Any]) -> Files:
+        """What is stored beside a model, which is given as it was stored; load: that of an earlier iteration."""
+        raise NotImplementedError
+
+    def conclude(self, rows: list[dict[str, Any]], load: Callable[[int], Any]) -> Files:
+        """What is stored beside all iterations. rows: their measures; load: the model of one."""
+        return {}
+
+    def _seed(self, number: int) -> int:
+        return int(self.spec.seed) + number - 1
+
+
+PAIRS = 32  # on the sheet of a network: regular and low-active in turn
+
+
+@dataclass(frozen=True)
+class Decoders(Learner):
+    """Decoders of codes, and the statistics of their neurons. data, held_out: uint8 (N, C, H, W)."""
+
+    spec: DecoderTraining
+    data: Tensor
+    held_out: Tensor
+    device: str = "cpu"
+
+    @staticmethod
+    def read(t: DecoderTraining, root: Path | None = None, device: str = "cpu") -> "Decoders":
+        """On the data of a preset, read or downloaded. Raises what `load` does."""
+        load = partial(datasets.load, t.data, root=root, size=t.size, color=t.color)
+        images = load(limit=t.images).images
+        return Decoders(t, images, load(split="test", limit=5000).images if _parts(t.data) else images, device)
+
+    def check(self) -> None:
+        model, last = self.untrained(0), list[int]()
+        layer = hidden_layer(model, len(model.hidden))[1]
+        with torch.no_grad(), hooked(layer, lambda before, after: last.append(after.shape[1])):
+            model.decode(torch.zeros(2, *model.code_shape))
+        if self._how.neurons > last[0]:
+            raise ValueError(f"how.neurons is {self._how.neurons}, and the last hidden layer has {last[0]}: give fewer")
+
+    @property
+    def _how(self) -> Creative:
+        return Creative(**checked("creative decoding", Creative, self.spec.how))
+
+    def untrained(self, seed: int) -> Any:
+        _, channels, size, _ = self.data.shape
+        return create(self.spec.architecture, {"channels": channels, "size": size, **self.spec.model}, seed=seed)
+
+    def learn(self, number: int, on_step: OnStep) -> tuple[nn.Module, dict[str, Any]]:
+        seed, losses = self._seed(number), list[float]()
+        lessons = Shuffled(self.data, self.spec.batch, child(seed, "shuffle"))
+        model = self.untrained(child(seed, "init")).to(self.device)
+        heard = _heard(losses, on_step)
+        model = fit(model, lessons, steps=self.steps, on_step=heard, decay=linear, seed=child(seed, "fit"))
+        return model, {"seed": seed, "steps": self.steps, "losses": _by_epoch(losses, lessons.steps_per_epoch)}
+
+    def files(self, number: int, model: Any, load: Callable[[int], Any]) -> Files:
+        statistics, t = self._statistics(model), self.spec
+        return {
+            "statistics.safetensors": lambda: _statistics_bytes(statistics, self._how),
+            "metrics.json": lambda: self._metrics(model, statistics),
+            "samples.png": lambda: decoder_sheet(Trained(t.name, t.title, t.data, model, statistics, self._how)),
+        }
+
+    def _statistics(self, model: Any) -> dict[int, Statistics]:
+        """Of every hidden layer, over the mean codes of all training images; without an encoder, over the prior."""
+        layers, source = range(1, len(model.hidden) + 1), "mean" if hasattr(model, "encode") else "prior"
+        found = {}
+        for layer in layers:
+            z, threshold = codes(model, self.data, source=source), self._threshold(model, layer, source)
+            found[layer] = activation_statistics(model, z, layer=layer, threshold=threshold)
+        return found
+
+    def _threshold(self, model: Any, layer: int, source: str) -> float:
+        """Over what a neuron is on: 0 for a unit. The largest of a channel's map is hardly ever 0, hence a quantile."""
+        maps: list[bool] = []
+        few = codes(model, self.data[:1000], source=source)
+        with hooked(hidden_layer(model, layer)[1], lambda before, after: maps.append(after.ndim > 2)):
+            model.decode(z := next(few))
+        return layer_quantile(model, [z], self.spec.silent, layer=layer) if maps[0] else 0.0
+
+    def _metrics(self, model: Any, statistics: dict[int, Statistics]) -> dict[str, float]:
+        row = {f"dead_{n}": s.dead.double().mean().item() for n, s in statistics.items()}
+        for what, images in (("train", self.data), ("test", self.held_out)):
+            if hasattr(model, "encode"):
+                x = images[:: -(-len(images) // 5000)].to(self.device).float() / 255  # evenly: a joined set is in order
+                with torch.no_grad(), torch.random.fork_rng([]):
+                    torch.manual_seed(0)
+                    row[f"loss_{what}"] = model.loss(x).item()
+                row[f"distance_{what}"] = encoder_distance(model, x).mean().item()
+        return row
+
+
+def calibrate(out: Path, name: str, number: int, how: Creative) -> None:
+    """Store calibrated settings with a network, and draw its sheet again."""
+    folder = out / name / f"iter_{number:03d}"
+    statistics, before = read_statistics(folder / "statistics.safetensors")
+    if how != before:
+        write_statistics(folder / "statistics.safetensors", statistics, how)
+        hub.write_index(out)
+        index.write_whole(folder / "samples.png", decoder_sheet(load_decoder(out, name, iteration=number)))
+
+
+def decoder_sheet(trained: Trained) -> bytes:
+    """Pairs of one code as PNG: regular, and low-active beside it."""
+    both = decode(trained, range(PAIRS))
+    return plot.png(to_bytes(torch.stack([both.regular, both.images], 1).flatten(0, 1)), columns=16)
+
+
+def _statistics_bytes(statistics: Mapping[int, Statistics], how: Creative) -> bytes:
+    with TemporaryDirectory() as folder:
+        write_statistics(path := Path(folder) / "statistics", statistics, how)
+        return path.read_bytes()
+
+
+def _by_epoch(losses: list[float], steps: int) -> list[float]:
+    """The mean loss of every epoch."""
+    return [fmean(losses[at : at + steps]) for at in range(0, len(losses), steps)]
+
+
+def _heard(losses: list[float], on_step: OnStep) -> Callable[[int, dict[str, float]], None]:
+    """Keep the sum of the losses of every step, and pass them on."""
+
+    def heard(step: int, values: dict[str, float]) -> None:
+        losses.append(sum(values.values()))
+        on_step(step, values)
+
+    return heard
+
+
+def _parts(name: str) -> bool:
+    """Whether a data set has a part for testing."""
+    return not any(kind in name for kind in ("sample:", "folder:"))
+
+
+WATCHED = 200  # samples
+SMOOTH = 50  # steps over which a loss is averaged before it is enough
+
+
+@dataclass(frozen=True)
+class Kaleidoscopes(Learner):
+    """Kaleidoscopic networks. data: images, uint8 (N, C, H, W), or points, float (N, d, 1, 1).
+
+    Raises ValueError for fewer than two.
+    """
+
+    spec: KaleidoscopeTraining
+    data: Tensor
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if len(self.data) < 2:
+            raise ValueError(f"{len(self.data)} training image: everything would fall onto it, give two or more")
+
+    @staticmethod
+    def read(t: KaleidoscopeTraining, root: Path | None = None, device: str = "cpu") -> "Kaleidoscopes":
+        """On the data of a preset, read or downloaded. Raises what `load` does."""
+        return Kaleidoscopes(t, kaleidoscope_data(t, root), device)
+
+    @property
+    def images(self) -> int | None:
+        return len(self.data) if self.data.dtype == torch.uint8 else None
+
+    def untrained(self, seed: int) -> Any:
+        return _network(self.spec, self.data, seed)
+
+    def learn(self, number: int, on_step: OnStep) -> tuple[nn.Module, dict[str, Any]]:
+        seed = self._seed(number)
+        model, losses = train_kaleidoscope(self.spec, self.data, seed, self.device, on_step)
+        return model, {"seed": seed, "steps": self.steps, "losses": loss_trace(losses)}
+
+    def files(self, number: int, model: Any, load: Callable[[int], Any]) -> Files:
+        return {
+            "metrics.json": lambda: kaleidoscope_measures(self.spec, model, self.data),
+            "samples.png": lambda: kaleidoscope_sheet(of(self.spec, model)),
+        }
+
+
+def train_kaleidoscope(
+    training: KaleidoscopeTraining,
+    data: Tensor,
+    seed: int,
+    device: str = "cpu",
+    on_step: OnStep = lambda step, losses: None,
+    until: float = 0.0,
+) -> tuple[Manifold, list[float]]:
+    """A network trained from a seed, and its loss at every step. until: the loss at which it has learned enough."""
+    losses = list[float]()
+    batches, model = (
+        kaleidoscope_batches(training, data, seed),
+        _network(training, data, child(seed, "init")).to(device),
+    )
+
+    def enough(batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        for batch in batches:
+            if len(losses) >= SMOOTH and fmean(losses[-SMOOTH:]) <= until:
+                return
+            yield batch
+
+    shown, heard = enough(batches) if until else batches, _heard(losses, on_step)
+    return fit(model, shown, steps=training.steps, on_step=heard, seed=child(seed, "fit")), losses
+
+
+def _network(training: KaleidoscopeTraining, data: Tensor, seed: int) -> Manifold:
+    """An untrained one, for data of this shape."""
+    _, channels, size, _ = data.shape
+    return cast("Manifold", create("Manifold", {**training.model, "channels": channels, "size": size}, seed=seed))
+
+
+def kaleidoscope_batches(training: KaleidoscopeTraining, data: Tensor, seed: int) -> Iterable[Tensor]:
+    """Images in shuffled batches; points all at once, again and again."""
+    if data.dtype == torch.uint8:
+        return Shuffled(data, training.batch, child(seed, "shuffle"))
+    return repeat(data)
+
+
+def loss_trace(losses: list[float]) -> list[list[float]]:
+    """The published way to say how training went: the loss of the batch at every tenth of the steps, and at the end."""
+    steps = sorted({*range(0, len(losses), max(1, len(losses) // 10)), len(losses) - 1})
+    return [[step, losses[step]] for step in steps]
+
+
+def kaleidoscope_measures(training: KaleidoscopeTraining, model: Manifold, data: Tensor) -> dict[str, float]:
+    """The measures of one network: its loss, what its samples do from run to run, which of its data stay."""
+    k = of(training, model)
+    few = data[:: -(-len(data) // 1000)]  # evenly
+    x = few.float() / 255 if few.dtype == torch.uint8 else few
+    with torch.no_grad():
+        found = {"loss": model.loss(x.to(next(model.parameters()).device)).item()}
+    found["fixed"] = fixed(model, x).double().mean().item()
+    if k.points is not None:
+        found["attracting"] = attracting(model, k.points).double().mean().item()
+    runs = [run for run in looked_at(k.runs) if run in (1, 5, 10, 30, 100, k.runs)]
+    for row in watch(stream(k, range(WATCHED)), runs, kaleidoscope_eyes(data)):
+        names = ("distance", "still", "distinct") if row["run"] else ("distance",)
+        found |= {f"{name}_{row['run']}": float(row[name]) for name in names}
+    return found
+
+
+def kaleidoscope_eyes(data: Tensor | None, judge: Any = None) -> Eyes:
+    """How samples are seen; points, of which two may lie near each other, more closely than pictures."""
+    pictures = data is None or data.shape[-1] > 1
+    return Eyes(data, judge) if pictures else Eyes(data, judge, same=0.02, still=1e-3)
+
+
+def kaleidoscope_data(training: KaleidoscopeTraining, root: Path | None = None) -> Tensor:
+    """What a preset learns: images, uint8 (N, C, H, W), or points, float (N, d, 1, 1)."""
+    if training.data == "points":
+        return as_images(training.points)
+    t = training
+    return datasets.load(t.data, root=root, limit=t.images, size=t.size, color=t.color).images
+
+
+def last_loss(losses: list[float]) -> float:
+    """The loss at the end of training: the mean of the last twentieth of the steps."""
+    return fmean(losses[-max(1, len(losses) // 20) :])
+
+
+LINEAR = ((0.15, 0.25), (0.15, 0.15))  # how far the map of the plane goes from the identity: size, slant; turn, size
+SHIFT, WAVE = 0.15, 0.05  # of half an image
+THICK, THIN = 0.7, 0.35  # how far towards the brightest and the darkest of a pixel and its eight neighbours
+
+
+@dataclass(frozen=True)
+class Varied:
+    """Lessons whose images are `varied`; iterating twice gives the same ones, on every device."""
+
+    lessons: Lessons
+    strength: float = 1.0
+
+    def __iter__(self) -> Iterator[Labelled]:
+        generator = torch.Generator().manual_seed(child(self.lessons.seed, "vary"))
+        for batch in self.lessons:
+            yield Labelled(varied(batch.images, self.strength, generator), batch.labels)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.lessons.steps_per_epoch
+
+    def on(self, device: torch.device) -> "Varied":
+        """The same batches in the same order, from the bytes on the device."""
+        return replace(self, lessons=self.lessons.on(device))
+
+
+def balanced(labels: Tensor, each: int) -> Tensor:
+    """Rows in which every class that there is comes `each` times: labels (N,) -> (classes * each,), by class.
+
+    Of a class with more images they are evenly spread over it; of one with fewer, some come once more than others.
+    """
+    rows = [(labels == label).nonzero()[:, 0] for label in labels.unique()]
+    return torch.cat([row[torch.arange(each) * len(row) // each] for row in rows])
+
+
+def varied(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Images thicker or thinner, moved, slanted, turned, scaled and waved, each at random: (B, C, H, W) in [0, 1].
+
+    strength: from 0, which changes nothing, to 1. What leaves the image is lost, and what comes in is dark.
+    """
+    if strength == 0:
+        return x
+    batch, _, height, width = x.shape
+    weight = strength * _draw(batch, 1, 1, 1, generator=generator).to(x.device)
+    thicker = max_pool2d(x, 3, 1, 1) - x
+    thinner = x + max_pool2d(-x, 3, 1, 1)
+    x = x + THICK * weight.clamp(min=0) * thicker + THIN * weight.clamp(max=0) * thinner
+    linear = torch.eye(2) + strength * torch.tensor(LINEAR) * _draw(batch, 2, 2, generator=generator)
+    shift = strength * SHIFT * _draw(batch, 2, 1, generator=generator)
+    waves = strength * WAVE * torch.randn(batch, 2, 4, 4, generator=generator)
+    bent = interpolate(waves, (height, width), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+    places = affine_grid(torch.cat([linear, shift], 2), [*x.shape], align_corners=False) + bent
+    return grid_sample(x, places.to(x.device), align_corners=False).clamp(0, 1)
+
+
+def _draw(*shape: int, generator: torch.Generator) -> Tensor:
+    """Uniform from -1 to 1."""
+    return 2 * torch.rand(shape, generator=generator) - 1
+
+
+LIKE_A_PART = 7  # of a set without parts, every seventh image is kept for testing
+
+
+@dataclass(frozen=True)
+class Classifiers(Learner):
+    """Classifiers. held_out: what none of them learns, and each is measured on.
+
+    Raises ValueError for images without labels.
+    """
+
+    spec: JudgeTraining
+    data: Dataset
+    held_out: Dataset
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.data.labels is None or self.held_out.labels is None:
+            raise ValueError(f"{self.data.name} has no labels: give a data set that has, for a judge to learn")
+
+    @staticmethod
+    def read(t: JudgeTraining, root: Path | None = None, device: str = "cpu") -> "Classifiers":
+        """On the data of a preset, read or downloaded. Raises what `load` does."""
+        data = datasets.load(t.data, root=root, limit=t.images)
+        if _parts(t.data):
+            held_out = datasets.load(t.data, root=root, split="test", limit=t.images)
+        else:  # every seventh
+            test = [row for row in range(len(data)) if row % LIKE_A_PART == 0]
+            rest = [row for row in range(len(data)) if row % LIKE_A_PART]
+            data, held_out = _rows(data, rest), _rows(data, test)
+        return Classifiers(replace(t, typefaces=data.typefaces), data, held_out, device)
+
+    def check(self) -> None:
+        super().check()
+        self._lessons(0)
+
+    def untrained(self, seed: int) -> Any:
+        _, channels, size, _ = self.data.images.shape
+        config = {"classes": self.spec.classes, "channels": channels, "size": size, **self.spec.model}
+        return create("Judge", config, seed=seed)
+
+    def learn(self, number: int, on_step: OnStep) -> tuple[nn.Module, dict[str, Any]]:
+        seed, losses = self._seed(number), list[float]()
+        model, lessons = self.untrained(child(seed, "init")).to(self.device), self._lessons(child(seed, "shuffle"))
+        heard = _heard(losses, on_step)
+        model = fit(model, lessons, steps=self.steps, on_step=heard, decay=linear, seed=child(seed, "fit"))
+        return model, {"seed": seed, "steps": self.steps, "losses": _by_epoch(losses, lessons.steps_per_epoch)}
+
+    def files(self, number: int, model: Any, load: Callable[[int], Any]) -> Files:
+        told, labels = self._told(model)
+        found = confusion_report(confusion(labels, told), self.spec.classes)
+        worst = {"accuracy_worst_class": min(found["accuracy_by_class"].values())}
+        return {
+            "metrics.json": lambda: {**{name: found[name] for name in ("images", "accuracy")}, **worst},
+            "samples.png": lambda: classifier_sheet(self.held_out.images, labels, told),
+        }
+
+    def conclude(self, rows: list[dict[str, Any]], load: Callable[[int], Any]) -> Files:
+        """Of every classifier that is stored, how well it names what it has not seen."""
+
+        def reports() -> Iterator[dict[str, Any]]:
+            for row in rows:
+                told, labels = self._told(load(row["iteration"]))
+                found = confusion_report(confusion(labels, told), self.spec.classes)
+                yield {"iteration": row["iteration"], **found}
+
+        return {"report.json": lambda: {"held_out": self.held_out.split, "networks": [*reports()]}}
+
+    def _lessons(self, seed: int) -> "Varied":
+        t, images, labels = self.spec, self.data.images, cast("Tensor", self.data.labels)
+        if t.each:
+            rows = balanced(labels, t.each)
+            images, labels = images[rows], labels[rows]
+        return Varied(Lessons(images, labels, t.classes, t.batch, seed), t.vary)
+
+    def _told(self, judge: Judge) -> tuple[Tensor, Tensor]:
+        return predictions(judge, self.held_out.images), cast("Tensor", self.held_out.labels)
+
+
+def _rows(data: Dataset, rows: list[int]) -> Dataset:
+    return replace(data, images=data.images[rows], labels=None if data.labels is None else data.labels[rows])
+
+
+@dataclass
+class Divergences(Learner):
+    """Models after some of the steps of a training away from the data.
+
+    given: what it starts from; its model may be a stand-in of the same shape until `base` gives the trained one.
+    """
+
+    spec: Divergence
+    given: Given
+    base: Callable[[], nn.Module] | None = None
+
+    def __post_init__(self) -> None:
+        self.data, self.iterations = self.given.images, len(self.spec.kept)
+        self._found: list[Snapshot] = []
+        self._rest: Iterator[Snapshot] | None = None
+
+    @property
+    def images(self) -> int | None:
+        return None if self.data is None else len(self.data)
+
+    @property
+    def steps(self) -> int:
+        return self.spec.kept[-1]
+
+    def untrained(self, seed: int) -> Any:
+        return self.given.model
+
+    def check(self) -> None:
+        """The method is asked for the model before any step: it looks at all of its settings first."""
+        try:
+            next(learned(replace(self.spec, kept=(0,)), self.given))
+        except TypeError as error:
+            raise ValueError(f"how is {self.spec.how}: {self.spec.method} has other settings ({error})") from error
+
+    def begin(self) -> None:
+        if self.base:
+            self.given, self.base = replace(self.given, model=self.base()), None
+
+    def _snapshot(self, number: int, on_step: OnStep = lambda step, losses: None) -> Snapshot:
+        """The snapshot of an iteration: one training has them all, and it runs once."""
+        self._rest = self._rest or learned(self.spec, self.given, on_step)
+        while len(self._found) < number:
+            self._found.append(next(self._rest))
+        return self._found[number - 1]
+
+    def learn(self, number: int, on_step: OnStep) -> tuple[nn.Module, dict[str, Any]]:
+        e, found = self.spec, self._snapshot(number, on_step)
+        facts = {"step": found.step, "method": e.method, "base": e.base, "seed": e.seed}
+        return found.model, facts
+
+    def files(self, number: int, model: Any, load: Callable[[int], Any]) -> Files:
+        now, first = replace(self._snapshot(number), model=model), model if number == 1 else load(1)
+        return {
+            "metrics.json": lambda: snapshot_measures(self.spec, now, first, self.given.judge),
+            "samples.png": lambda: hundred(model),
+        }
+
+    def conclude(self, rows: list[dict[str, Any]], load: Callable[[int], Any]) -> Files:
+        return {"metrics.json": lambda: {"rows": rows}}
+
+
+def hundred(model: Any) -> bytes:
+    """What a model draws from a hundred seeds, as PNG."""
+    with torch.no_grad():
+        return plot.png(to_bytes(model.sample(Noise(range(100)))), columns=10)
+
+
+RUNS = (1, *range(5, 14), 300)
+
+
+def kaleidoscope_states(
+    k: Kaleidoscope, data: Tensor, samples: int = 36, runs: tuple[int, ...] = RUNS
+) -> dict[str, Tensor]:
+    """What is drawn, by name: each (samples, C, H, W). data: uint8 (N, C, H, W), of which some are recovered."""
+    rows = torch.arange(samples) * len(data) // samples
+    x = data[rows].to(next(k.model.parameters()).device).float() / 255
+    with torch.no_grad():
+        found = {"training images, recovered": k.model.reconstruct(x).cpu()}
+    runs = (*(run for run in runs if run < k.runs), k.runs)
+    after = states_at(stream(k, range(samples)), runs)
+    return found | {f"run {run}": state for run, state in zip(runs, after, strict=True)}
+
+
+def _kaleidoscope_tiles(k: Kaleidoscope, samples: int = 64) -> bytes:
+    """The sheet of a network as PNG: the start and runs 1, 5, 10, 30, 300 as rows, a sample a column; no gaps."""
+    runs = [run for run in (0, 1, 5, 10, 30) if run < k.runs] + [k.runs]
+    rows = states_at(stream(k, range(samples)), runs)
+    return plot.png(torch.cat(rows), samples)
+
+
+def ground(model: Manifold, points: Tensor) -> plot.Ground:
+    """The loss and the basins of a network of points in a plane, (N, 2, 1, 1)."""
+    return plot.Ground(plane(model, plot.FINE)[1], basins(model, points, plot.COUNT))
+
+
+SCALE = 4  # pixels per pixel
+ON_POINTS = 10  # samples on a manifold, as published
+
+
+def kaleidoscope_sheet(k: Kaleidoscope) -> bytes:
+    """The sheet that is stored with a network, as PNG."""
+    if k.points is None:
+        return _kaleidoscope_tiles(k)
+    return plot.figure_png(landscape(k, list(islice(stream(k, range(ON_POINTS)), k.runs + 1))))
+
+
+def landscape(k: Kaleidoscope, states: Sequence[Tensor], on: plot.Ground | None = None) -> Any:
+    """Samples on the manifold of a network of points, as a figure. states: from the start to the present run.
+
+    Of more than two coordinates the first two are shown. on: `ground`, if it is there. Raises ValueError for a network
+    of pictures.
+    """
+    if k.points is None:
+        raise ValueError(f"{k.name} learned pictures: it has no landscape to draw, make a sheet")
+    run, dimension = len(states) - 1, k.points.shape[1]
+    if dimension == 1:
+        return plot.profile_figure(line(k.model, 400), k.points, states[0], states[-1], run, k.title)
+    if dimension == 2:
+        return plot.surface_figure(k.points, states, run, k.title, on or ground(k.model, k.points))
+    return plot.shadow(k.points, states, run, k.title)
+
+
+def film_frames(k: Kaleidoscope, states: Iterable[Tensor], every: int = 1) -> "Iterator[Image]":
+    """The frames of a film: the start, and the samples after every so many runs."""
+    if k.points is None:
+        for state in islice(states, 0, None, every):
+            yield plot.grid(state.cpu(), scale=SCALE)
+        return
+    on = ground(k.model, k.points) if k.points.shape[1] == 2 else None
+    seen: list[Tensor] = []
+    for number, state in enumerate(states):
+        seen.append(state)
+        if number % every == 0:
+            yield plot.picture(landscape(k, seen, on))
+
+
+def still_picture(k: Kaleidoscope, states: Sequence[Tensor], every: int | None = None) -> "Image":
+    """One picture: the samples after the last run; or, with `every`, one row per sample and a column per state."""
+    if k.points is not None:
+        picture: Image = plot.picture(landscape(k, states))
+        return picture
+    if every is None:
+        return plot.grid(states[-1].cpu(), scale=SCALE)
+    return plot.strip([state.cpu() for state in states[::every]], scale=SCALE // 2, gap=1)
+
+
+SURE, WRONG = 2, 6  # images of a class on the sheet: named rightly, and below them wrongly
+MISTAKES = 12  # confusions that are named
+
+
+def predictions(judge: Judge, images: Tensor) -> Tensor:
+    """How probable each class is: uint8 (N, C, H, W) -> (N, K), on the CPU."""
+    device = next(judge.parameters()).device
+    with torch.no_grad():
+        parts = [judge.probabilities(part.to(device).float() / 255).cpu() for part in images.split(1000)]
+    return torch.cat(parts)
+
+
+def confusion(labels: Tensor, told: Tensor) -> Tensor:
+    """Images of each class (row) by what they were named (column): labels (N,), probabilities (N, K) -> (K, K)."""
+    classes = told.shape[1]
+    return torch.bincount(labels * classes + told.argmax(1), minlength=classes**2).view(classes, classes)
+
+
+def confusion_report(found: Tensor, classes: Sequence[str]) -> dict[str, Any]:
+    """A confusion (K, K) as JSON: how many, accuracy, that of every class and their mean, the commonest mistakes."""
+    right, whole = found.diagonal(), found.sum(1)
+    by_class = {name: r / n for name, r, n in zip(classes, right.tolist(), whole.tolist(), strict=True) if n}
+    mistakes = (found - right.diag()).flatten()
+    worst = mistakes.sort(descending=True, stable=True).indices[:MISTAKES].tolist()
+    return {
+        "images": int(whole.sum()),
+        "accuracy": (right.sum() / whole.sum()).item(),
+        "accuracy_by_class": by_class,
+        "mistakes": [
+            {"class": classes[row // len(classes)], "named": classes[row % len(classes)], "images": int(mistakes[row])}
+            for row in worst
+            if mistakes[row]
+        ],
+        "confusion": found.tolist(),
+    }
+
+
+def classifier_sheet(images: Tensor, labels: Tensor, told: Tensor) -> bytes:
+    """A column per class, as PNG: images it names most surely, and below them those it most surely names wrongly.
+
+    images: uint8 (N, C, H, W); labels: (N,); told: probabilities (N, K). Where there are too few, nothing is shown.
+    """
+    (sure, named), blank = told.max(1), torch.zeros_like(images[:1])
+    columns = []
+    for label in range(told.shape[1]):
+        of, right = labels == label, named == labels
+        rows = [(of & right, SURE), (of & ~right, WRONG)]
+        chosen = [_surest(images[which], sure[which], blank, count) for which, count in rows]
+        columns.append(torch.cat(chosen))
+    return plot.png(torch.stack(columns, 1).flatten(0, 1), columns=told.shape[1])
+
+
+def _surest(images: Tensor, sure: Tensor, blank: Tensor, count: int) -> Tensor:
+    best = images[sure.sort(descending=True, stable=True).indices[:count]]
+    return torch.cat([best, *[blank] * (count - len(best))])
 
 
 FEW = 200  # images, under which what to expect is said
@@ -649,8 +1329,8 @@ class Run(Trainer):
         """Every measure of the images of the first seeds, by all processes together; nothing where it is there."""
         if store.find(index, ROWS_FILE):
             return {}
-        images, others = images_of(self.spec, self.reference, model)
-        return {ROWS_FILE: lambda: to_npz(measured(self.spec, images, others))}
+        images, others = row_images(self.spec, self.reference, model)
+        return {ROWS_FILE: lambda: to_npz(row_measures(self.spec, images, others))}
 
     def _store_data(self, store: Store) -> None:
         """Iteration 0 is the data: a sheet of them, and their measures against the rest of the data."""
@@ -806,7 +1486,7 @@ CLASSIFIER = "judge-digits-letters"
 OF_DIGITS = ("mnist", "sample:mnist")  # data whose classes a classifier may know by these names
 
 
-def images_of(experiment: Experiment, reference: Tensor, model: nn.Module | None) -> tuple[Tensor, Tensor]:
+def row_images(experiment: Experiment, reference: Tensor, model: nn.Module | None) -> tuple[Tensor, Tensor]:
     """The images that an iteration is measured on, uint8, and those that they are measured against."""
     if model is None:
         count = min(ROWS_SEEDS, len(reference) // 2)
@@ -815,7 +1495,7 @@ def images_of(experiment: Experiment, reference: Tensor, model: nn.Module | None
     return hallucinate(model, seeds, experiment.sampling).images, reference
 
 
-def measured(experiment: Experiment, images: Tensor, reference: Tensor) -> Rows:
+def row_measures(experiment: Experiment, images: Tensor, reference: Tensor) -> Rows:
     """The rows of these images; with the shipped classifier where it knows the data, if it is here."""
     known = DIGITS if experiment.data in OF_DIGITS else ()
     return rows(images, reference, _classifier() if known else None, known)
@@ -891,7 +1571,7 @@ def kept(folder: Path) -> "NDArray[np.float64]":
     1 if it stays as it is; 0 if it becomes as different as the images of other seeds are, on the sheet before from the
     sheet after. Distances are root mean square. Raises ValueError for a folder with no two sheets in a row.
     """
-    cells = {number: _cells(path) for number, path in sheets(folder).items() if number}
+    cells = {number: _sheet_cells(path) for number, path in sheets(folder).items() if number}
     pairs = [(cells[number - 1], each) for number, each in cells.items() if number - 1 in cells]
     if not pairs:
         raise ValueError(f"{folder} has no two sample sheets in a row: give the folder of a run")
@@ -911,7 +1591,7 @@ def on_sheet(sheet: Path) -> Tensor:
     return tiles(picture, picture.width // ACROSS)
 
 
-def _cells(sheet: Path) -> Tensor:
+def _sheet_cells(sheet: Path) -> Tensor:
     return on_sheet(sheet).double().flatten(1)
 
 

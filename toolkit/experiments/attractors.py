@@ -18,7 +18,7 @@ from typing import Any, cast
 from torch import Tensor
 from tqdm import tqdm
 
-from .. import __version__, data, hub, index, plot, sheets, train
+from .. import __version__, data, hub, index, plot, train
 from ..data import Dataset
 from ..hub import Kaleidoscope, load_kaleidoscope, stream
 from ..metrics.distance import SAME, flow, linked
@@ -26,7 +26,7 @@ from ..metrics.stats import Interval, interval
 from ..models import Judge, create
 from ..models.classifier import Lessons
 from ..presets import SCALES, KaleidoscopeTraining, preset
-from ..runs import to_json, trainer
+from ..runs import ON_POINTS, film_frames, kaleidoscope_states, landscape, to_json, trainer
 from ..samplers.kaleidoscope import kept, probabilities
 from ..seeds import child
 from ..train import fit, linear
@@ -389,7 +389,7 @@ def pictures(out: Path, result: Mapping[str, Any], data: Dataset, judge: Any) ->
     (end,) = kept(stream(k, range(samples := result["sizes"]["samples"])), [k.runs])
     drawn = {
         "collapse": collapse_figure(end, SAME, f"{k.title}: what {samples} samples have become by run {k.runs}"),
-        "sequence": sheets.sequence_figure(sheets.states(k, data.images), f"{k.title}: one cell is one sample"),
+        "sequence": plot.sequence_figure(kaleidoscope_states(k, data.images), f"{k.title}: one cell is one sample"),
         "flow": _flow(k, judge, samples),
         "runs": runs_chart(shown["perturbations"], baseline, f"{k.title}: from run to run"),
         "sweeps": sweeps(result["sweeps"], "What depth, width, training and data do"),
@@ -402,15 +402,15 @@ def films(folder: Path, k: Kaleidoscope, out: Path) -> None:
     """Samples of pictures, and of points on a line, moving: film.webp, line.gif."""
     folder.mkdir(parents=True, exist_ok=True)
     states = islice(stream(k, range(FILM_SEEDS)), min(FILM_RUNS, k.runs) + 1)
-    plot.animation(sheets.drawn(k, states), folder / "film.webp")
+    plot.animation(film_frames(k, states), folder / "film.webp")
     line = load_kaleidoscope(out, "kaleidoscope-1d-four")
-    states = islice(stream(line, range(sheets.POINTS)), line.runs + 1)
-    plot.animation(sheets.drawn(line, states), folder / "line.gif", ms=160)
+    states = islice(stream(line, range(ON_POINTS)), line.runs + 1)
+    plot.animation(film_frames(line, states), folder / "line.gif", ms=160)
 
 
 def _landscape(out: Path, name: str, run: int) -> bytes:
     k = load_kaleidoscope(out, name)
-    return plot.figure_png(sheets.landscape(k, list(islice(stream(k, range(sheets.POINTS)), min(run, k.runs) + 1))))
+    return plot.figure_png(landscape(k, list(islice(stream(k, range(ON_POINTS)), min(run, k.runs) + 1))))
 
 
 def _flow(k: Kaleidoscope, judge: Any, samples: int) -> Any:

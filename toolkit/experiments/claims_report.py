@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
-from .. import data, hub, runs, sheets, train
+from .. import data, hub, runs, train
 from ..index import CHECKPOINTS
 from ..metrics.stats import Interval
 from ..presets import FIGURES, Experiment
@@ -375,4 +375,20 @@ def _trace(root: Path) -> str:
 
 def _judges(root: Path) -> str:
     reports = {name: json.loads((root / name / "report.json").read_text(encoding="utf-8")) for name in JUDGES}
-    return sheets.table({name: report["networks"][0] for name, report in reports.items()})
+    return _table_of_classifiers({name: report["networks"][0] for name, report in reports.items()})
+
+
+def _table_of_classifiers(reports: Mapping[str, Mapping[str, Any]]) -> str:
+    """The judges as Markdown: what each names how well. reports: what `report` says of each, by name."""
+    lines = [
+        "| judge | classes | images it had not seen | named rightly | commonest mistake |",
+        "| --- | ---: | ---: | ---: | --- |",
+    ]
+    for name, said in reports.items():
+        first = said["mistakes"][0]
+        share = first["images"] / sum(said["confusion"][[*said["accuracy_by_class"]].index(first["class"])])
+        mistake = f"{first['class']} taken for {first['named']}, {100 * share:.1f} %"
+        lines.append(
+            f"| `{name}` | {len(said['confusion'])} | {said['images']:,} | {100 * said['accuracy']:.1f} % | {mistake} |"
+        )
+    return "\n".join(lines)

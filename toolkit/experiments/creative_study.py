@@ -30,11 +30,10 @@ from ..metrics.stats import interval
 from ..models import Judge, create
 from ..models.classifier import Lessons
 from ..presets import DECODERS, TABLE1, DecoderTraining, preset
-from ..runs import to_json, trainer
+from ..runs import calibrate, to_json, trainer
 from ..samplers import Creative, activation_statistics, codes
 from ..seeds import child
 from ..train import fit, linear
-from ..trainers import calibrate
 from . import table1 as report
 from .table1 import (
     RANDOM,

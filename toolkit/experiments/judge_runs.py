@@ -179,8 +179,8 @@ def measure_rows(
         if path.exists() or not (path.parent.exists() if index == 0 else model.exists()):
             continue
         on_row(f"iteration {index}")
-        of = runs.images_of(run.spec, run.reference, hub.load(model, device=device) if index else None)
-        write(path, runs.to_npz(runs.measured(run.spec, *of)))
+        of = runs.row_images(run.spec, run.reference, hub.load(model, device=device) if index else None)
+        write(path, runs.to_npz(runs.row_measures(run.spec, *of)))
         written.append(path)
     return written
 

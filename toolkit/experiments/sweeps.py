@@ -22,9 +22,9 @@ from ..hub import Kaleidoscope, as_images, of, stream
 from ..metrics import nearest
 from ..metrics.stats import Interval, above_zero, interval
 from ..presets import KaleidoscopeTraining, preset, scattered
+from ..runs import kaleidoscope_eyes, last_loss, train_kaleidoscope
 from ..samplers.kaleidoscope import attracting as kaleidoscope_attracting
 from ..samplers.kaleidoscope import fixed, kept, looked_at, probabilities, watch, worst_corner
-from ..trainers import eyes, last_loss, learn
 
 PERTURBATIONS: dict[str, dict[str, Any]] = {
     "none": {"mode": "none"},
@@ -115,7 +115,7 @@ def part(
 
     perturbations: whether its samples are stirred in every way, and not only as usual. until: as in `learn`.
     """  # fmt: skip
-    model, losses = learn(training, data, seed, device, until=until)
+    model, losses = train_kaleidoscope(training, data, seed, device, until=until)
     found = measured(of(training, model), data, unseen, judge, sizes, perturbations)
     return {**label(training), "steps": len(losses), "seed": seed, "loss": last_loss(losses), **found}
 
@@ -145,7 +145,7 @@ def measured(
 
 def _watched(k: Kaleidoscope, data: Tensor, judge: Any, sizes: Sizes, how: Mapping[str, Any]) -> list[dict[str, Any]]:
     runs = looked_at(sizes.runs)
-    return watch(stream(k, range(sizes.samples), start="uniform", **how), runs, eyes(data, judge))
+    return watch(stream(k, range(sizes.samples), start="uniform", **how), runs, kaleidoscope_eyes(data, judge))
 
 
 FITS = 1e-4  # a loss under which a network has learned its points
@@ -160,7 +160,7 @@ def on_a_line(depth: int, sizes: Sizes, scale: str) -> dict[str, Any]:
     training = preset("kaleidoscope-1d-four", scale, model={"depth": depth})
     points, fit, attracting, landed = as_images(training.points), [], [], []
     for seed in range(sizes.point_seeds):
-        model, losses = learn(training, points, seed)
+        model, losses = train_kaleidoscope(training, points, seed)
         fit.append(last_loss(losses) < FITS)
         if fit[-1]:
             attracting.append(kaleidoscope_attracting(model, points).double().mean().item())
@@ -178,7 +178,7 @@ def scattered_points(dimension: int, count: int, sizes: Sizes, scale: str) -> di
     worst = []
     for seed in range(sizes.seeds):
         training = preset("kaleidoscope-dimension", scale, points=scattered(count, dimension, seed))
-        model, _ = learn(training, as_images(training.points), seed)
+        model, _ = train_kaleidoscope(training, as_images(training.points), seed)
         worst.append(worst_corner(model))
     return {"dimension": dimension, "count": count, "worst_corner": worst}
 

@@ -96,9 +96,9 @@ def learn(training: "KaleidoscopeTraining", tell: Callable[[Message], None], ove
     from ..hub import as_images
     from ..models import create
     from ..plot import spread
+    from ..runs import kaleidoscope_batches
     from ..seeds import child
     from ..train import fit
-    from ..trainers import lessons
 
     wanted, heard = {*spread(training.steps + 1, MOMENTS)}, list[Any]()
 
@@ -115,8 +115,8 @@ def learn(training: "KaleidoscopeTraining", tell: Callable[[Message], None], ove
 
     points = as_images(training.points)
     model = create("Manifold", {**training.model, "channels": 1, "size": 1}, seed=child(training.seed, "init"))
-    fit(model, lessons(training, points, training.seed), steps=training.steps, objectives=objectives, on_step=on_step,
-        seed=child(training.seed, "fit"))  # fmt: skip
+    batches, seed = kaleidoscope_batches(training, points, training.seed), child(training.seed, "fit")
+    fit(model, batches, steps=training.steps, objectives=objectives, on_step=on_step, seed=seed)
 
 
 def moment(training: "KaleidoscopeTraining", model: "Manifold", step: int) -> Message:
