@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from toolkit.distributed import SHAPES, WARM, Recorded, captured, tensors
+from toolkit.distributed import SHAPES, WARM, CapturedStep, captured, tensors
 
 
 class Recorder:
@@ -34,14 +34,14 @@ class Recorder:
 
 def test_a_shape_is_run_then_recorded_once_then_replayed() -> None:
     recorder = Recorder()
-    step = Recorded(recorder.run, recorder.record)
+    step = CapturedStep(recorder.run, recorder.record)
     assert [step(torch.tensor([float(i)])).item() for i in range(WARM + 4)] == [2.0 * i for i in range(WARM + 4)]
     assert recorder.calls == {"run": WARM, "record": 1, "replay": 4}
 
 
 def test_each_shape_has_a_record_of_its_own() -> None:
     recorder = Recorder()
-    step = Recorded(recorder.run, recorder.record)
+    step = CapturedStep(recorder.run, recorder.record)
     for rows in [100, 100, 60] * (WARM + 1):
         assert step(torch.ones(rows)).shape == (rows,)
     assert recorder.calls == {"run": 2 * WARM, "record": 2, "replay": 2 * (WARM + 1) - WARM + 1}
@@ -49,14 +49,14 @@ def test_each_shape_has_a_record_of_its_own() -> None:
 
 def test_what_cannot_be_recorded_is_run_and_not_tried_again() -> None:
     recorder = Recorder(able=False)
-    step = Recorded(recorder.run, recorder.record)
+    step = CapturedStep(recorder.run, recorder.record)
     assert [step(torch.ones(rows)).sum().item() for rows in [1, 2] * (WARM + 3)] == [2, 4] * (WARM + 3)
     assert recorder.calls == {"run": 2 * (WARM + 3), "record": 1}
 
 
 def test_only_so_many_shapes_keep_a_record() -> None:
     recorder = Recorder()
-    step = Recorded(recorder.run, recorder.record)
+    step = CapturedStep(recorder.run, recorder.record)
     for rows in range(SHAPES + 3):
         for _ in range(WARM + 1):
             step(torch.ones(rows))

@@ -67,7 +67,9 @@ def expanded(text: str) -> set[str]:
 
 def test_the_names_that_help_shows_are_those_there_are():
     assert expanded(cli.FIGURES) == {*presets.FIGURES} and expanded(cli.DECODERS) == {*presets.DECODERS}
-    assert expanded(cli.KALEIDOSCOPES) == {*presets.KALEIDOSCOPES} and expanded(cli.CLASSIFIERS) == {*presets.JUDGES}
+    assert expanded(cli.KALEIDOSCOPES) == {*presets.KALEIDOSCOPES} and expanded(cli.CLASSIFIERS) == {
+        *presets.CLASSIFIERS
+    }
     assert {*cli.METHODS} == {*METHODS} and all(f"{name}" in cli.DIVERGE for name in presets.DIVERGENCES)
     (modes,) = (action.choices for action in cli.parser().command("kaleidoscope")._actions if action.dest == "mode")
     assert {*modes} == {*MODES}

@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from toolkit.iterated import (  # fmt: skip
-    Lectures,
+    TeacherSamples,
     accumulate,
-    best,
     filtered,
     fresh,
     iterated_learning,
-    keep_share,
-    lecture,
     preserve,
+    replace_data,
     reset,
-    say_only,
+    select_top,
+    subsample,
+    teacher_samples,
 )
 from toolkit.models import create
 from toolkit.presets import preset
@@ -32,7 +32,7 @@ def turns(inherit, teach=lambda index, heard, model: [*heard, model]):
     loop = iterated_learning(
         "", [], learn=lambda index, model, heard: f"{model}{index}", teach=teach, inherit=inherit, iterations=3
     )
-    return [(turn.index, turn.model, turn.heard) for turn in loop]
+    return [(turn.index, turn.model, turn.data) for turn in loop]
 
 
 def test_the_learner_hears_then_teaches_then_hands_itself_on():
@@ -51,16 +51,16 @@ def test_accumulating_keeps_what_was_heard_and_replacing_does_not():
     heard, said = torch.zeros(3, 1), torch.ones(2, 1)
     both = accumulate(lambda index, model: said)(1, heard, None)
     assert len(both) == 5 and both[torch.arange(5)].flatten().tolist() == [0, 0, 0, 1, 1]
-    assert torch.equal(say_only(lambda index, model: said)(1, heard, None), said)
+    assert torch.equal(replace_data(lambda index, model: said)(1, heard, None), said)
 
 
 def test_a_share_of_one_is_everything():
-    teach = say_only(lambda index, model: torch.arange(10))
-    assert keep_share(teach, 1, seed=0) is teach
+    teach = replace_data(lambda index, model: torch.arange(10))
+    assert subsample(teach, 1, seed=0) is teach
 
 
 def test_a_share_is_kept_without_repeats_and_belongs_to_the_iteration():
-    thin = keep_share(say_only(lambda index, model: torch.arange(100)), 0.3, seed=0)
+    thin = subsample(replace_data(lambda index, model: torch.arange(100)), 0.3, seed=0)
     once, again, next_one = thin(1, None, None), thin(1, None, None), thin(2, None, None)
     assert torch.equal(once, again) and not torch.equal(once, next_one)
     assert len(once.unique()) == 30
@@ -73,12 +73,12 @@ def say_ten(index, model):
 def test_keeping_all_that_is_said_is_no_filter():
     """The neutral element."""
     everything = filtered(say_ten, lambda index, images: torch.arange(len(images)))
-    for teach in (say_only, accumulate):
+    for teach in (replace_data, accumulate):
         heard = torch.zeros(3, dtype=torch.long)
         with_filter, without = teach(everything)(1, heard, None), teach(say_ten)(1, heard, None)
         rows = torch.arange(len(without))
         assert torch.equal(with_filter[rows], without[rows])
-    assert torch.equal(filtered(say_ten, best(lambda images: -images, 1))(2, None), say_ten(2, None))
+    assert torch.equal(filtered(say_ten, select_top(lambda images: -images, 1))(2, None), say_ten(2, None))
 
 
 def test_a_filter_stands_between_saying_and_accumulating():
@@ -95,16 +95,20 @@ def test_a_filter_hears_the_iteration_and_the_images():
 
 def test_the_best_are_kept_in_the_order_they_were_said():
     scores = torch.tensor([1.0, 5.0, 3.0, 5.0, 2.0])
-    keep = best(lambda images: scores, 0.4)
+    keep = select_top(lambda images: scores, 0.4)
     assert keep(1, torch.zeros(5, 1)).tolist() == [1, 3]
-    assert best(lambda images: torch.zeros(5), 0.6)(1, torch.zeros(5, 1)).tolist() == [0, 1, 2]  # the first of equals
-    assert best(lambda images: scores, 0.01)(1, torch.zeros(5, 1)).tolist() == [1]  # at least one
+    assert select_top(lambda images: torch.zeros(5), 0.6)(1, torch.zeros(5, 1)).tolist() == [
+        0,
+        1,
+        2,
+    ]  # the first of equals
+    assert select_top(lambda images: scores, 0.01)(1, torch.zeros(5, 1)).tolist() == [1]  # at least one
 
 
 @pytest.mark.parametrize("share", [0.07, 0.29, 0.5, 0.7, 0.9, 1.0])
 def test_of_proportionally_more_the_best_are_as_many_as_were_wanted(share):
-    said = preset("fig2", generated=29, filter=f"novelty:{share}").said
-    assert len(best(lambda images: images.float(), share)(1, torch.arange(said))) == 29
+    said = preset("fig2", generated=29, filter=f"novelty:{share}").candidates
+    assert len(select_top(lambda images: images.float(), share)(1, torch.arange(said))) == 29
 
 
 def test_accumulating_copies_nothing_and_a_share_of_it_is_a_set_of_its_own():
@@ -112,20 +116,20 @@ def test_accumulating_copies_nothing_and_a_share_of_it_is_a_set_of_its_own():
     heard, said = torch.zeros(3, 1), torch.ones(2, 1)
     teach = accumulate(lambda index, model: said)
     assert [part.data_ptr() for part in teach(1, heard, None).parts] == [heard.data_ptr(), said.data_ptr()]
-    assert len(keep_share(teach, 0.6, seed=0)(1, heard, None)) == 3
+    assert len(subsample(teach, 0.6, seed=0)(1, heard, None)) == 3
 
 
 @pytest.mark.parametrize("share", [0, -1, 1.5])
 def test_an_impossible_share_is_refused(share):
     with pytest.raises(ValueError, match="share"):
-        keep_share(say_only(lambda index, model: torch.arange(10)), share, seed=0)
+        subsample(replace_data(lambda index, model: torch.arange(10)), share, seed=0)
     with pytest.raises(ValueError, match="share"):
-        best(torch.sum, share)
+        select_top(torch.sum, share)
 
 
 def test_lectures_are_the_teachers_own_samples_and_repeat():
     teacher = create("WTA", TINY, seed=0)
-    lectures = Lectures(teacher, SHORT, batch=3, seed=5)
+    lectures = TeacherSamples(teacher, SHORT, batch=3, seed=5)
     first, second = (batch for _, batch in zip(range(2), lectures, strict=False))
     assert torch.equal(first, next(iter(lectures))) and not torch.equal(first, second)
     assert first.shape == (3, 1, 28, 28) and first.min() >= 0 and first.max() <= 1
@@ -133,13 +137,13 @@ def test_lectures_are_the_teachers_own_samples_and_repeat():
 
 def test_a_teacher_that_draws_from_codes_lectures_too():
     teacher = create("ConvVAE", {"size": 16, "filters": 2, "width": 4, "z": 2}, seed=0)
-    first, second = islice(Lectures(teacher, SHORT, batch=3, seed=5), 2)
+    first, second = islice(TeacherSamples(teacher, SHORT, batch=3, seed=5), 2)
     assert first.shape == (3, 1, 16, 16) and not torch.equal(first, second)
 
 
 def test_lectures_are_counted_on_from_seed_to_seed_however_many_are_drawn_ahead():
     teacher = create("WTA", TINY, seed=0)
-    lectures = list(islice(Lectures(teacher, SHORT, batch=4, seed=5), 15))  # 48 are drawn at once, then 48 more
+    lectures = list(islice(TeacherSamples(teacher, SHORT, batch=4, seed=5), 15))  # 48 are drawn at once, then 48 more
     start = child(5, "lectures")
     whole = hallucinate(teacher, range(start, start + 96), SHORT, chunk=48).images.float() / 255
     assert torch.equal(torch.cat(lectures), whole[:60])
@@ -149,7 +153,7 @@ def test_a_teacher_does_not_become_its_student():
     """Regression: with kept weights the published code trains on samples of the very model that is being trained."""
     teacher = create("WTA", TINY, seed=0)
     before = {name: weight.clone() for name, weight in teacher.state_dict().items()}
-    lectures = lecture(SHORT, 3, 0)(1, None, teacher)
+    lectures = teacher_samples(SHORT, 3, 0)(1, None, teacher)
     student = fit(preserve(1, teacher), lectures, steps=3)
     assert all(torch.equal(before[name], weight) for name, weight in teacher.state_dict().items())
     assert any(not torch.equal(before[name], weight) for name, weight in student.state_dict().items())

@@ -13,7 +13,7 @@ from toolkit.config import checked
 from toolkit.data import Dataset
 from toolkit.index import of_kind
 from toolkit.models import Judge, Lessons, create
-from toolkit.presets import JUDGES, SCALES, JudgeTraining, preset
+from toolkit.presets import CLASSIFIERS, SCALES, ClassifierTraining, preset
 from toolkit.runs import (
     Classifiers,
     Varied,
@@ -39,18 +39,21 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # presets
 
 
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_preset_at_every_scale_makes_a_judge_and_survives_json(name: str, scale: str) -> None:
     training = preset(name, scale)
     judge = create("Judge", {"classes": training.classes, **training.model})
     assert isinstance(judge, Judge) and len(judge.config.classes) == len(training.classes)
-    assert JudgeTraining(**checked("a training", JudgeTraining, json.loads(json.dumps(training.as_dict())))) == training
+    assert (
+        ClassifierTraining(**checked("a training", ClassifierTraining, json.loads(json.dumps(training.as_dict()))))
+        == training
+    )
 
 
 def test_the_judges_know_ten_twenty_six_thirty_six_and_ten_classes() -> None:
-    assert [len(training.classes) for training in JUDGES.values()] == [10, 26, 36, 10]
-    assert JUDGES["judge-digits-letters"].classes[9:12] == ("9", "A", "B")
+    assert [len(training.classes) for training in CLASSIFIERS.values()] == [10, 26, 36, 10]
+    assert CLASSIFIERS["judge-digits-letters"].classes[9:12] == ("9", "A", "B")
 
 
 @pytest.mark.parametrize(
@@ -64,8 +67,8 @@ def test_a_setting_that_means_nothing_is_refused_in_one_sentence(wrong: dict[str
 def test_its_config_names_the_fonts_only_if_its_letters_are_of_them() -> None:
     faces = ("Some Sans", "Some Serif")
     published, own = (preset("judge-letters", typefaces=faces, **other) for other in ({}, {"data": "letters:mine"}))
-    assert published.says() == {"kind": "judge", "typefaces": 2, "fonts": "toolkit/data/fonts.txt"}
-    assert own.says() == {"kind": "judge", "typefaces": 2}
+    assert published.metadata() == {"kind": "judge", "typefaces": 2, "fonts": "toolkit/data/fonts.txt"}
+    assert own.metadata() == {"kind": "judge", "typefaces": 2}
 
 
 def test_the_list_of_fonts_gives_each_package_a_version_and_a_licence() -> None:

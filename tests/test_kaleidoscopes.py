@@ -89,7 +89,7 @@ def test_networks_of_points_have_one_hidden_layer_less_than_the_published_count(
 @pytest.mark.parametrize("name", KALEIDOSCOPES)
 def test_every_preset_is_one_at_every_scale_and_says_how_it_is_sampled(name, scale):
     t = preset(name, scale)
-    assert set(t.says()["sampling"]) == {"start", "perturbation", "mode", "runs"}
+    assert set(t.metadata()["sampling"]) == {"start", "perturbation", "mode", "runs"}
     assert KaleidoscopeTraining(**json.loads(json.dumps(t.as_dict()))) == t
 
 

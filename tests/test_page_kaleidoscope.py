@@ -45,7 +45,7 @@ def tiny_networks(folder: Path) -> Path:
         hub.save(model, here / "model.safetensors", experiment=name, iteration=1)
         if not training.points:
             (here / "samples.png").write_bytes(runs.kaleidoscope_sheet(hub.of(training, model)))
-        config = {"title": training.title, **training.says(), "experiment": training.as_dict()}
+        config = {"title": training.title, **training.metadata(), "experiment": training.as_dict()}
         (folder / name / "config.json").write_text(json.dumps(config))
     hub.write_index(folder)
     return folder
@@ -208,7 +208,7 @@ def test_the_sheet_is_the_runs_that_the_page_takes_it_for(networks: Path) -> Non
 
 
 def test_the_page_starts_as_the_networks_of_pictures_are_sampled() -> None:
-    usual = presets.KALEIDOSCOPES["kaleidoscope-mnist"].says()["sampling"]
+    usual = presets.KALEIDOSCOPES["kaleidoscope-mnist"].metadata()["sampling"]
     assert {name: kaleidoscope.START[name] for name in usual} == usual
 
 

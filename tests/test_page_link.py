@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.test_app import build, components, tiny_run
 from toolkit import hub, plot
-from toolkit.config import Settings
+from toolkit.config import SamplingSettings
 from toolkit.web import server
 from toolkit.web.iterations import OVERVIEW_COLUMNS, ROWS, Shelf, say
 
@@ -90,9 +90,9 @@ def test_the_page_says_what_was_learned(tmp_path: Path, data: str | None, words:
 def test_the_caption_says_how_noise_became_a_symbol(sampling: dict[str, Any], words: str) -> None:
     salt = "5 % of the pixels black or white by chance before each"
     ink = "the brightest 13 % white and the rest black after each"
-    assert say(Settings(**sampling)) == words
-    assert say(Settings(**sampling, salt=0.05, ink=0.13)) == f"{words}, {salt}, {ink}"
-    assert say(Settings(**sampling, finish="tone")) == f"{words}, tones of the data"
+    assert say(SamplingSettings(**sampling)) == words
+    assert say(SamplingSettings(**sampling, salt=0.05, ink=0.13)) == f"{words}, {salt}, {ink}"
+    assert say(SamplingSettings(**sampling, finish="tone")) == f"{words}, tones of the data"
 
 
 def test_an_experiment_without_a_sheet_has_an_empty_strip(tmp_path: Path) -> None:

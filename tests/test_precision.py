@@ -25,7 +25,7 @@ def test_a_processor_computes_in_bfloat16_if_it_has_tiles(
     capable: dict[str, bool], native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capable, raising=False)
-    with train.fast(torch.device("cpu")):
+    with train.autocast(torch.device("cpu")):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if native else torch.float32)
 

@@ -88,7 +88,7 @@ def test_the_shipped_settings_of_older_runs_are_those_of_today(name):
     """Settings that came later are not named where they say what always was, so that an older run can go on."""
     later = {"size", "later_batch", "filter", "architecture"} & set(FIGURES[name].as_dict())
     assert later == set() or FIGURES[name].architecture != "WTA"
-    assert not {"ink", "salt"} & (set(FIGURES[name].as_dict()["sampling"]) | set(FIGURES[name].says()["sampling"]))
+    assert not {"ink", "salt"} & (set(FIGURES[name].as_dict()["sampling"]) | set(FIGURES[name].metadata()["sampling"]))
 
 
 def test_a_run_beside_others_of_its_figure_has_a_name_of_its_own():
@@ -109,13 +109,13 @@ def test_a_filter_says_by_what_how_much_and_by_whom():
 
 
 def test_what_a_filter_drops_is_said_in_addition():
-    assert preset("fig2", generated=100).said == 100 == preset("fig2", generated=100, filter="picks:x").said
-    assert preset("fig2", generated=100, filter="novelty:0.3").said == 334
+    assert preset("fig2", generated=100).candidates == 100 == preset("fig2", generated=100, filter="picks:x").candidates
+    assert preset("fig2", generated=100, filter="novelty:0.3").candidates == 334
 
 
 def test_refinements_survive_json():
     e = preset("digits-2016", "smoke", sampling={"ink": 0.13, "salt": 0.1})
-    assert e.says()["sampling"]["ink"] == 0.13
+    assert e.metadata()["sampling"]["ink"] == 0.13
     assert Experiment.from_dict(json.loads(json.dumps(e.as_dict()))) == e
 
 

@@ -52,7 +52,7 @@ class Pair(nn.Module):
         def loss(x: Tensor) -> Tensor:
             self.seen += 1 + distributed.rank()  # a buffer that each process fills its own way
             z = x.flatten(1) * self.a
-            strength, mine = distributed.everyones(z)
+            strength, mine = distributed.all_gather_rows(z)
             kept = torch.zeros_like(strength).scatter(0, strength.topk(min(2, len(strength)), dim=0).indices, 1.0)[mine]
             return ((z * kept).sum(1) - 1).square().mean()
 
@@ -79,8 +79,8 @@ def results() -> dict[str, Any]:
 
 def main(out: Path) -> None:
     """What each of two processes does."""
-    with distributed.together():
-        rows = distributed.gather(torch.full((distributed.rank() + 1, 1), distributed.rank()))
+    with distributed.process_group():
+        rows = distributed.all_gather(torch.full((distributed.rank() + 1, 1), distributed.rank()))
         found = {"rows": rows.flatten().tolist(), **results()}
         (out / f"{distributed.rank()}.json").write_text(json.dumps(found))
         assert cli.main([*TRAIN, "--out", str(out)]) == 0
@@ -160,9 +160,13 @@ def test_a_run_goes_on_after_one_of_its_processes_was_killed(tmp_path: Path) -> 
 
 def test_a_process_alone_is_all_there_is() -> None:
     x = torch.rand(3, 2)
-    assert distributed.world() == 1 and distributed.gather(x) is x and distributed.everyones(x) == (x, slice(None))
-    with distributed.shared(x) as (mine, weight), distributed.together(), distributed.one_writes() as may:
-        assert mine is x and weight == 1 and may and distributed.cut(7) == [range(7)]
+    assert (
+        distributed.world() == 1
+        and distributed.all_gather(x) is x
+        and distributed.all_gather_rows(x) == (x, slice(None))
+    )
+    with distributed.sharded(x) as (mine, weight), distributed.process_group(), distributed.main_process() as may:
+        assert mine is x and weight == 1 and may and distributed.shards(7) == [range(7)]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import torch
 from toolkit import cli, hub, metrics, runs
 from toolkit.models import create
 from toolkit.presets import preset
-from toolkit.runs import RunError, Store, from_npy, locked, write
+from toolkit.runs import RunDir, RunError, from_npy, locked, write
 from toolkit.samplers import hallucinate
 from toolkit.seeds import child
 
@@ -305,7 +305,7 @@ def test_what_was_spent_before_an_interruption_still_counts(whole, tmp_path):
 
 
 def test_work_that_was_not_finished_costs_nothing(tmp_path):
-    store = Store(tmp_path, experiment(), torch.device("cpu"))
+    store = RunDir(tmp_path, experiment(), torch.device("cpu"))
     with pytest.raises(KeyboardInterrupt), store.piece(1, "training"):
         raise KeyboardInterrupt
     assert "cost" not in json.loads((tmp_path / "fig2/config.json").read_text())
@@ -373,7 +373,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_old_file(tmp_path):
 
 
 def test_an_unfinished_write_leaves_nothing_behind(tmp_path):
-    store = Store(tmp_path, experiment())
+    store = RunDir(tmp_path, experiment())
     store.put(1, "metrics.json", lambda: b"{}")
     assert [path.name for path in store.draft(1).iterdir()] == ["metrics.json"] and not store.finished(1)
 

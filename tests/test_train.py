@@ -270,7 +270,7 @@ def test_a_step_is_that_of_a_loop_written_by_hand() -> None:
     optimiser = torch.optim.Adam(by_hand.parameters(), 1e-3)
     for _ in range(5):
         optimiser.zero_grad()
-        with train.fast(x.device):
+        with train.autocast(x.device):
             (by_hand(x) - x).square().mean().backward()
         optimiser.step()
     learned = fit(model, repeat(x), steps=5, **loss)

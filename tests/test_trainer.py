@@ -85,13 +85,13 @@ def test_a_training_that_fails_leaves_nothing_and_the_corrected_command_runs(
 
 def test_what_is_not_finished_binds_nobody(tmp_path: Path) -> None:
     spec = presets.preset("judge-digits", "smoke")
-    runs.Store(tmp_path, spec).put(1, "metrics.json", lambda: {"of": "other settings"})
-    store = runs.Store(tmp_path, presets.preset("judge-digits", "smoke", steps=3))
+    runs.RunDir(tmp_path, spec).put(1, "metrics.json", lambda: {"of": "other settings"})
+    store = runs.RunDir(tmp_path, presets.preset("judge-digits", "smoke", steps=3))
     assert not store.find(1, "metrics.json")
     store.put(1, "metrics.json", dict)
     (tmp_path / "judge-digits" / "iter_001.partial").rename(tmp_path / "judge-digits" / "iter_001")
     with pytest.raises(runs.RunError, match="another steps"):
-        runs.Store(tmp_path, spec)
+        runs.RunDir(tmp_path, spec)
 
 
 def test_another_seed_is_offered_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -296,12 +296,12 @@ def train(args: argparse.Namespace) -> object:
     from . import distributed, presets, runs
     from .train import device
 
-    with distributed.together(args.device):
+    with distributed.process_group(args.device):
         given = changes(args)
         figure = args.preset in presets.FIGURES
         count = None if figure else given.pop("iterations", None)  # of models from other seeds
         spec = presets.preset(args.preset, args.scale, as_written=args.as_written, **given)
-        own = device(distributed.own_device(args.device))
+        own = device(distributed.local_device(args.device))
         options = {"root": args.root, "device": own, "quiet": args.quiet or args.json}
         folder = runs.trainer(spec, args.out, first_from=args.first_from, **options)(count)
         if distributed.rank() > 0:  # another process prints

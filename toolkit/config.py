@@ -71,7 +71,7 @@ def check_rate(lr: float) -> None:
 
 
 @dataclass(frozen=True)
-class Settings:
+class SamplingSettings:
     """How noise becomes an image. The defaults are the paper's (section 3), with the stop taken per image.
 
     stop: "each" image by itself, or the whole "batch" together, as published.

@@ -43,7 +43,7 @@ def world() -> int:
 
 
 @contextmanager
-def together(device: str = "cpu") -> Iterator[None]:
+def process_group(device: str = "cpu") -> Iterator[None]:
     """Work together with the other processes that torchrun started, by NCCL between GPUs and gloo between CPUs.
 
     An error in one of them ends all: the first is raised where it happened, every other process leaves without a word
@@ -64,18 +64,18 @@ def together(device: str = "cpu") -> Iterator[None]:
     dist.destroy_process_group()
 
 
-def own_device(name: str) -> str:
+def local_device(name: str) -> str:
     """The device of this process: "cuda" is a GPU of its own for each process of a machine."""
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" and world() > 1 else name
 
 
 def barrier() -> None:
     """Wait until all processes are here."""
-    everywhere(True)
+    all_true(True)
 
 
 @contextmanager
-def one_writes() -> Iterator[bool]:
+def main_process() -> Iterator[bool]:
     """True in the one process that may write. Nobody enters before all are here, or leaves before it has written."""
     barrier()
     yield rank() == 0
@@ -83,7 +83,7 @@ def one_writes() -> Iterator[bool]:
 
 
 @contextmanager
-def one_first() -> Iterator[None]:
+def main_process_first() -> Iterator[None]:
     """What the first process does here, it has done before the others start on it: a download, say."""
     if rank() > 0:
         barrier()
@@ -92,7 +92,7 @@ def one_first() -> Iterator[None]:
         barrier()
 
 
-def everywhere(flag: bool) -> bool:
+def all_true(flag: bool) -> bool:
     """Whether the flag is true in every process."""
     agreed = torch.tensor(int(flag))
     if world() > 1:
@@ -101,20 +101,20 @@ def everywhere(flag: bool) -> bool:
     return bool(agreed)
 
 
-def cut(count: int) -> list[range]:
+def shards(count: int) -> list[range]:
     """Which of `count` things each process does: ranges in the order of ranks, of equal length or one apart."""
     n = world()
     return [range(count * r // n, count * (r + 1) // n) for r in range(n)]
 
 
-def gather(mine: Tensor) -> Tensor:
+def all_gather(mine: Tensor) -> Tensor:
     """The rows of all processes in the order of ranks: (n, ...), n may differ -> (N, ...)."""
     if world() == 1:
         return mine
     return _gather(mine, _gather(torch.tensor([len(mine)]), [1] * world()).tolist())
 
 
-def equalise(tensors: Sequence[Tensor]) -> None:
+def broadcast(tensors: Sequence[Tensor]) -> None:
     """Make every process hold what the first one does, in place."""
     if world() == 1:
         return
@@ -126,7 +126,7 @@ def equalise(tensors: Sequence[Tensor]) -> None:
 
 
 @contextmanager
-def shared(batch: B) -> Iterator[tuple[B, float]]:
+def sharded(batch: B) -> Iterator[tuple[B, float]]:
     """The rows of a batch that this process computes, and their weight in a mean over all rows.
 
     batch: the same in every process; more than one need `len` and slices of it. A batch of fewer rows than processes
@@ -136,7 +136,7 @@ def shared(batch: B) -> Iterator[tuple[B, float]]:
         yield batch, 1.0
         return
     rows: Any = batch
-    parts = cut(len(rows))
+    parts = shards(len(rows))
     mine = parts[rank()]
     if not all(parts):
         yield batch, 1 / world()
@@ -148,10 +148,10 @@ def shared(batch: B) -> Iterator[tuple[B, float]]:
         HERE.reset(token)
 
 
-def everyones(strength: Tensor) -> tuple[Tensor, slice]:
+def all_gather_rows(strength: Tensor) -> tuple[Tensor, slice]:
     """The rows of all processes while each has its own of a batch, (b, ...) -> (B, ...), and which of them are mine.
 
-    No gradient flows through them, not even through one's own. Outside of `shared` all rows are mine, and nothing is
+    No gradient flows through them, not even through one's own. Outside of `sharded` all rows are mine, and nothing is
     done: (strength, slice(None)).
     """
     if not (counts := HERE.get()):
@@ -160,7 +160,7 @@ def everyones(strength: Tensor) -> tuple[Tensor, slice]:
     return _gather(strength.detach(), counts), slice(start, start + counts[rank()])
 
 
-def weighted_sum(tensors: Sequence[Tensor], weight: float) -> None:
+def all_reduce_weighted(tensors: Sequence[Tensor], weight: float) -> None:
     """Replace each tensor by the sum over all processes of their own, times their own weight: in place, one message."""
     if world() == 1:
         return
@@ -204,10 +204,10 @@ def captured(step: Callable[[B], Tensor], device: torch.device) -> Callable[[B],
         return step
     with torch.cuda.device(device):
         side = torch.cuda.Stream()
-    return Recorded(partial(_beside, side, step), partial(_capture, side, step))
+    return CapturedStep(partial(_beside, side, step), partial(_capture, side, step))
 
 
-class Recorded(Generic[B]):
+class CapturedStep(Generic[B]):
     """A step that is run WARM times for each shape of batch, then recorded, then replayed.
 
     record: batch -> the step for batches of its shape; RuntimeError means that it cannot be, in any shape.
@@ -232,7 +232,7 @@ class Recorded(Generic[B]):
         replay = None
         with suppress(RuntimeError):
             replay = self.record(batch)
-        self.able = everywhere(replay is not None)  # a captured exchange must be captured by all
+        self.able = all_true(replay is not None)  # a captured exchange must be captured by all
         if self.able and replay:
             self.replays[shape] = replay
         return self.able

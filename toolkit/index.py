@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from uuid import uuid4
 
-from .config import Settings, checked, offer
+from .config import SamplingSettings, checked, offer
 
 SCHEMA = CHECKPOINT_SCHEMA = 1  # of index.json, and of a file's header
 KEY = "that-are-not"  # the metadata key of a header
@@ -360,13 +360,13 @@ def config(
     return path, read_json(path)
 
 
-def settings(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Settings:
+def settings(source: str | Path, experiment: str | None = None, revision: str | None = None) -> SamplingSettings:
     """How the images of an experiment are drawn, as its config.json says. Raises CheckpointError."""
     index, revision = pinned(source, revision)
     name = find(index, experiment)
     if (kind := index["experiments"][name].get("kind", "iterations")) not in ("iterations", "divergence"):
         raise CheckpointError(f"{name} is a {kind} and no run of iterations: load it with hub.read")
-    return section(*config(source, index, name, revision), "sampling", Settings)
+    return section(*config(source, index, name, revision), "sampling", SamplingSettings)
 
 
 def fetch(source: str | Path, relative_path: str, revision: str | None = None) -> Path:

@@ -15,7 +15,7 @@ from . import distributed
 from .samplers import Sampling, hallucinate
 from .samplers.generate import chunk_for
 from .seeds import child
-from .train import Images, Pieces
+from .train import ConcatImages, Images
 
 M = TypeVar("M")
 D = TypeVar("D")
@@ -27,8 +27,8 @@ class Generation(Generic[M, D]):
 
     index: int
     model: M
-    heard: D
-    said: D
+    data: D
+    next_data: D
 
 
 def iterated_learning(
@@ -45,12 +45,12 @@ def iterated_learning(
         heard = data
         model = learn(index, model, heard)  # a learner meets its data
         data = teach(index, heard, model)  # and becomes a teacher
-        yield Generation(index, model, heard, said=data)
+        yield Generation(index, model, heard, next_data=data)
         model = inherit(index, model)  # the next learner is born
 
 
 @dataclass(frozen=True)
-class Lectures:
+class TeacherSamples:
     """Fresh samples of a frozen teacher, batch by batch without end; float (B, C, H, W) in [0, 1].
 
     Iterating twice gives the same batches. The teacher is a model of its own: `fit` trains a copy of the student.
@@ -72,24 +72,24 @@ class Lectures:
             start += ahead
 
 
-Say = Callable[[int, nn.Module], Tensor]
+Generate = Callable[[int, nn.Module], Tensor]
 Teach = Callable[[int, Any, nn.Module], Any]
 
 
-def accumulate(say: Say) -> Teach:
+def accumulate(say: Generate) -> Teach:
     """What was heard and what is said now, together, without a copy (figures 2 to 5)."""
-    return lambda index, heard, model: Pieces.of(heard) + say(index, model)
+    return lambda index, heard, model: ConcatImages.of(heard) + say(index, model)
 
 
-def say_only(say: Say) -> Teach:
+def replace_data(say: Generate) -> Teach:
     """Only what is said now (figure 6)."""
     return lambda index, heard, model: say(index, model)
 
 
-Keep = Callable[[int, Tensor], Tensor]
+Select = Callable[[int, Tensor], Tensor]
 
 
-def filtered(say: Say, keep: Keep) -> Say:
+def filtered(say: Generate, keep: Select) -> Generate:
     """Of the images said only those that are kept, between generating and accumulating (future work of the paper).
 
     keep(index, images): uint8 (N, C, H, W) -> the rows to keep, (n,). Where all are kept, this is `say`.
@@ -102,8 +102,8 @@ def filtered(say: Say, keep: Keep) -> Say:
     return chosen
 
 
-def best(score: Callable[[Tensor], Tensor], share: float) -> Keep:
-    """Keep the share of the images that score highest, in (0, 1], in the order in which they were said.
+def select_top(score: Callable[[Tensor], Tensor], share: float) -> Select:
+    """Select the share of the images that score highest, in (0, 1], in the order in which they were said.
 
     score: uint8 (N, C, H, W) -> (N,). Of equal ones the first; at least one. Raises ValueError outside of that range.
     """
@@ -122,7 +122,7 @@ def check_share(share: float) -> None:
         raise ValueError(f"share is {share}: give a number over 0 and at most 1")
 
 
-def keep_share(teach: Teach, share: float, seed: int) -> Teach:
+def subsample(teach: Teach, share: float, seed: int) -> Teach:
     """A random share of what `teach` gives, in (0, 1]; 1 is `teach` itself. Raises ValueError outside that range."""
     check_share(share)
     if share == 1:
@@ -137,9 +137,9 @@ def keep_share(teach: Teach, share: float, seed: int) -> Teach:
     return thinned
 
 
-def lecture(sampling: Sampling, batch: int, seed: int) -> Teach:
+def teacher_samples(sampling: Sampling, batch: int, seed: int) -> Teach:
     """No set at all: the next learner hears fresh samples of this one, frozen (figure 7)."""
-    return lambda index, heard, model: Lectures(model, sampling, batch, child(seed, "lecture", index))
+    return lambda index, heard, model: TeacherSamples(model, sampling, batch, child(seed, "lecture", index))
 
 
 Inherit = Callable[[int, nn.Module], nn.Module]

@@ -12,13 +12,13 @@ from random import Random
 from string import ascii_uppercase
 from typing import Any, ClassVar, Self
 
-from .config import DIGITS, Settings, checked, choose
+from .config import DIGITS, SamplingSettings, checked, choose
 
 ARCHITECTURES = ("WTA", "DCGAN", "ConvVAE", "ConvAE", "VAE", "Manifold", "Judge")  # as registered: `models.MODELS`
 MODES = ("centred", "published", "none")  # of a perturbation: `samplers.kaleidoscope.MODES`
 METHODS = ("adversarial", "creative adversarial", "loss hacking", "without data", "fine-tuning", "feedback",
            "external knowledge")  # of a divergence: `diverge.experiments.METHODS`  # fmt: skip
-# Settings that came later: left out where they are as they always were, so that older runs can go on.
+# SamplingSettings that came later: left out where they are as they always were, so that older runs can go on.
 LATER = ("architecture", "size", "later_batch", "filter", "ink", "salt", "least_steps")
 
 
@@ -38,7 +38,7 @@ class Training:
         """The settings as plain JSON values."""
         return asdict(self)  # type: ignore[call-overload]
 
-    def says(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What its config.json says beside its title and settings."""
         return {"kind": self.kind}
 
@@ -105,7 +105,7 @@ class Experiment(Training):
     inheritance: str = "preserve"  # or "reset": the same initial weights, or "fresh"
     noise: str = "fresh"  # of the images said: "fresh" every iteration (published code), or "fixed" (published text)
     model: dict[str, Any] = field(default_factory=dict)  # the architecture's Config
-    sampling: Settings = field(default_factory=Settings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
     batch: int = 100
     epochs: int = 15  # per iteration, over the data as they have grown
     least_steps: int | None = None  # at least so many steps in the first iteration, and in any that starts anew
@@ -141,7 +141,7 @@ class Experiment(Training):
         return Filter.read(self.filter) if self.filter else None
 
     @property
-    def said(self) -> int:
+    def candidates(self) -> int:
         """Images said per iteration: so many more than `generated` as the filter drops."""
         return math.ceil(self.generated / self.rule.share) if self.rule else self.generated
 
@@ -149,14 +149,14 @@ class Experiment(Training):
         """The experiment as plain JSON values, without settings that came later and are as they always were."""
         return {**_told(self), "sampling": _told(self.sampling)}
 
-    def says(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What its config.json says beside its title and settings: how it is sampled."""
         return {"kind": self.kind, "sampling": _told(self.sampling)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `as_dict`. Raises ValueError for a setting that this version does not know."""
-        sampling = Settings(**checked("sampling", Settings, values.get("sampling", {})))
+        sampling = SamplingSettings(**checked("sampling", SamplingSettings, values.get("sampling", {})))
         older = {"optimiser": "fresh"}  # before it was a setting
         return cls(**checked("an experiment", cls, {**older, **values, "sampling": sampling}))
 
@@ -182,7 +182,7 @@ def _figure(number: int, title: str, *, output: str = "linear", **settings: Any)
     which is nearly always 100 passes: here each image has 100, so that none depends on its neighbours.
     """
     model = {"lifetime_per": "position", "init": "published", **({} if output == "linear" else {"output": output})}
-    return Experiment(f"fig{number}", title, str(number), model=model, sampling=Settings(tol=0.0), **settings)
+    return Experiment(f"fig{number}", title, str(number), model=model, sampling=SamplingSettings(tol=0.0), **settings)
 
 
 FIGURES = {
@@ -203,7 +203,7 @@ FIGURES = {
         Experiment(
             "digits-2016", "Digits That Are Not, the model of 2016", "2016", iterations=1, architecture="ConvAE",
             batch=64, epochs=100,
-            sampling=Settings(tol=0.0),  # 100 passes; no other would change an image that one leaves as it is
+            sampling=SamplingSettings(tol=0.0),  # 100 passes; no other would change an image that one leaves as it is
         ),
     ]
 }  # fmt: skip
@@ -344,7 +344,7 @@ class KaleidoscopeTraining(Training):
         elif self.points:
             raise ValueError(f"data is {self.data}, and points are given: leave out one, only one is learned")
 
-    def says(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What its config.json says beside its title and settings: how it is sampled."""
         sampling = {name: getattr(self, name) for name in ("start", "perturbation", "mode", "runs")}
         return {"kind": self.kind, "sampling": sampling}
@@ -422,7 +422,7 @@ FONTS = "toolkit/data/fonts.txt"  # packages, versions and licences
 
 
 @dataclass(frozen=True)
-class JudgeTraining(Training):
+class ClassifierTraining(Training):
     """Everything that determines a trained judge. The learning rate falls to 0 in a straight line.
 
     each: images that every class has in an epoch, by showing them more than once or leaving some out; None: as many as
@@ -451,21 +451,21 @@ class JudgeTraining(Training):
         if not 0 <= self.vary <= 1:
             raise ValueError(f"vary is {self.vary}: give a strength from 0 to 1")
 
-    def says(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What its config.json says beside its title and settings: of which fonts its letters are, if as published."""
-        published = self.typefaces and self.data in [preset.data for preset in JUDGES.values()]
+        published = self.typefaces and self.data in [preset.data for preset in CLASSIFIERS.values()]
         return {"kind": self.kind, "typefaces": len(self.typefaces), **({"fonts": FONTS} if published else {})}
 
 
-JUDGES = {
+CLASSIFIERS = {
     preset.name: preset
     for preset in [
-        JudgeTraining("judge-digits", "Digits", "mnist", DIGITS, vary=0.5, steps=3000),
-        JudgeTraining("judge-letters", "Letters", "letters:fonts", LETTERS, each=2500),
-        JudgeTraining(
+        ClassifierTraining("judge-digits", "Digits", "mnist", DIGITS, vary=0.5, steps=3000),
+        ClassifierTraining("judge-letters", "Letters", "letters:fonts", LETTERS, each=2500),
+        ClassifierTraining(
             "judge-digits-letters", "Digits and letters", "mnist+letters:fonts", DIGITS + LETTERS, each=2500, steps=5000
         ),
-        JudgeTraining("judge-fashion", "Clothes", "fashion", CLOTHES, vary=0.0, steps=3000),
+        ClassifierTraining("judge-fashion", "Clothes", "fashion", CLOTHES, vary=0.0, steps=3000),
     ]
 }  # fmt: skip
 # As published: more filters, and up to 300 epochs, of which the paper keeps the best.
@@ -549,7 +549,7 @@ DIVERGENCES = {
 }  # fmt: skip
 
 
-PRESETS: dict[str, Training] = {**FIGURES, **DECODERS, **KALEIDOSCOPES, **JUDGES, **DIVERGENCES}
+PRESETS: dict[str, Training] = {**FIGURES, **DECODERS, **KALEIDOSCOPES, **CLASSIFIERS, **DIVERGENCES}
 NAMES = {kind: [it.name for it in PRESETS.values() if it.kind == kind]
          for kind in ("iterations", "decoder", "kaleidoscope", "judge", "divergence")}  # fmt: skip
 SCALES = ("paper", "cpu", "smoke")

@@ -10,7 +10,7 @@ interrupted counts for nothing; one that is done again counts again.
 The loop of `iterated_learning` runs from its start every time; what an earlier run has stored is read instead of made.
 What is stored is what teaches: a model is loaded back from its checkpoint before it says anything, so that the images
 it says are a function of the checkpoint and the seeds, and can be made again from the checkpoints alone. Several
-processes run the same loop; the first writes, the others wait for it (`Store`).
+processes run the same loop; the first writes, the others wait for it (`RunDir`).
 
 RUN/iter_007/rows.npz holds {measure: float32 (N,)}, one value per seed (`metrics.rows`), some 40 KB compressed for
 1,000 seeds; of iteration 0 the data, against the rest of them. With the same noise at every iteration, what an image
@@ -65,21 +65,21 @@ from .hub import (
 )
 from .index import CheckpointError, write_whole
 from .iterated import (
+    Generate,
     Inherit,
-    Keep,
-    Lectures,
-    Say,
+    Select,
     Teach,
+    TeacherSamples,
     accumulate,
-    best,
     filtered,
     fresh,
     iterated_learning,
-    keep_share,
-    lecture,
     preserve,
+    replace_data,
     reset,
-    say_only,
+    select_top,
+    subsample,
+    teacher_samples,
 )
 from .metrics.distance import encoder_distance
 from .metrics.rows import Rows, rows
@@ -87,11 +87,11 @@ from .models import Judge, Labelled, Lessons, Manifold, create
 from .plot import tiles
 from .presets import (
     DIVERGENCES,
+    ClassifierTraining,
     DecoderTraining,
     Divergence,
     Experiment,
     Filter,
-    JudgeTraining,
     KaleidoscopeTraining,
     Training,
     preset,
@@ -129,14 +129,14 @@ class RunError(RuntimeError):
     """A run cannot start or go on; the message says why and what would do."""
 
 
-class Store:
+class RunDir:
     """Where one experiment keeps its iterations. `draft` folders become final by one rename."""
 
     def __init__(self, out: Path, spec: Training, device: torch.device = torch.device("cpu")) -> None:
         """Raises RunError if OUT holds iterations of the same name with other settings, or cannot be written."""
         self.out, self.spec, self.root = out, spec, out / spec.name
         self.cost = Cost(self.root / "config.json", machine(device))
-        with distributed.one_writes() as mine, _said_plainly(self.root):
+        with distributed.main_process() as mine, _said_plainly(self.root):
             if mine:
                 self.root.mkdir(parents=True, exist_ok=True)
                 self._agree()
@@ -161,7 +161,7 @@ class Store:
         """Save a model, with the facts about it, into the iteration's draft, and say where it is."""
         path, spec = self.draft(index) / "model.safetensors", self.spec
         own = {"experiment": spec.name, "iteration": index, "scale": spec.scale, "data": spec.data}
-        with distributed.one_writes() as mine, _said_plainly(path):
+        with distributed.main_process() as mine, _said_plainly(path):
             if mine:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 hub.save(model, path, half=spec.half, **own, toolkit=__version__, **facts)
@@ -172,19 +172,19 @@ class Store:
 
         The content is made where it is written, in the first process; the others wait. Bytes, or what JSON can say.
         """
-        with distributed.one_writes() as mine:
+        with distributed.main_process() as mine:
             if mine and not self.finished(index):
                 write(self.draft(index) / name, _as_bytes(content()))
 
     def discard(self, index: int, name: str) -> None:
         """Delete a file of an iteration, if it is there."""
-        with distributed.one_writes() as mine, _said_plainly(self.folder(index)):
+        with distributed.main_process() as mine, _said_plainly(self.folder(index)):
             if mine:
                 (self.folder(index) / name).unlink(missing_ok=True)
 
     def finish(self, index: int) -> None:
         """Make the draft final, and bring the index up to date; the data alone, iteration 0, are nothing to list."""
-        with distributed.one_writes() as mine, _said_plainly(self.root):
+        with distributed.main_process() as mine, _said_plainly(self.root):
             if mine:
                 if not self.finished(index):
                     os.replace(self.draft(index), self.folder(index))
@@ -193,7 +193,7 @@ class Store:
 
     def conclude(self, files: Callable[[list[dict[str, Any]]], Files]) -> None:
         """Write what is said of all rows, and bring the index up to date."""
-        with distributed.one_writes() as mine:
+        with distributed.main_process() as mine:
             if mine:
                 for name, content in files(self.rows()).items():
                     write(self.root / name, _as_bytes(content()))
@@ -224,7 +224,7 @@ class Store:
             remove(self.root)
         elif config.exists():
             self.cost.read()
-        says = {"title": self.spec.title, "toolkit": __version__, **self.spec.says(), "experiment": mine}
+        says = {"title": self.spec.title, "toolkit": __version__, **self.spec.metadata(), "experiment": mine}
         write(config, to_json({**says, **({"cost": self.cost.as_dict()} if self.cost.iterations else {})}))
 
     def _refusal(self, stored: dict[str, Any], other: list[str]) -> str:
@@ -738,7 +738,7 @@ class Classifiers(Learner):
     Raises ValueError for images without labels.
     """
 
-    spec: JudgeTraining
+    spec: ClassifierTraining
     data: Dataset
     held_out: Dataset
     device: str = "cpu"
@@ -748,7 +748,7 @@ class Classifiers(Learner):
             raise ValueError(f"{self.data.name} has no labels: give a data set that has, for a judge to learn")
 
     @staticmethod
-    def read(t: JudgeTraining, root: Path | None = None, device: str = "cpu") -> "Classifiers":
+    def read(t: ClassifierTraining, root: Path | None = None, device: str = "cpu") -> "Classifiers":
         """On the data of a preset, read or downloaded. Raises what `load` does."""
         data = datasets.load(t.data, root=root, limit=t.images)
         if _parts(t.data):
@@ -1040,7 +1040,7 @@ class Trainer:
             self._expect()
             self.learner.begin()
         with locked(root), _leaving_nothing(root, fresh):
-            store = Store(self.out, self.spec, self.device)
+            store = RunDir(self.out, self.spec, self.device)
             self._all(store, self._count(iterations))
             store.conclude(partial(self._conclude, store))
         return root
@@ -1060,7 +1060,7 @@ class Trainer:
             tqdm.write(f"{self.learner.images} images are few: expect copies and blends of them; from {FEW} on the "
                        "model may draw what is not among them", file=sys.stderr)  # fmt: skip
 
-    def _all(self, store: Store, count: int) -> None:
+    def _all(self, store: RunDir, count: int) -> None:
         for number in range(1, count + 1):
             if not store.finished(number):
                 path = store.find(number, "model.safetensors") or self._train(store, number)
@@ -1068,23 +1068,23 @@ class Trainer:
                     files = self.learner.files(number, self._load(path), partial(self._of, store))
                 self._finish(store, number, files)
 
-    def _train(self, store: Store, number: int) -> Path:
+    def _train(self, store: RunDir, number: int) -> Path:
         bar = self._bar(f"{self.spec.name} {number}: training", self.learner.steps, "step")
         with store.piece(number, "training"), bar:
             model, facts = self.learner.learn(number, partial(_advance, bar))
             return store.put_model(number, model, **facts)
 
-    def _finish(self, store: Store, number: int, files: Files) -> None:
+    def _finish(self, store: RunDir, number: int, files: Files) -> None:
         """Write the files of an iteration that are not there yet, and make it final."""
         for name, content in files.items():
             with store.piece(number, "sheet" if name == "samples.png" else "measuring"):
                 store.put(number, name, content)
         store.finish(number)
 
-    def _conclude(self, store: Store, rows: list[dict[str, Any]]) -> Files:
+    def _conclude(self, store: RunDir, rows: list[dict[str, Any]]) -> Files:
         return self.learner.conclude(rows, partial(self._of, store))
 
-    def _of(self, store: Store, number: int) -> nn.Module:
+    def _of(self, store: RunDir, number: int) -> nn.Module:
         return self._load(store.folder(number) / "model.safetensors")
 
     def _load(self, path: Path) -> nn.Module:
@@ -1113,7 +1113,7 @@ def trainer(
     if first_from and spec.kind != "iterations":
         raise ValueError(f"{spec.name} has no first iteration of another run: leave out --first-from")
     if spec.kind == "iterations":
-        with distributed.one_first():  # it downloads what is missing
+        with distributed.main_process_first():  # it downloads what is missing
             images = datasets.load(spec.data, root=root, split="any").images  # Kuzushiji is there in part
         return prepare(spec, images, first_from=first_from, **how)
     if spec.kind == "divergence":
@@ -1199,7 +1199,7 @@ class Run(Trainer):
         if self.first_from and not (self.out / self.spec.name / "iter_001").exists():
             self._first(self.first_from)
 
-    def _all(self, store: Store, count: int) -> None:
+    def _all(self, store: RunDir, count: int) -> None:
         self._store_data(store)
         if not all(store.finished(index) for index in range(1, count + 1)):
             first = self._create(0)
@@ -1213,7 +1213,7 @@ class Run(Trainer):
             ):
                 self._close(store, turn.index, turn.model)
 
-    def _conclude(self, store: Store, rows: list[dict[str, Any]]) -> Files:
+    def _conclude(self, store: RunDir, rows: list[dict[str, Any]]) -> Files:
         return {"metrics.json": lambda: summary(rows)}
 
     def _create(self, index: int) -> nn.Module:
@@ -1222,7 +1222,7 @@ class Run(Trainer):
         model = create(self.spec.architecture, options, seed=child(self.spec.seed, "init", index))
         return model.to(self.device)
 
-    def _learn(self, store: Store, index: int, model: nn.Module, heard: Images | Lectures) -> nn.Module:
+    def _learn(self, store: RunDir, index: int, model: nn.Module, heard: Images | TeacherSamples) -> nn.Module:
         path = store.find(index, "model.safetensors") or self._fit(store, index, model, heard)
         model = self._load(path)
         if not store.find(index, "samples.png"):  # before anything is said: people may want to pick from it
@@ -1234,7 +1234,7 @@ class Run(Trainer):
     def _sampling(self) -> Sampling:
         return Sampling.of(self.spec.sampling)
 
-    def _fit(self, store: Store, index: int, model: nn.Module, heard: Images | Lectures) -> Path:
+    def _fit(self, store: RunDir, index: int, model: nn.Module, heard: Images | TeacherSamples) -> Path:
         lessons, steps = self._lessons(index, heard)
         if index == 1 and self.first_from:
             model, state = self._first(self.first_from)
@@ -1260,7 +1260,7 @@ class Run(Trainer):
             )
         return hub.load(path), state.read_bytes()
 
-    def _optimiser_state(self, store: Store, index: int) -> OptimiserState:
+    def _optimiser_state(self, store: RunDir, index: int) -> OptimiserState:
         """What the optimisers of an iteration start from: those of the one before, or nothing."""
         e = self.spec
         if index == 1 or e.optimiser == "fresh" or e.inheritance != "preserve":
@@ -1273,9 +1273,9 @@ class Run(Trainer):
             )
         return dict(safetensors.torch.load_file(path))
 
-    def _lessons(self, index: int, heard: Images | Lectures) -> tuple[Iterable[Tensor], int]:
+    def _lessons(self, index: int, heard: Images | TeacherSamples) -> tuple[Iterable[Tensor], int]:
         e = self.spec
-        if isinstance(heard, Lectures):
+        if isinstance(heard, TeacherSamples):
             return heard, e.lecture_steps
         batch = e.batch if index == 1 else e.later_batch or e.batch
         shuffled = Shuffled(heard, batch, child(e.seed, "shuffle", index))
@@ -1284,16 +1284,16 @@ class Run(Trainer):
         limit = e.first_steps if anew else e.steps
         return shuffled, min(steps, limit or steps)
 
-    def _say(self, store: Store, index: int, model: nn.Module) -> Tensor:
+    def _say(self, store: RunDir, index: int, model: nn.Module) -> Tensor:
         """The images of an iteration: read, or hallucinated (again) from its checkpoint and stored."""
         if (stored := store.find(index, "said.npy")) and store.find(index, "metrics.json"):
             return from_npy(stored)
-        said = self._draw(store, index, model, seeds(self.spec, index))
+        said = self._draw(store, index, model, iteration_seeds(self.spec, index))
         with store.piece(index, "sampling"):
             store.put(index, "said.npy", lambda: to_npy(said.images))
         return said.images
 
-    def _draw(self, store: Store, index: int, model: nn.Module, seeds: range) -> Hallucination:
+    def _draw(self, store: RunDir, index: int, model: nn.Module, seeds: range) -> Hallucination:
         """Images from noise, and the measures of the first of them."""
         bar = self._bar(f"iteration {index}: sampling", len(seeds), "image")
         with store.piece(index, "sampling"), bar:
@@ -1304,35 +1304,35 @@ class Run(Trainer):
             store.put(index, "metrics.json", lambda: metrics.measure(images, self.reference, passes))
         return said
 
-    def _teach(self, store: Store) -> Teach:
+    def _teach(self, store: RunDir) -> Teach:
         e = self.spec
         if e.teaching == "lecture":
-            return lecture(self._sampling, e.batch, e.seed)
-        how = {"accumulate": accumulate, "replace": say_only}[e.teaching]
-        return keep_share(how(chosen(partial(self._say, store), e, self.data)), e.share, e.seed)
+            return teacher_samples(self._sampling, e.batch, e.seed)
+        how = {"accumulate": accumulate, "replace": replace_data}[e.teaching]
+        return subsample(how(chosen(partial(self._say, store), e, self.data)), e.share, e.seed)
 
     def _inherit(self, first: nn.Module) -> Inherit:
         how = {"preserve": preserve, "reset": reset(first), "fresh": fresh(self._create)}
         return how[self.spec.inheritance]
 
-    def _close(self, store: Store, index: int, model: nn.Module) -> None:
+    def _close(self, store: RunDir, index: int, model: nn.Module) -> None:
         """Measure an iteration that said nothing; then make it final."""
         if store.finished(index):
             return
         if not store.find(index, "metrics.json"):
-            self._draw(store, index, model, seeds(self.spec, index)[:MEASURED])
+            self._draw(store, index, model, iteration_seeds(self.spec, index)[:MEASURED])
         self._finish(store, index, self._rows(store, index, model))
         if index > 2:
             store.discard(index - 1, STATE)  # the first stays, for other runs from the same first iteration
 
-    def _rows(self, store: Store, index: int, model: nn.Module | None) -> Files:
+    def _rows(self, store: RunDir, index: int, model: nn.Module | None) -> Files:
         """Every measure of the images of the first seeds, by all processes together; nothing where it is there."""
         if store.find(index, ROWS_FILE):
             return {}
         images, others = row_images(self.spec, self.reference, model)
         return {ROWS_FILE: lambda: to_npz(row_measures(self.spec, images, others))}
 
-    def _store_data(self, store: Store) -> None:
+    def _store_data(self, store: RunDir) -> None:
         """Iteration 0 is the data: a sheet of them, and their measures against the rest of the data."""
         if store.finished(0):
             return
@@ -1345,7 +1345,7 @@ class Run(Trainer):
         })  # fmt: skip
 
 
-def seeds(e: Experiment, index: int) -> range:
+def iteration_seeds(e: Experiment, index: int) -> range:
     """Those of the images of an iteration, which follow from them and its checkpoint.
 
     From 0, as on the sheet, if a person picks; else others every time, or ever the same. A lecture is never stored:
@@ -1354,9 +1354,9 @@ def seeds(e: Experiment, index: int) -> range:
     if e.teaching == "lecture":
         start, count = child(e.seed, "measure", index), e.generated
     elif e.rule and e.rule.by == "picks":
-        start, count = 0, e.said
+        start, count = 0, e.candidates
     else:
-        start, count = child(e.seed, "say") + (e.said * (index - 1) if e.noise == "fresh" else 0), e.said
+        start, count = child(e.seed, "say") + (e.candidates * (index - 1) if e.noise == "fresh" else 0), e.candidates
     return range(start, start + count)
 
 
@@ -1395,7 +1395,7 @@ def _advance(bar: "tqdm[Any]", step: int, losses: dict[str, float]) -> None:
 JUDGE = "judge-digits-letters"  # of the shipped checkpoints, unless the experiment names another
 
 
-def chosen(say: Say, experiment: Experiment, data: Tensor) -> Say:
+def chosen(say: Generate, experiment: Experiment, data: Tensor) -> Generate:
     """What is said, as the experiment's filter leaves it; `say` itself without one. data: what the first learner heard.
 
     Raises CheckpointError for a judge that is not there, RunError for picks that are not.
@@ -1403,12 +1403,12 @@ def chosen(say: Say, experiment: Experiment, data: Tensor) -> Say:
     return filtered(say, _keep(experiment.rule, data)) if experiment.rule else say
 
 
-def _keep(rule: Filter, data: Tensor) -> Keep:
+def _keep(rule: Filter, data: Tensor) -> Select:
     if rule.by == "picks":
         return partial(picked, Path(rule.source))
     if rule.by == "novelty":
-        return best(partial(metrics.novelty, reference=data), rule.share)
-    return best(partial(objectness, _judge(rule.source or JUDGE)), rule.share)
+        return select_top(partial(metrics.novelty, reference=data), rule.share)
+    return select_top(partial(objectness, _judge(rule.source or JUDGE)), rule.share)
 
 
 def _judge(source: str) -> Any:

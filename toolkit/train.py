@@ -37,18 +37,18 @@ class Objective:
 
 
 @dataclass(frozen=True, eq=False)
-class Pieces:
+class ConcatImages:
     """Images uint8 (N, C, H, W), laid end to end. A set that grows by 60,000 images costs those 60,000 and no more."""
 
     parts: tuple[Tensor, ...]
 
     @staticmethod
-    def of(images: "Images") -> "Pieces":
+    def of(images: "Images") -> "ConcatImages":
         """A tensor as one piece; pieces as they are."""
-        return images if isinstance(images, Pieces) else Pieces((images,))
+        return images if isinstance(images, ConcatImages) else ConcatImages((images,))
 
-    def __add__(self, more: "Images") -> "Pieces":
-        return Pieces(self.parts + Pieces.of(more).parts)
+    def __add__(self, more: "Images") -> "ConcatImages":
+        return ConcatImages(self.parts + ConcatImages.of(more).parts)
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
@@ -80,7 +80,7 @@ class Pieces:
         return torch.tensor(list(accumulate(map(len, self.parts))))
 
 
-Images = Tensor | Pieces
+Images = Tensor | ConcatImages
 
 
 class Batch(Protocol):
@@ -180,26 +180,26 @@ def fit(
 
     In several processes (`processes`) all give the same batches, each computes its rows, and gradients are averaged
     over the whole batch: all end with the same parameters, those of one process but for rounding. Whatever an objective
-    computes over a batch is then over the rows of one process, unless it asks for `everyones`, as lifetime sparsity
+    computes over a batch is then over the rows of one process, unless it asks for `all_gather_rows`, as lifetime sparsity
     does, and what it draws at random is each process's own.
     """
     model = deepcopy(model)
     device = next(model.parameters()).device
-    distributed.equalise([*model.state_dict().values()])
+    distributed.broadcast([*model.state_dict().values()])
     trainers = {name: _awaken(objective) for name, objective in objectives(model).items()}
     if state:
         _restore(trainers, state)
     losses = Losses(list(trainers), on_step, every or (1 if device.type == "cpu" else 50))
     advance = captured(partial(_advance, [*trainers.values()]), device)
     own = seeded(child(seed, "fit", distributed.rank()), device)
-    with training(model), torch.enable_grad(), repeatable(), own:
+    with training(model), torch.enable_grad(), deterministic(), own:
         for step, batch in zip(range(steps), _near(batches, device), strict=False):
             _set_rates(trainers.values(), decay(step / max(1, steps)))
             losses.keep(step, advance(batch.to(device)))
         losses.tell()
     if state is not None:
         state.update(_moments(trainers))
-    distributed.equalise([*model.buffers()])  # averages of normalisation are each process's own
+    distributed.broadcast([*model.buffers()])  # averages of normalisation are each process's own
     model.zero_grad()
     return model.eval().requires_grad_(False)
 
@@ -262,17 +262,17 @@ def _set_rates(trainers: Iterable[Trainer], left: float) -> None:
 
 def _advance(trainers: list[Trainer], batch: Any) -> Tensor:
     """One step of every objective in turn, on this process's rows of a batch -> the losses, (objectives,)."""
-    with distributed.shared(batch) as (mine, weight):
+    with distributed.sharded(batch) as (mine, weight):
         return torch.stack([_lower(*trainer, mine, weight) for trainer in trainers])
 
 
 def _lower(objective: Objective, optimiser: torch.optim.Optimizer, mine: Any, weight: float) -> Tensor:
     optimiser.zero_grad()
-    with fast(objective.params[0].device):
+    with autocast(objective.params[0].device):
         loss = objective.loss(mine)
     loss.backward(inputs=objective.params)
     loss = loss.detach()
-    distributed.weighted_sum([loss, *(p.grad for p in objective.params if p.grad is not None)], weight)
+    distributed.all_reduce_weighted([loss, *(p.grad for p in objective.params if p.grad is not None)], weight)
     optimiser.step()
     return loss
 
@@ -329,7 +329,7 @@ def _faster_in_bfloat16() -> bool:
     return seconds[torch.bfloat16] < 0.8 * seconds[torch.float32]
 
 
-def fast(device: torch.device) -> torch.autocast:
+def autocast(device: torch.device) -> torch.autocast:
     """A context in which convolutions and matrix products run in bfloat16 if that is native, and as they are if not.
 
     Used for training and for filling a data set. A picture that is shown is computed without it, in float32, so that
@@ -340,7 +340,7 @@ def fast(device: torch.device) -> torch.autocast:
 
 
 @contextmanager
-def repeatable() -> Iterator[None]:
+def deterministic() -> Iterator[None]:
     """A context in which cuDNN picks the same kernels every time, and only those that always sum in the same order."""
     cudnn = torch.backends.cudnn
     before = cudnn.deterministic, cudnn.benchmark

@@ -21,7 +21,7 @@ from ..models import DCGAN
 from ..models.dcgan import BETAS
 from ..samplers import Sampling, hallucinate
 from ..seeds import child
-from ..train import Images, Objective, Pieces, Shuffled
+from ..train import ConcatImages, Images, Objective, Shuffled
 from .layers import copied
 from .snapshots import Codes, OnStep, Snapshot, check, learn, silent, still
 
@@ -80,7 +80,7 @@ def feedback(
         if number:
             own = child(seed, "round", number)
             said = _said(now, count - round(share * count), sampling or Sampling(), own)
-            heard = Pieces((said, _some(images, round(share * count), own))) if images is not None else said
+            heard = ConcatImages((said, _some(images, round(share * count), own))) if images is not None else said
             (last,) = fine_tune(now, heard, [steps], rate=rate, batch=batch, seed=own)
             now, losses = last.model, last.losses
             on_step(number - 1, losses)
@@ -107,7 +107,7 @@ def _some(images: Images, count: int, seed: int) -> Tensor:
 def _check(model: Any, images: Images | None, rate: float) -> None:
     if not 0 <= rate < float("inf"):
         raise ValueError(f"rate is {rate}: give a share of the model's learning rate, 0 or more")
-    shapes = {tuple(part.shape[1:]) for part in Pieces.of(images).parts} if images is not None else set()
+    shapes = {tuple(part.shape[1:]) for part in ConcatImages.of(images).parts} if images is not None else set()
     if shapes - {tuple(model.image_shape)}:
         raise ValueError(f"images {shapes.pop()} do not fit a model of {model.image_shape}: give others, or fit them")
 

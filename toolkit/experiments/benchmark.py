@@ -237,7 +237,7 @@ def one_pass(subject: Subject, exact: bool = False) -> Entry:
     twin, x = timing.autoencoder(model), timing.sample(model, subject.noise(plan.batch), 5)
 
     def ours() -> None:
-        with train.fast(plan.device) if not exact else torch.no_grad():
+        with train.autocast(plan.device) if not exact else torch.no_grad():
             model.reconstruct(x)
 
     times = subject.alternate(plain=lambda: twin(x).clamp(0, 1), fast=ours)

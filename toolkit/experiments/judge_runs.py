@@ -199,7 +199,7 @@ def _said(folder: Path, e: Experiment, index: int, by: Bench) -> Tensor:
     if source.suffix == ".npy":
         return from_npy(source)[: by.images]
     model = hub.load(source, device=str(next(by.judge.parameters()).device))
-    return hallucinate(model, runs.seeds(e, index)[: by.images], e.sampling).images
+    return hallucinate(model, runs.iteration_seeds(e, index)[: by.images], e.sampling).images
 
 
 def _source(folder: Path, index: int) -> Path | None:

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from .. import distributed, train
-from ..config import Settings
+from ..config import SamplingSettings
 from ..seeds import Noise
 from .iterate import Disturb, Step, inked, last, salted, settle, settle_in_turn, settle_together, undisturbed
 
 
 @dataclass(frozen=True)
-class Sampling(Settings):
-    """How noise becomes an image: `Settings`, put to work."""
+class Sampling(SamplingSettings):
+    """How noise becomes an image: `SamplingSettings`, put to work."""
 
     @staticmethod
-    def of(settings: Settings) -> "Sampling":
+    def of(settings: SamplingSettings) -> "Sampling":
         """The same settings, put to work."""
         return Sampling(**vars(settings))
 
@@ -115,7 +115,7 @@ def chunk_for(device: torch.device) -> int:
 def hallucinate(
     model: nn.Module,
     seeds: Sequence[int],
-    sampling: Settings,
+    sampling: SamplingSettings,
     *,
     chunk: int | None = None,
     on_images: Callable[[int], object] = lambda count: None,
@@ -129,13 +129,13 @@ def hallucinate(
     device = next(model.parameters()).device
     size = chunk or chunk_for(device)
     chunks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
-    mine = [chunks[number] for number in distributed.cut(len(chunks))[distributed.rank()]]
+    mine = [chunks[number] for number in distributed.shards(len(chunks))[distributed.rank()]]
     heard = _Share(len(seeds), on_images)
-    with train.repeatable():
+    with train.deterministic():
         drawn = [_draw(model, some, Sampling.of(sampling), heard) for some in mine]
     empty = Hallucination(torch.empty(0, *_shape(model), dtype=torch.uint8), torch.empty(0, dtype=torch.long))
     images, passes = zip(*((each.images, each.passes) for each in [empty, *drawn]), strict=True)
-    result = Hallucination(distributed.gather(torch.cat(images)), distributed.gather(torch.cat(passes)))
+    result = Hallucination(distributed.all_gather(torch.cat(images)), distributed.all_gather(torch.cat(passes)))
     heard.rest()
     return result
 
@@ -165,7 +165,7 @@ def _sampled(
     size = AT_ONCE.get(device.type, AT_ONCE["cpu"])
     for start in range(0, len(seeds), size):
         noise = Noise(seeds[start : start + size])
-        with train.fast(device):
+        with train.autocast(device):
             drawn.append(to_bytes(sampling.finished(model.sample(noise))))  # type: ignore[operator]
         on_images(len(noise))
     return Hallucination(torch.cat(drawn), torch.zeros(len(seeds), dtype=torch.long))
@@ -181,7 +181,7 @@ def _quickly(model: nn.Module) -> Step:
     device = next(model.parameters()).device
 
     def step(x: Tensor) -> Tensor:
-        with train.fast(device):
+        with train.autocast(device):
             y: Tensor = model(x)
         return y
 

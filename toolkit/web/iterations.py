@@ -22,7 +22,7 @@ from starlette.types import Message as ASGIMessage
 import toolkit
 
 from .. import index
-from ..config import Settings, choose
+from ..config import SamplingSettings, choose
 from ..index import CheckpointError, strict_json
 from ..metrics import stats
 from .server import MODEL, QUIET, Message, echo, figure, light, passing, static, wire
@@ -137,7 +137,7 @@ def learned(config: Path) -> str:
     return LEARNED.get(data.removeprefix("sample:"), "pictures")
 
 
-def say(sampling: Settings) -> str:
+def say(sampling: SamplingSettings) -> str:
     """A way of sampling in words."""
     stop = {"each": "each image by itself", "batch": "the whole batch together"}[sampling.stop]
     still = f"it moves by less than {sampling.tol:g}" if sampling.tol else "it does not move"
