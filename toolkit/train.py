@@ -180,8 +180,8 @@ def fit(
 
     In several processes (`processes`) all give the same batches, each computes its rows, and gradients are averaged
     over the whole batch: all end with the same parameters, those of one process but for rounding. Whatever an objective
-    computes over a batch is then over the rows of one process, unless it asks for `all_gather_rows`, as lifetime sparsity
-    does, and what it draws at random is each process's own.
+    computes over a batch is then over the rows of one process, unless it asks for `all_gather_rows`, as lifetime
+    sparsity does, and what it draws at random is each process's own.
     """
     model = deepcopy(model)
     device = next(model.parameters()).device

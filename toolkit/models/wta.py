@@ -132,11 +132,11 @@ class WTA(nn.Module):
         return y.sigmoid() if self.config.output == "sigmoid" else y
 
     def _survivors(self, strength: Tensor, position: Tensor) -> Tensor:
-        all_gather_rows, mine = distributed.all_gather_rows(strength)
+        every, mine = distributed.all_gather_rows(strength)
         if self.config.lifetime_per == "channel":
-            return sparse.survivors(all_gather_rows, self.config.lifetime)[mine]
+            return sparse.survivors(every, self.config.lifetime)[mine]
         positions, _ = distributed.all_gather_rows(position)
-        return sparse.survivors_per_position(all_gather_rows, positions, self.config.lifetime)[mine]
+        return sparse.survivors_per_position(every, positions, self.config.lifetime)[mine]
 
     def _initialise(self, module: nn.Module) -> None:
         if not isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) or self.config.init == "torch":
