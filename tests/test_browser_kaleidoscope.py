@@ -242,6 +242,7 @@ def test_a_picture_is_fitted_and_light_on_dark(desk: Any, tmp_path: Path) -> Non
     to(desk, 0)
     alpha = "one => [[0, 0], [14, 14]].map(([x, y]) => one.getContext('2d').getImageData(x, y, 1, 1).data[3])"
     assert desk.eval_on_selector(".kaleidoscope .cell canvas", alpha) == [0, 255]
+    assert "was inverted" in desk.inner_text(".kaleidoscope .hint")
 
 
 def test_what_is_no_picture_is_answered_on_the_page(desk: Any, tmp_path: Path) -> None:

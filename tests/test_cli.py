@@ -2,11 +2,15 @@
 
 import argparse
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from toolkit import cli, presets
+from toolkit import cli, data, presets
 
 TINY = [
     "--set", "images=40", "--set", "generated=20", "--set", "iterations=1", "--set", "first_steps=3",
@@ -66,6 +70,36 @@ def test_measuring_a_run_prints_its_table(tree, capsys):
 def test_measuring_a_data_set_against_itself_finds_copies(capsys):
     code, out, _ = said(capsys, "measure", "sample:mnist", "--reference", "sample:mnist", "--limit", "20")
     assert code == 0 and json.loads(out)["novelty_median"] == 0
+
+
+def test_pictures_of_dark_ink_measure_as_their_negatives_once_they_are_inverted(tmp_path, capsys):
+    images = data.load("sample:mnist", limit=20).images[:, 0]
+    for name, pictures in (("light", images), ("dark", 255 - images)):
+        (tmp_path / name).mkdir()
+        for number, picture in enumerate(pictures):
+            Image.fromarray(picture.numpy()).save(tmp_path / name / f"{number:02}.png")
+    command = ["measure", f"folder:{tmp_path}/light", "--reference", "sample:mnist"]
+    _, right, _ = said(capsys, *command)
+    command[1] = f"folder:{tmp_path}/dark"
+    assert said(capsys, *command, "--invert") == (0, right, "")
+    command[1] += "?invert"
+    assert said(capsys, *command, "--invert") == said(capsys, *command) == (0, right, "")
+    argv = ["train", "fig2", "--data", f"folder:{tmp_path}/dark", "--invert", "--out", str(tmp_path)]
+    assert cli.changes(cli.parser().parse_args(argv))["data"] == command[1]
+    assert (
+        presets.preset("creative-mnist", data=command[1]).title
+        == presets.preset("creative-mnist", data=command[1][:-7]).title
+    )
+    code, _, told = said(capsys, "train", "fig2", "--invert", "--out", tmp_path)
+    assert code == 2 and "give --data" in told
+
+
+def test_a_note_is_one_sentence_without_a_place_in_the_code(tmp_path):
+    Image.new("L", (28, 28), 255).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_text("no picture")
+    run = [sys.executable, "-m", "toolkit", "measure", f"folder:{tmp_path}", "--reference", "sample:mnist"]
+    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=Path(cli.__file__).parents[1])
+    assert re.fullmatch(r"note: skipped 1 of 2 pictures.*b\.png\n", done.stderr)
 
 
 def test_inspecting_a_checkpoint_says_how_it_was_made(tree, capsys):

@@ -17,10 +17,10 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from toolkit import data as datasets
-from toolkit.data import Dataset, load
-from toolkit.data.files import read_idx
+from toolkit.data import Dataset, dark_on_light, load, picture
 
 RAW = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}
 
@@ -152,10 +152,12 @@ def test_a_damaged_file_is_named_in_one_sentence(tmp_path: Path, spoil: object) 
 @pytest.mark.parametrize("spoil", [lambda data: data[:-20], lambda data: b"no gzip at all", lambda data: data[:40]])
 def test_a_damaged_archive_is_named_in_one_sentence(tmp_path: Path, spoil: object) -> None:
     assert callable(spoil)
-    path = tmp_path / "images.gz"
-    path.write_bytes(spoil(gzip.compress(idx(np.ones((9, 28, 28), np.uint8)))))
-    with pytest.raises(ValueError, match=r"images\.gz .*delete it"):
-        read_idx(path)
+    written(tmp_path, "mnist", "train", 9, gz=True)
+    path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte.gz"
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"ubyte\.gz .*: delete it and load again") as caught:
+        load("mnist", root=tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_labels_of_another_set_are_refused(tmp_path: Path) -> None:
@@ -285,6 +287,50 @@ def test_a_folder_may_be_read_in_colour_or_inverted(tmp_path: Path) -> None:
     assert load(f"folder:{tmp_path}", size=12).images.shape == (1, 1, 12, 12)
 
 
+@pytest.mark.parametrize("size", [14, 28, 64])
+@pytest.mark.parametrize("name", ["sample:mnist", "sample:fashion"])
+def test_dark_ink_on_light_paper_is_told_from_light_on_dark(name: str, size: int) -> None:
+    images = load(name, limit=300, size=size).images
+    assert not dark_on_light(images).any()
+    assert dark_on_light(255 - images).double().mean() > 0.85
+    grey = (200 - 0.5 * images.float()).byte()  # a faint drawing on grey paper
+    assert dark_on_light(grey).double().mean() > 0.85
+
+
+def test_noise_clouds_and_blank_pictures_are_no_ink_on_paper() -> None:
+    clouds = interpolate(torch.rand(200, 3, 5, 5), (28, 28), mode="bicubic").clamp(0, 1)
+    for images in (torch.rand(200, 1, 28, 28), clouds, torch.ones(5, 1, 28, 28), torch.zeros(5, 1, 28, 28)):
+        assert dark_on_light(images).double().mean() < 0.1
+    assert dark_on_light(torch.empty(0, 1, 28, 28)).tolist() == []
+
+
+def folder_of(images: Tensor, folder: Path) -> Path:
+    folder.mkdir()
+    for number, image in enumerate(images[:, 0]):
+        Image.fromarray(image.numpy()).save(folder / f"{number:03}.png")
+    return folder
+
+
+def test_a_folder_of_dark_ink_on_light_paper_is_warned_of_once_and_read_inverted_by_its_name(tmp_path: Path) -> None:
+    images = load("sample:mnist", limit=30).images
+    light, dark = folder_of(images, tmp_path / "light"), folder_of(255 - images, tmp_path / "dark")
+    assert torch.equal(load(f"folder:{light}").images, images)  # a warning would be an error here
+    with pytest.warns(UserWarning, match=rf"^most pictures of folder:{dark} show dark ink .*{dark}\?invert"):
+        load(f"folder:{dark}")
+    data = load(f"folder:{dark}?invert")
+    assert torch.equal(data.images, images) and data.name == f"folder:{dark}?invert"
+    assert torch.equal(load(f"folder:{dark}", invert=False).images, 255 - images)  # and as it is, if that is meant
+    assert torch.equal(load("sample:mnist?invert+sample:fashion", limit=4).images[:2], 255 - images[[0, 15]])
+
+
+def test_one_picture_is_read_as_those_of_a_folder_are(tmp_path: Path) -> None:
+    disc((60, 60)).save(tmp_path / "a.png")
+    with pytest.warns(UserWarning, match="a.png shows dark ink on light paper"):
+        dark = picture(tmp_path / "a.png", 28)
+    assert torch.equal(dark, load(f"folder:{tmp_path}", invert=False).images)
+    assert torch.equal(picture(tmp_path / "a.png", 28, invert=True), 255 - dark)
+
+
 def test_transparent_is_white_and_sixteen_bits_are_scaled(tmp_path: Path) -> None:
     clear = Image.new("RGBA", (28, 28), (0, 0, 0, 0))
     clear.paste((0, 0, 0, 255), (10, 10, 18, 18))
@@ -315,8 +361,8 @@ def test_a_picture_that_is_too_thin_is_said_to_be_that_and_not_damaged(tmp_path:
 
 
 def test_damaged_pictures_are_skipped_and_named(tmp_path: Path) -> None:
-    disc((28, 28)).save(tmp_path / "a.png")
-    disc((28, 28)).save(tmp_path / "c.png")
+    for name in ("a.png", "c.png"):
+        disc((28, 28), paper=0, ink=255).save(tmp_path / name)
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
     (tmp_path / "d.jpg").write_text("no picture")
     with pytest.warns(UserWarning, match=r"skipped 2 of 4 .*b\.png.*d\.jpg"):

@@ -1,6 +1,7 @@
 """The alphabet: outlines that are the ink, a font that independent programs open, set, shape and accept."""
 
 import json
+import warnings
 from io import BytesIO
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit import cli, data, font
+from toolkit import cli, data, font, hub
 from toolkit.font import area, flat
 
 
@@ -332,3 +333,32 @@ def test_the_command_writes_outlines(tree, tmp_path, capsys):
 def test_the_command_refuses_in_one_sentence_before_any_work(options, named, capsys):
     code, _, told = said(capsys, "fig2", "--from", "/nowhere", *options)
     assert code == 2 and named in told and told.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def dark_tree(tmp_path_factory):
+    """A run whose network is the shipped one seen in the negative, as if it had learned dark ink on light paper."""
+    model = hub.load(hub.CHECKPOINTS, "fig2", 1)
+    first, last = model.encoder[0], model.decoder[-1]
+    first.bias += first.weight.sum((1, 2, 3))
+    first.weight *= -1  # net'(x) = 1 - net(1 - x)
+    last.weight *= -1
+    last.bias.copy_(1 - last.bias)
+    run = tmp_path_factory.mktemp("dark") / "fig2"
+    (run / "iter_001").mkdir(parents=True)
+    hub.save(model, run / "iter_001/model.safetensors", experiment="fig2", iteration=1)
+    (run / "config.json").write_text(json.dumps({"title": "Dark", "sampling": {"limit": 20}}))
+    hub.write_index(run.parent)
+    return run.parent
+
+
+def test_symbols_of_dark_ink_on_light_paper_become_strokes_and_not_squares(dark_tree, tmp_path, capsys):
+    areas = {}
+    for option in ("", "--invert"):
+        out = tmp_path / f"a{option}.ttf"
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            code, _, _ = said(capsys, "--from", dark_tree, "--seeds", "0:3", "--out", out, *option.split())
+        assert code == 0 and ["dark ink on light paper" in str(it.message) for it in told] == [True] * (not option)
+        areas[option] = [rendered(out.read_bytes(), letter)[:200].mean() for letter in "abc"]
+    assert max(areas["--invert"]) < 0.15 < 0.2 < min(areas[""])

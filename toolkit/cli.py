@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -104,6 +105,7 @@ SHARED: dict[str, dict[str, Any]] = {  # options that several commands declare; 
     "--root": {
         "type": Path, "help": "where data sets lie or are downloaded to (default: $TOOLKIT_DATA or a cache)"
     },
+    "--invert": {"action": "store_true", "help": "the images are dark ink on light paper: exchange dark and light"},
     "--quiet": {"action": "store_true", "help": "no progress bars"},
     "--json": {"action": "store_true", "help": "print the result as JSON, and nothing else"},
 }  # fmt: skip
@@ -177,6 +179,7 @@ def _complete(name: str, command: Parser) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command -> its exit code. A mistake is one sentence on stderr and 2; an interruption 130."""
+    warnings.formatwarning = lambda message, *about: f"note: {message}\n"
     try:
         args = parser().parse_args(argv)
         if "source" in args:
@@ -236,10 +239,18 @@ def changes(args: argparse.Namespace) -> dict[str, Any]:
     """The settings of a preset that the command line changes. Raises ValueError for what can be none."""
     names = ("name", "seed", "data", "iterations")
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    given |= _inverted(args)
     found = settings(args.set)
     if "size" in found.get("model", {}):
         raise ValueError("--set model.size: a network has the size of its images, set size=20 of a figure instead")
     return {**given, **found}
+
+
+def _inverted(args: argparse.Namespace) -> dict[str, Any]:
+    """The data of --data and --invert."""
+    from .data import inverted
+
+    return {"data": inverted(args.data)} if args.invert else {}
 
 
 def settings(texts: Iterable[str]) -> dict[str, Any]:
@@ -280,6 +291,7 @@ examples:
   python -m toolkit train fig2 --scale smoke --data sample:mnist --out runs     seconds, on the built-in digits
   python -m toolkit train fig2 --scale cpu --out runs                           ten minutes to five hours on two cores
   python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
+  python -m toolkit train fig2 --scale cpu --data folder:my/marks --invert --out runs    of dark ink on light paper
   python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
   python -m toolkit train fig6 --scale cpu --seed 1 --name fig6-seed1 --out runs    beside fig6
   python -m toolkit train fig2 --scale cpu --set filter=novelty:0.5 --name fig2-novel --out runs
@@ -333,7 +345,7 @@ def declare_train(add: Add) -> None:
         help="by the rules of the paper's text where the code that its figures were made with had others")  # fmt: skip
     add("--first-from", type=Path, metavar="RUN", help="take the first iteration's model from this run of the same "
         "seed and settings, as figures 3, 6 and 7 can from figure 2")  # fmt: skip
-    for name in ("--seed", "--root", "--device", "--quiet", "--json"):
+    for name in ("--invert", "--seed", "--root", "--device", "--quiet", "--json"):
         add(name)
 
 
@@ -411,7 +423,8 @@ def measure(args: argparse.Namespace) -> object:
     stored = Path(args.what) / "metrics.json"
     if stored.exists():
         return json.loads(stored.read_text()) if args.json else runs.table(stored)
-    images = data.load(args.what, root=args.root, limit=args.limit).images
+    what = data.inverted(args.what) if args.invert else args.what
+    images = data.load(what, root=args.root, limit=args.limit).images
     return metrics.measure(images.float() / 255, data.load(args.reference, root=args.root).images)
 
 
@@ -420,6 +433,7 @@ def declare_measure(add: Add) -> None:
     add("what", help="the folder of a run, or images: a data set's name or folder:PATH")
     add("--reference", default="mnist", help="the data set that distance is measured to (default: mnist)")
     add("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)")
+    add("--invert")
     add("--root")
     add("--json")
 
@@ -553,7 +567,7 @@ def kaleidoscope(args: argparse.Namespace) -> object:
     if runs < 1:
         raise ValueError(f"--runs {runs}: give at least one")
     how = {"perturbation": args.perturbation, "mode": args.mode, "fast": args.fast}
-    states = hub.stream(k, args.seeds, start=_start(args.start, k, len(args.seeds)), **how)
+    states = hub.stream(k, args.seeds, start=_start(args, k), **how)
     ends = deque["Tensor"](maxlen=2)
     seen = _noted(islice(states, runs + 1), ends)
     if film:
@@ -577,10 +591,11 @@ def _noted(items: Iterable[Item], last: deque[Item]) -> Iterator[Item]:
         yield item
 
 
-def _start(given: str | None, k: "Kaleidoscope", count: int) -> "str | Tensor | None":
+def _start(args: argparse.Namespace, k: "Kaleidoscope") -> "str | Tensor | None":
     """Noise of a kind, or a picture as the start of every film."""
-    from .data import files
+    from .data import picture
 
+    given: str | None = args.start
     if given in (None, "uniform", "normal"):
         return given
     path = Path(str(given))
@@ -589,8 +604,8 @@ def _start(given: str | None, k: "Kaleidoscope", count: int) -> "str | Tensor | 
     channels, size, _ = k.model.image_shape
     if k.points is not None:
         raise ValueError(f"{k.name} learned points: a picture cannot be its start, give uniform or normal")
-    images, _ = files.read([path], size, channels == 3)
-    return (images.float() / 255).repeat(count, 1, 1, 1).to(next(k.model.parameters()).device)
+    image = picture(path, size, color=channels == 3, invert=args.invert or None)
+    return (image.float() / 255).repeat(len(args.seeds), 1, 1, 1).to(next(k.model.parameters()).device)
 
 
 def _known(k: "Kaleidoscope") -> "Tensor | None":
@@ -610,6 +625,7 @@ def declare_kaleidoscope(add: Add) -> None:
     add("--from")
     add("--runs", type=int, help="how often (default: 300 for pictures, 30 for points)")
     add("--start", metavar="uniform|normal|PICTURE", help="noise, or a picture of yours (default: uniform)")
+    add("--invert")
     add("--perturbation", type=float, help="how strongly images are perturbed before each run (default: 0.01)")
     add("--mode", choices=("centred", "published", "none"), help="how they are perturbed (default: centred)")
     add("--every", type=int, help="show every so many runs: frames of a film, columns of a sheet")
@@ -637,6 +653,7 @@ def diverge(args: argparse.Namespace) -> object:
     from .train import device
 
     given = {name: value for name in ("name", "data", "seed") if (value := getattr(args, name)) is not None}
+    given |= _inverted(args)
     preset = choose("preset", args.preset, presets.DIVERGENCES)
     spec = presets.preset(preset, args.scale, **given, **settings(args.set))
     options = {"root": args.root, "device": device(args.device), "quiet": args.quiet or args.json}
@@ -652,7 +669,7 @@ def declare_diverge(add: Add) -> None:
     add("--data", help="another data set with labels, such as sample:mnist")
     add("--set", help="any other setting, e.g. how.ambiguity=3")
     add("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/NAME")
-    for name in ("--seed", "--root", "--device", "--quiet", "--json"):
+    for name in ("--invert", "--seed", "--root", "--device", "--quiet", "--json"):
         add(name)
 
 
@@ -672,12 +689,17 @@ def font(args: argparse.Namespace) -> object:
     check_out(args.out, FONTS)
     from . import font as fonts
     from . import hub
+    from .data import warn_if_dark
 
     keys = _keys(args)
     experiment, entry = hub.choose(hub.read_index(args.source), args.experiment, args.iteration)
     number = entry["iteration"]
     model = hub.load(args.source, experiment, number, device=args.device)
     symbols = hub.sampling(args.source, experiment).grown(model, args.seeds).cpu()
+    if args.invert:
+        symbols = 1 - symbols
+    else:
+        warn_if_dark(symbols, "most symbols are", "give --invert")
     if args.out.suffix == ".svg":
         titles = [f"{experiment} {number}, seed {seed}" for seed in args.seeds]
         write_whole(args.out, fonts.svg(symbols, titles=titles).encode())
@@ -717,6 +739,7 @@ def declare_font(add: Add) -> None:
     add("--name", help="of the font, after That Are Not: plain words (default: experiment and iteration)")
     add("--out", required=True, help="alphabet.ttf or alphabet.svg")
     add("--specimen", type=Path, metavar="FILE", help="also a page set in the font, as PNG")
+    add("--invert")
     add("--text", help="what that page says (default: a sentence)")
     add("--device")
 

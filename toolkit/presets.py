@@ -620,13 +620,13 @@ def _followed(base: Any, changes: dict[str, Any]) -> dict[str, Any]:
             if before in base.title:
                 found = {"title": base.title.replace(before, after, 1)}
                 break
-    classes = CLASSES.get(data.removeprefix("sample:").partition(":")[0])
+    classes = CLASSES.get(data.removesuffix("?invert").removeprefix("sample:").partition(":")[0])
     return {**found, "classes": classes} if classes and base.kind == "judge" else found
 
 
 def _subject(data: str) -> str:
     """What a data set shows, for a title: "mnist+fashion" -> "Digits and clothes", "folder:my/marks" -> "marks"."""
-    kind, _, rest = data.partition(":")
+    kind, _, rest = data.removesuffix("?invert").partition(":")
     if kind == "folder":
         last = rest.rstrip("/").rpartition("/")[2]
         return SUBJECTS.get(last, last)

@@ -554,7 +554,7 @@ def sources(names: Iterable[str]) -> list[Source]:
 
 
 def _plain(name: str) -> str:
-    before, colon, after = name.partition(":")
+    before, colon, after = name.removesuffix("?invert").partition(":")
     return _plain(after) if colon and before in ("sample", "tinted") else before
 
 

@@ -1,13 +1,15 @@
-"""A name -> images as bytes: the sets of the papers, a built-in sample of two, or a folder of anyone's pictures.
+"""Data sets by name, as bytes: those of the papers, built-in samples of two, folders of pictures or of fonts.
 
-Files that are there are read as they are (no torchvision needed); what is missing is downloaded once, by torchvision.
+Files that are there are read as they are; what is missing is downloaded once, by torchvision.
 """
 
 import os
+import shutil
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,9 +17,10 @@ from torch.nn.functional import interpolate
 
 from ..config import choose
 from ..plot import tiles
-from . import files as pictures
-from . import letters
-from .files import FOLDERS, fetch, images_and_labels
+from . import letters, pictures
+from .pictures import dark_on_light, warn_if_dark
+
+__all__ = ["NAMES", "Dataset", "dark_on_light", "inverted", "load", "picture", "tinted", "warn_if_dark"]
 
 NAMES = {
     "mnist": "70,000 handwritten digits",
@@ -31,8 +34,10 @@ NAMES = {
     "folder:PATH": "all pictures below a folder of yours",
     "letters:PATH": "the letters A to Z and a to z of all fonts below a folder, drawn as the digits are",
     "tinted:NAME": "any of them, each image in two colours of its own; always in colour",
+    "NAME?invert": "any of them with dark and light exchanged, as for dark ink on light paper",
     "NAME+NAME": "two of them together, the classes of the second numbered after those of the first",
 }
+INVERT = "?invert"
 SPLITS = ("train", "test", "all", "any")
 
 
@@ -99,20 +104,23 @@ def load(
         Samples and folders have no parts. Omniglot's are its background and evaluation sets; a folder `omniglot-small`
         is read in place of the first where only that is there. Of letters, test is a seventh of the typefaces.
     limit: at most so many, evenly spaced over the set, so that a set sorted by class keeps every class.
-    invert: dark becomes light; by default only for Omniglot, so that ink is bright in all sets of the papers.
+    invert: exchange dark and light, as a name that ends in ?invert does; by default only for Omniglot, so that ink is
+        light in all sets of the papers. A folder that shows dark ink on light paper is warned of.
     How the pictures of a folder are found and fitted: `pictures`; how letters are drawn: `letters`, whose folder may
     also lie in the root.
 
     Raises ValueError for an unknown name or option, a damaged file or a folder without pictures, and FileNotFoundError
     for a folder that is not there, or a set that is not there and cannot be downloaded.
     """
-    if "+" in name and not name.startswith(("folder:", "letters:")):
+    again = partial(load, root=root, split=split, limit=limit, size=size, invert=invert, color=color)
+    kind, _, path = name.partition(":")
+    if "+" in name and kind not in ("folder", "letters"):
         one, _, other = name.partition("+")
-        read = partial(load, root=root, split=split, limit=limit, size=size, invert=invert, color=color)
-        return _joined(name, read(one), read(other), limit)
-    kind, _, grey = name.partition(":")
-    if kind == "tinted" and grey:
-        data = load(grey, root=root, split=split, limit=limit, size=size, invert=invert)
+        return _joined(name, again(one), again(other), limit)
+    if name.endswith(INVERT):
+        return replace(again(name.removesuffix(INVERT), invert=True), name=name)
+    if kind == "tinted" and path:
+        data = again(path, color=False)
         return replace(data, name=name, images=tinted(data.images))
     choose("split", split, SPLITS)
     if size < 1 or (limit is not None and limit < 1):
@@ -124,10 +132,30 @@ def load(
     else:
         images, readable = pictures.read([found.items[row] for row in rows.tolist()], size, color)
         rows = rows[readable]
+        if kind == "folder" and invert is None:
+            warn_if_dark(images, f"most pictures of {name} show", f"write {name}{INVERT}, or give --invert,")
     if name == "omniglot" if invert is None else invert:
         images = 255 - images
     labels = None if found.labels is None else found.labels[rows]
     return Dataset(name, images, labels, found.split, found.typefaces)
+
+
+def inverted(name: str | None) -> str:
+    """The name of a data set with dark and light exchanged. Raises ValueError for none."""
+    if not name:
+        raise ValueError("--invert says how images are read: give --data too")
+    return name if name.endswith(INVERT) else name + INVERT
+
+
+def picture(file: Path, size: int, *, color: bool = False, invert: bool | None = None) -> Tensor:
+    """One picture, fitted as those of a folder are: uint8 (1, C, size, size).
+
+    Dark ink on light paper is warned of unless invert says what to do. Raises ValueError if it cannot be read.
+    """
+    image, _ = pictures.read([file], size, color)
+    if invert is None:
+        warn_if_dark(image, f"{file} shows", "give --invert")
+    return 255 - image if invert else image
 
 
 def _root(given: str | Path | None) -> Path:
@@ -137,21 +165,18 @@ def _root(given: str | Path | None) -> Path:
 
 def _find(name: str, root: Path, split: str) -> _Found:
     kind, _, path = name.partition(":")
+    folder = Path(path).expanduser()
     if kind == "folder" and path:
-        return _Found(pictures.below(Path(path).expanduser()), None, "all")
+        return _Found(pictures.below(folder), None, "all")
     if kind == "letters" and path:
-        return _letters(Path(path).expanduser(), root, "train" if split == "any" else split)
+        part = "train" if split == "any" else split
+        there = folder if folder.is_dir() or not (root / folder).is_dir() else root / folder
+        images, labels, families = letters.read(there, part)
+        return _Found(images, labels, part, families)
     choose("data set", name, NAMES)
     if kind == "sample":
         return _sample(path)
     return _faces(root, split) if name == "celeba" else _published(name, root, split)
-
-
-def _letters(folder: Path, root: Path, split: str) -> _Found:
-    """The letters of the fonts below a folder, which is looked for in the root too."""
-    there = folder if folder.is_dir() or not (root / folder).is_dir() else root / folder
-    images, labels, families = letters.read(there, split)
-    return _Found(images, labels, split, families)
 
 
 def _sample(name: str) -> _Found:
@@ -166,11 +191,18 @@ def _faces(root: Path, split: str) -> _Found:
     """CelebA, whose parts are a list of files: which of three parts each is in."""
     folder = root / "celeba"
     if not (folder / "img_align_celeba").is_dir():
-        fetch("celeba", root, ["all"], there=[])
+        _fetch("celeba", root, ["all"], there=[])
     lines = (folder / "list_eval_partition.txt").read_text().split()
     wanted = {"train": "0", "any": "0", "test": "2"}.get(split)
     chosen = [name for name, part in zip(lines[::2], lines[1::2], strict=True) if wanted in (None, part)]
     return _Found([folder / "img_align_celeba" / name for name in chosen], None, "train" if split == "any" else split)
+
+
+FOLDERS = {
+    "mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST", "emnist-letters": "EMNIST",
+    "omniglot": "Omniglot", "celeba": "CelebA",
+}  # fmt: skip
+"""The names of torchvision, of a set and of its folder."""
 
 
 def _published(name: str, root: Path, split: str) -> _Found:
@@ -178,14 +210,21 @@ def _published(name: str, root: Path, split: str) -> _Found:
     likeliest = "test" if places["test"] and not places["train"] else "train"
     parts = {"all": ["train", "test"], "any": [likeliest]}.get(split, [split])
     if missing := [part for part in parts if not places[part]]:
-        fetch(name, root, missing, there=[part for part, place in places.items() if place])
+        _fetch(name, root, missing, there=[part for part, place in places.items() if place])
         places = _places(name, root)
     files = [place for part in parts if (place := places[part])]
     used = "small" if files[0].name == "omniglot-small" else split if split != "any" else likeliest
-    items, labels = _trees(files) if name == "omniglot" else images_and_labels(files)
-    if name == "emnist-letters" and isinstance(items, Tensor):
-        items, labels = items.mT.contiguous(), None if labels is None else labels - 1  # lying, and counted from 1
-    return _Found(items, labels, used)
+    if name == "omniglot":  # ALPHABET/CHARACTER/*.png
+        drawings = [file for folder in files for file in pictures.below(folder)]
+        classes = {parent: label for label, parent in enumerate(dict.fromkeys(file.parent for file in drawings))}
+        return _Found(drawings, torch.tensor([classes[file.parent] for file in drawings]), used)
+    images = [_idx(file, 3) for file in files]
+    labels = [_labels(file, len(part)) for file, part in zip(files, images, strict=True)]
+    known = [part for part in labels if part is not None]
+    found = torch.cat(images)[:, None], torch.cat(known) if len(known) == len(labels) else None
+    if name == "emnist-letters":  # transposed, and counted from 1
+        found = found[0].mT.contiguous(), None if found[1] is None else found[1] - 1
+    return _Found(*found, used)
 
 
 def _places(name: str, root: Path) -> dict[str, Path | None]:
@@ -200,11 +239,55 @@ def _places(name: str, root: Path) -> dict[str, Path | None]:
     return {part: next((path for path in paths if path.exists()), None) for part, paths in tried.items()}
 
 
-def _trees(folders: list[Path]) -> tuple[list[Path], Tensor]:
-    """ALPHABET/CHARACTER/*.png: every folder of pictures is a class."""
-    files = [file for folder in folders for file in pictures.below(folder)]
-    classes = {parent: label for label, parent in enumerate(dict.fromkeys(file.parent for file in files))}
-    return files, torch.tensor([classes[file.parent] for file in files])
+def _idx(path: Path, dimensions: int) -> Tensor:
+    """An IDX file of bytes, plain or .gz -> uint8. Raises ValueError unless it is whole, and of so many dimensions."""
+    from torchvision.datasets import mnist, utils
+
+    try:
+        with TemporaryDirectory() as scratch:
+            plain = utils.extract_archive(path, scratch) if path.suffix == ".gz" else path
+            values = mnist.read_sn3_pascalvincent_tensor(str(plain))
+        if values.dtype != torch.uint8 or values.ndim != dimensions:
+            raise ValueError(f"{values.dtype}, {values.ndim} dimensions")
+    except Exception as error:  # torchvision's reader asserts, and meets what is no header with whatever comes
+        raise ValueError(f"{path} is damaged ({error or 'no whole IDX file'}): delete it and load again") from error
+    return values
+
+
+def _labels(images: Path, count: int) -> Tensor | None:
+    """The labels beside a file of images, if there are any."""
+    plain = images.with_name(images.name.replace("images-idx3", "labels-idx1").removesuffix(".gz"))
+    path = next((path for path in (plain, Path(f"{plain}.gz")) if path.exists()), None)
+    labels = _idx(path, 1).long() if path else None
+    if labels is not None and len(labels) != count:
+        raise ValueError(f"{path} holds {len(labels)} labels for {count} images: delete both files and load again")
+    return labels
+
+
+def _fetch(name: str, root: Path, parts: list[str], *, there: list[str]) -> None:
+    """Download parts ("train", "test"; of CelebA "all") of a set beside its place, then move the files there.
+
+    So a broken download leaves nothing behind. there: the parts that root has. Raises FileNotFoundError if it fails.
+    """
+    try:
+        from torchvision import datasets
+
+        root.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=root) as new:
+            for part in parts:
+                option: dict[str, Any] = {"background" if name == "omniglot" else "train": part == "train"}
+                option = {"split": part} if name == "celeba" else option
+                option |= {"split": "letters"} if name == "emnist-letters" else {}
+                getattr(datasets, FOLDERS[name])(new, download=True, **option)
+            shutil.copytree(new, root, dirs_exist_ok=True, copy_function=shutil.move)
+    except (ImportError, OSError, RuntimeError) as error:
+        only = f", which has only its {there[0]} images (split 'any' takes them)" if there else ""
+        sample = "sample:fashion" if name == "fashion" else "sample:mnist"
+        reason = str(error).partition("\n")[0].rstrip(": ")
+        raise FileNotFoundError(
+            f"the {' and '.join(parts)} images of {name} are not in {root}{only}, and could not be downloaded "
+            f"({reason}): connect to a network once, put the files there, or use {sample} or folder:PATH"
+        ) from error
 
 
 def _resized(images: Tensor, size: int) -> Tensor:

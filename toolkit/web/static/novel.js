@@ -70,6 +70,7 @@ function remember() {
 
 function put(light, of, seed = null) {
   remember();
+  note = "";
   drawing = Uint8ClampedArray.from(light);
   Object.assign(now, {of, seed: Number.isSafeInteger(seed) ? seed : null, drawnOver: false});
   easel();
@@ -106,7 +107,7 @@ function empty() {
 
 function label() {  // what is on the pad, in words; the address says a seed, if it is one
   $(".of").textContent = said();
-  $(".tip").textContent = drawing ? "Draw on it: they judge again when you let go." : "Draw here with pointer or finger.";
+  $(".tip").textContent = drawing ? `${note}Draw on it: they judge again when you let go.` : "Draw here with pointer or finger.";
   $("[data-do=undo]").disabled = !past.length;
   $("[data-do=keep]").disabled = $("[data-do=picture]").disabled = !drawing;
   const seeded = now.seed !== null && !now.drawnOver && now.of === named(now.seed);
@@ -187,6 +188,7 @@ const doing = {
   undo: () => {
     const {light, ...before} = past.pop();
     drawing = light;
+    note = "";
     Object.assign(now, before);
     easel();
     turn();

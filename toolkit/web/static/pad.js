@@ -1,7 +1,7 @@
 // A start of one's own: drawn with pointer or finger, taken from a file, or from the cell that is chosen.
 // Read before kaleidoscope.js, in one scope with it. `drawing` is its light, plane by plane, or null.
 const BRUSH = 0.045;  // the radius of the brush, of the side
-let drawing = null, pen = null;
+let drawing = null, pen = null, note = "";  // note: what became of an uploaded picture
 
 const side = () => network().size;
 const channels = () => network().channels;
@@ -12,7 +12,7 @@ function easel() {
   if (drawing && drawing.length !== size * size * channels()) drawing = null;
   (channels() === 1 ? paint : paintColours)(canvas, drawing || new Uint8ClampedArray(size * size * channels()));
   $(".pad").hidden = now.start !== "drawing";
-  $(".hint").textContent = drawing ? "The first row starts from it as it is; each row below, from more noise over it." : "Draw here with pointer or finger. The network answers when you let go.";
+  $(".hint").textContent = drawing ? `${note}The first row starts from it as it is; each row below, from more noise over it.` : "Draw here with pointer or finger. The network answers when you let go.";
   $("[data-do=wipe]").disabled = !drawing;
 }
 
@@ -47,10 +47,19 @@ async function upload(file) {
   const colour = (c) => Array.from({length: plane}, (_, i) => rgba[4 * i + c]);
   const grey = () => {  // these networks know light on dark
     const light = Array.from({length: plane}, (_, i) => 0.299 * rgba[4 * i] + 0.587 * rgba[4 * i + 1] + 0.114 * rgba[4 * i + 2]);
-    const dark = light.reduce((sum, value) => sum + value, 0) < 127.5 * plane;
-    return light.map((value) => (dark ? value : 255 - value));
+    const dark = darkOnLight(light, size);
+    note = dark ? "It is dark ink on light paper, and was inverted. " : "";
+    return light.map((value) => (dark ? 255 - value : value));
   };
   drawn(Uint8ClampedArray.from(channels() === 1 ? grey() : [0, 1, 2].flatMap(colour)));
+}
+
+function darkOnLight(light, size) {  // the rule of toolkit/data: an even, light border, and ink that is darker
+  const rising = (values) => values.sort((a, b) => a - b), at = (values, share) => values[Math.round(share * (values.length - 1))] / 255;
+  const border = rising(light.filter((_, i) => Math.min(i % size, Math.floor(i / size), size - 1 - (i % size), size - 1 - Math.floor(i / size)) === 0));
+  const all = rising([...light]), paper = at(border, 0.5), dark = paper - at(all, 0.02), bright = at(all, 0.98) - paper;
+  const even = border.filter((value) => Math.abs(value / 255 - paper) < 0.15).length >= 0.75 * border.length;
+  return even && paper > 0.5 && dark > 0.2 && dark > 2 * bright;
 }
 
 function drawn(light) {
@@ -61,11 +70,13 @@ function drawn(light) {
 
 function borrow() {  // the chosen cell, as it is now
   const at = now.cell * area(film);
+  note = "";
   drawn(Uint8ClampedArray.from(film.frames[now.frame].subarray(at, at + area(film))));
 }
 
 function wipe() {
   drawing = null;
+  note = "";
   easel();
 }
 
