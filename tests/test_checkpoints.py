@@ -109,7 +109,7 @@ def test_every_kaleidoscope_that_is_listed_is_tested_above():
 @pytest.mark.parametrize(("name", "data"), [("judge-digits", "mnist"), ("judge-fashion", "fashion")])
 def test_a_shipped_judge_names_what_it_learned(name, data):
     known = datasets.load(f"sample:{data}")
-    told = hub.load_judge(hub.CHECKPOINTS, name).probabilities(known.images.float() / 255)
+    told = hub.load_classifier(hub.CHECKPOINTS, name).probabilities(known.images.float() / 255)
     assert (told.argmax(1) == known.labels).float().mean() > INDEX["experiments"][name]["iterations"][0]["metrics"][
         "accuracy"
     ] - 0.02
@@ -120,7 +120,7 @@ def test_what_a_shipped_judge_says_of_itself_is_in_its_report(name):
     (said,) = json.loads((hub.CHECKPOINTS / name / "report.json").read_text())["networks"]
     (entry,) = INDEX["experiments"][name]["iterations"]
     assert entry["metrics"]["accuracy"] == pytest.approx(said["accuracy"], abs=1e-6)
-    assert len(hub.load_judge(hub.CHECKPOINTS, name).config.classes) == len(said["confusion"])
+    assert len(hub.load_classifier(hub.CHECKPOINTS, name).config.classes) == len(said["confusion"])
 
 
 def test_the_four_judges_are_there():

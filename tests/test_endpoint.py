@@ -156,7 +156,7 @@ def test_how_a_run_is_sampled_is_taken_from_the_commit_of_its_index(far: Endpoin
 @pytest.mark.skipif(not (ROOT / "checkpoints" / "index.json").exists(), reason="no checkpoints in this copy")
 @pytest.mark.parametrize("name", ["creative-mnist", "kaleidoscope-1d", "judge-digits"])
 def test_all_files_of_a_network_are_of_the_commit_of_its_index(far: Endpoint, name: str) -> None:
-    loads = {"creative": hub.load_decoder, "kaleidoscope": hub.load_kaleidoscope, "judge": hub.load_judge}
+    loads = {"creative": hub.load_decoder, "kaleidoscope": hub.load_kaleidoscope, "judge": hub.load_classifier}
     far.publish(ROOT / "checkpoints")
     assert loads[name.partition("-")[0]]("owner/name", name)
     index, *others = far.fetched()

@@ -15,7 +15,7 @@ import torch
 
 from toolkit import hub
 from toolkit.hub import CheckpointError
-from toolkit.index import _why
+from toolkit.index import _sentence
 from toolkit.models import create
 
 TINY = {"filters": 4, "size": 16}
@@ -346,7 +346,7 @@ def test_a_malformed_id_is_refused_before_any_request(repo: str, source: str) ->
 )  # fmt: skip
 def test_each_failure_of_the_hub_has_its_own_sentence(kind: str, words: str) -> None:
     failure = getattr(importlib.import_module("huggingface_hub.errors"), kind)
-    sentence = _why(failure.__new__(failure), "owner/name", "index.json", "v9")
+    sentence = _sentence(failure.__new__(failure), "owner/name", "index.json", "v9")
     assert words in sentence and "\n" not in sentence
 
 

@@ -168,14 +168,14 @@ def test_the_report_covers_every_network(tree: Path) -> None:
 
 
 def test_a_stored_judge_is_loaded_and_names_digits(tree: Path) -> None:
-    judge, data = hub.load_judge(tree, "judge-digits"), datasets.load("sample:mnist")
+    judge, data = hub.load_classifier(tree, "judge-digits"), datasets.load("sample:mnist")
     assert isinstance(judge, Judge) and judge.config.classes == tuple("0123456789") and not judge.training
     assert data.labels is not None
     assert (predictions(judge, data.images).argmax(1) == data.labels).float().mean() > 0.5
 
 
 def test_networks_of_two_seeds_differ_and_are_listed(tree: Path) -> None:
-    first, second = (hub.load_judge(tree, "judge-digits", iteration=number) for number in (1, 2))
+    first, second = (hub.load_classifier(tree, "judge-digits", iteration=number) for number in (1, 2))
     assert not torch.equal(first.head[1].weight, second.head[1].weight)
     assert of_kind(hub.read_index(tree), "judge") == ["judge-digits"]
 
@@ -188,7 +188,7 @@ def test_training_again_changes_nothing(tree: Path) -> None:
 
 def test_a_judge_that_is_not_there_is_named_beside_those_that_are(tree: Path) -> None:
     with pytest.raises(hub.CheckpointError, match="^there is no judge 'judge-dogs': choose judge-digits$"):
-        hub.load_judge(tree, "judge-dogs")
+        hub.load_classifier(tree, "judge-dogs")
 
 
 def test_images_without_labels_are_refused() -> None:

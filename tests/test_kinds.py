@@ -111,7 +111,7 @@ def test_what_is_read_knows_how_it_is_sampled(tree: Path) -> None:
 @pytest.mark.parametrize("kind", MODELS)
 def test_another_kind_than_wanted_is_refused_with_those_of_it(tree: Path, kind: str) -> None:
     other = "judge" if kind != "judge" else "decoder"
-    with refused(repr(other), index.KINDS[kind][0], f"choose {kind}"):
+    with refused(repr(other), index.KINDS[kind], f"choose {kind}"):
         hub.read(tree, other, kind=kind)
 
 

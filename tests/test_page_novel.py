@@ -127,7 +127,7 @@ def test_the_verdict_follows_from_how_many_real_images_are_as_far_out(shares: tu
 
 def test_a_judge_tells_its_likeliest_classes_and_its_doubt(tree: Path) -> None:
     first, second = ask(tree, image=encoded(noise()))["judges"]
-    p = hub.load_judge(tree, "judge-digits").probabilities(as_float(noise()))[0]
+    p = hub.load_classifier(tree, "judge-digits").probabilities(as_float(noise()))[0]
     assert (first["title"], first["of"], second["title"], second["of"]) == ("Digits", 10, "Letters", 5)
     assert [name for name, _ in first["likeliest"]] == [str(k) for k in p.topk(3).indices.tolist()]
     assert first["likeliest"][0][1] == pytest.approx(p.max().item(), rel=1e-3)

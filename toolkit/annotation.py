@@ -119,10 +119,10 @@ def build(
         "schema": SCHEMA, "title": title, "data": data, "images": len(pictures), "training": len(training),
         "shape": list(pictures.shape[1:]), "columns": COLUMNS, "beside": BESIDE, "key": key,
     }  # fmt: skip
-    index.write_whole(folder / "images.png", sheet)
-    index.write_whole(folder / "training.png", png(training, columns=BESIDE))
-    index.write_whole(folder / "schemes.json", _json({"key": key, "made": made or {}, "images": places}))
-    index.write_whole(folder / "pool.json", _json(about))
+    index.write_atomic(folder / "images.png", sheet)
+    index.write_atomic(folder / "training.png", png(training, columns=BESIDE))
+    index.write_atomic(folder / "schemes.json", _json({"key": key, "made": made or {}, "images": places}))
+    index.write_atomic(folder / "pool.json", _json(about))
     return read(folder)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import __version__
 from .config import checked, choose, offer
-from .index import CHECKPOINTS, strict_json, write_whole
+from .index import CHECKPOINTS, strict_json, write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -702,10 +702,10 @@ def font(args: argparse.Namespace) -> object:
         warn_if_dark(symbols, "most symbols are", "give --invert")
     if args.out.suffix == ".svg":
         titles = [f"{experiment} {number}, seed {seed}" for seed in args.seeds]
-        write_whole(args.out, fonts.svg(symbols, titles=titles).encode())
+        write_atomic(args.out, fonts.svg(symbols, titles=titles).encode())
         return {"out": str(args.out), "symbols": len(symbols)}
     built = fonts.build(symbols, keys, args.name or fonts.plain_name(f"{experiment} {number}"))
-    write_whole(args.out, built)
+    write_atomic(args.out, built)
     printed: dict[str, Any] = {"out": str(args.out), "symbols": len(symbols), "keys": "".join(keys)}
     if args.specimen:  # of the text; or of a sentence if the font has its letters, or else the keys in order
         known = set(fonts.typed(keys)) | {" "}

@@ -1,18 +1,19 @@
 """Checkpoints: save, load and inspect models of every kind, in a folder or on the Hub.
 
-index.json lists them; EXPERIMENT/iter_NNN/model.safetensors is one of them. Iteration 0 is the data itself. `load`
-gives the network alone, `read` gives it with all that its kind says of how it is sampled.
+index.json lists them (`index`); EXPERIMENT/iter_NNN/model.safetensors is one of them. `load` returns the network alone,
+`read` adds whatever its kind stores about sampling, and `draw` returns images of any kind.
 
-The statistics are one .safetensors file beside the model; its header, like a model's, holds one key. Of a correlation
-matrix, which is symmetric and most of the file, it has the upper triangle alone.
+The statistics of a decoder's neurons are one .safetensors file beside the model, with a header like a model's. Of the
+correlation matrix, which is symmetric and most of the file, only the upper triangle is stored, in half precision.
 """
 
 import json
 import math
-import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,16 +28,17 @@ from .config import checked
 from .config import choose as choose_option
 from .data import Dataset
 from .index import (
-    CHECKPOINT_SCHEMA,
     CHECKPOINTS,
     KEY,
+    SCHEMA,
     CheckpointError,
     choose,
     digest,
     facts,
     fetch,
+    one_line,
+    read_header,
     read_index,
-    recipe,
     section,
     size_of,
     write_file,
@@ -51,8 +53,8 @@ from .samplers.creative import POOLS
 from .seeds import Noise, child
 
 __all__ = [
-    "CHECKPOINTS", "CheckpointError", "Model", "choose", "facts", "fetch", "inspect", "load", "read", "read_index",
-    "sampling", "save", "write_index",
+    "CHECKPOINTS", "CheckpointError", "Model", "choose", "draw", "facts", "fetch", "inspect", "load", "read",
+    "read_index", "sampling", "save", "write_index",
 ]  # fmt: skip
 
 
@@ -73,8 +75,7 @@ def load(
     """
     if Path(source).suffix == ".safetensors" or Path(source).is_file():
         given: dict[str, Any] = {"experiment": experiment, "iteration": iteration}
-        said = {key: value for key, value in given.items() if value is not None}
-        return load_file(source, device=device, **said)
+        return load_file(source, device=device, **{key: value for key, value in given.items() if value is not None})
     target = train.device(device)  # before anything is downloaded
     index, revision = tree.pinned(source, revision)
     return _load_entry(source, revision, *choose(index, experiment, iteration), target)
@@ -83,157 +84,15 @@ def load(
 def _load_entry(
     source: str | Path, revision: str | None, name: str, entry: Mapping[str, Any], device: torch.device
 ) -> nn.Module:
-    path = fetch(source, entry["file"], revision)
-    size, told, number = entry["bytes"], entry["sha256"], entry["iteration"]
-    return load_file(path, device=device, size=size, digest=told, experiment=name, iteration=number)
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A model of one iteration, or of one step of a divergence, and how its images are drawn."""
-
-    name: str
-    title: str
-    model: nn.Module
-    sampling: Sampling
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A decoder with the statistics of its hidden layers (by number, from 1 next to the code) and its calibration."""
-
-    name: str
-    title: str
-    data: str
-    model: Any  # a Decoder with an encoder
-    statistics: Mapping[int, Statistics]
-    how: Creative
-
-
-@dataclass(frozen=True, eq=False)
-class Kaleidoscope:
-    """A network that learned to return images, or `points`: (N, d, 1, 1) in [0, 1], else None. images: how many."""
-
-    name: str
-    title: str
-    data: str
-    model: Manifold
-    points: Tensor | None = None
-    start: str = "uniform"
-    perturbation: float = 0.01
-    mode: str = "centred"
-    runs: int = 300
-    images: int | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What a reader is given: an iteration of an experiment, where it lies, and its config.json."""
-
-    source: str | Path
-    revision: str | None
-    name: str
-    title: str
-    entry: Mapping[str, Any]
-    path: Path  # of config.json
-    config: Mapping[str, Any]
-
-
-def read(
-    source: str | Path,
-    experiment: str | None = None,
-    iteration: int | None = None,
-    *,
-    kind: str | None = None,
-    revision: str | None = None,
-    device: str | torch.device = "cpu",
-) -> Any:
-    """A model with all that its kind says of it: a Run, a Trained decoder, a Kaleidoscope, or a judge itself.
-
-    experiment, iteration: as for `load`. kind: one of `READERS`, if only that will do; the experiments of it are then
-    listed if there is none of that name. Raises as `load` does.
-    """
-    target = train.device(device)
-    index, revision = tree.pinned(source, revision)
-    if kind is not None and experiment not in (there := tree.of_kind(index, kind)):
-        what, known = tree.KINDS[kind][0], " or ".join(there) or "another source"
-        raise CheckpointError(f"there is no {what} {experiment!r}: choose {known}")
-    name, entry = choose(index, experiment, iteration)
-    about = index["experiments"][name]
-    if (found := about.get("kind", "iterations")) not in READERS:
-        raise CheckpointError(f"{name} is a {found!r:.40}, which this version does not know: upgrade the toolkit")
-    model = _load_entry(source, revision, name, entry, target)
-    held = Entry(source, revision, name, about["title"], entry, *tree.config(source, index, name, revision))
-    return READERS[found](held, model)
-
-
-def load_decoder(
-    source: str | Path, name: str, *, iteration: int | None = None, device: str | torch.device = "cpu"
-) -> Trained:
-    """A trained decoder of a local tree of checkpoints or a Hub repo; of several trainings the first.
-
-    Raises CheckpointError, one sentence, for what is missing, damaged, or no decoder.
-    """
-    return cast("Trained", read(source, name, iteration, kind="decoder", device=device))
-
-
-def load_kaleidoscope(
-    source: str | Path, name: str, *, iteration: int | None = None, device: str | torch.device = "cpu"
-) -> Kaleidoscope:
-    """A kaleidoscopic network of a local tree of checkpoints or a Hub repo, as `load_decoder` does it."""
-    return cast("Kaleidoscope", read(source, name, iteration, kind="kaleidoscope", device=device))
-
-
-def load_judge(
-    source: str | Path = CHECKPOINTS,
-    name: str = "judge-digits-letters",
-    *,
-    iteration: int | None = None,
-    device: str | torch.device = "cpu",
-) -> Judge:
-    """A judge of a local tree of checkpoints or a Hub repo, frozen, in eval mode, as `load_decoder` does it."""
-    return cast("Judge", read(source, name, iteration, kind="judge", device=device))
-
-
-def _run(it: Entry, model: nn.Module) -> Run:
-    return Run(it.name, it.title, model, section(it.path, it.config, "sampling", Sampling))
-
-
-def _decoder(it: Entry, model: nn.Module) -> Trained:
-    if "statistics" not in it.entry:
-        raise CheckpointError(f"{it.name} has no statistics of its neurons: train it again")
-    stored = it.entry["statistics"]
-    statistics, how = read_statistics(fetch(it.source, stored["file"], it.revision), stored["sha256"])
-    if not 0 < len(statistics) <= len(layers := getattr(model, "hidden", [])) or max(statistics) > len(layers):
-        raise CheckpointError(f"{it.name} has statistics of layers that its model lacks: train it again")
-    if not isinstance(made := it.config.get("experiment", {}), dict) or not isinstance(made.get("data", ""), str):
-        raise CheckpointError(f"{it.path} is damaged in 'experiment', which names no data: fetch it again")
-    return Trained(it.name, it.title, made.get("data", ""), model, statistics, how)
-
-
-def _kaleidoscope(it: Entry, model: nn.Module) -> Kaleidoscope:
-    if not isinstance(model, Manifold):
-        raise CheckpointError(f"{it.name} says it is a kaleidoscopic network and holds a {type(model).__name__}: "
-                              "train it again")  # fmt: skip
-    return of(section(it.path, it.config, "experiment", KaleidoscopeTraining), model)
-
-
-def _judge(it: Entry, model: nn.Module) -> Judge:
-    if not isinstance(model, Judge):
-        raise CheckpointError(f"{it.name} says it is a judge and holds a {type(model).__name__}: train it again")
-    return model
-
-
-READERS: dict[str, Callable[[Entry, nn.Module], Any]] = {  # of each kind, what makes of its model what `read` gives
-    "iterations": _run, "divergence": _run, "decoder": _decoder, "kaleidoscope": _kaleidoscope, "judge": _judge,
-}  # fmt: skip
+    path, number = fetch(source, entry["file"], revision), entry["iteration"]
+    size, sha256 = entry["bytes"], entry["sha256"]
+    return load_file(path, device=device, size=size, digest=sha256, experiment=name, iteration=number)
 
 
 class Model:
-    """Any model of the toolkit, by its name on the Hub: `Model.from_hub("owner/name", "fig2", iteration=7)`.
+    """Any model of the toolkit by its name on the Hub: `Model.from_hub("owner/name", "fig2", iteration=7)`.
 
-    One door for all and not a method of each class, for two reasons: the file says of which class its model is, so that
-    nobody has to know; and models stay plain mathematics that import nothing that touches the network.
+    One class for all, not a method of each: the file names the class of its model, and models import no network code.
     """
 
     @staticmethod
@@ -254,10 +113,193 @@ class Model:
         return load(repo, experiment, iteration, revision=revision, device=device)
 
 
+# ---- models with what their kinds store about sampling
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A model of one iteration, or of one step of a divergence, and its sampling settings."""
+
+    name: str
+    title: str
+    model: nn.Module
+    sampling: Sampling
+
+    def states(self, seeds: Sequence[int]) -> Iterator[Tensor]:
+        """Every state from noise to the image: (B, C, H, W) in [0, 1]; of a generative model the image alone."""
+        return self.sampling.grow(self.model, seeds)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A decoder with the statistics of its hidden layers (by number, from 1 next to the code) and its calibration."""
+
+    name: str
+    title: str
+    data: str
+    model: Any  # a Decoder with an encoder
+    statistics: Mapping[int, Statistics]
+    how: Creative
+
+    def states(self, seeds: Sequence[int]) -> Iterator[Tensor]:
+        """The images decoded with seldom-active neurons, (B, C, H, W) in [0, 1], as the only state."""
+        yield decode(self, seeds).images
+
+
+@dataclass(frozen=True, eq=False)
+class Kaleidoscope:
+    """A network that learned to return images, or `points`: (N, d, 1, 1) in [0, 1], else None. images: how many."""
+
+    name: str
+    title: str
+    data: str
+    model: Manifold
+    points: Tensor | None = None
+    start: str = "uniform"
+    perturbation: float = 0.01
+    mode: str = "centred"
+    runs: int = 300
+    images: int | None = None
+
+    def states(self, seeds: Sequence[int]) -> Iterator[Tensor]:
+        """The start, and the images after each of the runs that it was trained for: (B, C, H, W) in [0, 1]."""
+        return islice(stream(self, seeds), self.runs + 1)
+
+
+def draw(
+    source: str | Path,
+    experiment: str | None = None,
+    iteration: int | None = None,
+    *,
+    seeds: Sequence[int] = range(64),
+    revision: str | None = None,
+    device: str | torch.device = "cpu",
+) -> Tensor:
+    """Images of any checkpoint, one per seed, whatever its kind: (B, C, H, W) in [0, 1].
+
+    A run iterates reconstructions of noise, a decoder switches seldom-active neurons on, a kaleidoscope runs as often
+    as it was trained for. Raises CheckpointError for a classifier, which draws nothing, and whatever `load` raises.
+    """
+    found = drawable(read(source, experiment, iteration, revision=revision, device=device))
+    return deque(found.states(seeds), maxlen=1)[0]  # no other state stays in memory
+
+
+def drawable(found: Any) -> "Run | Trained | Kaleidoscope":
+    """What `read` returned, if it draws images. Raises CheckpointError otherwise."""
+    if not isinstance(found, (Run, Trained, Kaleidoscope)):
+        raise CheckpointError("a classifier draws no images: choose a run, a decoder or a kaleidoscopic network")
+    return found
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The input of a reader: an iteration of an experiment, its place, and its config.json."""
+
+    source: str | Path
+    revision: str | None
+    name: str
+    title: str
+    entry: Mapping[str, Any]
+    path: Path  # of config.json
+    config: Mapping[str, Any]
+
+
+def read(
+    source: str | Path,
+    experiment: str | None = None,
+    iteration: int | None = None,
+    *,
+    kind: str | None = None,
+    revision: str | None = None,
+    device: str | torch.device = "cpu",
+) -> Any:
+    """A model with what its kind stores about sampling: a Run, a Trained decoder, a Kaleidoscope, or a classifier.
+
+    experiment, iteration: as for `load`. kind: a key of `READERS`, if only that will do; the experiments of it are then
+    listed if there is none of that name. Raises as `load` does.
+    """
+    target = train.device(device)
+    index, revision = tree.pinned(source, revision)
+    if kind is not None and experiment not in (known := tree.of_kind(index, kind)):
+        choices = " or ".join(known) or "another source"
+        raise CheckpointError(f"there is no {tree.KINDS[kind]} {experiment!r}: choose {choices}")
+    name, entry = choose(index, experiment, iteration)
+    about = index["experiments"][name]
+    if (found := about.get("kind", "iterations")) not in READERS:
+        raise CheckpointError(f"{name} is a {found!r:.40}, which this version does not know: upgrade the toolkit")
+    model = _load_entry(source, revision, name, entry, target)
+    return READERS[found](
+        Entry(source, revision, name, about["title"], entry, *tree.config(source, index, name, revision)), model
+    )
+
+
+def load_decoder(
+    source: str | Path, name: str, *, iteration: int | None = None, device: str | torch.device = "cpu"
+) -> Trained:
+    """A trained decoder; by default the first of several trainings. Raises as `read` does."""
+    return cast("Trained", read(source, name, iteration, kind="decoder", device=device))
+
+
+def load_kaleidoscope(
+    source: str | Path, name: str, *, iteration: int | None = None, device: str | torch.device = "cpu"
+) -> Kaleidoscope:
+    """A kaleidoscopic network; by default the first of several trainings. Raises as `read` does."""
+    return cast("Kaleidoscope", read(source, name, iteration, kind="kaleidoscope", device=device))
+
+
+def load_classifier(
+    source: str | Path = CHECKPOINTS,
+    name: str = "judge-digits-letters",
+    *,
+    iteration: int | None = None,
+    device: str | torch.device = "cpu",
+) -> Judge:
+    """A classifier, frozen, in eval mode; by default the first of several trainings. Raises as `read` does."""
+    return cast("Judge", read(source, name, iteration, kind="judge", device=device))
+
+
+def _run(it: Entry, model: nn.Module) -> Run:
+    return Run(it.name, it.title, model, section(it.path, it.config, "sampling", Sampling))
+
+
+def _decoder(it: Entry, model: nn.Module) -> Trained:
+    if "statistics" not in it.entry:
+        raise CheckpointError(f"{it.name} has no statistics of its neurons: train it again")
+    stored = it.entry["statistics"]
+    statistics, how = read_statistics(fetch(it.source, stored["file"], it.revision), stored["sha256"])
+    if not 0 < len(statistics) <= len(layers := getattr(model, "hidden", [])) or max(statistics) > len(layers):
+        raise CheckpointError(f"{it.name} has statistics of layers that its model lacks: train it again")
+    if not isinstance(made := it.config.get("experiment", {}), dict) or not isinstance(made.get("data", ""), str):
+        raise CheckpointError(f"{it.path} is damaged in 'experiment', which names no data: fetch it again")
+    return Trained(it.name, it.title, made.get("data", ""), model, statistics, how)
+
+
+def _kaleidoscope(it: Entry, model: nn.Module) -> Kaleidoscope:
+    return of(section(it.path, it.config, "experiment", KaleidoscopeTraining), _expected(it, model, Manifold))
+
+
+def _classifier(it: Entry, model: nn.Module) -> Judge:
+    return cast("Judge", _expected(it, model, Judge))
+
+
+def _expected(it: Entry, model: nn.Module, kind: type) -> Any:
+    if not isinstance(model, kind):
+        raise CheckpointError(f"{it.name} should hold a {kind.__name__} and holds a {type(model).__name__}: "
+                              "train it again")  # fmt: skip
+    return model
+
+
+READERS: dict[str, Callable[[Entry, nn.Module], Any]] = {  # by kind
+    "iterations": _run, "divergence": _run, "decoder": _decoder, "kaleidoscope": _kaleidoscope, "judge": _classifier,
+}  # fmt: skip
+
+
 def sampling(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Sampling:
-    """How the images of an experiment are drawn, as its config.json says. Raises CheckpointError."""
+    """The sampling settings of a run or divergence, from its config.json. Raises CheckpointError."""
     return Sampling(**vars(tree.settings(source, experiment, revision)))
 
+
+# ---- files of models
 
 STORED = {torch.float16, torch.bfloat16, torch.float32}  # what a float32 weight may be stored as
 
@@ -272,12 +314,15 @@ def save(model: nn.Module, path: str | Path, /, *, half: bool = False, **facts: 
     if MODELS.get(name) is not type(model):
         raise CheckpointError(f"{name} cannot be saved to {path}: register it with @toolkit.models.register first")
     config: Any = model.config
-    says = {"schema": CHECKPOINT_SCHEMA, "architecture": name, "config": asdict(config), "facts": facts}
+    tensors = {key: _stored(key, tensor, half) for key, tensor in model.state_dict().items()}
+    _write(path, tensors, architecture=name, config=asdict(config), facts=facts)
+
+
+def _write(path: Path, tensors: dict[str, Tensor], **header: Any) -> None:
     try:
-        text = json.dumps(says, sort_keys=True, allow_nan=False)
+        text = json.dumps({"schema": SCHEMA, **header}, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the facts of {path} are not JSON ({error}): give finite numbers and text") from error
-    tensors = {key: _stored(key, tensor, half) for key, tensor in model.state_dict().items()}
     write_file(path, safetensors.torch.save(tensors, {KEY: text}))
 
 
@@ -292,30 +337,30 @@ def load_file(
 ) -> nn.Module:
     """The model of one file: frozen, in eval mode, its weights float32 and on `device`.
 
-    size (bytes), digest (sha256, hexadecimal), facts: what an index says of the file; whatever is given must be so.
+    size (bytes), digest (sha256, hexadecimal), facts: what an index says of the file; whatever is given must agree.
     Raises CheckpointError for anything but an intact checkpoint of a model this version knows, ValueError for a device
     that is not here.
     """
     target, path = train.device(device), Path(path)
-    said, tensors = _open(path, size, digest)
+    header, tensors = _open(path, size, digest)
     for key, value in facts.items():
-        if (found := said["facts"].get(key)) != value:
+        if (found := header["facts"].get(key)) != value:
             raise CheckpointError(
                 f"{path} says it is {key} {found!r}, not {value!r}: it was renamed, fetch the right file"
             )
-    return _build(path, said, tensors).to(target)
+    return _build(path, header, tensors).to(target)
 
 
 def inspect(path: str | Path) -> dict[str, Any]:
     """What is in a checkpoint, after checking all of it: a dictionary that JSON can say. Raises CheckpointError."""
     path = Path(path)
-    said, tensors = _open(path)
-    model = _build(path, said, tensors)
+    header, tensors = _open(path)
+    model = _build(path, header, tensors)
     return {
         "file": str(path),
         "bytes": size_of(path),
         "sha256": digest(path),
-        **{key: said[key] for key in ("architecture", "config", "facts")},
+        **{key: header[key] for key in ("architecture", "config", "facts")},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "dtype": "/".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values()})),
     }
@@ -324,40 +369,39 @@ def inspect(path: str | Path) -> dict[str, Any]:
 def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
     dtype = torch.float16 if half and tensor.is_floating_point() else tensor.dtype
     stored = tensor.detach().cpu().to(dtype).clone(memory_format=torch.contiguous_format)
+    if not tensor.isfinite().all():
+        raise CheckpointError(f"the weight {name} is not finite: train with a lower learning rate")
     if not stored.isfinite().all():
-        lost = tensor.isfinite().all()
-        advice = (
-            "is too large for float16: save it whole" if lost else "is not finite: train with a lower learning rate"
-        )
-        raise CheckpointError(f"the weight {name} {advice}")
+        raise CheckpointError(f"the weight {name} is too large for float16: save it whole")
     return stored
 
 
-def _open(path: Path, size: int | None = None, told: str | None = None) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The header and the tensors of a file. size, told: what its index says of its bytes and sha256."""
+def _open(path: Path, size: int | None = None, sha256: str | None = None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The header and the tensors of a file. size, sha256: what its index says."""
     if size not in (None, found := size_of(path)):
         raise CheckpointError(f"{path} has {found:,} bytes where its index says {size:,}: delete it and fetch it again")
     data = path.read_bytes()  # read once, so that what was checked is what is used
-    if told is not None and told != digest(path, data):
+    if sha256 is not None and sha256 != digest(path, data):
         raise CheckpointError(f"{path} has another sha256 than its index says: delete it and fetch it again")
-    said = recipe(path, BytesIO(data), len(data))
+    header = read_header(path, BytesIO(data), len(data))
     try:
-        return said, safetensors.torch.load(data)
+        return header, safetensors.torch.load(data)
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path} is damaged, cut short or padded: delete it and fetch it again") from error
 
 
-LARGEST_SIDE = 4096  # pixels of an image; the weights of a convolution say nothing of it
+LARGEST_SIDE = 4096  # pixels of an image, which the weights of a convolution do not bound
 
 
-def _build(path: Path, said: Mapping[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
-    name, config = said["architecture"], said["config"]
+def _build(path: Path, header: Mapping[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
+    name, config = header["architecture"], header["config"]
     try:
         _bound(config, tensors)
         expected = outline(name, config)  # shapes without numbers
     except (ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
-        why = re.sub(r"\s+", " ", str(error))[:300]
-        raise CheckpointError(f"{path} is not a model this version can build ({why}): upgrade the toolkit") from error
+        raise CheckpointError(
+            f"{path} is not a model this version can build ({one_line(error)}): upgrade the toolkit"
+        ) from error
     _match(path, expected, tensors)
     model = create(name, config, seed=0)  # the seed keeps the global generator out of it
     model.load_state_dict(tensors)
@@ -394,7 +438,11 @@ def _match(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tenso
             )
 
 
-PLAIN = [f.name for f in fields(Statistics) if f.type in (int, float, str, "int", "float", "str") and f.name != "layer"]
+# ---- decoders
+
+SCALARS = [
+    f.name for f in fields(Statistics) if f.type in (int, float, str, "int", "float", "str") and f.name != "layer"
+]
 TENSORS = ["active", "mean", "std", "peak", "maps", "correlation"]
 
 
@@ -405,76 +453,72 @@ def codes_of(trained: Trained, seeds: Sequence[int]) -> Tensor:
 
 
 def decode(trained: Trained, seeds: Sequence[int], how: Creative | None = None, layer: int = -1) -> Creation:
-    """Both pictures of every seed, regular and perturbed; by default as calibrated, in the last hidden layer.
+    """The regular and the modified image of every seed; by default as calibrated, in the last hidden layer.
 
     Raises ValueError for a layer that has no statistics, and what `creative_decode` raises.
     """
     number = layer if layer > 0 else len(trained.model.hidden) + 1 + layer
     if number not in trained.statistics:
-        raise ValueError(f"there are no statistics of hidden layer {layer}: give {_or(trained.statistics)}")
-    return creative_decode(
-        trained.model, codes_of(trained, seeds), trained.statistics[number], seeds, how or trained.how
-    )
+        known = " or ".join(map(str, sorted(trained.statistics)))
+        raise ValueError(f"there are no statistics of hidden layer {layer}: give {known}")
+    statistics, codes = trained.statistics[number], codes_of(trained, seeds)
+    return creative_decode(trained.model, codes, statistics, seeds, how or trained.how)
 
 
 def decode_all(
     trained: Trained, seeds: Sequence[int], how: Creative | None = None, layer: int = -1
 ) -> dict[str, Tensor]:
-    """The pictures of all four methods, each (B, C, H, W) in [0, 1], from the same codes and seeds."""
+    """The images of all four methods, each (B, C, H, W) in [0, 1], from the same codes and seeds."""
     base = how or trained.how
     return {method: decode(trained, seeds, replace(base, method=method), layer).images for method in METHODS}
 
 
 def write_statistics(path: Path, statistics: Mapping[int, Statistics], how: Creative) -> None:
     """Write statistics by layer, and the calibrated settings, to one file, whole or not at all."""
-    layers = {number: {name: getattr(s, name) for name in PLAIN} for number, s in statistics.items()}
-    says = {"schema": CHECKPOINT_SCHEMA, "architecture": "Statistics", "config": asdict(how), "facts": layers}
-    tensors = {f"{number}.{name}": _lean(name, s) for number, s in statistics.items() for name in TENSORS}
-    write_file(path, safetensors.torch.save(tensors, {KEY: json.dumps(says, sort_keys=True)}))
+    layers = {number: {name: getattr(s, name) for name in SCALARS} for number, s in statistics.items()}
+    tensors = {f"{number}.{name}": _compact(name, s) for number, s in statistics.items() for name in TENSORS}
+    _write(path, tensors, architecture="Statistics", config=asdict(how), facts=layers)
 
 
-def read_statistics(path: Path, told: str | None = None) -> tuple[dict[int, Statistics], Creative]:
+def read_statistics(path: Path, sha256: str | None = None) -> tuple[dict[int, Statistics], Creative]:
     """The inverse of `write_statistics`; correlations come back rounded to half precision. Raises CheckpointError.
 
-    told: the sha256 that the index says.
+    sha256: what the index says.
     """
-    said, tensors = _open(path, told=told)
-    if (kind := said["architecture"]) != "Statistics":
+    header, tensors = _open(path, sha256=sha256)
+    if (kind := header["architecture"]) != "Statistics":
         raise CheckpointError(f"{path} holds no statistics but a {kind:.40}: give the file of a decoder's statistics")
-    how = section(path, said, "config", Creative)
+    how = section(path, header, "config", Creative)
     try:
-        return {int(n): _of_layer(tensors, int(n), plain) for n, plain in said["facts"].items()}, how
+        return {int(n): _of_layer(tensors, int(n), scalars) for n, scalars in header["facts"].items()}, how
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        why = re.sub(r"\s+", " ", str(error))[:200]
-        raise CheckpointError(f"{path} holds no statistics ({why}): fetch it again") from error
+        raise CheckpointError(f"{path} holds no statistics ({one_line(error)}): fetch it again") from error
 
 
-def _of_layer(tensors: Mapping[str, Tensor], layer: int, plain: object) -> Statistics:
+def _of_layer(tensors: Mapping[str, Tensor], layer: int, scalars: object) -> Statistics:
     """The statistics of one layer. Raises KeyError, TypeError or ValueError for what is missing or does not fit."""
-    if layer < 1 or not isinstance(plain, dict):
-        raise ValueError(f"layer {layer} is {plain!r:.60}")
+    if layer < 1 or not isinstance(scalars, dict):
+        raise ValueError(f"layer {layer} is {scalars!r:.60}")
     found: dict[str, Any] = {name: tensors[f"{layer}.{name}"].float() for name in TENSORS}
     found["correlation"] = _square(found["correlation"])
     if odd := [name for name, tensor in found.items() if tensor.shape[:1] != found["active"].shape]:
         raise ValueError(f"{odd[0]} of layer {layer} has {len(found[odd[0]])} neurons: {len(found['active'])} it is")
-    statistics = Statistics(layer=layer, **checked(f"layer {layer}", Statistics, plain), **found)
+    statistics = Statistics(layer=layer, **checked(f"layer {layer}", Statistics, scalars), **found)
     choose_option(f"pool of layer {layer}", statistics.pool, POOLS)
     return statistics
 
 
-def _lean(name: str, statistics: Statistics) -> Tensor:
-    tensor: Tensor = getattr(statistics, name)
-    return (_triangle(tensor.cpu()).half() if name == "correlation" else tensor.cpu().float()).contiguous()
-
-
-def _triangle(square: Tensor) -> Tensor:
-    """The upper triangle of a symmetric matrix (K, K), row by row and with the diagonal: (K * (K + 1) / 2,)."""
-    row, column = torch.triu_indices(*square.shape)
-    return square[row, column]
+def _compact(name: str, statistics: Statistics) -> Tensor:
+    """A tensor of the statistics as it is stored; of the correlations the upper triangle, row by row."""
+    tensor: Tensor = getattr(statistics, name).cpu()
+    if name != "correlation":
+        return tensor.float().contiguous()
+    row, column = torch.triu_indices(*tensor.shape)
+    return tensor[row, column].half()
 
 
 def _square(triangle: Tensor) -> Tensor:
-    """The inverse of `_triangle`. Raises ValueError for a number of values that makes none."""
+    """The symmetric matrix of an upper triangle (K * (K + 1) / 2,). Raises ValueError for another number of values."""
     side = (math.isqrt(8 * triangle.numel() + 1) - 1) // 2
     row, column = torch.triu_indices(side, side)
     if triangle.shape != row.shape:
@@ -484,12 +528,11 @@ def _square(triangle: Tensor) -> Tensor:
     return square
 
 
-def _or(numbers: Mapping[int, Any]) -> str:
-    return " or ".join(map(str, sorted(numbers)))
+# ---- kaleidoscopic networks
 
 
 def of(training: KaleidoscopeTraining, model: Manifold) -> Kaleidoscope:
-    """A network and how it was trained, together."""
+    """A network and its training settings, together."""
     t = training
     points = as_images(t.points).to(next(model.parameters()).device) if t.data == "points" else None
     return Kaleidoscope(t.name, t.title, t.data, model, points, t.start, t.perturbation, t.mode, t.runs, t.images)
@@ -506,7 +549,7 @@ def stream(
 ) -> Iterator[Tensor]:
     """The start, and the images after each run, without end: (B, C, H, W) in [0, 1]; as trained for, unless given.
 
-    fast: in bfloat16 where that is native. Over many runs the rounding adds up: other pictures, of the same kind.
+    fast: in bfloat16 where that is native. Over many runs the rounding adds up: other images, of the same kind.
     Raises ValueError for what `kaleidoscope` refuses, and for start images in colour where the network is grey.
     """
     wanted = k.model.image_shape[0]
@@ -526,7 +569,7 @@ def stream(
 
 
 def learned(k: Kaleidoscope, root: Path | None = None) -> Dataset:
-    """What the network learned: the points, as float images, or the images, as bytes. Raises what `load` does."""
+    """The training data: points as float images, or images as bytes. Raises what `data.load` does."""
     if k.points is not None:
         return Dataset("points", k.points.cpu(), torch.arange(len(k.points)))
     channels, size, _ = k.model.image_shape

@@ -1,12 +1,12 @@
-"""The index of a tree of checkpoints, the headers of its files, and how both are fetched. Needs no torch.
+"""The index of a tree of checkpoints, file headers, and fetching from folders and Hub repos.
 
-{"schema": 1, "default": NAME, "experiments": {NAME: {"title", "kind", "config", "iterations": [{"iteration", "file",
-"bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data itself and has no file;
-others may be there as sheets only. kind: one of `KINDS`. A decoder has "statistics" of its neurons, {"file", "bytes",
-"sha256"}. An experiment may have a "map" of its sheets. config.json says how an experiment was made and is sampled.
+index.json: {"schema": 1, "default": NAME, "experiments": {NAME: {"title", "kind", "config", "iterations":
+[{"iteration", "file", "bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data
+and has no file; an iteration may have a sheet only. kind: a key of `KINDS`. A decoder has "statistics" of its neurons,
+{"file", "bytes", "sha256"}; an experiment may have a "map" of its sheets. config.json holds the settings of training
+and sampling.
 
-The header of a .safetensors file holds a single metadata key, because the order of several varies from process to
-process: the same weights and facts are the same bytes, and a checksum over the file means something.
+Apart from `hub` because it must not import torch: the command line and the page's first paint need nothing else.
 """
 
 import json
@@ -23,23 +23,22 @@ from uuid import uuid4
 
 from .config import SamplingSettings, checked, offer
 
-SCHEMA = CHECKPOINT_SCHEMA = 1  # of index.json, and of a file's header
-KEY = "that-are-not"  # the metadata key of a header
-LARGEST_INDEX = 2**24  # bytes
-LARGEST_FILE = 2**28  # bytes; the published autoencoder has 6.6 million
-LARGEST_HEADER = 2**20  # bytes
-CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # the run that is shipped
+SCHEMA = 1  # of index.json, and of a file's header
+KEY = "that-are-not"  # a header's only metadata key: the order of several varies, and the checksum with it
+LARGEST_INDEX, LARGEST_HEADER, LARGEST_FILE = 2**24, 2**20, 2**28  # bytes; the published autoencoder has 6.6 million
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # those of the repository; a wheel has none
 PLAIN = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)  # a path that cannot leave its folder
 REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 GET = "`python -m toolkit pull OWNER/NAME --to FOLDER` fetches checkpoints from the Hub"
-KALEIDOSCOPE_KIND, JUDGE_KIND = "kaleidoscope", "judge"
-KINDS = {  # of an experiment; what one is called, and what its iterations are
-    "iterations": ("run of iterations", "learned one after the other"),
-    "divergence": ("divergence", "steps of one training"),
-    "decoder": ("trained decoder", "trainings, each from another seed"),
-    KALEIDOSCOPE_KIND: ("kaleidoscopic network", "trainings, each from another seed"),
-    JUDGE_KIND: ("judge", "trainings, each from another seed"),
-}
+NONE_HERE = (
+    "no checkpoints came with this installation: fetch some with `python -m toolkit pull OWNER/NAME --to runs` or make "
+    "some with `python -m toolkit train PRESET --out runs`, then give that folder (in a command: --from runs)"
+)
+KINDS = {  # of experiments, and what one is called
+    "iterations": "run of iterations", "divergence": "divergence", "decoder": "trained decoder",
+    "kaleidoscope": "kaleidoscopic network", "judge": "classifier",
+}  # fmt: skip
+SEVERAL = ("decoder", "kaleidoscope", "judge")  # kinds whose iterations are trainings, each from another seed
 T = TypeVar("T")
 
 
@@ -47,11 +46,11 @@ class CheckpointError(ValueError):
     """A checkpoint, index or source that cannot be used: one sentence that names it and says what would do."""
 
 
-# ---- what an index lists
+# ---- the index
 
 
 def find(index: Mapping[str, Any], experiment: str | None = None) -> str:
-    """An experiment's name, by default the index's own choice. Raises CheckpointError, listing what there is."""
+    """An experiment's name, by default the index's own. Raises CheckpointError that lists those there are."""
     name = index["default"] if experiment is None else experiment
     if name not in index["experiments"]:
         raise CheckpointError(f"there is no experiment {name!r}: {offer(name, index['experiments'])}")
@@ -61,30 +60,29 @@ def find(index: Mapping[str, Any], experiment: str | None = None) -> str:
 def choose(
     index: Mapping[str, Any], experiment: str | None = None, iteration: int | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """An experiment of the index, and its entry for an iteration with a model: by default the last, or first training.
+    """The name of an experiment and its entry for an iteration with a model, by default the last or first training.
 
-    Raises CheckpointError, listing what there is.
+    Raises CheckpointError that lists what there is.
     """
     name = find(index, experiment)
     entries = {entry["iteration"]: entry for entry in index["experiments"][name]["iterations"] if "file" in entry}
-    _, made = KINDS.get(index["experiments"][name].get("kind", ""), ("", ""))
-    default = min if made.startswith("trainings") else max
+    default = min if index["experiments"][name].get("kind") in SEVERAL else max
     wanted = default(entries, default=None) if iteration is None else iteration
     if wanted not in entries:
         which = "" if wanted is None else f" of iteration {wanted!r}"
         why = " (iteration 0 is the data itself)" if wanted == 0 else ""
-        raise CheckpointError(f"{name} has no model{which}{why}: choose {_list(entries)}")
+        raise CheckpointError(f"{name} has no model{which}{why}: choose {_ranges(entries)}")
     return name, dict(entries[wanted])
 
 
 def of_kind(index: Mapping[str, Any], kind: str) -> list[str]:
-    """The experiments of an index that are of a kind, and have a model."""
+    """The experiments of a kind that have a model."""
     experiments = index["experiments"].items()
     return [name for name, it in experiments if it.get("kind") == kind and any("file" in e for e in it["iterations"])]
 
 
 def read_index(source: str | Path, revision: str | None = None) -> dict[str, Any]:
-    """What a local folder or a Hub repo holds.
+    """The index of a folder or Hub repo.
 
     Raises CheckpointError for another schema, an incomplete entry, or a path that could leave the folder.
     """
@@ -92,12 +90,9 @@ def read_index(source: str | Path, revision: str | None = None) -> dict[str, Any
 
 
 def pinned(source: str | Path, revision: str | None = None) -> tuple[dict[str, Any], str | None]:
-    """The index, and the commit that it is of, or None for a folder: the files it lists are to be fetched from there.
-
-    Raises as `read_index` does.
-    """
-    listed = fetch(source, "index.json", revision)
-    return parse(listed), None if folder_of(source) is not None else listed.parent.name
+    """The index, and its commit (None of a folder), from which its files are to be fetched. Raises as `read_index`."""
+    path = fetch(source, "index.json", revision)
+    return parse(path), None if folder_of(source) is not None else path.parent.name
 
 
 def parse(path: Path) -> dict[str, Any]:
@@ -108,12 +103,11 @@ def parse(path: Path) -> dict[str, Any]:
 
 
 def write_index(folder: str | Path, default: str | None = None) -> dict[str, Any]:
-    """List the tree on disk in its index.json: the same tree gives the same bytes.
+    """List FOLDER/EXPERIMENT/iter_NNN/{model.safetensors, samples.png, metrics.json} in its index.json.
 
-    folder: EXPERIMENT/config.json and EXPERIMENT/iter_NNN/{model.safetensors, samples.png, metrics.json} in it. An
-    iteration after 0 counts if it has its model or its sheet. default: the experiment shown first, else the first by
-    name.
-    Raises CheckpointError if a model says it is of another experiment or iteration than its folder.
+    The same tree gives the same bytes. An iteration after 0 counts if it has its model or its sheet. default: the
+    experiment that is shown first, else the first by name.
+    Raises CheckpointError for a model whose header names another experiment or iteration than its folder.
     """
     folder = Path(folder)
     names = sorted((path.parent.name for path in folder.glob("*/config.json")), key=_natural)
@@ -129,20 +123,23 @@ def write_index(folder: str | Path, default: str | None = None) -> dict[str, Any
 
 def _experiment(folder: Path) -> dict[str, Any]:
     config = read_json(folder / "config.json")
-    title, kind = str(config.get("title", folder.name)), str(config.get("kind", "iterations"))
     entries = (_entry(path) for path in sorted(folder.glob("iter_[0-9][0-9][0-9]")))
-    listed = [entry for entry in entries if {"file", "samples"} & {*entry} or entry["iteration"] == 0]
-    drawn = {"map": f"{folder.name}/map.json"} if (folder / "map.json").is_file() else {}
-    return {"title": title, "kind": kind, "config": f"{folder.name}/config.json", **drawn, "iterations": listed}
+    return {
+        "title": str(config.get("title", folder.name)),
+        "kind": str(config.get("kind", "iterations")),
+        "config": f"{folder.name}/config.json",
+        **({"map": f"{folder.name}/map.json"} if (folder / "map.json").is_file() else {}),
+        "iterations": [entry for entry in entries if {"file", "samples"} & {*entry} or entry["iteration"] == 0],
+    }
 
 
 def _entry(folder: Path) -> dict[str, Any]:
     experiment, number = folder.parent.name, int(folder.name[-3:])
     entry: dict[str, Any] = {"iteration": number}
     if number and (path := folder / "model.safetensors").is_file():
-        said = facts(path)
-        if (said.get("experiment"), said.get("iteration")) != (experiment, number):
-            raise CheckpointError(f"{path} was renamed: it says it is {said}, move it back")
+        found = facts(path)
+        if (found.get("experiment"), found.get("iteration")) != (experiment, number):
+            raise CheckpointError(f"{path} was renamed: its header says {found}, move it back")
         entry |= _file(path)
         if (path := folder / "statistics.safetensors").is_file():
             entry["statistics"] = _file(path)
@@ -162,11 +159,11 @@ def _inner(path: Path) -> str:
 
 
 def _check(path: Path, index: dict[str, Any]) -> None:
-    check_schema(path, index.get("schema"), SCHEMA)
+    check_schema(path, index.get("schema"))
     try:
         fault = _fault(index)
     except (KeyError, TypeError, AttributeError) as error:
-        fault = f"an entry is missing or of the wrong kind ({str(error)[:60]})"
+        fault = f"an entry is missing or of the wrong type ({str(error)[:60]})"
     if fault:
         raise CheckpointError(f"{path} cannot be trusted, {fault}: write it again with hub.write_index")
 
@@ -180,8 +177,8 @@ def _fault(index: dict[str, Any]) -> str:
         numbers = [entry["iteration"] for entry in entries]
         files = [entry for entry in entries if {"file", "bytes", "sha256"} & {*entry}]
         files += [entry["statistics"] for entry in entries if "statistics" in entry]
-        held = [e[key] for e in [*entries, *files] for key in ("file", "samples") if key in e]
-        paths = [name, experiment["config"], experiment.get("map", name), *held]
+        listed = [e[key] for e in [*entries, *files] for key in ("file", "samples") if key in e]
+        paths = [name, experiment["config"], experiment.get("map", name), *listed]
         if odd := [path for path in paths if not PLAIN.fullmatch(path)] or ([name] if "/" in name else []):
             return f"the path {odd[0]!r:.80} could leave its folder"
         if any(not {"file", "samples"} & {*entry} for entry in entries if entry["iteration"] != 0):
@@ -193,15 +190,16 @@ def _fault(index: dict[str, Any]) -> str:
         if not {type(experiment["title"]), type(experiment.get("kind", ""))} <= {str} or not all(
             isinstance(e.get("metrics", {}), dict) for e in entries
         ):
-            return f"the title, kind or metrics of {name} are of the wrong kind"
+            return f"the title, kind or metrics of {name} are of the wrong type"
     return ""
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts fig2 before fig12."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _list(numbers: Iterable[int]) -> str:
+def _ranges(numbers: Iterable[int]) -> str:
     """1 to 20, or 1, 5, 10."""
     ordered = sorted(numbers)
     if len(ordered) > 2 and ordered == list(range(ordered[0], ordered[-1] + 1)):
@@ -209,7 +207,7 @@ def _list(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, ordered)) or "another experiment"
 
 
-# ---- reading and writing files: everything that comes from elsewhere is checked here
+# ---- files
 
 
 def strict_json(text: str | bytes) -> Any:
@@ -244,7 +242,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def section(path: Path, content: Mapping[str, Any], key: str, settings: Callable[..., T]) -> T:
-    """The object under a key of a file's content as a dataclass: every option known, of its type, and in its range.
+    """The object under a key of a file's content as a dataclass, every option known, of its type and in its range.
 
     Raises CheckpointError that names the file, the key and the option.
     """
@@ -253,14 +251,18 @@ def section(path: Path, content: Mapping[str, Any], key: str, settings: Callable
             raise ValueError(f"it is {values!r:.60} and no object")
         return settings(**checked(key, settings, values))
     except (ValueError, TypeError, ArithmeticError) as error:
-        why = re.sub(r"\s+", " ", str(error))[:200]
-        raise CheckpointError(f"{path} is damaged in {key!r} ({why}): fetch it again") from error
+        raise CheckpointError(f"{path} is damaged in {key!r} ({one_line(error)}): fetch it again") from error
 
 
-def check_schema(path: Path, found: object, known: int) -> None:
+def one_line(error: Exception) -> str:
+    """The text of an error on one line, cut after 300 characters."""
+    return re.sub(r"\s+", " ", str(error))[:300]
+
+
+def check_schema(path: Path, found: object) -> None:
     """Raise CheckpointError unless a file has the schema that this version reads; true and 1.0 are not 1."""
-    if type(found) is not int or found != known:
-        raise CheckpointError(f"{path} has schema {found!r:.40} and this version reads {known}: upgrade the toolkit")
+    if type(found) is not int or found != SCHEMA:
+        raise CheckpointError(f"{path} has schema {found!r:.40} and this version reads {SCHEMA}: upgrade the toolkit")
 
 
 def facts(path: str | Path) -> dict[str, Any]:
@@ -268,12 +270,12 @@ def facts(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     size = size_of(path)
     with path.open("rb") as file:
-        said: dict[str, Any] = recipe(path, file, size)["facts"]
-    return said
+        found: dict[str, Any] = read_header(path, file, size)["facts"]
+    return found
 
 
-def recipe(path: Path, file: BinaryIO, size: int) -> dict[str, Any]:
-    """What an open file of `size` bytes says in its header: schema, architecture, config, facts. Or CheckpointError."""
+def read_header(path: Path, file: BinaryIO, size: int) -> dict[str, Any]:
+    """The header of an open file of `size` bytes: schema, architecture, config, facts. Raises CheckpointError."""
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(LARGEST_HEADER, size - 8):
         raise CheckpointError(f"{path} is cut short or no safetensors file (a pickle is never opened): fetch it again")
@@ -282,19 +284,19 @@ def recipe(path: Path, file: BinaryIO, size: int) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is not a checkpoint of this toolkit: give a file that hub.save wrote") from error
     try:
-        said = dict(strict_json(text))
+        header = dict(strict_json(text))
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{path} has a damaged header, no object: delete it and fetch it again") from error
-    if "schema" in said:
-        check_schema(path, said["schema"], CHECKPOINT_SCHEMA)
+    if "schema" in header:
+        check_schema(path, header["schema"])
     for key, kind in {"schema": int, "architecture": str, "config": dict, "facts": dict}.items():
-        if not isinstance(said.get(key), kind):
+        if not isinstance(header.get(key), kind):
             raise CheckpointError(f"{path} has a damaged header, its {key!r}: delete it and fetch it again")
-    return said
+    return header
 
 
 def size_of(path: Path) -> int:
-    """Its bytes. Raises CheckpointError if there is no such file or it is larger than any checkpoint."""
+    """The bytes of a file. Raises CheckpointError if it is missing or larger than any checkpoint."""
     if not path.is_file():
         raise CheckpointError(f"there is no file {path}: give the path of a .safetensors checkpoint, or {GET}")
     if (size := path.stat().st_size) > LARGEST_FILE:
@@ -311,8 +313,8 @@ SETTLED = 50_000_000  # nanoseconds; a file that changed within them may change 
 def digest(path: Path, data: bytes | None = None) -> str:
     """The sha256 of a file, hexadecimal; computed once until the file changes. data: its bytes, if they are read.
 
-    It is remembered by this process and not in index.json, whose bytes follow from the tree alone: a time of change
-    would differ with every copy of it.
+    Cached by this process and not in index.json, whose bytes follow from the tree alone: a time of change would differ
+    with every copy of it.
     """
     it = path.stat()
     key = (os.path.realpath(path), it.st_ino, it.st_size, it.st_mtime_ns)
@@ -325,17 +327,17 @@ def digest(path: Path, data: bytes | None = None) -> str:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all. Raises CheckpointError."""
+    """`write_atomic`, whose errors are CheckpointErrors."""
     try:
-        write_whole(path, data)
+        write_atomic(path, data)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be written ({error.strerror}): free space or choose another folder"
         ) from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write under another name, to the disk, then rename; make its folder. May raise OSError, leaves no rest."""
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and make its folder. May raise OSError; leaves no temporary file."""
     part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -355,13 +357,13 @@ def write_whole(path: Path, data: bytes) -> None:
 def config(
     source: str | Path, index: Mapping[str, Any], name: str, revision: str | None
 ) -> tuple[Path, dict[str, Any]]:
-    """The config.json of an experiment of an index, and what it says. Raises CheckpointError."""
+    """The path and content of an experiment's config.json. Raises CheckpointError."""
     path = fetch(source, index["experiments"][name]["config"], revision)
     return path, read_json(path)
 
 
 def settings(source: str | Path, experiment: str | None = None, revision: str | None = None) -> SamplingSettings:
-    """How the images of an experiment are drawn, as its config.json says. Raises CheckpointError."""
+    """The sampling settings of a run or divergence. Raises CheckpointError."""
     index, revision = pinned(source, revision)
     name = find(index, experiment)
     if (kind := index["experiments"][name].get("kind", "iterations")) not in ("iterations", "divergence"):
@@ -370,9 +372,9 @@ def settings(source: str | Path, experiment: str | None = None, revision: str | 
 
 
 def fetch(source: str | Path, relative_path: str, revision: str | None = None) -> Path:
-    """Any file of the tree, as a path on this machine: local folders as they are, Hub repos through the local cache.
+    """The local path of any file of a tree: in a folder, or downloaded from a Hub repo into the Hub's cache.
 
-    What is cached is used without asking the Hub unless a revision is given. A folder that exists wins over a repo.
+    Cached files are used without a request unless a revision is given. A folder that exists wins over a repo.
     Raises CheckpointError.
     """
     if not PLAIN.fullmatch(relative_path):
@@ -386,9 +388,11 @@ def fetch(source: str | Path, relative_path: str, revision: str | None = None) -
 
 
 def folder_of(source: str | Path) -> Path | None:
-    """The local folder a source names, or None for a Hub repo id."""
+    """The local folder a source names, or None for a Hub repo id. Raises CheckpointError if it is neither."""
     if Path(source).is_dir():
         return Path(source)
+    if Path(source) == CHECKPOINTS:
+        raise CheckpointError(NONE_HERE)
     if isinstance(source, Path) or not REPO.fullmatch(source):
         raise CheckpointError(
             f"{str(source)!r} is no folder here and no Hub repo id: give a folder, a file or owner/name; {GET}"
@@ -396,21 +400,30 @@ def folder_of(source: str | Path) -> Path | None:
     return None
 
 
-def _download(repo: str, file: str, revision: str | None) -> Path:
-    with plainly(repo, file, revision):
-        import huggingface_hub as hf
+def cached(repo: str, file: str, revision: str | None = None) -> Path | None:
+    """The path of a file in the Hub's cache, if it is there. Makes no request."""
+    with hub_errors(repo, file, revision):
+        from huggingface_hub import try_to_load_from_cache
 
-        # An outage takes 23 seconds of retries to show, so what is there already is used first.
-        if revision is None and isinstance(cached := hf.try_to_load_from_cache(repo, file), str):
-            return Path(cached)
-        return Path(hf.hf_hub_download(repo, file, revision=revision))
+        found = try_to_load_from_cache(repo, file, revision=revision)
+        return Path(found) if isinstance(found, str) else None
+
+
+def _download(repo: str, file: str, revision: str | None) -> Path:
+    # An outage takes 23 seconds of retries to show, so the cache is used first.
+    if revision is None and (path := cached(repo, file)):
+        return path
+    with hub_errors(repo, file, revision):
+        from huggingface_hub import hf_hub_download
+
+        return Path(hf_hub_download(repo, file, revision=revision))
 
 
 @contextmanager
-def plainly(repo: str, file: str | Callable[[], str], revision: str | None = None) -> Iterator[None]:
-    """Whatever the Hub's library raises within is a CheckpointError, one sentence for each class of its errors.
+def hub_errors(repo: str, file: str | Callable[[], str], revision: str | None = None) -> Iterator[None]:
+    """A context in which errors of huggingface_hub become CheckpointErrors, one sentence for each class.
 
-    file: what was asked for, or a function that says it once something failed.
+    file: what was asked for, or a function that returns its name once something failed.
     """
     try:
         from huggingface_hub.errors import HfHubHTTPError
@@ -423,11 +436,11 @@ def plainly(repo: str, file: str | Callable[[], str], revision: str | None = Non
         raise
     except failures as error:
         named = file if isinstance(file, str) else file()
-        raise CheckpointError(_why(error, repo, named, revision)) from error
+        raise CheckpointError(_sentence(error, repo, named, revision)) from error
 
 
-def _why(error: Exception, repo: str, file: str, revision: str | None) -> str:
-    """The sentence for an error of the Hub's library: the first kind that fits, so their order matters."""
+def _sentence(error: Exception, repo: str, file: str, revision: str | None) -> str:
+    """The sentence for an error of huggingface_hub: that of the first class that fits, so their order matters."""
     from huggingface_hub import errors as e
 
     away = f"{file} of {repo} is not downloaded yet and the Hub is out of reach: go online once, or give a local folder"

@@ -27,8 +27,8 @@ from .index import (
     digest,
     fetch,
     folder_of,
+    hub_errors,
     parse,
-    plainly,
     read_json,
     write_file,
     write_index,
@@ -96,7 +96,7 @@ def upload(staged: Path, repo: str, api: Any = None, *, private: bool = False) -
     What the Hub has already is not sent again: after an interruption the same call goes on. The token is the one of
     `hf auth login` or HF_TOKEN. api: a huggingface_hub.HfApi. Raises CheckpointError for every failure of the Hub.
     """
-    with plainly(repo, "the upload"):
+    with hub_errors(repo, "the upload"):
         from huggingface_hub import HfApi
         from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError
 
@@ -255,7 +255,7 @@ def _snapshot(plan: Plan, **options: Any) -> Any:
     def largest() -> str:
         return max((size, name) for name, size in {"a file": -1, **missing(plan)}.items())[1]
 
-    with plainly(plan.repo, largest, plan.commit):
+    with hub_errors(plan.repo, largest, plan.commit):
         from huggingface_hub import snapshot_download
 
         patterns = [file.path for file in plan.files]  # plain paths: there is nothing in them that matches another
@@ -376,7 +376,7 @@ def _experiment(source: str | Path, commit: str | None, held: Mapping[str, Any])
 def _here(source: str | Path, commit: str | None, file: str) -> bool:
     if commit is None:
         return Path(source, file).is_file()
-    with plainly(str(source), file, commit):
+    with hub_errors(str(source), file, commit):
         from huggingface_hub import try_to_load_from_cache
 
         return isinstance(try_to_load_from_cache(str(source), file, revision=commit), str)

@@ -63,7 +63,7 @@ from .hub import (
     stream,
     write_statistics,
 )
-from .index import CheckpointError, write_whole
+from .index import CheckpointError, write_atomic
 from .iterated import (
     Generate,
     Inherit,
@@ -297,7 +297,7 @@ def _hold(root: Path, handle: int) -> None:
 def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, making its folder. Raises RunError if that fails (disk full, not writable)."""
     with _said_plainly(path):
-        index.write_whole(path, content)
+        index.write_atomic(path, content)
 
 
 def to_json(value: object) -> bytes:
@@ -510,7 +510,7 @@ def calibrate(out: Path, name: str, number: int, how: Creative) -> None:
     if how != before:
         write_statistics(folder / "statistics.safetensors", statistics, how)
         hub.write_index(out)
-        index.write_whole(folder / "samples.png", decoder_sheet(load_decoder(out, name, iteration=number)))
+        index.write_atomic(folder / "samples.png", decoder_sheet(load_decoder(out, name, iteration=number)))
 
 
 def decoder_sheet(trained: Trained) -> bytes:
@@ -1132,7 +1132,7 @@ LEARNERS: dict[str, Callable[[Any, Path | None, str], Learner]] = {  # but for r
 def _divergences(e: Divergence, root: Path | None, source: str | Path, how: dict[str, Any]) -> Divergences:
     """With a base of OUT, or else of SOURCE, or else trained first, on the same data and scale."""
     device = str(how["device"])
-    judge = hub.load_judge(source, e.judge, device=device)
+    judge = hub.load_classifier(source, e.judge, device=device)
     base, model = None, cast("Any", None)
     folder = how["out"] / e.base
     if not e.base:
@@ -1503,7 +1503,7 @@ def row_measures(experiment: Experiment, images: Tensor, reference: Tensor) -> R
 
 def _classifier() -> Judge | None:
     try:
-        return hub.load_judge(name=CLASSIFIER)
+        return hub.load_classifier(name=CLASSIFIER)
     except CheckpointError:
         return None
 
@@ -1636,7 +1636,7 @@ def thin(
         if not data:
             for picture in (part / "iter_000" / "samples.png", part / "map.png"):
                 picture.unlink(missing_ok=True)
-        write_whole(part / "contact.png", contact(part))
+        write_atomic(part / "contact.png", contact(part))
         part.chmod(0o755)  # mkdtemp keeps it to its owner
         return part.rename(target)
     except BaseException:

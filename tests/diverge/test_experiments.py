@@ -15,7 +15,7 @@ from toolkit.presets import preset
 
 @pytest.fixture(scope="module")
 def judge():
-    return hub.load_judge()
+    return hub.load_classifier()
 
 
 def given(experiment, judge=None):

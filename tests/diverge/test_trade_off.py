@@ -29,7 +29,7 @@ from toolkit.experiments.trade_off import (
     trained_curves,
     way_curves,
 )
-from toolkit.hub import CHECKPOINTS, load_judge
+from toolkit.hub import CHECKPOINTS, load_classifier
 from toolkit.seeds import Noise
 
 Make = Callable[..., Any]
@@ -44,7 +44,7 @@ def digits() -> Tensor:
 
 @pytest.fixture(scope="module")
 def by(digits: Tensor) -> Gauge:
-    return gauge(load_judge(name="judge-digits"), digits)
+    return gauge(load_classifier(name="judge-digits"), digits)
 
 
 def fading(name: str = "fading", kind: str = "output") -> Way:

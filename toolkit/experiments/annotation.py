@@ -67,7 +67,7 @@ def export(args: argparse.Namespace) -> object:
     text = to_csv(read(args.pool))
     if args.out is None:
         return text.rstrip("\n")
-    index.write_whole(args.out, text.encode())
+    index.write_atomic(args.out, text.encode())
     return {"out": str(args.out), "labels": text.count("\n") - 1}
 
 

@@ -100,9 +100,9 @@ class Study:
             ),
         }  # fmt: skip
         path = self.folder / "study.json"
-        index.write_whole(path, to_json(result))
+        index.write_atomic(path, to_json(result))
         for name, content in pictures(self.out, result, self._whole, self.judge).items():
-            index.write_whole(self.folder / name, content)
+            index.write_atomic(self.folder / name, content)
         return path
 
     @property
@@ -173,7 +173,7 @@ class Study:
         asked = json.loads(to_json({**asked, "data": self.data}))
         if path.exists() and (found := json.loads(path.read_text()))["asked"] == asked:
             return dict(found["part"])
-        index.write_whole(path, to_json({"asked": asked, "part": make()}))
+        index.write_atomic(path, to_json({"asked": asked, "part": make()}))
         return dict(json.loads(path.read_text())["part"])
 
     @cached_property

@@ -57,7 +57,7 @@ def benchmark(args: argparse.Namespace) -> object:
 
     def write(result: Entry) -> None:
         if isinstance(args.json, Path):
-            files.write_whole(args.json, f"{json.dumps(result, indent=2)}\n".encode())
+            files.write_atomic(args.json, f"{json.dumps(result, indent=2)}\n".encode())
 
     result = (page if args.page else paths)(args, write)
     return result if args.json is True else (page_tables if args.page else tables)(result)

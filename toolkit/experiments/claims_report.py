@@ -52,7 +52,7 @@ def judge(args: argparse.Namespace) -> object:
         made = [judge_runs.measure_rows(folder, root=args.root, device=device) for folder in args.runs]
         return {"rows": [str(path) for paths in made for path in paths]}
     if args.map:
-        judge = hub.load_judge(args.source, args.judge, device=device)
+        judge = hub.load_classifier(args.source, args.judge, device=device)
         return {"map": [str(judge_runs.place(folder, judge, args.judge)) for folder in args.runs]}
     options = {"images": args.images, "letters": letters(args), "root": args.root}
     by = judge_runs.bench(args.judge, args.source, device=device, **options)

@@ -263,10 +263,10 @@ class Study:
                 calibrate(self.out, name, number, how)
         parts = {name: [self._network(trainings[name], number) for number in self._numbers()] for name in TABLE1}
         path = self.out / "creative" / "table1.json"
-        index.write_whole(path, to_json(self._result(parts)))
+        index.write_atomic(path, to_json(self._result(parts)))
         for name in TABLE1:
-            index.write_whole(path.parent / f"{name}.png", sheet(self._load(name, 1)))
-            index.write_whole(path.parent / f"{name}_maps.png", _png(parts[name][0]["maps"], trainings[name].title))
+            index.write_atomic(path.parent / f"{name}.png", sheet(self._load(name, 1)))
+            index.write_atomic(path.parent / f"{name}_maps.png", _png(parts[name][0]["maps"], trainings[name].title))
         return path
 
     def _numbers(self) -> range:
@@ -301,7 +301,7 @@ class Study:
             if number == 1:
                 judge = self._judge(training.data, images, labels)
                 found["maps"] = maps(trained, judge, s.cells, bar.update)
-        index.write_whole(path, to_json(found))
+        index.write_atomic(path, to_json(found))
         return found
 
     def _judge(self, data: str, images: torch.Tensor, labels: torch.Tensor) -> Judge:

@@ -113,7 +113,7 @@ class Bench:
 
 def bench(name: str, source: str | Path = tree.CHECKPOINTS, *, device: str = "cpu", **options: Any) -> Bench:
     """A bench with a judge of a tree of checkpoints. options: images, letters, root. Raises CheckpointError."""
-    judge = hub.load_judge(source, name, device=device)
+    judge = hub.load_classifier(source, name, device=device)
     entries = tree.read_index(source)["experiments"][name]["iterations"]
     digest = min((entry["iteration"], entry["sha256"]) for entry in entries if "file" in entry)[1]
     return Bench(judge, name, digest, **options)

@@ -17,7 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..config import choose
-from ..index import write_whole
+from ..index import write_atomic
 from ..runs import to_json
 
 EPILOG = """examples:
@@ -45,10 +45,10 @@ def notebooks(args: argparse.Namespace) -> object:
         done = execute(args.folder / f"{name}.ipynb", small=args.smoke)
         results[name] = {"title": done.title, "seconds": round(done.seconds, 1), "said": done.said}
         if out:
-            write_whole(out / "pictures" / f"{name}.png", done.picture)
-            write_whole(out / "results.json", to_json(results))
+            write_atomic(out / "pictures" / f"{name}.png", done.picture)
+            write_atomic(out / "results.json", to_json(results))
     if args.write:  # elsewhere its links to the notebooks would lead nowhere
-        write_whole(out / "README.md", page(out).encode())
+        write_atomic(out / "README.md", page(out).encode())
     return {name: results[name] for name in chosen}
 
 

@@ -289,7 +289,7 @@ def trade_off(args: argparse.Namespace) -> object:
     groups = [range(start + g * args.images, start + (g + 1) * args.images) for g in range(args.groups)]
     found = {}
     for subject in SUBJECTS:
-        images, judge = data.load(subject.sample).images, hub.load_judge(args.source, subject.judge)
+        images, judge = data.load(subject.sample).images, hub.load_classifier(args.source, subject.judge)
         out = [*landmarks(images), *ways(args.source, subject, start)]
         by = gauge(judge, images, subject.classes, hub.load_decoder(args.source, subject.decoder).model.reconstruct)
         rows = list[dict[str, Any]]()
@@ -316,7 +316,7 @@ def ways(source: str, subject: Subject, seed: int = 0) -> Iterator[Way]:
     yield trained_curves("fine-tuning", tuned, "data", data=True)
     fed = feedback(tuned[3].model, ROUNDS, count=500, steps=30, rate=0.3, seed=seed)
     yield trained_curves("feedback", fed, "data")
-    judge = hub.load_judge(source, subject.judge)
+    judge = hub.load_classifier(source, subject.judge)
     led = follow(trained.model, judge.features, between(judge, *subject.steer), LED, seed=seed)
     yield trained_curves(f"external knowledge, {subject.steer[0]} to {subject.steer[1]}", led)
     yield from _stored(source, subject)
@@ -377,7 +377,7 @@ def _operators(source: str, subject: Subject, vae: Any, tuned: Any, manifold: An
     for edit in operators.BENDS["VAE"]:
         shares = (0.1, 0.25, 0.5, 1.0)
         yield _rows(edit.transform, "activations", partial(operators.bending, vae, edit=edit, strengths=shares), shares)
-    judge = hub.load_judge(source, subject.judge)
+    judge = hub.load_classifier(source, subject.judge)
     one, other = subject.write
     few = (0.02, 0.05, 0.1, 0.3)
     yield _rows("blending", "weights", partial(operators.blending, vae, tuned), (0.25, 0.5, 0.75, 1.0, 1.5))

@@ -445,7 +445,7 @@ def _judge(source: str | Path, name: str, listed: str) -> "Judge":
     """listed: what the index says of it, so that a file that changed is another judge."""
     from .. import hub
 
-    return hub.load_judge(source, name)
+    return hub.load_classifier(source, name)
 
 
 def classes(judge: "Judge", order: Order) -> tuple[str, str]:

@@ -273,7 +273,7 @@ def _judge(source: str | Path, name: str, listed: str) -> "Judge":
     """listed: what the index says of it, checksums too, so that a file that changed is another judge."""
     from .. import hub
 
-    return hub.load_judge(source, name)
+    return hub.load_classifier(source, name)
 
 
 def judgement(judges: Sequence[Message]) -> str:
