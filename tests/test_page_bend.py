@@ -11,7 +11,7 @@ from tests.test_page_creative import pictures, tiny_decoders
 from tests.test_page_kaleidoscope import tiny_networks
 from toolkit import hub
 from toolkit.diverge import TRANSFORMS
-from toolkit.diverge.neural_glitch import KINDS
+from toolkit.diverge.weights import KINDS
 from toolkit.models import create
 from toolkit.seeds import Noise
 from toolkit.web import bend

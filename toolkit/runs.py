@@ -49,9 +49,8 @@ from . import __version__, distributed, hub, index, metrics, plot
 from . import data as datasets
 from .config import DIGITS, checked
 from .data import Dataset
-from .diverge.experiments import Given, learned, new
-from .diverge.experiments import measured as snapshot_measures
-from .diverge.snapshots import Snapshot
+from .diverge import Snapshot
+from .diverge.experiments import Inputs, measure_snapshot, new, snapshots
 from .hub import (
     Kaleidoscope,
     Trained,
@@ -818,7 +817,7 @@ class Divergences(Learner):
     """
 
     spec: Divergence
-    given: Given
+    given: Inputs
     base: Callable[[], nn.Module] | None = None
 
     def __post_init__(self) -> None:
@@ -840,7 +839,7 @@ class Divergences(Learner):
     def check(self) -> None:
         """The method is asked for the model before any step: it looks at all of its settings first."""
         try:
-            next(learned(replace(self.spec, kept=(0,)), self.given))
+            next(snapshots(replace(self.spec, kept=(0,)), self.given))
         except TypeError as error:
             raise ValueError(f"how is {self.spec.how}: {self.spec.method} has other settings ({error})") from error
 
@@ -850,7 +849,7 @@ class Divergences(Learner):
 
     def _snapshot(self, number: int, on_step: OnStep = lambda step, losses: None) -> Snapshot:
         """The snapshot of an iteration: one training has them all, and it runs once."""
-        self._rest = self._rest or learned(self.spec, self.given, on_step)
+        self._rest = self._rest or snapshots(self.spec, self.given, on_step)
         while len(self._found) < number:
             self._found.append(next(self._rest))
         return self._found[number - 1]
@@ -863,7 +862,7 @@ class Divergences(Learner):
     def files(self, number: int, model: Any, load: Callable[[int], Any]) -> Files:
         now, first = replace(self._snapshot(number), model=model), model if number == 1 else load(1)
         return {
-            "metrics.json": lambda: snapshot_measures(self.spec, now, first, self.given.judge),
+            "metrics.json": lambda: measure_snapshot(self.spec, now, first, self.given.classifier),
             "samples.png": lambda: hundred(model),
         }
 
@@ -1153,9 +1152,9 @@ def _divergences(e: Divergence, root: Path | None, source: str | Path, how: dict
             return hub.load(how["out"], e.base, e.iteration, device=device)
 
     if not e.data:
-        return Divergences(e, Given(model, judge=judge), base)
+        return Divergences(e, Inputs(model, classifier=judge), base)
     data = datasets.load(e.data, root=root, limit=e.images, size=model.image_shape[-1])
-    return Divergences(e, Given(model, data.images, data.labels, judge), base)
+    return Divergences(e, Inputs(model, data.images, data.labels, judge), base)
 
 
 SHEET = 100  # symbols on a sample sheet, grown from the noise of seeds 0 to 99 at every iteration

@@ -11,17 +11,19 @@ import torch
 from torch import Tensor
 
 from toolkit import data
-from toolkit.diverge.divergent_fine_tuning import fine_tune
-from toolkit.diverge.experiments import GAUGE_MEASURES, Gauge, gauge
+from toolkit.diverge import fine_tune
 from toolkit.experiments import operators
 from toolkit.experiments.trade_off import (
     COLUMNS,
+    EVALUATED,
     KINDS,
     LANDMARK,
     SUBJECTS,
     TABLE_HEAD,
+    Evaluator,
     Way,
     apart_by,
+    evaluator,
     figure,
     landmarks,
     measured,
@@ -43,8 +45,8 @@ def digits() -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def by(digits: Tensor) -> Gauge:
-    return gauge(load_classifier(name="judge-digits"), digits)
+def by(digits: Tensor) -> Evaluator:
+    return evaluator(load_classifier(name="judge-digits"), digits)
 
 
 def fading(name: str = "fading", kind: str = "output") -> Way:
@@ -53,52 +55,54 @@ def fading(name: str = "fading", kind: str = "output") -> Way:
     return Way(name, kind, lambda seeds: [(1 - s) * Noise(seeds).rand(1, 28, 28) for s in strengths], strengths)
 
 
-def test_unseen_real_pictures_are_one_away_and_known_ones_nearer(by: Gauge, digits: Tensor) -> None:
+def test_unseen_real_pictures_are_one_away_and_known_ones_nearer(by: Evaluator, digits: Tensor) -> None:
     assert by(digits[1::2])["divergence"] == pytest.approx(1)
     assert by(digits[::2])["divergence"] < 0.9
 
 
-def test_real_pictures_are_near_and_sure_and_noise_and_black_are_neither(by: Gauge, digits: Tensor) -> None:
+def test_real_pictures_are_near_and_sure_and_noise_and_black_are_neither(by: Evaluator, digits: Tensor) -> None:
     real, blank, noise = (by(way.rows(range(40))[0]) for way in landmarks(digits))  # type: ignore[index]
     assert real["divergence"] < 1.2 < 1.8 < min(blank["divergence"], noise["divergence"])
     assert real["coherence"] > 0.95 > 0.9 > max(blank["coherence"], noise["coherence"])
 
 
-def test_how_bright_a_picture_is_moves_it_less_than_what_it_shows(by: Gauge, digits: Tensor) -> None:
+def test_how_bright_a_picture_is_moves_it_less_than_what_it_shows(by: Evaluator, digits: Tensor) -> None:
     x = digits[1::2].float() / 255
     dimmed, turned, plain = (by(each)["divergence"] for each in (0.6 * x, x.mT, x))
     assert dimmed - plain < (turned - plain) / 2
 
 
-def test_pictures_of_another_size_are_measured_in_the_judges(by: Gauge, digits: Tensor) -> None:
+def test_pictures_of_another_size_are_measured_in_the_judges(by: Evaluator, digits: Tensor) -> None:
     larger = torch.nn.functional.interpolate(digits[1::2].float() / 255, (56, 56))
     assert by(larger)["divergence"] == pytest.approx(1, abs=0.1)
 
 
-def test_what_there_is_nothing_to_measure_by_is_none_and_all_else_a_number(by: Gauge, digits: Tensor) -> None:
+def test_what_there_is_nothing_to_measure_by_is_none_and_all_else_a_number(by: Evaluator, digits: Tensor) -> None:
     found = by(digits[:10])
-    assert set(found) == set(GAUGE_MEASURES) and found["diversity"] > 0  # type: ignore[operator]
+    assert set(found) == set(EVALUATED) and found["diversity"] > 0  # type: ignore[operator]
     assert [name for name, value in found.items() if value is None] == ["reconstruction_distance", "out_of_class_share"]
 
 
-def test_what_a_judge_surely_takes_for_a_class_that_the_data_lack_is_out_of_class(by: Gauge, digits: Tensor) -> None:
-    some = gauge(by.judge, digits, tuple("01234"))
+def test_what_a_judge_surely_takes_for_a_class_that_the_data_lack_is_out_of_class(
+    by: Evaluator, digits: Tensor
+) -> None:
+    some = evaluator(by.classifier, digits, tuple("01234"))
     labels = data.load("sample:mnist", limit=200).labels
     high, low = (some(digits[mask])["out_of_class_share"] for mask in (labels > 4, labels < 5))
     assert high > 0.8 and low < 0.05  # type: ignore[operator]
 
 
-def test_the_reconstruction_distance_is_the_norm_of_what_is_changed(by: Gauge, digits: Tensor) -> None:
-    half = gauge(by.judge, digits, reconstruct=lambda x: x + 0.5)
+def test_the_reconstruction_distance_is_the_norm_of_what_is_changed(by: Evaluator, digits: Tensor) -> None:
+    half = evaluator(by.classifier, digits, reconstruct=lambda x: x + 0.5)
     assert half(digits[:4])["reconstruction_distance"] == pytest.approx(14)  # 784 pixels, each by 0.5
 
 
-def test_a_class_that_the_judge_does_not_have_is_refused(by: Gauge, digits: Tensor) -> None:
+def test_a_class_that_the_judge_does_not_have_is_refused(by: Evaluator, digits: Tensor) -> None:
     with pytest.raises(ValueError, match="^the judge has no class A: [^\n]+$"):
-        gauge(by.judge, digits, ("A",))
+        evaluator(by.classifier, digits, ("A",))
 
 
-def test_the_table_has_a_row_for_each_way_with_three_strengths_and_what_it_needs(by: Gauge, digits: Tensor) -> None:
+def test_the_table_has_a_row_for_each_way_with_three_strengths_and_what_it_needs(by: Evaluator, digits: Tensor) -> None:
     ways = [fading(), replace(fading("fading to grey"), touches="loss", training=True)]
     head, _, *rows = table(way_curves(measured([*landmarks(digits), *ways], by, GROUPS))).splitlines()
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
@@ -115,14 +119,14 @@ def test_the_shipped_table_is_that_of_the_shipped_numbers() -> None:
     assert {curve["kind"] for own in found["curves"].values() for curve in own} == {*KINDS, LANDMARK}
 
 
-def test_a_row_is_one_strength_of_one_group_in_plain_values(by: Gauge) -> None:
+def test_a_row_is_one_strength_of_one_group_in_plain_values(by: Evaluator) -> None:
     rows = list(measured([fading()], by, GROUPS))
     assert [(row["group"], row["strength"]) for row in rows] == [(g, s) for g in range(3) for s in (0.0, 0.5, 1.0)]
     assert json.loads(json.dumps(rows)) == rows
     assert rows == list(measured([fading()], by, GROUPS))
 
 
-def test_a_way_without_a_strength_for_each_row_is_refused(by: Gauge) -> None:
+def test_a_way_without_a_strength_for_each_row_is_refused(by: Evaluator) -> None:
     short = Way("short", "output", lambda seeds: [torch.zeros(3, 1, 28, 28)], (0, 1))
     with pytest.raises(ValueError, match="^short has 1 rows and 2 strengths: [^\n]+$"):
         list(measured([short], by, GROUPS))
@@ -149,17 +153,17 @@ def test_snapshots_are_a_way_whose_strengths_are_their_steps(tiny: Make, images:
     assert first.shape == last.shape and not torch.equal(first, last)
 
 
-def test_a_group_holds_the_pictures_of_its_own_seeds(by: Gauge) -> None:
+def test_a_group_holds_the_pictures_of_its_own_seeds(by: Evaluator) -> None:
     together = list(measured([fading()], by, [range(3), range(3, 6)]))
     assert together[3:] == [{**row, "group": 1} for row in measured([fading()], by, [range(3, 6)])]
 
 
-def test_too_few_real_pictures_are_refused(by: Gauge, digits: Tensor) -> None:
+def test_too_few_real_pictures_are_refused(by: Evaluator, digits: Tensor) -> None:
     with pytest.raises(ValueError, match="^19 real pictures are too few [^\n]+$"):
-        gauge(by.judge, digits[:19])
+        evaluator(by.classifier, digits[:19])
 
 
-def test_the_picture_names_every_way_at_its_line_and_no_name_lies_on_another(by: Gauge, digits: Tensor) -> None:
+def test_the_picture_names_every_way_at_its_line_and_no_name_lies_on_another(by: Evaluator, digits: Tensor) -> None:
     text = pytest.importorskip("matplotlib.text").Text
     ways = [fading(f"way {number}", kind) for number in range(4) for kind in ("system", "training")]
     found = way_curves(measured([*landmarks(digits), *ways], by, GROUPS[:2]))
@@ -172,7 +176,7 @@ def test_the_picture_names_every_way_at_its_line_and_no_name_lies_on_another(by:
         assert len(names) == 4 and all(low.y1 <= high.y0 + 1 for low, high in pairwise(boxes))
 
 
-def test_nothing_to_draw_is_said(digits: Tensor, by: Gauge) -> None:
+def test_nothing_to_draw_is_said(digits: Tensor, by: Evaluator) -> None:
     places = way_curves(measured(landmarks(digits), by, GROUPS))
     assert {curve["kind"] for curve in places} == {LANDMARK} and LANDMARK not in KINDS
     with pytest.raises(ValueError, match="^there are no curves to draw[^\n]+$"):

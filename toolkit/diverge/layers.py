@@ -1,8 +1,4 @@
-"""The layers of any model: found, listened to, copied; clusters of their units.
-
-The published way trains a small classifier per layer and clusters its bottleneck. For small models the averaged maps
-themselves are enough.
-"""
+"""Layers of a model: find, record and copy them, and cluster their channels."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,31 +9,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
-from ..samplers.creative import hooked
+from ..samplers import hooked
 
 M = TypeVar("M", bound=nn.Module)
 
 
 def layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The layers that have no layers inside, by name, in the order of their definition."""
+    """The modules without submodules, by name, in the order of their definition."""
     return {name: module for name, module in model.named_modules() if name and not next(module.children(), None)}
 
 
 def layer(model: nn.Module, which: str | nn.Module) -> nn.Module:
-    """A layer by its name, or as itself. Raises ValueError, naming the layers there are, if the model has none such."""
+    """A layer by its name, or as itself. Raises ValueError, naming the layers, if the model has no such layer."""
     for name, module in model.named_modules():
         if name and (name == which or module is which):
             return module
-    said = repr(which) if isinstance(which, str) else type(which).__name__
-    raise ValueError(f"{type(model).__name__} has no layer {said}: choose one of {', '.join(layers(model))}")
+    wanted = repr(which) if isinstance(which, str) else type(which).__name__
+    raise ValueError(f"{type(model).__name__} has no layer {wanted}: choose one of {', '.join(layers(model))}")
 
 
 @contextmanager
 def dense(model: nn.Module) -> Iterator[None]:
-    """While the block lasts, a model that has a fast path computes what `dense` says, layer by layer.
+    """Route `forward` of a model with a sparse fast path through its `dense` method while the block lasts.
 
-    On a CPU, `forward` of a winner-take-all autoencoder takes the weights of its layers and never calls them, so that
-    nothing put on a layer would be heard. The instance alone is diverted, and put back as it was.
+    On a CPU a winner-take-all autoencoder computes from the weights of its layers and never calls them, so that hooks
+    would not run. Only this instance is changed.
     """
     own = vars(model)
     if not hasattr(model, "dense"):
@@ -55,14 +51,14 @@ def dense(model: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def heard(model: M, which: str | nn.Module, run: Callable[[M], object]) -> tuple[Tensor, Tensor]:
-    """What goes into a layer and what comes out while run(model) lasts; several calls are put together, (N, ...)."""
+def recorded(model: M, which: str | nn.Module, run: Callable[[M], object]) -> tuple[Tensor, Tensor]:
+    """Inputs and outputs of a layer during run(model), (N, ...) each; several calls are concatenated."""
     calls: list[tuple[Tensor, Tensor]] = []
 
-    def hear(before: Tensor, after: Tensor) -> None:
+    def record(before: Tensor, after: Tensor) -> None:
         calls.append((before.clone(), after.clone()))  # a ReLU may be in place
 
-    with dense(model), hooked(layer(model, which), hear):
+    with dense(model), hooked(layer(model, which), record):
         run(model)
     if not calls:
         raise ValueError(f"layer {which!r} was never called: run what passes through it")
@@ -70,47 +66,52 @@ def heard(model: M, which: str | nn.Module, run: Callable[[M], object]) -> tuple
     return torch.cat(before), torch.cat(after)
 
 
-def copied(model: M) -> M:
-    """The model anew, frozen and in eval mode; the one given is left as it was."""
+def frozen_copy(model: M) -> M:
+    """A deep copy, frozen and in eval mode."""
     return deepcopy(model).eval().requires_grad_(False)
 
 
 def clusters(
     model: M, layer: str | nn.Module, run: Callable[[M], object], k: int = 5, *, seed: int = 0, passes: int = 100
 ) -> Tensor:
-    """Which of k clusters each channel of a layer is in: (K,) int64, from 0, in the order of their first channel.
+    """Cluster of each channel of a layer: (K,) int64, 0 to k - 1, numbered in the order of their first channel.
 
-    Channels are compared by their mean map over what passes while run(model) lasts, units of a fully connected layer by
-    their activation for each image; both centred and scaled, so that how strong a channel is does not count.
-    Raises ValueError for a layer that there is not, or k outside of 1 to the number of channels.
+    Channels are compared by their mean map during run(model), units of a fully connected layer by their activation for
+    each image; both centred and scaled to length 1, so that the strength of a channel does not count. Network bending
+    as published clusters the bottleneck of a small classifier trained per layer; these layers are small enough without.
+    Raises ValueError for an unknown layer, or k outside of 1 to the number of channels.
     """
-    _, h = heard(model, layer, run)
+    _, h = recorded(model, layer, run)
     rows = (h.mean(0) if h.ndim == 4 else h.T).flatten(1).double()
-    rows = rows - rows.mean(1, keepdim=True)
-    return k_means(normalize(rows), k, seed=seed, passes=passes)
+    return k_means(normalize(rows - rows.mean(1, keepdim=True)), k, seed=seed, passes=passes)
 
 
 def k_means(x: Tensor, k: int, *, seed: int = 0, passes: int = 100) -> Tensor:
-    """Which of k clusters each row of x, (N, d), is in: (N,) int64, numbered in the order of their first row.
+    """Cluster of each row of x, (N, d): (N,) int64, numbered in the order of their first row.
 
-    Lloyd's algorithm from a seeded start, k-means++ (Arthur & Vassilvitskii, 2007), until no row moves. A cluster that
-    loses all rows begins anew at the row farthest from its centre. Raises ValueError unless 1 <= k <= N.
+    Lloyd's algorithm from k-means++ (Arthur & Vassilvitskii, 2007), until no row changes its cluster. An empty cluster
+    moves to the row farthest from its centre. Raises ValueError unless 1 <= k <= N.
     """
     if not 1 <= k <= len(x):
         raise ValueError(f"{len(x)} channels in {k} clusters: give a number of clusters from 1 to {len(x)}")
     x = x.double().cpu()
-    centres, labels = _start(x, k, torch.Generator().manual_seed(seed)), torch.full((len(x),), -1)
+    centres, labels = _first_centres(x, k, seed), torch.full((len(x),), -1)
     for _ in range(passes):
         distance = torch.cdist(x, centres)
         before, labels = labels, distance.argmin(1)
         if torch.equal(before, labels):
             break
-        centres = _centres(x, labels, distance)
-    return _in_order(labels)
+        member = one_hot(labels, k).double()
+        count = member.sum(0)
+        centres = member.T @ x / count.clamp_min(1)[:, None]
+        centres[count == 0] = x[distance.amin(1).topk(int((count == 0).sum())).indices]
+    order = {label: number for number, label in enumerate(dict.fromkeys(labels.tolist()))}
+    return torch.tensor([order[label] for label in labels.tolist()])
 
 
-def _start(x: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """The first at random, each further one by the square of its distance from the nearest so far: (k, d)."""
+def _first_centres(x: Tensor, k: int, seed: int) -> Tensor:
+    """k-means++: each further row is drawn in proportion to its squared distance from the nearest chosen: (k, d)."""
+    generator = torch.Generator().manual_seed(seed)
     chosen = [int(torch.randint(len(x), (), generator=generator))]
     while len(chosen) < k:
         far = torch.cdist(x, x[chosen]).amin(1).square()
@@ -119,19 +120,3 @@ def _start(x: Tensor, k: int, generator: torch.Generator) -> Tensor:
         far[chosen] = 0
         chosen.append(int(torch.multinomial(far, 1, generator=generator)))
     return x[chosen]
-
-
-def _centres(x: Tensor, labels: Tensor, distance: Tensor) -> Tensor:
-    """The mean of each cluster, (k, d)."""
-    member = one_hot(labels, distance.shape[1]).double()
-    count = member.sum(0)
-    centres = member.T @ x / count.clamp_min(1)[:, None]
-    empty = count == 0
-    farthest = distance.amin(1).topk(int(empty.sum())).indices
-    centres[empty] = x[farthest]
-    return centres
-
-
-def _in_order(labels: Tensor) -> Tensor:
-    seen = list(dict.fromkeys(labels.tolist()))
-    return torch.tensor([seen.index(label) for label in labels.tolist()])

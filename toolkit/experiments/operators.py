@@ -12,12 +12,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..diverge.chaining import chain, fitted
-from ..diverge.model_rewriting import context, keys, matrix, repaint, rewrite, second_moment, write
-from ..diverge.network_bending import TRANSFORMS, Edit, bend
-from ..diverge.network_blending import along, blend, count, ramp
-from ..diverge.neural_glitch import Glitch, glitch
-from ..diverge.novelty_search import Search, novelty_search
+from ..diverge import (
+    TRANSFORMS,
+    Edit,
+    Glitch,
+    Search,
+    along,
+    bend,
+    blend,
+    chain,
+    context,
+    fitted,
+    glitch,
+    keys,
+    matrix,
+    novelty_search,
+    ramp,
+    repaint,
+    rewrite,
+    second_moment,
+    write,
+)
+from ..diverge.weights import level_count
 from ..samplers.generate import generates
 from ..samplers.iterate import iterate
 from ..seeds import Noise, child
@@ -75,7 +91,7 @@ def blending(parent: nn.Module, child: nn.Module, seeds: Seeds, strengths: Seque
 
 def ramping(parent: nn.Module, child: nn.Module, seeds: Seeds, strengths: Sequence[float] = (0.25, 0.5, 0.75)) -> Rows:
     """Strength: the share of the depth, from the output down, that is the child's, on a ramp two levels wide."""
-    levels = count(parent)
+    levels = level_count(parent)
     weights = [ramp(levels, (1 - share) * levels, 2.0) for share in strengths]
     return [drawn(parent, seeds), *(drawn(blend(parent, child, each), seeds) for each in weights)]
 

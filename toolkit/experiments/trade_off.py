@@ -1,11 +1,11 @@
 """Divergence against coherence: every operator on every data set, as a picture and a table.
 
-The survey's trade-off: the more a model diverges, the less of what it draws is anything. A gauge measures both by a
-judge, so that machines of every kind, and edits of every kind, have their place on one picture, and noise has too.
+The survey's trade-off: the more a model diverges, the less of what it draws is anything. An Evaluator measures both by
+a judge, so that machines of every kind, and edits of every kind, have their place on one picture, and noise has too.
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, islice
@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from .. import data, hub, plot
 from ..config import DIGITS
-from ..diverge.divergent_fine_tuning import feedback, fine_tune
-from ..diverge.experiments import GAUGE_MEASURES, Gauge, gauge
-from ..diverge.external_knowledge import between, follow
-from ..diverge.snapshots import Snapshot
+from ..diverge import Snapshot, class_direction, feedback, fine_tune, fitted, follow
 from ..index import fetch, of_kind, read_index, strict_json
+from ..metrics.classifier import Eye, columns, count_by_max
+from ..metrics.distance import diversity
 from ..metrics.image import as_float
 from ..metrics.stats import Interval, interval
 from ..runs import to_json, write
@@ -73,7 +73,79 @@ class Way:
         return {"way": self.name, **{name: getattr(self, name) for name in ABOUT[1:]}}
 
 
-def measured(ways: Iterable[Way], by: Gauge, groups: Sequence[Seeds]) -> Iterator[dict[str, Any]]:
+NEAREST = 5  # real images that a distance is to
+EVALUATED = {
+    "divergence": "how far from real pictures; 1 is as far as unseen real ones are",
+    "coherence": "probability of the class that the judge holds for likeliest, averaged over the pictures",
+    "reconstruction_distance": "norm of what an autoencoder of the data changes in a picture",
+    "out_of_class_share": "share of pictures that the judge surely takes for a class that is not of the data",
+    "diversity": "mean distance between two pictures: 0 if all are equal",
+}
+"""What each number of an Evaluator says."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """Divergence against coherence: (B, C, H, W) in [0, 1] -> the numbers of EVALUATED; None where one does not apply.
+
+    Divergence is the distance to the nearest real images between features of length 1: blur and ink change the length
+    of features, other shapes their direction. In pixels, or without scaling, a blank image would be a common one.
+    Coherence is the classifier's confidence; it is confident of noise too, which has to be measured beside.
+
+    known: features of real images, of length 1, (N, d); unit: the distance of unseen real images from them. others:
+    columns of the classes that the data lack. reconstruct: by an autoencoder of the data.
+    """
+
+    classifier: Eye
+    known: Tensor
+    unit: float = 1.0
+    others: Sequence[int] = ()
+    reconstruct: Callable[[Tensor], Tensor] | None = None
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> dict[str, float | None]:
+        x = fitted(as_float(x), self.classifier.image_shape)
+        p = self.classifier.probabilities(x)
+        away = x - self.reconstruct(x) if self.reconstruct else None
+        numbers = {
+            "divergence": self.distance(x) / self.unit,
+            "coherence": p.amax(1).mean().item(),
+            "reconstruction_distance": None if away is None else away.flatten(1).norm(dim=1).mean().item(),
+            "out_of_class_share": count_by_max(p, self.others) if self.others else None,
+            "diversity": diversity(x),
+        }
+        return {name: None if value is None else round(value, 4) for name, value in numbers.items()}
+
+    @torch.no_grad()
+    def distance(self, x: Tensor) -> float:
+        """The mean distance of images of the classifier's size to the nearest of the known ones."""
+        away = torch.cdist(normalize(self.classifier.features(x), dim=1), self.known)
+        return float(away.topk(NEAREST, largest=False).values.mean())
+
+
+def evaluator(
+    classifier: Eye,
+    images: Tensor,
+    classes: Collection[str] | None = None,
+    reconstruct: Callable[[Tensor], Tensor] | None = None,
+) -> Evaluator:
+    """An Evaluator by real images (N, C, H, W): every second is known, and the distance of the others is its unit.
+
+    classes: of the classifier, those of the data; None: all. Raises ValueError for fewer than 20 images, or for a class
+    that the classifier does not have.
+    """
+    if len(images) < 20:
+        raise ValueError(f"{len(images)} real pictures are too few to measure by: give 20 or more")
+    every = classifier.config.classes
+    own = columns(every, every if classes is None else classes)
+    real = fitted(as_float(images), classifier.image_shape)
+    with torch.no_grad():
+        known = normalize(classifier.features(real[::2]), dim=1)
+    unit = Evaluator(classifier, known).distance(real[1::2])
+    return Evaluator(classifier, known, unit, [at for at in range(len(every)) if at not in own], reconstruct)
+
+
+def measured(ways: Iterable[Way], by: Evaluator, groups: Sequence[Seeds]) -> Iterator[dict[str, Any]]:
     """One row per way, strength and group of seeds, as plain JSON values, as they are found.
 
     Raises ValueError for a way that has another number of rows than of strengths.
@@ -125,7 +197,7 @@ def way_curves(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 def _point(strength: float, rows: Sequence[Row]) -> dict[str, Any]:
     return {"strength": strength} | {
-        name: _interval([row[name] for row in rows]) for name in GAUGE_MEASURES if name in rows[0]
+        name: _interval([row[name] for row in rows]) for name in EVALUATED if name in rows[0]
     }
 
 
@@ -291,13 +363,13 @@ def trade_off(args: argparse.Namespace) -> object:
     for subject in SUBJECTS:
         images, judge = data.load(subject.sample).images, hub.load_classifier(args.source, subject.judge)
         out = [*landmarks(images), *ways(args.source, subject, start)]
-        by = gauge(judge, images, subject.classes, hub.load_decoder(args.source, subject.decoder).model.reconstruct)
+        by = evaluator(judge, images, subject.classes, hub.load_decoder(args.source, subject.decoder).model.reconstruct)
         rows = list[dict[str, Any]]()
         for way in tqdm(out, subject.title, disable=args.json, unit="way"):
             rows += measured([way], by, groups)
         found[subject.title] = rows
     curves = {title: way_curves(rows) for title, rows in found.items()}
-    said = {"images": args.images, "groups": args.groups, "seed": start, "measures": GAUGE_MEASURES, "curves": curves}
+    said = {"images": args.images, "groups": args.groups, "seed": start, "measures": EVALUATED, "curves": curves}
     write(args.out.with_suffix(".json"), to_json(said))
     write(args.out.with_suffix(".png"), plot.figure_png(figure(curves)))
     tables = [f"## {title}\n\n{table(own)}\n" for title, own in curves.items()]
@@ -317,7 +389,7 @@ def ways(source: str, subject: Subject, seed: int = 0) -> Iterator[Way]:
     fed = feedback(tuned[3].model, ROUNDS, count=500, steps=30, rate=0.3, seed=seed)
     yield trained_curves("feedback", fed, "data")
     judge = hub.load_classifier(source, subject.judge)
-    led = follow(trained.model, judge.features, between(judge, *subject.steer), LED, seed=seed)
+    led = follow(trained.model, judge.features, class_direction(judge, *subject.steer), LED, seed=seed)
     yield trained_curves(f"external knowledge, {subject.steer[0]} to {subject.steer[1]}", led)
     yield from _stored(source, subject)
 

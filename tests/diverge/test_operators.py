@@ -1,0 +1,275 @@
+"""What all operators share: a neutral setting, a model that stays as it was, images that do not depend on others."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.diverge.tiny import ACTIVATION, MATRIX, draw, make, same
+from toolkit.diverge import (
+    TRANSFORMS,
+    Edit,
+    Glitch,
+    Snapshot,
+    adversarial,
+    along,
+    bend,
+    blend,
+    context,
+    creative_adversarial,
+    feedback,
+    fine_tune,
+    follow,
+    glitch,
+    glitched,
+    keys,
+    loss_hacking,
+    matrix,
+    ramp,
+    repaint,
+    rewrite,
+    second_moment,
+    swap,
+    without_data,
+    write,
+)
+from toolkit.diverge.weights import KINDS, level_count
+from toolkit.experiments import operators
+from toolkit.models import MODELS
+from toolkit.seeds import Noise
+
+EVERY = pytest.mark.parametrize("name", sorted(MODELS))
+
+
+def written(model: Any, strength: float) -> Any:
+    layer = MATRIX[type(model).__name__]
+    found = keys(model, layer, draw)
+    key = found.mean(0)
+    return write(model, layer, key, matrix(model, layer) @ key + 1, second_moment(found), strength=strength)
+
+
+def optimised(model: Any, strength: float) -> Any:
+    layer = MATRIX[type(model).__name__]
+    found, part = keys(model, layer, draw), model.get_submodule(layer)
+    x = torch.rand(2, *(part.weight.shape[1:2] if part.weight.ndim == 2 else (part.in_channels, 6, 6)))
+    return rewrite(model, layer, x, part(x) + 1, context(found, second_moment(found)), steps=2, strength=strength)
+
+
+def painted(model: Any, strength: float) -> Any:
+    def drawn(model: Any, seeds: Any) -> Tensor:
+        return draw(model, seeds.tolist())
+
+    seeds = torch.arange(2)
+    return repaint(model, MATRIX[type(model).__name__], seeds, draw(model, [0, 1]) / 2, draw=drawn, strength=strength)
+
+
+# New models by their strength: 0 is neutral.
+WEIGHTS: dict[str, Callable[[Any, Any, float], Any]] = {
+    "blend": blend,
+    "ramp": lambda parent, child, by: blend(parent, child, ramp(level_count(parent), 0.5, 1.0, high=by)),
+    "swap": lambda parent, child, by: swap(parent, child, level_count(parent) if by == 0 else 1),
+    "along": lambda parent, child, by: along([parent, child], 1 + by),
+    **{f"glitch, {kind}": lambda model, _, by, kind=kind: glitched(model, Glitch(kind, by)) for kind in KINDS},
+    "write": lambda model, _, by: written(model, by),
+    "rewrite": lambda model, _, by: optimised(model, by),
+    "repaint": lambda model, _, by: painted(model, by),
+}
+WEIGHT = pytest.mark.parametrize("operator", WEIGHTS)
+
+
+@EVERY
+@WEIGHT
+def test_strength_0_gives_the_model_and_another_a_new_frozen_one(name: str, operator: str) -> None:
+    model, other = make(name), make(name, seed=1)
+    neutral, altered = (WEIGHTS[operator](model, other, by) for by in (0.0, 0.5))
+    assert same(neutral, model) and neutral is not model and not same(altered, model)
+    assert same(model, make(name)) and same(other, make(name, seed=1))
+    assert not any(p.requires_grad for p in altered.parameters()) and not any(m.training for m in altered.modules())
+    assert "forward" not in vars(altered)
+
+
+@contextmanager
+def edited(model: Any, transform: str, **options: Any) -> Iterator[Any]:
+    with bend(model, Edit(ACTIVATION[type(model).__name__], transform, **options), seeds=range(6)):
+        yield model
+
+
+UNITS = ("VAE", "Manifold")  # have no maps
+PAIRS = pytest.mark.parametrize(
+    ("name", "transform"),
+    [(name, way) for name in ACTIVATION for way, kind in TRANSFORMS.items() if not (kind.maps and name in UNITS)],
+)
+
+
+@EVERY
+def test_the_neutral_settings_of_every_transform_change_no_bit(name: str) -> None:
+    model, before, layer = make(name), draw(make(name)), ACTIVATION[name]
+    for transform, kind in TRANSFORMS.items():
+        none = [Edit(layer, transform, strength=0.0), Edit(layer, transform, channels="random", share=0.0)]
+        none += [Edit(layer, transform, kind.neutral)] if kind.neutral is not None else []
+        with bend(model, none, seeds=range(6)):
+            assert torch.equal(draw(model), before)
+
+
+@PAIRS
+def test_every_transform_bends_every_model_and_leaves_it_as_it_was(name: str, transform: str) -> None:
+    model, before = make(name), draw(make(name))
+    with edited(model, transform):
+        assert not torch.equal(draw(model), before)
+    assert torch.equal(draw(model), before) and same(model, make(name))
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+@PAIRS
+def test_a_bent_image_does_not_depend_on_its_batch(name: str, transform: str) -> None:
+    edit = Edit(ACTIVATION[name], transform, strength=0.5, channels="random")
+    with bend(make(name), edit, seeds=range(6)) as model:
+        together = draw(model)
+    with bend(make(name), edit, seeds=[4]) as model:
+        torch.testing.assert_close(draw(model, [4])[0], together[4], atol=1e-5, rtol=1e-4)
+
+
+@EVERY
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_glitch_is_undone_bit_for_bit_where_its_block_ends(name: str, kind: str) -> None:
+    model, wanted = make(name), glitched(make(name), Glitch(kind, 0.5))
+    with glitch(model, Glitch(kind, 0.5)) as altered:
+        assert altered is model and same(model, wanted)
+        with suppress(KeyError), glitch(model, Glitch("scale", 0.5)):
+            raise KeyError
+        assert same(model, wanted)
+    assert same(model, make(name))
+
+
+# ---- training
+
+
+def halves(x: Tensor) -> Tensor:
+    """Features of images: the brightness of the upper and the lower half."""
+    return torch.stack([half.flatten(1).mean(1) for half in x.chunk(2, 2)], 1)
+
+
+IMAGES = (255 * Noise(range(20)).rand(1, 16, 16)).byte()
+LABELS = torch.arange(20) % 4
+BRIGHT = torch.tensor([1.0, 0.0])
+FEW = {"count": 8, "steps": 2, "batch": 4}
+# By method: (kept, settings) -> snapshots; what it starts from; and settings with which nothing changes.
+TRAININGS: dict[str, tuple[Callable[..., Iterator[Snapshot]], str, dict[str, Any] | None]] = {
+    "adversarial": (lambda kept, **how: adversarial(make("DCGAN"), IMAGES, kept, batch=8, **how), "DCGAN", None),
+    "creative adversarial": (
+        lambda kept, **how: creative_adversarial(make("DCGAN"), IMAGES, LABELS, kept, styles=4, batch=8, **how),
+        "DCGAN", None,
+    ),
+    "fine-tuning": (lambda kept, **how: fine_tune(make("VAE"), IMAGES, kept, batch=8, **how), "VAE", {"rate": 0.0}),
+    "fine-tuning, WTA": (
+        lambda kept, **how: fine_tune(make("WTA"), IMAGES, kept, batch=8, **how), "WTA", {"rate": 0.0},
+    ),
+    "feedback": (lambda kept, **how: feedback(make("VAE"), kept, **FEW, **how), "VAE", {"rate": 0.0}),
+    "loss hacking": (
+        lambda kept, **how: loss_hacking(make("DCGAN"), kept, **{"lr": 1e-2, **how}), "DCGAN", {"lr": 0.0},
+    ),
+    "without data": (
+        lambda kept, **how: without_data(make("DCGAN"), make("DCGAN", seed=1), kept, batch=8, **how), "DCGAN", None,
+    ),
+    "external knowledge": (
+        lambda kept, **how: follow(make("VAE"), halves, BRIGHT, kept, **{"batch": 4, "rate": 1e-2, **how}),
+        "VAE", {"rate": 0.0},
+    ),
+    "external knowledge, GAN": (
+        lambda kept, **how: follow(make("DCGAN"), halves, BRIGHT, kept, batch=4, **how), "DCGAN", {"rate": 0.0},
+    ),
+}  # fmt: skip
+TRAINING = pytest.mark.parametrize("method", TRAININGS)
+
+
+@TRAINING
+def test_after_no_steps_it_is_the_model_and_after_some_a_new_frozen_one(method: str) -> None:
+    train, name, neutral = TRAININGS[method]
+    first, last = train((0, 3))
+    assert (first.step, last.step) == (0, 3) and first.losses == {} and last.losses
+    assert same(first.model, make(name)) and not same(last.model, make(name)) and type(last.model) is type(make(name))
+    assert not last.model.training and not any(p.requires_grad for p in last.model.parameters())
+    if neutral is not None:
+        (found,) = train((3,), **neutral)
+        assert same(found.model, make(name))
+
+
+@TRAINING
+def test_a_seed_is_a_training_and_which_steps_are_kept_does_not_matter(method: str) -> None:
+    train = TRAININGS[method][0]
+    (few,), many, (other,) = train((3,), seed=1), list(train((0, 1, 3), seed=1)), train((3,), seed=2)
+    assert [each.step for each in many] == [0, 1, 3]
+    assert same(few.model, many[-1].model) and few.losses == many[-1].losses and not same(few.model, other.model)
+
+
+@TRAINING
+def test_an_image_of_a_snapshot_does_not_depend_on_its_batch(method: str) -> None:
+    *_, last = TRAININGS[method][0]((2,))
+    torch.testing.assert_close(draw(last.model, [4])[0], draw(last.model)[4], atol=1e-5, rtol=1e-4)
+
+
+@TRAINING
+def test_training_leaves_the_callers_random_numbers_and_refuses_steps_that_do_not_rise(method: str) -> None:
+    torch.manual_seed(0)
+    wanted = torch.rand(3)
+    torch.manual_seed(0)
+    list(TRAININGS[method][0]((0, 1)))
+    assert torch.equal(torch.rand(3), wanted)
+    for kept in ((), (3, 2), (-1, 2), (2, 2)):
+        with pytest.raises(ValueError, match="^kept is [^\n]+$"):
+            next(TRAININGS[method][0](kept))
+
+
+# ---- the same operators at rising strengths, as the trade-off draws them
+
+
+def bright(images: Tensor) -> Tensor:
+    """Two classes: darker and brighter than the median."""
+    ink = images.flatten(1).mean(1)
+    return (ink > ink.median()).long()
+
+
+SEEDS = range(6)
+ROWS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "bend": ("VAE", lambda m, _: operators.bending(m, SEEDS, Edit("decoder.1", "noise", 3.0))),
+    "bend maps": ("WTA", lambda m, _: operators.bending(m, SEEDS, Edit("decoder.1", "rotate"))),
+    "blend": ("WTA", lambda m, other: operators.blending(m, other, SEEDS)),
+    "ramp": ("WTA", lambda m, other: operators.ramping(m, other, SEEDS)),
+    "beyond": ("WTA", lambda m, other: operators.beyond([other, m], SEEDS)),
+    "glitch": ("VAE", lambda m, _: operators.glitching(m, SEEDS, "flip", (0.1, 0.3, 0.5))),
+    "chain": ("WTA", lambda m, _: operators.chaining(m, make("Manifold", size=9), SEEDS)),
+    "write": ("VAE", lambda m, _: operators.rewriting(m, SEEDS, bright, layer="decoder.3", one=0, other=1)),
+    "rewrite": ("VAE", lambda m, _: operators.rewriting(m, SEEDS, bright, layer="decoder.3", one=0, other=1, rank=2)),
+    "repaint": ("VAE", lambda m, _: operators.repainting(m, SEEDS, lambda x: 1 - x, layer="decoder.6")),
+    "search": ("VAE", lambda m, _: operators.searching(m, SEEDS, m.encode, strengths=(1, 2, 3))),
+}
+
+
+@pytest.mark.parametrize("operator", ROWS)
+def test_rows_are_the_model_itself_and_then_three_strengths_of_the_same_seeds(operator: str) -> None:
+    name, rows = ROWS[operator]
+    first, *found = rows(make(name), make(name, seed=1))
+    plain = operators.drawn(make(name), SEEDS)
+    torch.testing.assert_close(first, plain)
+    torch.testing.assert_close(operators.drawn(make(name), [3])[0], plain[3], atol=1e-5, rtol=1e-4)
+    assert len(found) == 3 and all(row.shape == plain.shape for row in found)
+    assert all(not torch.equal(row, plain) and 0 <= row.min() <= row.max() <= 1 for row in found)
+
+
+@pytest.mark.parametrize("name", sorted(operators.BENDS))
+def test_every_edit_of_the_trade_off_fits_its_architecture_at_the_published_size(name: str) -> None:
+    model = MODELS[name](MODELS[name].Config()).eval().requires_grad_(False)  # type: ignore[attr-defined]
+    for edit in operators.BENDS[name]:
+        with torch.no_grad():
+            before, bent = operators.bending(model, [0], edit, (1.0,), passes=1)
+        assert bent.shape == before.shape and not torch.equal(bent, before), edit
+
+
+def test_rows_of_rewriting_refuse_a_class_that_is_not_drawn_and_a_convolution() -> None:
+    with pytest.raises(ValueError, match="^[^\n]+ 0 of 7: choose [^\n]+$"):
+        operators.rewriting(make("VAE"), SEEDS, bright, layer="decoder.3", one=0, other=7)
+    with pytest.raises(ValueError, match="^layer generator.3 has 16 keys a picture[^\n]+$"):
+        operators.rewriting(make("DCGAN"), SEEDS, bright, layer="generator.3", one=0, other=1)
