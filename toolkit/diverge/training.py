@@ -276,11 +276,12 @@ def feedback(
         if number:
             own = child(seed, "round", number)
             first, foreign = child(own, "said"), round(share * count)
-            drawn: Images = hallucinate(now, range(first, first + count - foreign), sampling or Sampling()).images
+            drawn = hallucinate(now, range(first, first + count - foreign), sampling or Sampling()).images
+            learned: Images = drawn
             if images is not None:
                 generator = torch.Generator().manual_seed(child(own, "others"))
-                drawn = ConcatImages((drawn, images[torch.randint(len(images), (foreign,), generator=generator)]))
-            (last,) = fine_tune(now, drawn, [steps], rate=rate, batch=batch, seed=own)
+                learned = ConcatImages((drawn, images[torch.randint(len(images), (foreign,), generator=generator)]))
+            (last,) = fine_tune(now, learned, [steps], rate=rate, batch=batch, seed=own)
             now, losses = last.model, last.losses
             on_step(number - 1, losses)
         if number in kept:
