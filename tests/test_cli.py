@@ -125,7 +125,7 @@ def test_inspecting_a_checkpoint_says_how_it_was_made(tree, capsys):
         (["sample", "fig2", "--seeds", "", "--out", "x.png"], "write 42"),
         (["sample", "fig2", "--seeds", "0:99999999999999", "--out", "x.png"], "a seed is a whole number"),
         (["sample", "fig2", "--seeds", "0:300000", "--out", "x.png"], "at most 100,000"),
-        (["sample", "fig2", "--seeds", "0:1000", "--out", "x.gif"], "a film shows at most"),
+        (["sample", "fig2", "--seeds", "0:1000", "--out", "x.gif"], "an animation shows at most"),
         (["pull", "owner/name", "--iterations", "5:1"], "write 1:5"),
         (["claims", "--from", "nowhere"], "nowhere: there is no such folder"),
         (["push", "owner/name", "--from", "nowhere"], "nowhere: there is no such folder"),

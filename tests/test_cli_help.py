@@ -70,7 +70,7 @@ def test_the_names_that_help_shows_are_those_there_are():
     assert expanded(cli.KALEIDOSCOPES) == {*presets.KALEIDOSCOPES} and expanded(cli.CLASSIFIERS) == {
         *presets.CLASSIFIERS
     }
-    assert {*cli.METHODS} == {*METHODS} and all(f"{name}" in cli.DIVERGE for name in presets.DIVERGENCES)
+    assert {*cli.METHODS} == {*METHODS} and all(f"{name}" in cli.COMMANDS["diverge"][2] for name in presets.DIVERGENCES)
     (modes,) = (action.choices for action in cli.parser().command("kaleidoscope")._actions if action.dest == "mode")
     assert {*modes} == {*MODES}
 

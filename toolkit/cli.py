@@ -1,7 +1,7 @@
-"""The command line: python -m toolkit COMMAND, each with --help that shows examples.
+"""The command line: python -m toolkit COMMAND, each with --help and examples.
 
-A command is a function of its parsed arguments and one that declares them: `COMMANDS`. Nothing imports torch before a
-command runs, so that help answers at once; the commands of `experiments` are imported when they are named.
+A command is a function of its parsed arguments, registered with those arguments by `command`. Nothing imports torch
+before a command runs, so that help answers at once; the commands of `experiments` are imported when they are named.
 """
 
 import argparse
@@ -17,24 +17,23 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .config import checked, choose, offer
-from .index import CHECKPOINTS, strict_json, write_atomic
+from .index import CHECKPOINTS, NONE_HERE, strict_json, write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from .hub import Kaleidoscope
-    from .publish import Plan
 
 Add = Callable[..., Any]  # adds one argument
-Item = TypeVar("Item")
+Function = Callable[[argparse.Namespace], object]
 
 MOST_SEEDS = 100_000
-AT_ONCE = 256  # images that `sample` draws together; also the most that a film shows
-FRAMES = 120  # of a film at most
+AT_ONCE = 256  # images that `sample` draws together; also the most in an animation
+FRAMES = 120  # of an animation of `sample` at most
 WIDEST = 12_000  # pixels of a sheet, unless its images alone are wider
 PICTURES, FONTS = (".png", ".gif", ".webp"), (".ttf", ".svg")
 GROUPS = ("model", "sampling", "how")  # settings that hold settings
@@ -43,10 +42,14 @@ FIGURES = "fig2, fig3, fig4, fig5, fig6, fig7, fig8, fig9, fig10, fig11, fig12, 
 DECODERS = "creative-mnist, -fashion, -both, -celeba, -wikiart, -tinted"
 KALEIDOSCOPES = "kaleidoscope-1d, -1d-four, -2d, -dimension, -depth, -mnist, -fashion, -dogs, -celeba"
 CLASSIFIERS = "judge-digits, -letters, -digits-letters, -fashion"
+METHODS = ("low-active", "random", "noisy", "regular")
+
+
+# ---- values of options
 
 
 def seeds(text: str) -> range | list[int]:
-    """Seeds as people write them: "42", "1,5,9", or "0:64" for 0 to 63. Raises ArgumentTypeError for anything else."""
+    """Seeds: "42", "1,5,9", or "0:64" for 0 to 63. Raises ArgumentTypeError for anything else."""
     try:
         first, colon, end = text.partition(":")
         found = range(int(first), int(end)) if colon else [int(part) for part in text.split(",")]
@@ -64,7 +67,7 @@ def seeds(text: str) -> range | list[int]:
 
 
 def numbers(text: str) -> Sequence[int]:
-    """Iterations as people write them: "7", "1,5,20", or "1:20" for 1 to 20, for they are counted like pages."""
+    """Iterations: "7", "1,5,20", or "1:20" for 1 to 20, both ends counted."""
     try:
         first, colon, last = text.partition(":")
         found = range(int(first), int(last) + 1) if colon else [int(part) for part in text.split(",")]
@@ -78,12 +81,12 @@ def numbers(text: str) -> Sequence[int]:
 
 
 def models_kept(text: str) -> Sequence[int]:
-    """Iterations, or none."""
-    return [] if text == "none" else seeds(text)
+    """Iterations, or "none"."""
+    return [] if text == "none" else numbers(text)
 
 
 def band(text: str) -> tuple[float, float]:
-    """A band of percentiles as people write it: "1,15"."""
+    """Two percentiles: "1,15"."""
     try:
         low, high = map(float, text.split(","))
     except ValueError:
@@ -91,28 +94,53 @@ def band(text: str) -> tuple[float, float]:
     return low, high
 
 
-SHARED: dict[str, dict[str, Any]] = {  # options that several commands declare; what they declare themselves goes first
+def settings(texts: Iterable[str]) -> dict[str, Any]:
+    """NAME=VALUE as a dictionary, GROUP.NAME=VALUE as one within it. Raises ValueError for another form."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"--set {text}: write NAME=VALUE, for example steps=300 or model.filters=32")
+        group, dot, option = name.rpartition(".")
+        target = found.setdefault(group, {}) if dot else found
+        if dot and (group not in GROUPS or not isinstance(target, dict)):
+            raise ValueError(f"--set {text}: {group} is no group of settings, {offer(group, GROUPS)}")
+        target[option] = _value(value)
+        if name in GROUPS and not isinstance(found[name], dict):
+            raise ValueError(f"--set {text}: {name} is a group of settings, write {name}.NAME=VALUE")
+    return found
+
+
+def _value(text: str) -> Any:
+    """The text as JSON if it is that, or else the text itself."""
+    try:
+        return strict_json(text)
+    except ValueError:
+        return text
+
+
+# ---- the parser
+
+SHARED: dict[str, dict[str, Any]] = {  # defaults of options that several commands have
     "--out": {"type": Path},
-    "--seed": {"type": int, "help": "where all randomness starts from (default: the preset's)"},
+    "--seed": {"type": int, "help": "of all random numbers (default: the preset's)"},
     "--seeds": {"type": seeds},
-    "--iteration": {"type": int, "help": "which iteration's model (default: the last)"},
+    "--iteration": {"type": int, "help": "the iteration of the model (default: the last)"},
     "--device": {"default": "cpu", "help": "cpu (default), cuda, cuda:1, or mps"},
     "--from": {
         "dest": "source", "default": str(CHECKPOINTS), "metavar": "SOURCE",
-        "help": "a folder of runs or a Hub repo id (default: the shipped ones)",
+        "help": "a folder of runs or a Hub repo id (default: the shipped checkpoints)",
     },
-    "--set": {"action": "append", "default": [], "metavar": "NAME=VALUE"},
-    "--root": {
-        "type": Path, "help": "where data sets lie or are downloaded to (default: $TOOLKIT_DATA or a cache)"
-    },
-    "--invert": {"action": "store_true", "help": "the images are dark ink on light paper: exchange dark and light"},
+    "--set": {"action": "append", "default": [], "metavar": "NAME=VALUE", "help": "any other setting"},
+    "--root": {"type": Path, "help": "the folder of data sets (default: $TOOLKIT_DATA or a cache)"},
+    "--invert": {"action": "store_true", "help": "exchange dark and light, for dark ink on light paper"},
     "--quiet": {"action": "store_true", "help": "no progress bars"},
     "--json": {"action": "store_true", "help": "print the result as JSON, and nothing else"},
 }  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that completes itself when it is first used, and whose errors are one sentence."""
+    """A parser that declares its arguments when it is first used, and whose errors are one sentence."""
 
     complete: "Callable[[Parser], None] | None" = None
     commands: Any = None
@@ -122,7 +150,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **options})
 
     def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
-        """As of argparse; what is not given of an option that several commands have is as in `SHARED`."""
+        """As of argparse, with the defaults of `SHARED`."""
         return super().add_argument(*names, **{**SHARED.get(names[0], {}), **options})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -151,6 +179,40 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (see {self.prog} --help)\n")
 
 
+COMMANDS: dict[str, tuple[Function, Callable[[Add], None], str]] = {}  # function, what declares its arguments, examples
+EXPERIMENTS = {  # the module of `experiments` that has the command in its own COMMANDS; what it does
+    "table1": ("creative_study", "Train creative decoders, calibrate them, compare methods over seeds: table 1."),
+    "attractors": ("attractors", "Study where kaleidoscopic runs end up, against depth, width and more."),
+    "trade-off": ("trade_off", "Draw every way out of the data as a curve over its strength."),
+    "pool": ("annotation", "Build a pool of pictures by all decoders, unmarked, for people to label in the app."),
+    "report": ("annotation", "Report the labels of a pool, beside the published table."),
+    "export": ("annotation", "Write all labels of a pool as CSV."),
+    "judge": ("claims_report", "Classify the images of runs, iteration by iteration; draw all sheets and a map."),
+    "claims": ("claims_report", "Decide every claim of the papers from stored results: CLAIMS.md and claims.json."),
+    "notebooks": ("notebooks", "Run the notebooks; with --write keep their pictures, findings and times."),
+    "benchmark": ("benchmark", "Time the fast paths against plain PyTorch, or the page under load."),
+}
+
+
+def arg(*names: str, **options: Any) -> Callable[[Add], Any]:
+    """One argument of a command, as argparse declares it."""
+    return lambda add: add(*names, **options)
+
+
+def command(name: str, examples: str, *arguments: Callable[[Add], Any]) -> Callable[[Function], Function]:
+    """Register a function as a command; the first line of its docstring is the command's help."""
+
+    def declare(add: Add) -> None:
+        for argument in arguments:
+            argument(add)
+
+    def register(function: Function) -> Function:
+        COMMANDS[name] = (function, declare, examples)
+        return function
+
+    return register
+
+
 def parser() -> Parser:
     """The whole command line."""
     root = Parser(
@@ -160,33 +222,39 @@ def parser() -> Parser:
     root.commands = root.add_subparsers(required=True, metavar="COMMAND")
     abouts = {name: (function.__doc__ or "").strip() for name, (function, _, _) in COMMANDS.items()}
     for name, about in (abouts | {name: about for name, (_, about) in EXPERIMENTS.items()}).items():
-        command: Parser = root.commands.add_parser(
+        child: Parser = root.commands.add_parser(
             name, help=about, description=about, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        command.complete = partial(_complete, name)
+        child.complete = partial(_complete, name)
     return root
 
 
-def _complete(name: str, command: Parser) -> None:
+def _complete(name: str, child: Parser) -> None:
     """Declare the arguments of a command, importing it if it is of `experiments`."""
     known = COMMANDS
     if name in EXPERIMENTS:
         known = import_module(f".experiments.{EXPERIMENTS[name][0]}", __package__).COMMANDS
-    function, declare, command.epilog = known[name]
-    command.set_defaults(run=function)
-    declare(command.add_argument)
+    function, declare, child.epilog = known[name]
+    child.set_defaults(run=function)
+    declare(child.add_argument)
+
+
+MISTAKES = (ValueError, OSError, FloatingPointError, OverflowError, MemoryError, ModuleNotFoundError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command -> its exit code. A mistake is one sentence on stderr and 2; an interruption 130."""
     warnings.formatwarning = lambda message, *about: f"note: {message}\n"
+    args = argparse.Namespace()
     try:
         args = parser().parse_args(argv)
         if "source" in args:
             check_source(Path(args.source))
         result = args.run(args)
     except KeyboardInterrupt:
-        print("error: interrupted; what was finished is kept, the same command continues", file=sys.stderr)
+        goes_on = getattr(args, "run", None) in (train, diverge, pull, push)
+        kept = "; what was finished is kept, the same command continues" if goes_on else ""
+        print(f"error: interrupted{kept}", file=sys.stderr)
         return 130
     except Exception as error:
         ours = type(error).__module__.partition(".")[0] == __package__  # RunError and the like, without importing them
@@ -199,9 +267,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-MISTAKES = (ValueError, OSError, FloatingPointError, OverflowError, MemoryError, ModuleNotFoundError)
-
-
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
@@ -211,10 +276,7 @@ def _sentence(error: Exception) -> str:
 def check_source(folder: Path) -> None:
     """Refuse what cannot be a folder of runs. Raises FileNotFoundError or ValueError."""
     if folder == CHECKPOINTS and not folder.is_dir():
-        raise FileNotFoundError(
-            "no checkpoints came with this installation: fetch some with `python -m toolkit pull OWNER/NAME --to runs` "
-            "or make some with `python -m toolkit train`, then say where they are with --from"
-        )
+        raise FileNotFoundError(NONE_HERE)
     if (folder / "config.json").is_file() and not (folder / "index.json").is_file():
         raise ValueError(f"{folder} is one run: give the folder that it lies in, {folder.parent}")
 
@@ -230,55 +292,44 @@ def check_out(path: Path, suffixes: Iterable[str], option: str = "--out") -> Non
 
 
 def save(picture: Any, path: Path) -> None:
-    """Write a picture of Pillow, and the folder it is in."""
+    """Write a Pillow picture, and the folder it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path)
+
+
+# ---- training
 
 
 def changes(args: argparse.Namespace) -> dict[str, Any]:
     """The settings of a preset that the command line changes. Raises ValueError for what can be none."""
     names = ("name", "seed", "data", "iterations")
-    given = {name: value for name in names if (value := getattr(args, name)) is not None}
-    given |= _inverted(args)
-    found = settings(args.set)
+    found = {name: value for name in names if (value := getattr(args, name, None)) is not None}
+    if args.invert:
+        from .data import inverted
+
+        found["data"] = inverted(args.data)
+    found |= settings(args.set)
     if "size" in found.get("model", {}):
         raise ValueError("--set model.size: a network has the size of its images, set size=20 of a figure instead")
-    return {**given, **found}
-
-
-def _inverted(args: argparse.Namespace) -> dict[str, Any]:
-    """The data of --data and --invert."""
-    from .data import inverted
-
-    return {"data": inverted(args.data)} if args.invert else {}
-
-
-def settings(texts: Iterable[str]) -> dict[str, Any]:
-    """NAME=VALUE as a dictionary, GROUP.NAME=VALUE as one within it. Raises ValueError for another form."""
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"--set {text}: write NAME=VALUE, for example steps=300 or model.filters=32")
-        group, dot, option = name.rpartition(".")
-        target = found.setdefault(group, {}) if dot else found
-        if dot and (group not in GROUPS or not isinstance(target, dict)):
-            raise ValueError(f"--set {text}: {group} is no group of settings, {offer(group, GROUPS)}")
-        target[option] = _value(value)
-        if name in GROUPS and not isinstance(found[name], dict):
-            raise ValueError(f"--set {text}: {name} is a group of settings, write {name}.NAME=VALUE")
     return found
 
 
-def _value(text: str) -> Any:
-    """What JSON says, or the text itself."""
-    try:
-        return strict_json(text)
-    except ValueError:
-        return text
+def _completed_run(folder: Path, as_json: bool) -> object:
+    """What is printed once a run is complete: its measures as JSON, or where to look."""
+    stored = folder / "metrics.json"
+    if as_json and stored.exists():
+        return json.loads(stored.read_text())
+    sheets = sorted(folder.glob("iter_*/samples.png"))
+    look = f"look at {sheets[-1]}, or " if sheets else ""
+    return f"{folder} is complete: {look}open it with `python app.py {folder.parent}`"
 
 
-TRAIN = f"""presets:
+OF_TRAINING = [arg(name) for name in ("--invert", "--seed", "--root", "--device", "--quiet", "--json")]
+
+
+@command(
+    "train",
+    f"""presets:
   figures of iterated learning   {FIGURES}
   creative decoders              {DECODERS}
   kaleidoscopic networks         {KALEIDOSCOPES}
@@ -300,9 +351,20 @@ examples:
   python -m toolkit train judge-digits --out runs                               a few minutes
   python -m toolkit train judge-letters --data letters:/usr/share/fonts --out runs
   torchrun --nproc-per-node 4 -m toolkit train fig2 --scale paper --device cuda --out runs    on four GPUs
-Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there."""
-
-
+Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
+    arg("preset", help="a figure, or networks of several seeds: see below"),
+    arg("--scale", default="cpu", choices=("paper", "cpu", "smoke"), help="see below (default: cpu)"),
+    arg("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET or DIR/NAME"),
+    arg("--name", help="another name, of the folder too: fig6-seed1 for fig6 from another seed"),
+    arg("--data", help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, folder:PATH of images, or "
+        "letters:PATH of fonts"),
+    arg("--iterations", type=int, help="another number of iterations, or of networks from other seeds; more continue"),
+    arg("--set", help="any other setting, e.g. steps=300, model.filters=32"),
+    arg("--as-written", action="store_true", help="by the paper's text where its published code differs"),
+    arg("--first-from", type=Path, metavar="RUN", help="take the first iteration's model from this run of the same "
+        "seed and settings, as figures 3, 6 and 7 can from figure 2"),
+    *OF_TRAINING,
+)  # fmt: skip
 def train(args: argparse.Namespace) -> object:
     """Train a preset: a figure's iterations, decoders, kaleidoscopic networks, classifiers; each model a checkpoint."""
     from . import distributed, presets, runs
@@ -310,140 +372,59 @@ def train(args: argparse.Namespace) -> object:
 
     with distributed.process_group(args.device):
         given = changes(args)
-        figure = args.preset in presets.FIGURES
-        count = None if figure else given.pop("iterations", None)  # of models from other seeds
+        count = None if args.preset in presets.FIGURES else given.pop("iterations", None)  # of models from other seeds
         spec = presets.preset(args.preset, args.scale, as_written=args.as_written, **given)
         own = device(distributed.local_device(args.device))
         options = {"root": args.root, "device": own, "quiet": args.quiet or args.json}
         folder = runs.trainer(spec, args.out, first_from=args.first_from, **options)(count)
         if distributed.rank() > 0:  # another process prints
             return None
-    return _complete_run(folder, args.json)
+    return _completed_run(folder, args.json)
 
 
-def _complete_run(folder: Path, as_json: bool) -> object:
-    """What is printed once a run is complete: its measures as JSON, or where to look."""
-    stored = folder / "metrics.json"
-    if as_json and stored.exists():
-        return json.loads(stored.read_text())
-    sheets = sorted(folder.glob("iter_*/samples.png"))
-    look = f"look at {sheets[-1]}, or " if sheets else ""
-    return f"{folder} is complete: {look}open it with `python app.py {folder.parent}`"
+@command(
+    "diverge",
+    """experiments:
+  gan-mnist, gan-fashion, can-mnist, can-fashion, hacked-mnist, hacked-fashion, without-data, tune-digits-clothes,
+  tune-clothes-digits, feedback-clothes-digits, towards-eight, towards-a, towards-bag
+examples:
+  python -m toolkit diverge hacked-mnist --out runs          digits, until their discriminator calls them fake: seconds
+  python -m toolkit diverge can-mnist --out runs             a creative adversarial network: minutes on two cores
+  python -m toolkit diverge can-mnist --scale smoke --data sample:mnist --out runs      seconds, and means nothing
+  python -m toolkit diverge without-data --seed 1 --set how.diversity=3 --out runs/mine
+An iteration is the model after some of the steps, the first one usually untouched. A base that is neither in OUT nor in
+SOURCE is trained first. The same command continues after an interruption.""",
+    arg("preset", help="the experiment: see below"),
+    arg("--from"),
+    arg("--name", help="another name, of the folder too"),
+    arg("--scale", default="cpu", choices=("cpu", "smoke"), help="cpu (minutes; default) or smoke (seconds)"),
+    arg("--data", help="another data set with labels, such as sample:mnist"),
+    arg("--set", help="any other setting, e.g. how.ambiguity=3"),
+    arg("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/NAME"),
+    *OF_TRAINING,
+)
+def diverge(args: argparse.Namespace) -> object:
+    """Train a model away from its data, or without any: each kept step an iteration, with its sheet and measures."""
+    from . import presets, runs
+    from .train import device
+
+    spec = presets.preset(choose("preset", args.preset, presets.DIVERGENCES), args.scale, **changes(args))
+    options = {"root": args.root, "device": device(args.device), "quiet": args.quiet or args.json}
+    return _completed_run(runs.trainer(spec, args.out, source=args.source, **options)(), args.json)
 
 
-def declare_train(add: Add) -> None:
-    """What `train` takes."""
-    add("preset", help="a figure, or networks of several seeds: see below")
-    add("--scale", default="cpu", choices=("paper", "cpu", "smoke"), help="see below (default: cpu)")
-    add("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET or DIR/NAME")
-    add("--name", help="another name, of the folder too: fig6-seed1 for fig6 from another seed")
-    add("--data", help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, folder:PATH of anybody's "
-        "images, or letters:PATH of fonts")  # fmt: skip
-    add("--iterations", type=int, help="another number of iterations, or of networks from other seeds; more continue")
-    add("--set", help="any other setting, e.g. steps=300, model.filters=32")
-    add("--as-written", action="store_true",
-        help="by the rules of the paper's text where the code that its figures were made with had others")  # fmt: skip
-    add("--first-from", type=Path, metavar="RUN", help="take the first iteration's model from this run of the same "
-        "seed and settings, as figures 3, 6 and 7 can from figure 2")  # fmt: skip
-    for name in ("--invert", "--seed", "--root", "--device", "--quiet", "--json"):
-        add(name)
-
-
-SAMPLE = """examples:
-  python -m toolkit sample fig2 --iteration 7 --seeds 0:64 --out sheet.png
-  python -m toolkit sample fig2 --iteration 7 --seeds 42 --out growing.gif    the symbol growing out of noise
-A seed is the same picture whatever else is in the batch."""
-
-
-def sample(args: argparse.Namespace) -> object:
-    """Draw images from noise with one iteration's model, as a sheet (.png) or a film of how they form (.gif, .webp)."""
-    check_out(args.out, PICTURES)
-    film = args.out.suffix != ".png"
-    _check_film(args, film)
-    import torch
-
-    from . import hub, plot
-    from .samplers import to_bytes
-
-    model = hub.load(args.source, args.experiment, args.iteration, device=args.device)
-    sampling = hub.sampling(args.source, args.experiment)
-    if film:
-        every = -(-(sampling.limit + 1) // FRAMES)
-        frames, passes = [], -1
-        for passes, state in enumerate(sampling.grow(model, args.seeds)):
-            if passes % every == 0:
-                frames.append(_sheet(state))
-        if passes % every:
-            frames.append(_sheet(state))
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        plot.animation(frames, args.out)
-    else:
-        images, passes = [], 0
-        for start in range(0, len(args.seeds), AT_ONCE):
-            ((last, state),) = deque(enumerate(sampling.grow(model, args.seeds[start : start + AT_ONCE])), maxlen=1)
-            images.append(to_bytes(state.cpu()))
-            passes = max(passes, last)
-        save(_sheet(torch.cat(images)), args.out)
-    return {"out": str(args.out), "images": len(args.seeds), "passes": passes}
-
-
-def _sheet(images: "Tensor") -> Any:
-    """Images (B, C, H, W) side by side, four times as large if there is room."""
-    from . import plot
-
-    across = max(1, round(len(images) ** 0.5)) * images.shape[-1]
-    return plot.grid(images.cpu(), scale=max(1, min(4, WIDEST // across)))
-
-
-def _check_film(args: argparse.Namespace, film: bool) -> None:
-    if film and len(args.seeds) > AT_ONCE:
-        raise ValueError(f"{len(args.seeds):,} seeds: a film shows at most {AT_ONCE}, give fewer or --out sheet.png")
-
-
-def declare_sample(add: Add) -> None:
-    """What `sample` takes."""
-    add("experiment", help="the experiment, e.g. fig2")
-    add("--iteration")
-    add("--from")
-    add("--seeds", default=range(64), help="42, or 1,5,9, or 0:64 (default)")
-    add("--out", required=True, help="sheet.png, or film.gif / film.webp")
-    add("--device")
-
-
-MEASURE = """examples:
-  python -m toolkit measure checkpoints/fig2                     the table of a run
-  python -m toolkit measure folder:my/marks --reference mnist    anybody's images against the digits
-`toolkit.metrics.MEASURES` says what each measure is."""
-
-
-def measure(args: argparse.Namespace) -> object:
-    """The measures of a stored run, or of any images against a reference."""
-    from . import data, metrics, runs
-
-    stored = Path(args.what) / "metrics.json"
-    if stored.exists():
-        return json.loads(stored.read_text()) if args.json else runs.table(stored)
-    what = data.inverted(args.what) if args.invert else args.what
-    images = data.load(what, root=args.root, limit=args.limit).images
-    return metrics.measure(images.float() / 255, data.load(args.reference, root=args.root).images)
-
-
-def declare_measure(add: Add) -> None:
-    """What `measure` takes."""
-    add("what", help="the folder of a run, or images: a data set's name or folder:PATH")
-    add("--reference", default="mnist", help="the data set that distance is measured to (default: mnist)")
-    add("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)")
-    add("--invert")
-    add("--root")
-    add("--json")
-
-
-THIN = """examples:
+@command(
+    "thin",
+    """examples:
   python -m toolkit thin runs/fig6 runs/fig7 --out checkpoints
   python -m toolkit thin runs/fig12 --keep 20 --without-data --out checkpoints
-  python -m toolkit thin runs/fig6-seed1 --keep none --out checkpoints       measures and sheets alone"""
-
-
+  python -m toolkit thin runs/fig6-seed1 --keep none --out checkpoints       measures and sheets alone""",
+    arg("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs"),
+    arg("--keep", type=models_kept, help="iterations whose models are copied, or none (default: 1,2,3,4,5,10,15,20)"),
+    arg("--resumable", action="store_true", help="copy all models and the optimiser's state, to continue elsewhere"),
+    arg("--without-data", action="store_true", help="copy no pictures of the data, which may not be shown everywhere"),
+    arg("--out", required=True, metavar="DIR", help="the tree they join; its index.json is written anew"),
+)
 def thin(args: argparse.Namespace) -> object:
     """Copy runs as they are shipped: the sheets and measures of all iterations, the models of some."""
     from . import hub, runs
@@ -454,52 +435,117 @@ def thin(args: argparse.Namespace) -> object:
     return {"thinned": [str(folder) for folder in made]}
 
 
-def declare_thin(add: Add) -> None:
-    """What `thin` takes."""
-    add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs")
-    add("--keep", type=models_kept,
-        help="iterations whose models go with it, or none (default: of 1,2,3,4,5,10,15,20)")  # fmt: skip
-    add("--resumable", action="store_true", help="with all models, and the optimiser's state: to continue elsewhere")
-    add("--without-data", action="store_true", help="no pictures of the data: some may be learned from and not shown")
-    add("--out", required=True, metavar="DIR", help="the tree they join; its index.json is written anew")
+# ---- drawing
 
 
-INSPECT = """example:
-  python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors"""
+@command(
+    "sample",
+    """examples:
+  python -m toolkit sample fig2 --iteration 7 --seeds 0:64 --out sheet.png
+  python -m toolkit sample fig2 --iteration 7 --seeds 42 --out steps.gif      the passes from noise to the image
+  python -m toolkit sample creative-mnist --out sheet.png                     any kind of checkpoint that draws
+The image of a seed does not depend on the other seeds.""",
+    arg("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the first of SOURCE)"),
+    arg("--iteration"),
+    arg("--from"),
+    arg("--seeds", default=range(64), help="42, or 1,5,9, or 0:64 (default)"),
+    arg("--out", required=True, help="sheet.png, or an animation, .gif or .webp"),
+    arg("--device"),
+)
+def sample(args: argparse.Namespace) -> object:
+    """Draw images with any checkpoint, as a sheet (.png) or an animation of how they form (.gif, .webp)."""
+    animated = _check_picture(args)
+    import torch
+
+    from . import hub, plot
+    from .samplers import to_bytes
+
+    found = hub.drawable(hub.read(args.source, args.experiment, args.iteration, device=args.device))
+    if isinstance(found, hub.Kaleidoscope) and found.points is not None:
+        raise ValueError(f"{found.name} draws points: use python -m toolkit kaleidoscope {found.name}")
+    if animated:
+        frames, passes = _frames(found.states(args.seeds))
+        if not passes:
+            raise ValueError(f"{found.name} draws in one pass, which is no animation: give --out sheet.png")
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        plot.animation(frames, args.out)
+    else:
+        images, passes = [], 0
+        for start in range(0, len(args.seeds), AT_ONCE):
+            some = found.states(args.seeds[start : start + AT_ONCE])
+            ((last, state),) = deque(enumerate(some), maxlen=1)
+            images.append(to_bytes(state))
+            passes = max(passes, last)
+        save(_sheet(torch.cat(images)), args.out)
+    return {"out": str(args.out), "images": len(args.seeds), "passes": passes}
 
 
-def inspect(args: argparse.Namespace) -> object:
-    """What is in a checkpoint: architecture, options, how it was trained, sizes, sha256."""
-    from . import hub
+def _check_picture(args: argparse.Namespace) -> bool:
+    """Whether --out is an animation. Raises ValueError or OSError if it cannot be made."""
+    check_out(args.out, PICTURES)
+    animated: bool = args.out.suffix != ".png"
+    if animated and len(args.seeds) > AT_ONCE:
+        raise ValueError(
+            f"{len(args.seeds):,} seeds: an animation shows at most {AT_ONCE}, give fewer or --out sheet.png"
+        )
+    return animated
 
-    return hub.inspect(args.checkpoint)
+
+def _frames(states: "Iterable[Tensor]") -> tuple[list[Any], int]:
+    """Evenly spaced states as sheets, the last one always, about FRAMES at most; and how many passes there were."""
+    frames, every, passes, sheet = list[Any](), 1, -1, None
+    for passes, state in enumerate(states):
+        sheet = _sheet(state)
+        if passes % every == 0:
+            frames.append(sheet)
+        if len(frames) > FRAMES:
+            frames, every = frames[::2], 2 * every
+    return [*frames, *([sheet] if passes % every else [])], passes
 
 
-def declare_inspect(add: Add) -> None:
-    """What `inspect` takes."""
-    add("checkpoint", type=Path, help="a .safetensors file")
+def _sheet(images: "Tensor") -> Any:
+    """Images (B, C, H, W) side by side, four times as large if there is room."""
+    from . import plot
+
+    across = max(1, round(len(images) ** 0.5)) * images.shape[-1]
+    return plot.grid(images.cpu(), scale=max(1, min(4, WIDEST // across)))
 
 
-DECODE = """examples:
+@command(
+    "decode",
+    """examples:
   python -m toolkit decode creative-mnist --out pairs.png                     regular and low-active, side by side
   python -m toolkit decode creative-fashion --method random --seeds 0:64 --out pairs.png
   python -m toolkit decode creative-mnist --band 1,40 --neurons 12 --gain 0.5 --layer 2 --out pairs.png
   python -m toolkit decode creative-both --set value=peak --set grouping=group --out pairs.png
---gain is a factor on the calibrated one. --set changes any other point that the paper leaves open: `Creative`."""
-METHODS = ("low-active", "random", "noisy", "regular")
-
-
+--set changes any other setting of `toolkit.Creative`, such as those that the paper leaves open.""",
+    arg("experiment", help=f"the decoder: {DECODERS}"),
+    arg("--from"),
+    arg("--method", choices=METHODS, help="which neurons are switched on (default: low-active)"),
+    arg("--neurons", type=int, help="how many (default: 5)"),
+    arg("--band", type=band, metavar="LOW,HIGH", help="percentiles of activity to choose from (default: 1,15)"),
+    arg("--gain", type=float, help="a factor on the calibrated gain (default: 1); 0 is the regular image"),
+    arg("--layer", type=int, default=-1, help="hidden layer, from 1 next to the code (default: the last)"),
+    arg("--set"),
+    arg("--seeds", default=range(32), help="42, or 1,5,9, or 0:32 (default)"),
+    arg("--out", required=True, help="pairs.png"),
+    arg("--device"),
+    arg("--json"),
+)
 def decode(args: argparse.Namespace) -> object:
-    """Decode codes with seldom-active neurons switched on: pairs of a regular and a modified picture, as PNG."""
+    """Decode codes with seldom-active neurons switched on: pairs of a regular and a modified image, as PNG."""
     check_out(args.out, [".png"])
     import torch
 
     from . import hub, plot
     from .metrics.distance import encoder_distance
-    from .train import device
 
-    trained = hub.load_decoder(args.source, args.name, device=str(device(args.device)))
-    both = hub.decode(trained, args.seeds, replace(trained.how, **_creative(args, trained.how.gain)), args.layer)
+    trained = hub.load_decoder(args.source, args.experiment, device=args.device)
+    gain = None if args.gain is None else args.gain * trained.how.gain
+    given = {"method": args.method, "neurons": args.neurons, "band": args.band, "gain": gain}
+    changed = {name: value for name, value in given.items() if value is not None}
+    changed = checked("creative decoding", type(trained.how), {**changed, **settings(args.set)})
+    both = hub.decode(trained, args.seeds, replace(trained.how, **changed), args.layer)
     pairs = torch.stack([both.regular, both.images], 1).flatten(0, 1)
     save(plot.grid(pairs.cpu(), 2 * max(1, round(len(args.seeds) ** 0.5)), scale=4), args.out)
     near, far = (encoder_distance(trained.model, x).mean().item() for x in (both.regular, both.images))
@@ -514,89 +560,74 @@ def decode(args: argparse.Namespace) -> object:
     }  # fmt: skip
 
 
-def _creative(args: argparse.Namespace, gain: float) -> dict[str, Any]:
-    """What the command line changes of the calibrated settings. Raises ValueError for what is no setting."""
-    from .samplers import Creative
-
-    given = {"method": args.method, "neurons": args.neurons, "band": args.band}
-    given["gain"] = None if args.gain is None else args.gain * gain
-    changed = {name: value for name, value in given.items() if value is not None}
-    return checked("creative decoding", Creative, {**changed, **settings(args.set)})
-
-
-def declare_decode(add: Add) -> None:
-    """What `decode` takes."""
-    add("name", help=f"the decoder: {DECODERS}")
-    add("--from")
-    add("--method", choices=METHODS, help="which neurons (default: low-active)")
-    add("--neurons", type=int, help="how many (default: 5)")
-    add("--band", type=band, metavar="LOW,HIGH", help="of percentiles of activity (default: 1,15)")
-    add("--gain", type=float, help="times the calibrated one (default: 1); 0 is the regular picture")
-    add("--layer", type=int, default=-1, help="hidden layer, from 1 next to the code (default: the last)")
-    add("--set", help="any other setting of Creative")
-    add("--seeds", default=range(32), help="42, or 1,5,9, or 0:32 (default)")
-    add("--out", required=True, help="pairs.png")
-    add("--device")
-    add("--json")
-
-
-KALEIDOSCOPE = """examples:
+@command(
+    "kaleidoscope",
+    """examples:
   python -m toolkit kaleidoscope kaleidoscope-mnist --runs 30 --out sheet.png             64 samples after run 30
-  python -m toolkit kaleidoscope kaleidoscope-mnist --runs 30 --every 5 --seeds 0:8 --out rows.png    how they came
-  python -m toolkit kaleidoscope kaleidoscope-mnist --runs 60 --out film.webp             all runs, moving
+  python -m toolkit kaleidoscope kaleidoscope-mnist --runs 30 --every 5 --seeds 0:8 --out rows.png    every fifth run
+  python -m toolkit kaleidoscope kaleidoscope-mnist --runs 60 --out film.webp             all runs, animated
   python -m toolkit kaleidoscope kaleidoscope-1d --seeds 0:10 --out film.gif              samples that fall on a curve
   python -m toolkit kaleidoscope kaleidoscope-fashion --start photo.jpg --perturbation 0.03 --out sheet.png
-A seed is the same film whatever else is in the batch. Burn-in is a way to look at it: show later runs."""
-
-
+The samples of a seed do not depend on the other seeds. For a burn-in, look at later runs.""",
+    arg("experiment", help=f"the network: {KALEIDOSCOPES}"),
+    arg("--iteration", help="which of its trainings (default: the first)"),
+    arg("--from"),
+    arg("--runs", type=int, help="how often the network is applied (default: 300 for images, 30 for points)"),
+    arg("--start", metavar="uniform|normal|PICTURE", help="noise, or a picture of yours (default: uniform)"),
+    arg("--invert"),
+    arg("--perturbation", type=float, help="noise added before each run (default: 0.01)"),
+    arg("--mode", choices=("centred", "published", "none"), help="distribution of that noise (default: centred)"),
+    arg("--every", type=int, help="show every so many runs: frames of an animation, columns of a sheet"),
+    arg("--seeds", default=range(64), help="42, or 1,5,9, or 0:64 (default)"),
+    arg("--fast", action="store_true", help="in bfloat16 where the processor has it: for many seeds; other images"),
+    arg("--out", required=True, help="sheet.png, or an animation, .gif or .webp"),
+    arg("--device"),
+)
 def kaleidoscope(args: argparse.Namespace) -> object:
-    """Run images through a kaleidoscopic network again and again: a sheet (.png) or a film (.gif, .webp)."""
-    check_out(args.out, PICTURES)
-    film = args.out.suffix != ".png"
-    _check_film(args, film)
+    """Apply a kaleidoscopic network to images again and again: a sheet (.png) or an animation (.gif, .webp)."""
+    animated = _check_picture(args)
     if args.every is not None and args.every < 1:
         raise ValueError(f"--every {args.every}: show every run (1), or every second (2), or fewer")
     from . import hub, plot
     from . import runs as training
     from .samplers.kaleidoscope import row
-    from .train import device
 
-    own = str(device(args.device))
-    k = hub.load_kaleidoscope(args.source, args.name, iteration=args.iteration, device=own)
+    k = hub.load_kaleidoscope(args.source, args.experiment, iteration=args.iteration, device=args.device)
     runs = k.runs if args.runs is None else args.runs
     if runs < 1:
         raise ValueError(f"--runs {runs}: give at least one")
     how = {"perturbation": args.perturbation, "mode": args.mode, "fast": args.fast}
-    states = hub.stream(k, args.seeds, start=_start(args, k), **how)
     ends = deque["Tensor"](maxlen=2)
-    seen = _noted(islice(states, runs + 1), ends)
-    if film:
-        frames = list(training.film_frames(k, seen, args.every or 1))
+    states = _remembering(islice(hub.stream(k, args.seeds, start=_start(args, k), **how), runs + 1), ends)
+    if animated:
+        frames = list(training.film_frames(k, states, args.every or 1))
         args.out.parent.mkdir(parents=True, exist_ok=True)
         plot.animation(frames, args.out)
-    elif k.points is None:  # of pictures only those that are shown are kept
-        shown = deque(islice(seen, 0, None, args.every), maxlen=None if args.every else 1)
+    elif k.points is None:  # of images only those that are shown stay in memory
+        shown = deque(islice(states, 0, None, args.every), maxlen=None if args.every else 1)
         save(training.still_picture(k, list(shown), 1) if args.every else _sheet(shown[-1]), args.out)
     else:
-        save(training.still_picture(k, list(seen)), args.out)
+        save(training.still_picture(k, list(states)), args.out)
     before, after = (state.cpu() for state in ends)
     found = row(before, after, training.kaleidoscope_eyes(_known(k)))
     return {"out": str(args.out), "images": len(args.seeds), "runs": runs, **found}
 
 
-def _noted(items: Iterable[Item], last: deque[Item]) -> Iterator[Item]:
-    """The same items, of which the last are noted."""
-    for item in items:
-        last.append(item)
-        yield item
+def _remembering(states: "Iterable[Tensor]", last: "deque[Tensor]") -> "Iterator[Tensor]":
+    """The same states, of which the last are kept."""
+    for state in states:
+        last.append(state)
+        yield state
 
 
 def _start(args: argparse.Namespace, k: "Kaleidoscope") -> "str | Tensor | None":
-    """Noise of a kind, or a picture as the start of every film."""
+    """Noise of a kind, or a picture as the start of every seed."""
     from .data import picture
 
     given: str | None = args.start
     if given in (None, "uniform", "normal"):
+        if args.invert:
+            raise ValueError("--invert is for a picture: give --start PICTURE with it")
         return given
     path = Path(str(given))
     if not path.is_file():
@@ -618,74 +649,33 @@ def _known(k: "Kaleidoscope") -> "Tensor | None":
     return data.load(name).images if name in data.NAMES and k.model.image_shape == (1, 28, 28) else None
 
 
-def declare_kaleidoscope(add: Add) -> None:
-    """What `kaleidoscope` takes."""
-    add("name", help=f"the network: {KALEIDOSCOPES}")
-    add("--iteration", help="which of its trainings (default: the first)")
-    add("--from")
-    add("--runs", type=int, help="how often (default: 300 for pictures, 30 for points)")
-    add("--start", metavar="uniform|normal|PICTURE", help="noise, or a picture of yours (default: uniform)")
-    add("--invert")
-    add("--perturbation", type=float, help="how strongly images are perturbed before each run (default: 0.01)")
-    add("--mode", choices=("centred", "published", "none"), help="how they are perturbed (default: centred)")
-    add("--every", type=int, help="show every so many runs: frames of a film, columns of a sheet")
-    add("--seeds", default=range(64), help="42, or 1,5,9, or 0:64 (default)")
-    add("--fast", action="store_true", help="in bfloat16 where the processor has it: for many seeds; other pictures")
-    add("--out", required=True, help="sheet.png, or film.gif / film.webp")
-    add("--device")
+SENTENCE = "machines that make images their training data does not contain"
 
 
-DIVERGE = """experiments:
-  gan-mnist, gan-fashion, can-mnist, can-fashion, hacked-mnist, hacked-fashion, without-data, tune-digits-clothes,
-  tune-clothes-digits, feedback-clothes-digits, towards-eight, towards-a, towards-bag
-examples:
-  python -m toolkit diverge hacked-mnist --out runs          digits, until their discriminator calls them fake: seconds
-  python -m toolkit diverge can-mnist --out runs             a creative adversarial network: minutes on two cores
-  python -m toolkit diverge can-mnist --scale smoke --data sample:mnist --out runs      seconds, and means nothing
-  python -m toolkit diverge without-data --seed 1 --set how.diversity=3 --out runs/mine
-An iteration is the model after some of the steps, the first one usually untouched. A base that is neither in OUT nor in
-SOURCE is trained first. The same command continues: what is finished stays, what was being learned is learned again."""
-
-
-def diverge(args: argparse.Namespace) -> object:
-    """Train a model away from its data, or without any: each kept step an iteration, with its sheet and measures."""
-    from . import presets, runs
-    from .train import device
-
-    given = {name: value for name in ("name", "data", "seed") if (value := getattr(args, name)) is not None}
-    given |= _inverted(args)
-    preset = choose("preset", args.preset, presets.DIVERGENCES)
-    spec = presets.preset(preset, args.scale, **given, **settings(args.set))
-    options = {"root": args.root, "device": device(args.device), "quiet": args.quiet or args.json}
-    return _complete_run(runs.trainer(spec, args.out, source=args.source, **options)(), args.json)
-
-
-def declare_diverge(add: Add) -> None:
-    """What `diverge` takes."""
-    add("preset", help="the experiment: see below")
-    add("--from")
-    add("--name", help="another name, of the folder too")
-    add("--scale", default="cpu", choices=("cpu", "smoke"), help="cpu (minutes; default) or smoke (seconds)")
-    add("--data", help="another data set with labels, such as sample:mnist")
-    add("--set", help="any other setting, e.g. how.ambiguity=3")
-    add("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/NAME")
-    for name in ("--invert", "--seed", "--root", "--device", "--quiet", "--json"):
-        add(name)
-
-
-FONT = """examples:
+@command(
+    "font",
+    """examples:
   python -m toolkit font fig2 --out alphabet.ttf                             a to z, of the last iteration
   python -m toolkit font fig2 --iteration 5 --seeds 3,14,15 --keys xyz --out three.ttf
   python -m toolkit font fig2 --seeds 0:62 --name mine --out mine.ttf        a to z, A to Z, 0 to 9
   python -m toolkit font fig2 --out alphabet.ttf --specimen page.png         and a page set in it
   python -m toolkit font fig2 --out alphabet.svg                             the outlines, as a sheet
 Open the .ttf to install it: it is listed as "That Are Not NAME". A letter types in both cases if only one
-of them has a symbol."""
-TEXT = "machines that make images their training data does not contain"
-
-
+of them has a symbol.""",
+    arg("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the first of SOURCE)"),
+    arg("--iteration"),
+    arg("--from"),
+    arg("--seeds", default=range(26), help="42, or 1,5,9, or 0:26 (default); a symbol each"),
+    arg("--keys", metavar="abc...", help="the character of each symbol, in order (default: a, b, c, ...)"),
+    arg("--name", help="of the font, after That Are Not: plain words (default: experiment and iteration)"),
+    arg("--out", required=True, help="alphabet.ttf or alphabet.svg"),
+    arg("--specimen", type=Path, metavar="FILE", help="also a page set in the font, as PNG"),
+    arg("--text", help="the text of that page (default: a sentence)"),
+    arg("--invert"),
+    arg("--device"),
+)
 def font(args: argparse.Namespace) -> object:
-    """Draw symbols from noise with one iteration's model, as a font to install (.ttf) or as outlines (.svg)."""
+    """Draw symbols with one iteration's model, as a font to install (.ttf) or as outlines (.svg)."""
     check_out(args.out, FONTS)
     from . import font as fonts
     from . import hub
@@ -694,8 +684,7 @@ def font(args: argparse.Namespace) -> object:
     keys = _keys(args)
     experiment, entry = hub.choose(hub.read_index(args.source), args.experiment, args.iteration)
     number = entry["iteration"]
-    model = hub.load(args.source, experiment, number, device=args.device)
-    symbols = hub.sampling(args.source, experiment).grown(model, args.seeds).cpu()
+    symbols = hub.draw(args.source, experiment, number, seeds=args.seeds, device=args.device).cpu()
     if args.invert:
         symbols = 1 - symbols
     else:
@@ -709,67 +698,100 @@ def font(args: argparse.Namespace) -> object:
     printed: dict[str, Any] = {"out": str(args.out), "symbols": len(symbols), "keys": "".join(keys)}
     if args.specimen:  # of the text; or of a sentence if the font has its letters, or else the keys in order
         known = set(fonts.typed(keys)) | {" "}
-        text = args.text or (TEXT if set(TEXT) <= known else " ".join(keys))
+        text = args.text or (SENTENCE if set(SENTENCE) <= known else " ".join(keys))
         save(fonts.specimen(built, text), args.specimen)
         printed["specimen"] = str(args.specimen)
     return printed
 
 
 def _keys(args: argparse.Namespace) -> list[str]:
-    """The keys of a font that can be made. Raises ValueError or OSError otherwise, before minutes of work."""
+    """The keys of the font. Raises ValueError or OSError for one that cannot be made, before minutes of work."""
     from . import font as fonts
 
+    if args.out.suffix != ".ttf":
+        unused = [name for name in ("keys", "name", "specimen", "text") if getattr(args, name) is not None]
+        if unused:
+            raise ValueError(f"--{unused[0]} is of a font: end --out {args.out} in .ttf")
+    if args.text is not None and not args.specimen:
+        raise ValueError("--text is of a page: give --specimen page.png with it")
     if args.specimen:
         check_out(args.specimen, [".png"], "--specimen")
-        if args.out.suffix != ".ttf":
-            raise ValueError(f"--specimen {args.specimen}: end --out in .ttf, for it is set in the font")
-    if args.name:
+    if args.name is not None:
         fonts.checked_name(args.name)
     count = len(args.seeds)
     return fonts.default_keys(count) if args.keys is None else fonts.checked_keys(args.keys, count)
 
 
-def declare_font(add: Add) -> None:
-    """What `font` takes."""
-    add("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the one shown first)")
-    add("--iteration")
-    add("--from")
-    add("--seeds", default=range(26), help="42, or 1,5,9, or 0:26 (default); a symbol each")
-    add("--keys", metavar="abc...", help="what types each symbol, in order (default: a, b, c, ...)")
-    add("--name", help="of the font, after That Are Not: plain words (default: experiment and iteration)")
-    add("--out", required=True, help="alphabet.ttf or alphabet.svg")
-    add("--specimen", type=Path, metavar="FILE", help="also a page set in the font, as PNG")
-    add("--invert")
-    add("--text", help="what that page says (default: a sentence)")
-    add("--device")
+# ---- measuring and sharing
 
 
-LIST = """examples:
+@command(
+    "measure",
+    """examples:
+  python -m toolkit measure checkpoints/fig2                     the table of a run
+  python -m toolkit measure folder:my/marks --reference mnist    images of your own against the digits
+`toolkit.metrics.MEASURES` explains each measure.""",
+    arg("what", help="the folder of a run, or images: a data set's name or folder:PATH"),
+    arg("--reference", default="mnist", help="the data set that distance is measured to (default: mnist)"),
+    arg("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)"),
+    arg("--invert"),
+    arg("--root"),
+    arg("--json"),
+)
+def measure(args: argparse.Namespace) -> object:
+    """Print the measures of a stored run, or of any images against a reference."""
+    folder = Path(args.what)
+    if (folder / "index.json").is_file():
+        names = sorted(path.parent.name for path in folder.glob("*/metrics.json"))
+        raise ValueError(f"{folder} is a folder of runs: give one of them, such as {folder / (names or ['fig2'])[0]}")
+    from . import data, metrics, runs
+
+    stored = folder / "metrics.json"
+    if stored.exists():
+        return json.loads(stored.read_text()) if args.json else runs.table(stored)
+    what = data.inverted(args.what) if args.invert else args.what
+    images = data.load(what, root=args.root, limit=args.limit).images
+    return metrics.measure(images.float() / 255, data.load(args.reference, root=args.root).images)
+
+
+@command(
+    "inspect",
+    """example:
+  python -m toolkit inspect checkpoints/fig2/iter_007/model.safetensors""",
+    arg("checkpoint", type=Path, help="a .safetensors file"),
+)
+def inspect(args: argparse.Namespace) -> object:
+    """Print what is in a checkpoint: architecture, options, training facts, sizes, sha256."""
+    from . import hub
+
+    return hub.inspect(args.checkpoint)
+
+
+@command(
+    "list",
+    """examples:
   python -m toolkit list                            the shipped checkpoints, an experiment a line
   python -m toolkit list OWNER/NAME                 of a Hub repo; downloads its index and nothing else
   python -m toolkit list OWNER/NAME fig2            its iterations with their measures
-  python -m toolkit list OWNER/NAME --json          everything"""
-
-
+  python -m toolkit list OWNER/NAME --json          everything""",
+    arg("source", nargs="?", default=str(CHECKPOINTS), help="a folder or a Hub repo id (default: the shipped ones)"),
+    arg("experiment", nargs="?", help="print its iterations with all their measures"),
+    arg("--revision", help="a branch, tag or commit of the repo (default: main, as it is now)"),
+    arg("--json"),
+)
 def list_(args: argparse.Namespace) -> object:
-    """What a folder or a Hub repo holds: experiments, iterations, sizes, measures, and what is on this machine."""
+    """List a folder or a Hub repo: experiments, iterations, sizes, measures, and what is on this machine."""
     from . import publish
 
-    held = publish.contents(args.source, args.revision)
+    found = publish.contents(args.source, args.revision)
     if args.json:
-        return held
-    return publish.iterations(held, args.experiment) if args.experiment else publish.summary(held)
+        return found
+    return publish.iterations(found, args.experiment) if args.experiment else publish.summary(found)
 
 
-def declare_list(add: Add) -> None:
-    """What `list` takes."""
-    add("source", nargs="?", default=str(CHECKPOINTS), help="a folder or a Hub repo id (default: the shipped ones)")
-    add("experiment", nargs="?", help="its iterations with all their measures")
-    add("--revision", help="a branch, tag or commit of the repo (default: main, as it is now)")
-    add("--json")
-
-
-PULL = """examples:
+@command(
+    "pull",
+    """examples:
   python -m toolkit pull OWNER/NAME fig2 --iteration 7          one model, into the Hub's cache
   python -m toolkit pull OWNER/NAME fig2 --iterations 1:20      both ends count; or 1,5,20
   python -m toolkit pull OWNER/NAME fig2 --to runs              the whole run, with its sheets, into a folder:
@@ -777,29 +799,34 @@ PULL = """examples:
   python -m toolkit pull OWNER/NAME fig2 --iteration 7 --revision COMMIT      the same for ever
   python -m toolkit pull OWNER/NAME fig2 --dry-run              what it would fetch
 Stop it whenever you like: the same command goes on with the files that are missing. HF_HUB_OFFLINE=1 uses what is
-cached; a private repo takes the token of `hf auth login`, or HF_TOKEN."""
-
-
+cached; a private repo takes the token of `hf auth login`, or HF_TOKEN.""",
+    arg("repo", metavar="OWNER/NAME", help="a Hub repo"),
+    arg("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the first of the repo)"),
+    arg("--iteration", help="one iteration (default: all)"),
+    arg("--iterations", type=numbers, metavar="RANGE", help="several: 1:20, both ends count, or 1,5,20"),
+    arg("--revision", help="a branch, tag or commit (default: main, as it is now)"),
+    arg("--to", type=Path, metavar="DIR", help="also copy them to this folder, with their sheets: python app.py DIR"),
+    arg("--dry-run", action="store_true", help="fetch nothing but the index, and print what would be fetched"),
+    arg("--quiet"),
+    arg("--json"),
+)
 def pull(args: argparse.Namespace) -> object:
     """Fetch one iteration of an experiment from the Hub, or several, or all; each is one file."""
     if args.iteration is not None and args.iterations is not None:
-        raise ValueError("--iteration and --iterations are two answers: give one of them")
+        raise ValueError("--iteration and --iterations exclude each other: give one of them")
 
     from . import publish
 
     chosen = args.iterations if args.iteration is None else [args.iteration]
     plan = publish.plan(args.repo, args.experiment, chosen, revision=args.revision, sheets=args.to is not None)
     if args.dry_run:
-        return _pulled(args, plan, publish.foreseen(plan))
-    absent = publish.missing(plan)
-    paths = publish.pull(plan, quiet=args.quiet or args.json)
-    if args.to is not None:
-        publish.place(plan, paths, args.to)
-    return _pulled(args, plan, {name: (path.stat().st_size, name in absent) for name, path in paths.items()})
-
-
-def _pulled(args: argparse.Namespace, plan: "Plan", files: dict[str, tuple[int, bool]]) -> object:
-    """What is printed of a pull. files: of each its bytes, and whether it was fetched, or would be."""
+        files = publish.foreseen(plan)
+    else:
+        absent = publish.missing(plan)
+        paths = publish.pull(plan, quiet=args.quiet or args.json)
+        files = {name: (path.stat().st_size, name in absent) for name, path in paths.items()}
+        if args.to is not None:
+            publish.place(plan, paths, args.to)
     fetched = sum(size for size, comes in files.values() if comes)
     if args.json:
         rows = [{"file": name, "bytes": size, "fetched": comes} for name, (size, comes) in files.items()]
@@ -814,29 +841,24 @@ def _pulled(args: argparse.Namespace, plan: "Plan", files: dict[str, tuple[int, 
     return "\n".join([*lines, *([f"in {args.to}: python app.py {args.to}"] if args.to and not args.dry_run else [])])
 
 
-def declare_pull(add: Add) -> None:
-    """What `pull` takes."""
-    add("repo", metavar="OWNER/NAME", help="a Hub repo")
-    add("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the repo's own choice)")
-    add("--iteration", help="one iteration (default: all)")
-    add("--iterations", type=numbers, metavar="RANGE", help="several: 1:20, both ends count, or 1,5,20")
-    add("--revision", help="a branch, tag or commit (default: main, as it is now)")
-    add("--to", type=Path, metavar="DIR", help="also write them to this folder, with their sheets: python app.py DIR")
-    add("--dry-run", action="store_true", help="fetch nothing but the index, and say what would be fetched")
-    add("--quiet", help="no progress bar")
-    add("--json")
-
-
-PUSH = """examples:
+@command(
+    "push",
+    """examples:
   python -m toolkit push OWNER/NAME --from runs --dry-run card      writes to the folder card what it would upload
   python -m toolkit push OWNER/NAME --from runs
 Log in before with `hf auth login`. What is uploaded: model card, index, and of each experiment its settings (which name
 the data, the path of a folder: too), models, sheets, measures and a preview; no other file of the folder. Stop it
-whenever you like: the same command goes on, and what the Hub has already is not sent again."""
-
-
+whenever you like: the same command goes on, and what the Hub has already is not sent again.""",
+    arg("repo", metavar="OWNER/NAME", help="a Hub repo; it is made if there is none"),
+    arg("--from", type=Path, default=CHECKPOINTS, metavar="DIR", help="a folder of runs"),
+    arg("--dry-run", nargs="?", type=Path, const=True, default=False, metavar="DIR",
+        help="upload nothing, use no network: list the files, and write them to DIR, a new folder, if it is given"),
+    arg("--license", default="mit", metavar="ID", help="the Hub's identifier of the weights' licence (default: mit)"),
+    arg("--private", action="store_true", help="a repo that only you see, if it is made"),
+    arg("--json"),
+)  # fmt: skip
 def push(args: argparse.Namespace) -> object:
-    """Upload a folder of runs to the Hub, with a model card made from its files; --dry-run only writes it down."""
+    """Upload a folder of runs to the Hub, with a model card made from its files; --dry-run only writes it to disk."""
     if not args.source.is_dir():
         raise FileNotFoundError(f"--from {args.source}: there is no such folder")
     from . import publish
@@ -852,50 +874,3 @@ def push(args: argparse.Namespace) -> object:
     if commit is None:
         return "\n".join([*lines, f"would upload {end} to {args.repo}"])
     return "\n".join([*lines, f"uploaded {end}; to have the same again: pull {args.repo} --revision {commit}"])
-
-
-def declare_push(add: Add) -> None:
-    """What `push` takes."""
-    add("repo", metavar="OWNER/NAME", help="a Hub repo; it is made if there is none")
-    add("--from", type=Path, default=CHECKPOINTS, metavar="DIR", help="a folder of runs")
-    add(
-        "--dry-run",
-        nargs="?",
-        type=Path,
-        const=True,
-        default=False,
-        metavar="DIR",
-        help="upload nothing, use no network: list the files, and write them to DIR, a new folder, if it is given",
-    )
-    add("--license", default="mit", metavar="ID", help="the Hub's identifier of the weights' licence (default: mit)")
-    add("--private", action="store_true", help="a repo that only you see, if it is made")
-    add("--json")
-
-
-Command = tuple[Callable[[argparse.Namespace], object], Callable[[Add], None], str]
-COMMANDS: dict[str, Command] = {  # the function, the one that declares its arguments, and the examples
-    "train": (train, declare_train, TRAIN),
-    "sample": (sample, declare_sample, SAMPLE),
-    "decode": (decode, declare_decode, DECODE),
-    "kaleidoscope": (kaleidoscope, declare_kaleidoscope, KALEIDOSCOPE),
-    "diverge": (diverge, declare_diverge, DIVERGE),
-    "measure": (measure, declare_measure, MEASURE),
-    "font": (font, declare_font, FONT),
-    "inspect": (inspect, declare_inspect, INSPECT),
-    "thin": (thin, declare_thin, THIN),
-    "list": (list_, declare_list, LIST),
-    "pull": (pull, declare_pull, PULL),
-    "push": (push, declare_push, PUSH),
-}
-EXPERIMENTS = {  # the module of `experiments` that has the command in its own COMMANDS; what it does
-    "table1": ("creative_study", "Train creative decoders, calibrate them, compare methods over seeds: table 1."),
-    "attractors": ("attractors", "Study where kaleidoscopic runs end up, against depth, width and more."),
-    "trade-off": ("trade_off", "Draw every way out of the data as a curve over its strength."),
-    "pool": ("annotation", "Build a pool of pictures by all decoders, unmarked, for people to label in the app."),
-    "report": ("annotation", "Report what people said of a pool, beside the published table."),
-    "export": ("annotation", "Write all labels of a pool as CSV."),
-    "judge": ("claims_report", "Classify the images of runs, iteration by iteration; draw all sheets and a map."),
-    "claims": ("claims_report", "Decide every claim of the papers from stored results: CLAIMS.md and claims.json."),
-    "notebooks": ("notebooks", "Run the notebooks; with --write keep their pictures, findings and times."),
-    "benchmark": ("benchmark", "Time the fast paths against plain PyTorch, or the page under load."),
-}

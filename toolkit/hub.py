@@ -221,8 +221,7 @@ def read(
     target = train.device(device)
     index, revision = tree.pinned(source, revision)
     if kind is not None and experiment not in (known := tree.of_kind(index, kind)):
-        choices = " or ".join(known) or "another source"
-        raise CheckpointError(f"there is no {tree.KINDS[kind]} {experiment!r}: choose {choices}")
+        raise tree.unknown(tree.KINDS[kind], experiment, known)
     name, entry = choose(index, experiment, iteration)
     about = index["experiments"][name]
     if (found := about.get("kind", "iterations")) not in READERS:

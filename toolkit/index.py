@@ -14,7 +14,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -53,8 +53,21 @@ def find(index: Mapping[str, Any], experiment: str | None = None) -> str:
     """An experiment's name, by default the index's own. Raises CheckpointError that lists those there are."""
     name = index["default"] if experiment is None else experiment
     if name not in index["experiments"]:
-        raise CheckpointError(f"there is no experiment {name!r}: {offer(name, index['experiments'])}")
+        raise unknown("experiment", name, index["experiments"])
     return str(name)
+
+
+def unknown(kind: str, name: object, known: Collection[str]) -> CheckpointError:
+    """The error for an experiment that a source does not hold; of a preset it says how to train it."""
+    from .presets import PRESETS
+
+    how = ""
+    if preset := PRESETS.get(str(name)):
+        command = "diverge" if preset.kind == "divergence" else "train"
+        how = f"train it with `python -m toolkit {command} {name} --out runs`, or "
+    return CheckpointError(
+        f"there is no {kind} {name!r}: {how}{offer(name, known) if known else 'give another source'}"
+    )
 
 
 def choose(

@@ -185,6 +185,12 @@ def _picture(sheet: Tensor) -> "Image":
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table. left: how many of the first columns are aligned left; the others are aligned right."""
+    rule = ["---" if column < left else "---:" for column in range(len(head))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *rows])
+
+
 START, SAMPLE, DATA = "#D55E00", "#009E73", "#000000"  # start noise, samples, training points (Okabe and Ito)
 CLASSES = (
     "#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#777777",

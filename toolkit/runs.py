@@ -1471,8 +1471,7 @@ def table(path: Path) -> str:
     rows = [[str(row["iteration"]), *(_cell(row, *column) for column in COLUMNS.items())] for row in stored["rows"]]
     trend = ["rank correlation", *(_cell(stored["rank_correlation"], name, ("", 2)) for name in COLUMNS)]
     head = ["iteration", *(title for title, _ in COLUMNS.values())]
-    lines = [head, ["---:"] * len(head), *rows, trend]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return plot.markdown_table(head, [*rows, trend], left=0)
 
 
 def _cell(row: dict[str, float], name: str, column: tuple[str, int]) -> str:
