@@ -103,7 +103,8 @@ def test_every_kind_has_its_papers() -> None:
     ("name", "titles"),
     [
         ("sample:mnist", ["MNIST"]), ("mnist+letters:fonts", ["MNIST", "letters of typefaces"]),
-        ("tinted:fashion", ["Fashion-MNIST"]), ("folder:/home/me/private", ["pictures of a folder"]),
+        ("tinted:fashion", ["Fashion-MNIST"]), ("mnist?invert", ["MNIST"]),
+        ("folder:/home/me/private", ["pictures of a folder"]),
         ("scribbles", ["scribbles"]),
     ],
 )  # fmt: skip
@@ -114,7 +115,7 @@ def test_the_makers_of_data_are_named_and_nobodys_folders(name: str, titles: lis
 def test_every_data_set_that_can_be_learned_is_attributed() -> None:
     from toolkit.data import NAMES
 
-    plain = {name.partition(":")[0] for name in NAMES if "+" not in name} - {"sample", "tinted"}
+    plain = {name.partition(":")[0] for name in NAMES if not {*"+?"} & {*name}} - {"sample", "tinted"}
     assert plain <= DATA.keys()
 
 

@@ -65,9 +65,8 @@ def unknown(kind: str, name: object, known: Collection[str]) -> CheckpointError:
     if preset := PRESETS.get(str(name)):
         command = "diverge" if preset.kind == "divergence" else "train"
         how = f"train it with `python -m toolkit {command} {name} --out runs`, or "
-    return CheckpointError(
-        f"there is no {kind} {name!r}: {how}{offer(name, known) if known else 'give another source'}"
-    )
+    choices = offer(name, known) if len(known) > 1 else f"choose {' '.join(known) or 'another source'}"
+    return CheckpointError(f"there is no {kind} {name!r}: {how}{choices}")
 
 
 def choose(

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 
 from . import __version__, plot, runs
+from .data import INVERT
 from .hub import inspect
 from .index import (
     REPO,
@@ -512,7 +513,7 @@ def sources(names: Iterable[str]) -> list[Source]:
 
 
 def _plain(name: str) -> str:
-    before, colon, after = name.partition(":")
+    before, colon, after = name.removesuffix(INVERT).partition(":")
     return _plain(after) if colon and before in ("sample", "tinted") else before
 
 
