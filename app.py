@@ -23,7 +23,7 @@ STYLES = ["page.css", *(f"{tab}.css" for tab in TABS)]
 LAUNCH: dict[str, Any] = {  # what the page asks of `launch`, wherever it is launched
     "theme": THEME,
     # Not `css=`, which rewrites rules and loses some.
-    "head": f"<style>{static(*STYLES)}</style>{server.head()}{novel.head()}",
+    "head": f"<style>{static(*STYLES)}</style>{server.head()}",
     "footer_links": [],
     "ssr_mode": False,
     "enable_monitoring": False,

@@ -21,7 +21,6 @@ import toolkit
 from toolkit import hub, plot
 from toolkit.models import create
 from toolkit.web import iterations
-from toolkit.web.server import static
 
 
 def tiny_run(folder: Path, iterations: int = 3, name: str = "fig2", mapped: bool = False) -> Path:
@@ -232,11 +231,3 @@ def test_the_checkpoint_file_is_the_one_of_that_iteration(shelf: iterations.Shel
 def test_there_is_no_other_file_to_save(shelf: iterations.Shelf) -> None:
     with pytest.raises(ValueError, match="choose one of animation, growth, checkpoint"):
         iterations.save(shelf, order(kind="../../secrets"))
-
-
-def test_every_class_and_hook_of_the_script_is_in_the_page() -> None:
-    body, script = static("iterations.html"), static("ink.js", "symbol.js", "overview.js", "iterations.js")
-    assert "`" not in body, "it is read as a template"
-    assert "${" not in body
-    actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}
-    assert all(f"{action}:" in script or f"{action}," in script for action in actions)

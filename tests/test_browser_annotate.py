@@ -28,7 +28,7 @@ with gr.Blocks(analytics_enabled=False, fill_width=True) as page:
         with gr.Tab("Other", id="other"):
             gr.Textbox(label="words")
 head = f"<style>{server.static('page.css', 'annotate.css')}</style>{server.head()}"
-page.launch(theme=server.THEME, head=head, footer_links=[], ssr_mode=False)
+page.launch(theme=server.THEME, head=head, footer_links=[], ssr_mode=False, app_kwargs=server.guarded())
 """
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
 

@@ -15,7 +15,7 @@ from toolkit.diverge.weights import KINDS
 from toolkit.models import create
 from toolkit.seeds import Noise
 from toolkit.web import bend
-from toolkit.web.server import Newest, static
+from toolkit.web.server import Newest
 
 BLEND = {"machine": "fig2", "operator": "blend", "parent": 1, "child": 3, "start": "noise", "passes": 4}
 ROTATE = {"machine": "fig2", "transform": "rotate", "amount": [45], "channels": "all"}
@@ -263,16 +263,3 @@ def test_at_the_start_something_is_drawn_for_nobody(machines: Path) -> None:
     bend._machine.cache_clear()
     bend.warm(machines)
     assert bend._machine.cache_info().currsize == 1
-
-
-def test_every_hook_of_the_script_is_in_the_page() -> None:
-    body, script = static("bend.html"), static("bend.js", "bend_hands.js")
-    assert "`" not in body and "${" not in body, "it is read as a template"
-    actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}
-    assert all(f"{action}:" in script or f" {action}," in script for action in actions)
-
-
-def test_the_words_of_the_page_know_all_that_can_be_asked_for() -> None:
-    words = static("caption_bend.js")
-    for name in (*bend.AMOUNTS, *bend.KINDS, *bend.OPERATORS):
-        assert f"  {name}: " in words or f" {name}: " in words or f"  {name}(" in words, name

@@ -16,7 +16,6 @@ from toolkit.samplers import METHODS, Creative, activation_statistics
 from toolkit.seeds import Noise
 from toolkit.web import creative
 from toolkit.web.iterations import Shelf
-from toolkit.web.server import static
 
 SMALL = {"widths": (60, 30, 20), "z": 6}  # the decoder's hidden layers have 20, 30 and 60 neurons
 COLOURS = {
@@ -240,10 +239,3 @@ def test_a_decoder_is_read_once_and_again_when_its_files_change(tmp_path: Path) 
     hub.write_statistics(path, first.statistics, Creative(gain=3.0))
     hub.write_index(folder)
     assert creative.decoder(folder, "creative-mnist").how.gain == 3.0
-
-
-def test_every_hook_of_the_script_is_in_the_page() -> None:
-    body, script = static("creative.html"), static("ink.js", "pair.js", "creative.js")
-    assert "`" not in body and "${" not in body, "it is read as a template"
-    actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}
-    assert all(f"{action}:" in script for action in actions)

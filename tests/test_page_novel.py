@@ -17,7 +17,6 @@ from toolkit.metrics.image import as_float
 from toolkit.models import create
 from toolkit.samplers import to_bytes
 from toolkit.web import novel
-from toolkit.web.server import static
 
 SMALL = {"filters": 2, "hidden": 8}
 JUDGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -225,11 +224,3 @@ def test_judging_waits_in_line_with_all_that_computes(tree: Path) -> None:
 def test_a_lost_judge_gets_one_sentence(tmp_path: Path) -> None:
     (tiny_judges(tmp_path) / "judge-digits" / "iter_001" / "model.safetensors").unlink()
     assert "model.safetensors" in novel.answer(tmp_path, {"image": encoded(noise())})["error"]
-
-
-def test_every_hook_of_the_script_is_in_the_page() -> None:
-    body, script = static("novel.html"), static("ink.js", "pad.js", "novel.js")
-    assert "`" not in body and "${" not in body, "it is read as a template"
-    actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}
-    assert all(f"{action}:" in script or f"{action}," in script for action in actions)
-    assert all(f'class="{name}"' in body for name in ("canvas", "pad", "hint"))

@@ -12,7 +12,6 @@ from fontTools.ttLib import TTFont
 
 from tests.test_app import build, components, tiny_run
 from toolkit.web import tray
-from toolkit.web.server import static
 
 
 def ring(side: int = 28) -> list[int]:
@@ -152,11 +151,3 @@ def test_files_wait_in_a_line_of_their_own_and_the_bar_is_there_once(tmp_path: P
 
 def test_without_a_run_there_is_no_tray(tmp_path: Path) -> None:
     assert "tray" not in [each["props"].get("elem_id") for each in components(build(tmp_path), "html")]
-
-
-def test_every_class_and_hook_of_the_script_is_in_the_tray() -> None:
-    body, script = static("tray.html"), static("alphabet.js", "tray.js")
-    assert "`" not in body, "it is read as a template"
-    assert "${" not in body
-    actions = {part.split('"')[0] for part in body.split('data-do="')[1:]}
-    assert all(f"{action}:" in script or f" {action}," in script for action in actions)

@@ -11,7 +11,7 @@ from typing import Any
 from .. import annotation
 from ..annotation import LABELS, Labels, name_of
 from ..config import choose
-from .server import Message, figure, static
+from .server import Message, figure, module, static
 
 
 def listed(pools: Path) -> Message:
@@ -86,5 +86,5 @@ def annotate_tab(pools: Path) -> None:
     def label(order: object) -> Message:
         return said(lambda: labelled(pools, order))
 
-    script = static("ink.js", "annotate.js")
-    figure({}, static("annotate.html"), script, elem_id="annotate", server_functions=[find, begin, label])
+    functions = [find, begin, label]
+    figure({}, static("annotate.html"), module("annotate"), elem_id="annotate", server_functions=functions)

@@ -18,7 +18,7 @@ from .. import __version__, index
 from ..config import checked, choose
 from ..index import CheckpointError, strict_json
 from . import creative, iterations, kaleidoscope
-from .server import MODEL, Message, Newest, echo, figure, light, sheet, static, wire
+from .server import MODEL, Message, Newest, echo, figure, light, module, sheet, static, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -561,6 +561,5 @@ def bend_tab(source: str | Path, first: Message) -> None:
     def note(order: object) -> None:
         newest.note(order)
 
-    script = static("ink.js", "caption_bend.js", "bend.js", "bend_hands.js")
-    own = figure(first, static("bend.html"), script, elem_id="bend", server_functions=[note])
+    own = figure(first, static("bend.html"), module("bend", "bend"), elem_id="bend", server_functions=[note])
     own.bend(on_bend, None, wire(own, "that-are-not-bent"), **MODEL)

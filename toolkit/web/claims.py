@@ -9,7 +9,7 @@ from typing import Any
 from .. import __version__, index
 from ..config import checked, choose
 from ..index import CheckpointError, strict_json
-from .server import Message, figure, static
+from .server import Message, figure, module, static
 
 TAB = "Claims"
 FILE = "claims.json"
@@ -196,5 +196,4 @@ def claims_tab(source: str | Path, first: Message) -> None:
     def look(key: object) -> Message:
         return picture(source, key)
 
-    script = static("ink.js", "claims.js")
-    figure(first, static("claims.html"), script, elem_id="claims", server_functions=[look])
+    figure(first, static("claims.html"), module("claims"), elem_id="claims", server_functions=[look])

@@ -11,7 +11,7 @@ import gradio as gr
 from .. import __version__, index
 from ..config import checked
 from ..index import of_kind
-from .server import MODEL, Message, echo, figure, light, sheet, static, wire
+from .server import MODEL, Message, echo, figure, light, module, sheet, static, wire
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -190,6 +190,5 @@ def creative_tab(source: str | Path, first: Message) -> None:
     def on_draw(event: gr.EventData) -> Message:
         return answer(source, event._data)
 
-    script = static("ink.js", "pair.js", "caption_pairs.js", "creative.js")
-    own = figure(first, static("creative.html"), script, elem_id="pairs")
+    own = figure(first, static("creative.html"), module("creative", "draw"), elem_id="pairs")
     own.draw(on_draw, None, wire(own, "that-are-not-pairs"), **MODEL)

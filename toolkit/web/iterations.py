@@ -25,7 +25,7 @@ from .. import index
 from ..config import SamplingSettings, choose
 from ..index import CheckpointError, strict_json
 from ..metrics import stats
-from .server import MODEL, QUIET, Message, echo, figure, light, passing, static, wire
+from .server import MODEL, QUIET, Message, echo, figure, light, module, passing, static, wire
 from .server import sheet as server_sheet
 
 if TYPE_CHECKING:
@@ -204,8 +204,8 @@ def iterations_tab(shelf: Shelf, first: Message) -> None:
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    script = static("ink.js", "symbol.js", "overview.js", "map.js", "caption_sheets.js", "iterations.js")
-    own = figure(first, static("iterations.html"), script, elem_id="figure", server_functions=[experiment, strip])
+    body, functions = static("iterations.html"), [experiment, strip]
+    own = figure(first, body, module("iterations", "grow", "save"), elem_id="figure", server_functions=functions)
     answers = wire(own, "that-are-not-symbol")
     file = gr.DownloadButton(elem_id="download")
     own.grow(on_grow, None, answers, **MODEL)

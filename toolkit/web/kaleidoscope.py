@@ -18,7 +18,7 @@ from .. import __version__, index
 from ..config import checked, choose
 from ..index import of_kind, strict_json
 from . import playground
-from .server import MODEL, Message, Newest, echo, figure, sheet, static, wire
+from .server import MODEL, Message, Newest, echo, figure, module, sheet, static, wire
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -158,8 +158,8 @@ def kaleidoscope_tab(source: str | Path, first: Message) -> None:
     def note(order: object) -> None:
         newest.note(order)
 
-    script = static("ink.js", "film.js", "pad.js", "caption_runs.js", "kaleidoscope.js")
-    own = figure(first, static("kaleidoscope.html"), script, elem_id="kaleidoscope", server_functions=[known, note])
+    body, functions = static("kaleidoscope.html"), [known, note]
+    own = figure(first, body, module("kaleidoscope", "film"), elem_id="kaleidoscope", server_functions=functions)
     own.film(on_film, None, wire(own, "that-are-not-runs"), **MODEL)
     playground.playground_figure()
 

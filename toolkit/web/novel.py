@@ -15,7 +15,7 @@ from .. import __version__, index
 from ..config import checked
 from ..index import of_kind
 from .iterations import COLUMNS, Shelf
-from .server import MODEL, Message, echo, figure, light, static, wire
+from .server import MODEL, Message, echo, figure, light, module, static, wire
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -124,18 +124,13 @@ def warm(source: str | Path) -> None:
     told(source, sample("mnist").images[:1])
 
 
-def head() -> str:
-    """The script that hears, on the whole page, that a symbol is to be judged, before anyone has opened the tab."""
-    return f"<script>\n{static('ear.js')}</script>"
-
-
 def novel_tab(source: str | Path, first: Message) -> None:
     """Is it new? Any symbol: drawn, uploaded, grown, or sent from another tab. first: as `first_page` gives it."""
 
     def on_ask(event: gr.EventData) -> Message:
         return answer(source, event._data)
 
-    own = figure(first, static("novel.html"), static("ink.js", "pad.js", "novel.js"), elem_id="novel")
+    own = figure(first, static("novel.html"), module("novel", "ask"), elem_id="novel")
     own.ask(on_ask, None, wire(own, "that-are-not-verdict"), **MODEL)
 
 

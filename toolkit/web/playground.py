@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from ..config import checked, choose
-from .server import MODEL, Message, Newest, echo, figure, static, wire
+from .server import MODEL, Message, Newest, echo, figure, module, static, wire
 
 if TYPE_CHECKING:
     from ..models import Manifold
@@ -180,7 +180,7 @@ def playground_figure() -> None:
     own = figure(
         first_page(),
         static("playground.html"),
-        static("ink.js", "playground.js"),
+        module("playground", "train"),
         elem_id="playground",
         server_functions=[note],
     )

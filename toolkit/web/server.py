@@ -57,10 +57,14 @@ VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in MODULES.values()
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
-def module(name: str) -> str:
-    """The script of a figure: it imports an ES module of the page and starts it with what Gradio gives the figure."""
-    given = "{element, props, trigger, watch, server: typeof server === 'undefined' ? undefined : server}"
-    return f'thatAreNot.load("{name}").then(({{default: start}}) => start({given}));'
+def module(name: str, *events: str) -> str:
+    """The script of a figure: it imports an ES module of the page and starts it with what Gradio gives the figure.
+
+    events: what it triggers; Gradio learns their names from the text.
+    """
+    given = "{element, props, trigger, server: typeof server === 'undefined' ? undefined : server}"
+    named = json.dumps([*events, "stir"])
+    return f'thatAreNot.load("{name}").then(({{default: start}}) => start({given}));  // triggers {named}'
 
 
 async def serve_module(request: Request) -> Response:
@@ -83,7 +87,7 @@ def wire(own: gr.HTML, event: str) -> gr.HTML:
     """Where a figure's answers go: each an event of this name in the browser. Who waits is told how many come first."""
     own.stir(stirred, None, None, **STIR)
     send = f'watch("value", () => window.dispatchEvent(new CustomEvent("{event}", {{detail: props.value}})))'
-    return gr.HTML(html_template="<i></i>", js_on_load=f"{send};\n{static('wire.js')}", elem_classes="wire")
+    return gr.HTML(html_template=f'<i data-channel="{event}"></i>', js_on_load=send, elem_classes="wire")
 
 
 def echo(order: object, *keys: str) -> Message:
@@ -238,7 +242,7 @@ def head() -> str:
     """
     space = os.environ.get("SPACE_ID", "")
     known = json.dumps(space if SPACE.fullmatch(space) else None)
-    scripts = f"window.thatAreNot.modules = 'modules/{VERSION}/';\n{static('boot.js')}{static('link.js')}"
+    scripts = f"window.thatAreNot.modules = 'modules/{VERSION}/';\n{static('boot.js')}"
     return f"<script>\nwindow.thatAreNot = {{space: {known}}};\n{scripts}</script>"
 
 

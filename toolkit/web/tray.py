@@ -10,7 +10,7 @@ import gradio as gr
 
 from .. import __version__
 from ..config import checked, choose
-from .server import QUIET, Message, echo, figure, passing, static, wire
+from .server import QUIET, Message, echo, figure, module, passing, static, wire
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,6 +126,6 @@ def tray_figure() -> None:
         return answer(event._data)
 
     first = {"most": MOST, "largest": LARGEST, "version": __version__}
-    own = figure(first, static("tray.html"), static("ink.js", "alphabet.js", "tray.js"), elem_id="tray")
+    own = figure(first, static("tray.html"), module("tray", "take"), elem_id="tray")
     file = gr.DownloadButton(elem_id="take")
     own.take(on_take, None, [file, wire(own, "that-are-not-taken")], **FILES)

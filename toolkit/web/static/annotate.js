@@ -1,203 +1,217 @@
 // The tab "Annotate": training images first, then one picture at a time, and nothing that tells how it was made.
 // The next picture is there at once; a label counts when the server has stored it, and until then waits in line here.
-const MOMENT = 250, SHOWN = 480, CELL = 56;  // milliseconds that a picture must have been seen; pixels on the screen
-const PAUSES = [500, 1000, 2000, 4000, 8000], LONG = 15000;  // milliseconds between attempts to store a label; for one
-const AWAY = "The server does not answer";
-let labels = [], pool = null, sheets = {};  // what may be said, what is being labelled, and its decoded sheets
-let said = new Map();          // picture -> label, in the order they were said, whether stored or not
-let waiting = [];              // {image, label}, oldest first; label null: take it back
-let again = null;              // the picture that came back by an undo, and its label then
-let since = 0, sending = false, stuck = false, hurry = () => {};
+import {figureOf, html, make, onActions} from "./controls.js";
+import {loadImage} from "./canvas.js";
+import {addShareButtons} from "./download.js";
+import {UrlState, oneOf} from "./url_state.js";
 
-const address = thatAreNot.address("annotate");
+const MOMENT = 250, LARGEST = 480, CELL = 56;  // milliseconds that a picture must have been seen; pixels on the screen
+const PAUSES = [500, 1000, 2000, 4000, 8000], PATIENCE = 15000;  // milliseconds between attempts to store; for one
+const AWAY = "The server does not answer";
+const STAGES = {choose: ".enter", learn: ".learn", judge: ".judge", done: ".done"};
+const FOCUS = {choose: "[name=annotator]", learn: "[data-do=start]", judge: ".seen", done: ".thanks"};
+const STORE = "annotate";
+let figure, $, $$, article, server, url;
+let names = [], pool = null, sheets = {};  // the labels there are; the pool on show, and its two sheets
+let labels = new Map();        // picture -> label, in the order they were given, whether stored or not
+let queue = [];                // {image, label} to be stored, oldest first; label null: take it back
+let returned = null;           // the picture that came back by an undo, and its label then
+let shownAt = 0, sending = false, stuck = false, retryNow = () => {};
 
 const sleep = (time) => new Promise((done) => setTimeout(done, time));
-const current = () => again?.image ?? pool.order.find((image) => !said.has(image));
-const unstored = () => new Set(waiting.map(({image}) => image).filter((image) => said.has(image))).size;
+const currentImage = () => returned?.image ?? pool.order.find((image) => !labels.has(image));
+const isLabelling = () => ["judge", "done"].includes(article.dataset.stage);
 
-function complain(text) {
-  $(".problem").textContent = text || "";
-  $(".problem").hidden = !text;
-}
-
-function show(stage) {
+function showStage(stage) {
   article.dataset.stage = stage;
-  for (const [name, part] of Object.entries({choose: ".enter", learn: ".learn", judge: ".judge", done: ".done"})) {
-    $(part).hidden = name !== stage;
-  }
+  for (const [name, part] of Object.entries(STAGES)) $(part).hidden = name !== stage;
   $(".intro").hidden = stage !== "choose";
-  $({choose: "[name=annotator]", learn: "[data-do=start]", judge: ".seen", done: ".thanks"}[stage]).focus({preventScroll: true});
+  $(FOCUS[stage]).focus({preventScroll: true});
   article.closest(".gradio-container")?.scrollIntoView();
 }
 
 // ---- pictures: as they are, the same in the light and in the dark
-async function unfold({sheet, columns}) {
-  const image = make("img", {src: sheet});
-  await image.decode();
-  return {image, columns};
-}
 
-function cut({image, columns}, k, canvas) {
-  const [, height, width] = pool.shape;
+function drawImage({image, columns}, k, canvas) {
+  const [, height, width] = pool.shape, x = (k % columns) * width, y = Math.floor(k / columns) * height;
   Object.assign(canvas, {width, height});
-  canvas.getContext("2d").drawImage(image, (k % columns) * width, Math.floor(k / columns) * height, width, height, 0, 0, width, height);
+  canvas.getContext("2d").drawImage(image, x, y, width, height, 0, 0, width, height);
   return canvas;
 }
 
-function fit() {  // whole pixels, as large as there is room
+function fitPictures() {  // whole pixels, as large as there is room
   if (!pool) return;
-  const [, height, width] = pool.shape, wide = innerWidth > 639;
-  const room = Math.min(article.clientWidth - 32, SHOWN, Math.max(224, innerHeight - (wide ? 320 : 430)));
-  const big = Math.max(1, Math.floor(room / Math.max(height, width)));
-  const small = Math.max(1, Math.floor((wide ? CELL : CELL / 2) / width));
-  Object.assign($(".seen").style, {width: `${big * width}px`, height: `${big * height}px`});
+  const [, height, width] = pool.shape, isWide = innerWidth > 639;
+  const room = Math.min(article.clientWidth - 32, LARGEST, Math.max(224, innerHeight - (isWide ? 320 : 430)));
+  const large = Math.max(1, Math.floor(room / Math.max(height, width)));
+  const small = Math.max(1, Math.floor((isWide ? CELL : CELL / 2) / width));
+  Object.assign($(".seen").style, {width: `${large * width}px`, height: `${large * height}px`});
   $(".lesson").style.setProperty("--cell", `${small * width}px`);
 }
 
-// ---- labels: said here, stored there
-function judge(label) {
-  const image = current();
-  if (article.dataset.stage !== "judge" || image === undefined || stuck || performance.now() - since < MOMENT) return;
-  const button = $$(".verdicts button")[label - 1];
+// ---- labels: given here, stored there
+
+function label(number) {
+  const image = currentImage(), seen = performance.now() - shownAt >= MOMENT;
+  if (article.dataset.stage !== "judge" || image === undefined || stuck || !seen) return;
+  const button = $$(".verdicts button")[number - 1];
   button.classList.add("given");
   setTimeout(() => button.classList.remove("given"), MOMENT);
-  said.set(image, label);
-  again = null;
-  store(image, label);
+  labels.set(image, number);
+  returned = null;
+  store(image, number);
 }
 
 function undo() {
-  const image = [...said.keys()].at(-1);
-  if (!["judge", "done"].includes(article.dataset.stage) || image === undefined || stuck) return;
-  again = {image, label: said.get(image)};
-  said.delete(image);
+  const image = [...labels.keys()].at(-1);
+  if (!isLabelling() || image === undefined || stuck) return;
+  returned = {image, label: labels.get(image)};
+  labels.delete(image);
   store(image, null);
 }
 
-function store(image, label) {
-  waiting.push({image, label});
-  since = performance.now();
+function store(image, number) {
+  queue.push({image, label: number});
+  shownAt = performance.now();
   draw();
-  send();
+  sendQueue();
 }
 
-async function send() {  // one after the other, each until it is stored: to store twice is to store once
+async function sendQueue() {  // one after the other, each until it is stored: to store twice is to store once
   if (sending) return;
   sending = true;
-  for (let attempt = 0; waiting.length; draw()) {
-    const asked = server.label({pool: pool.name, annotator: pool.annotator, ...waiting[0]});
-    const answer = await Promise.race([asked, sleep(LONG)]);
+  for (let attempt = 0; queue.length; draw()) {
+    const asked = server.label({pool: pool.name, annotator: pool.annotator, ...queue[0]});
+    const answer = await Promise.race([asked, sleep(PATIENCE)]);
     stuck = !answer?.stored;
     if (!stuck) {
-      waiting.shift();
+      queue.shift();
       attempt = 0;
       continue;
     }
     draw(answer?.error || `${AWAY}.`);
-    await Promise.race([sleep(PAUSES[Math.min(attempt++, PAUSES.length - 1)]), new Promise((done) => { hurry = done; })]);
+    const pause = PAUSES[Math.min(attempt++, PAUSES.length - 1)];
+    await Promise.race([sleep(pause), new Promise((done) => { retryNow = done; })]);
   }
   sending = false;
 }
 
 function draw(trouble) {
-  const image = current(), count = pool.order.length, left = waiting.length;
-  const kept = said.size - unstored();
-  article.dataset.waiting = left;
-  complain(trouble && `${trouble} ${left === 1 ? "Your last label is" : `Your last ${left} labels are`} not stored yet and will be sent again: keep this page open.`);
-  if (image === undefined && !left) return finish();
-  if (article.dataset.stage === "done") show("judge");
-  if (image !== undefined) cut(sheets.images, image, $(".seen"));
-  const place = image === undefined ? "The last one" : `Picture ${said.size + 1} of ${count}`;
+  const image = currentImage(), total = pool.order.length, waiting = queue.length;
+  const unstored = new Set(queue.map((each) => each.image).filter((each) => labels.has(each))).size;
+  const stored = labels.size - unstored, last = waiting === 1 ? "Your last label is" : `Your last ${waiting} labels are`;
+  article.dataset.waiting = waiting;
+  figure.showProblem(trouble && `${trouble} ${last} not stored yet and will be sent again: keep this page open.`);
+  if (image === undefined && !waiting) return showEnd();
+  if (article.dataset.stage === "done") showStage("judge");
+  if (image !== undefined) drawImage(sheets.images, image, $(".seen"));
+  const place = image === undefined ? "The last one" : `Picture ${labels.size + 1} of ${total}`;
   if ($(".place").textContent !== place) $(".place").textContent = place;
   $(".seen").setAttribute("aria-label", place);
-  $(".kept").textContent = `${kept} stored`;
-  $("[role=progressbar]").setAttribute("aria-valuenow", kept);
-  $("[role=progressbar] i").style.width = `${(100 * kept) / count}%`;
+  $(".kept").textContent = `${stored} stored`;
+  $("[role=progressbar]").setAttribute("aria-valuenow", stored);
+  $("[role=progressbar] i").style.width = `${(100 * stored) / total}%`;
   $$(".verdicts button").forEach((button, i) => {
     button.disabled = stuck || image === undefined;
-    button.setAttribute("aria-pressed", again?.label === i + 1);
+    button.setAttribute("aria-pressed", returned?.label === i + 1);
   });
-  $$("[data-do=undo]").forEach((button) => { button.disabled = stuck || !said.size; });
+  $$("[data-do=undo]").forEach((button) => { button.disabled = stuck || !labels.size; });
 }
 
-function finish() {
-  const sums = labels.map((label, i) => [label, [...said.values()].filter((given) => given === i + 1).length]);
-  $(".sums").replaceChildren(...sums.map(([label, sum]) => make("li", {}, make("b", {textContent: sum}), ` ${label}`)));
-  if (article.dataset.stage !== "done") show("done");
+function showEnd() {
+  const given = [...labels.values()], count = (i) => given.filter((each) => each === i + 1).length;
+  $(".sums").innerHTML = html`${names.map((name, i) => html`<li><b>${count(i)}</b> ${name}</li>`)}`;
+  if (article.dataset.stage !== "done") showStage("done");
 }
 
-// ---- set up
+// ---- the pools
+
 async function enter() {
   const choice = {pool: $("[name=pool]").value, annotator: $("[name=annotator]").value};
   const answer = await server.begin(choice);
-  if (!answer || answer.error) return complain(answer?.error || `${AWAY}: try again.`);
-  complain("");
+  if (!answer || answer.error) return figure.showProblem(answer?.error || `${AWAY}: try again.`);
+  figure.showProblem("");
   pool = {...answer, name: choice.pool};
-  sheets = {images: await unfold(pool.images), training: await unfold(pool.training)};
-  said = new Map(pool.said);
-  again = null;
-  const lesson = Array.from({length: pool.training.count}, (_, k) => cut(sheets.training, k, make("canvas")));
-  $(".lesson").replaceChildren(...lesson);
+  const load = async ({sheet, columns}) => ({image: await loadImage(sheet), columns});
+  sheets = {images: await load(pool.images), training: await load(pool.training)};
+  labels = new Map(pool.said);
+  returned = null;
+  const cells = Array.from({length: pool.training.count}, (_, k) => drawImage(sheets.training, k, make("canvas")));
+  $(".lesson").replaceChildren(...cells);
   $("[role=progressbar]").setAttribute("aria-valuemax", pool.order.length);
-  $("[data-do=start]").textContent = said.size ? `Go on at picture ${said.size + 1}` : "Start";
-  fit();
+  $("[data-do=start]").textContent = labels.size ? `Go on at picture ${labels.size + 1}` : "Start";
+  fitPictures();
   remember(choice);
-  if (said.size === pool.order.length) draw();
-  else show("learn");
+  if (labels.size === pool.order.length) draw();
+  else showStage("learn");
 }
 
 function remember(choice) {  // in this browser alone
-  try { localStorage.setItem("annotate", JSON.stringify(choice)); } catch { /* it forgets */ }
+  try { localStorage.setItem(STORE, JSON.stringify(choice)); } catch { /* it forgets */ }
 }
 
 function remembered() {
-  try { return JSON.parse(localStorage.getItem("annotate")) || {}; } catch { return {}; }
+  try { return JSON.parse(localStorage.getItem(STORE)) || {}; } catch { return {}; }
 }
 
-const tell = () => address.tell($("[name=pool]").value ? {pool: $("[name=pool]").value} : {});
+const writeUrl = () => url.write($("[name=pool]").value ? {pool: $("[name=pool]").value} : {});
 
-async function find() {
+async function findPools() {
   const answer = await server.find();
-  if (!answer) return setTimeout(find, PAUSES[2], complain(`${AWAY} yet.`));
-  complain(answer.error);
-  labels = answer.labels || [];
-  const before = remembered(), found = answer.pools || [];
-  $("[name=pool]").replaceChildren(...found.map(({name, title, images}) => make("option", {value: name, textContent: `${title}, ${images} pictures`})));
-  const wanted = address.among("pool", found.map(({name}) => name)) ?? before.pool;
-  if (found.some(({name}) => name === wanted)) $("[name=pool]").value = wanted;
-  tell();
+  if (!answer) {
+    figure.showProblem(`${AWAY} yet.`);
+    return setTimeout(findPools, PAUSES[2]);
+  }
+  const {error, pools = []} = answer, before = remembered(), poolNames = pools.map(({name}) => name);
+  figure.showProblem(error);
+  names = answer.labels || [];
+  $("[name=pool]").innerHTML = html`${pools.map(({name, title, images}) =>
+    html`<option value="${name}">${title}, ${images} pictures</option>`)}`;
+  const {pool: wanted = before.pool} = url.read({pool: oneOf(poolNames)});
+  if (poolNames.includes(wanted)) $("[name=pool]").value = wanted;
+  writeUrl();
   $("[name=annotator]").value = before.annotator || "";
-  $(".which").hidden = found.length < 2;
-  $(".no-pool").hidden = found.length > 0 || Boolean(answer.error);
-  $(".enter").hidden = found.length < 1;
-  $(".verdicts").replaceChildren(...labels.map((label, i) => {
-    const button = make("button", {type: "button"}, make("kbd", {textContent: i + 1}), make("span", {textContent: label}));
-    button.onclick = () => judge(i + 1);
-    return button;
-  }));
+  $(".which").hidden = pools.length < 2;
+  $(".no-pool").hidden = pools.length > 0 || Boolean(error);
+  $(".enter").hidden = pools.length < 1;
+  $(".verdicts").innerHTML = html`${names.map((name, i) => html`
+    <button type="button" value="${i + 1}"><kbd>${i + 1}</kbd><span>${name}</span></button>`)}`;
   article.dataset.ready = "true";
 }
 
-const doing = {
-  undo,
-  start: () => { show("judge"); since = performance.now(); draw(); },
-  look: () => { $("[data-do=start]").textContent = "Back to the pictures"; show("learn"); },
-};
-
-article.addEventListener("click", (event) => doing[event.target.closest("[data-do]")?.dataset.do]?.());
-$(".enter").onsubmit = (event) => { event.preventDefault(); enter(); };
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
-  if (!article.offsetParent || typing || event.altKey || event.ctrlKey || event.metaKey) return;
-  const key = event.key.toLowerCase(), label = Number(key);
-  const act = label >= 1 && label <= labels.length ? () => judge(label) : {u: undo, backspace: undo, t: doing.look}[key];
-  if (!act || !["judge", "done"].includes(article.dataset.stage)) return;
-  event.preventDefault();
-  if (!event.repeat) act();  // a key held down is one label
-});
-$("[name=pool]").onchange = tell;
-footer(null, null);
-window.addEventListener("online", () => hurry());
-window.addEventListener("resize", fit);
-window.addEventListener("beforeunload", (event) => { if (waiting.length) event.preventDefault(); });
-find();
+export default function start({element, server: functions}) {
+  figure = figureOf(element);
+  ({$, $$, article} = figure);
+  server = functions;
+  url = new UrlState("annotate");
+  const lookAgain = () => {
+    $("[data-do=start]").textContent = "Back to the pictures";
+    showStage("learn");
+  };
+  const begin = () => {
+    showStage("judge");
+    shownAt = performance.now();
+    draw();
+  };
+  onActions(element, {undo, start: begin, look: lookAgain});
+  $(".verdicts").onclick = ({target}) => {
+    const button = target.closest("button");
+    if (button) label(Number(button.value));
+  };
+  $(".enter").onsubmit = (event) => { event.preventDefault(); enter(); };
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
+    if (!article.offsetParent || typing || event.altKey || event.ctrlKey || event.metaKey) return;
+    const key = event.key.toLowerCase(), number = Number(key), isLabel = number >= 1 && number <= names.length;
+    const act = isLabel ? () => label(number) : {u: undo, backspace: undo, t: lookAgain}[key];
+    if (!act || !isLabelling()) return;
+    event.preventDefault();
+    if (!event.repeat) act();  // a key held down is one label
+  });
+  $("[name=pool]").onchange = writeUrl;
+  addShareButtons(figure);
+  window.addEventListener("online", () => retryNow());
+  window.addEventListener("resize", fitPictures);
+  window.addEventListener("beforeunload", (event) => { if (queue.length) event.preventDefault(); });
+  findPools();
+}

@@ -1,5 +1,13 @@
-// Runs before Gradio draws anything: where the page's modules are, below the path at which a proxy shows the page.
-window.thatAreNot.load = (name) => {
-  const root = new URL(window.gradio_config?.root ?? ".", location.href).pathname.replace(/\/?$/, "/");
-  return import(`${location.origin}${root}${window.thatAreNot.modules}${name}.js`);
-};
+// Runs before Gradio draws anything: finds the tab that a link names, so that no other is drawn before, and the page's
+// modules, which lie below the path at which a proxy shows the page. Python sets thatAreNot.space and .modules.
+{
+  const {root, components = []} = window.gradio_config ?? {}, {thatAreNot} = window;
+  const asked = new URLSearchParams(location.search).getAll("tab");
+  const tabs = components.filter(({type}) => type === "tabitem").map(({props}) => String(props.id));
+  const named = asked.length === 1 && tabs.includes(asked[0]), row = components.find(({type}) => type === "tabs");
+  if (row && named) row.props.selected = asked[0];
+  const home = location.origin + new URL(root ?? ".", location.href).pathname.replace(/\/?$/, "/");
+  const load = (name) => import(`${home}${thatAreNot.modules}${name}.js`);
+  Object.assign(thatAreNot, {tabs, linked: named ? asked[0] : tabs[0], load});
+  load("url_state");  // with tabs.js, which follows the tabs from the first
+}

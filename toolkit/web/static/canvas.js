@@ -37,7 +37,8 @@ export const toBase64 = (pixels) => btoa(String.fromCharCode(...pixels));
 /** Weighted sum of colour planes, or the grey plane itself: (side * side) bytes. */
 export function luminance({pixels, side, channels}, weights = [0.299, 0.587, 0.114]) {
   const area = side * side, used = channels === 1 ? [1] : weights;
-  return Uint8Array.from({length: area}, (_, i) => used.reduce((sum, weight, c) => sum + weight * pixels[c * area + i], 0));
+  const sum = (_, i) => used.reduce((total, weight, c) => total + weight * pixels[c * area + i], 0);
+  return Uint8ClampedArray.from({length: area}, sum);
 }
 
 // ---- drawing
@@ -73,11 +74,12 @@ function paintColour(canvas, pixels, offset) {
   put(canvas, picture);
 }
 
-/** Picture number `index` of a batch of `shape` [C, H, W]; without pixels, nothing. */
+/** Picture number `index` of a batch of `shape` [C, H, W]; nothing where there is none. */
 export function paint(canvas, [channels, height, width], pixels, index = 0) {
+  const start = index * channels * height * width, isThere = pixels && start < pixels.length;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
-  if (!pixels || channels === 1) paintGrey(canvas, pixels, index * height * width);
-  else paintColour(canvas, pixels, index * channels * height * width);
+  if (isThere && channels === 3) paintColour(canvas, pixels, start);
+  else paintGrey(canvas, isThere ? pixels : null, start);
 }
 
 /** A grey picture pale, and over it, in the accent colour, what another one has more. */

@@ -1,152 +1,161 @@
-// The figure "Claims": every claim with its numbers, each against its bar, and a verdict; a sieve by paper and verdict.
-// server.look fetches a picture. All words come from a file and are put as text. Read after ink.js, in one scope with it.
-const {claims, counts, problem, version} = props.value;
+// The tab "Claims": every claim with its numbers, each against its bar, and a verdict; filtered by paper and verdict.
+// All words come from a file and are put as text; server.look fetches a picture.
+import {elementOf, figureOf, html, onActions} from "./controls.js";
+import {addShareButtons} from "./download.js";
+import {openTab} from "./tabs.js";
+import {short} from "./text.js";
+import {UrlState} from "./url_state.js";
+
 const SHAPES = {  // a verdict is a word, a shape and a colour
-  "holds": '<circle class="full" cx="8" cy="8" r="6"/><path class="on" d="m5 8.2 2.2 2.2L11.2 6"/>',
-  "does not": '<path d="M3 3l10 10M13 3 3 13"/>',
-  "undecided": '<circle cx="8" cy="8" r="6"/><path class="full" d="M8 2a6 6 0 0 1 0 12z"/>',
-  "not run yet": '<circle class="dotted" cx="8" cy="8" r="6"/>',
+  "holds": html`<circle class="full" cx="8" cy="8" r="6"/><path class="on" d="m5 8.2 2.2 2.2L11.2 6"/>`,
+  "does not": html`<path d="M3 3l10 10M13 3 3 13"/>`,
+  "undecided": html`<circle cx="8" cy="8" r="6"/><path class="full" d="M8 2a6 6 0 0 1 0 12z"/>`,
+  "not run yet": html`<circle class="dotted" cx="8" cy="8" r="6"/>`,
 };
-const ALL = "all", link = thatAreNot.address("claims");
-const sieve = {verdict: ALL, paper: ALL};
-const papers = [...new Set(claims.map(({paper}) => paper))];
-const number = (value) => String(Number(value.toPrecision(3)));
+const ALL = "all", OPEN = "not run yet";
+
 const slug = (text) => text.toLowerCase().replace(/\W+/g, "-");
 
-function verdictOf(word, more = "") {
-  const shape = make("span", {className: "shape", innerHTML: `<svg viewBox="0 0 16 16" aria-hidden="true">${SHAPES[word]}</svg>`});
-  const said = make("span", {className: "verdict", title: more}, shape, make("b", {textContent: word}));
-  said.dataset.verdict = word;
-  return said;
+const verdictMark = (word) => html`<span class="verdict" data-verdict="${word}"><span class="shape">
+  <svg viewBox="0 0 16 16" aria-hidden="true">${SHAPES[word]}</svg></span><b>${word}</b></span>`;
+
+/** Text with `code` in backticks. */
+const withCode = (text) => text.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));
+
+/** A claim as markup. */
+export function claimRow({key, claim, figure, verdict, checks, notes, reason, why_open: whyOpen, picture, opens, paper}) {
+  const button = (action, text) => html`<button type="button" class="link" data-do="${action}" data-key="${key}">${text}</button>`;
+  const measured = checks.filter(({number}) => number), rows = measured.length ? checks.map((each) => checkRow(each, measured)) : [];
+  const readings = html`
+    <p class="together">The first decides; these are readings of the same words, and decide nothing</p>`;
+  const reasons = [whyOpen && withCode(whyOpen), measured.length && reason, ...notes].filter(Boolean);
+  return html`
+    <section class="claim" data-verdict="${verdict}" data-paper="${paper}" data-key="${key}">${verdictMark(verdict)}
+    <div class="words"><h3>${/^\d{1,2}$/.test(figure) ? `figure ${figure}` : figure}</h3><p class="says">${claim}</p>
+    ${reasons.map((text) => html`<p class="reason">${text}</p>`)}
+    <p class="ways">${picture && button("look", "Picture")}${opens && button("open", "Open it")}</p></div>
+    <div class="checks">${rows.slice(0, 1)}${rows.length > 1 && readings}${rows.slice(1)}</div></section>`;
 }
 
-// ---- one claim
-function entry(claim) {
-  const {key, claim: says, figure, verdict, checks, notes, reason, why_open: open, picture, opens} = claim;
-  const of = /^\d{1,2}$/.test(figure) ? `figure ${figure}` : figure;
-  const words = make("div", {className: "words"}, make("h3", {textContent: of}), make("p", {className: "says", textContent: says}));
-  const told = checks.filter(({number: x}) => x);
-  if (open) words.append(make("p", {className: "reason"}, ...coded(open)));
-  if (told.length) words.append(make("p", {className: "reason", textContent: reason}));
-  for (const note of notes) words.append(make("p", {className: "reason", textContent: note}));
-  const buttons = make("p", {className: "ways"});
-  if (picture) buttons.append(button("look", "Picture", key));
-  if (opens) buttons.append(button("open", "Open it", key));
-  words.append(buttons);
-  const rows = told.length ? checks.map((each) => check(each, told)) : [];
-  if (rows.length > 1) rows.splice(1, 0, make("p", {className: "together", textContent: "The first decides; these are readings of the same words, and decide nothing"}));
-  const made = make("section", {className: "claim"}, verdictOf(verdict), words, make("div", {className: "checks"}, ...rows));
-  Object.assign(made.dataset, {verdict, paper: claim.paper, key});
-  return made;
+// ---- a number against its bar
+
+/** How many decimals the numbers of a check have, as in CLAIMS.md. */
+export function decimals({mean, low, high}) {
+  const size = Math.max(...[mean, low ?? mean, high ?? mean].map(Math.abs));
+  return size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
 }
 
-const button = (act, textContent, key) => {
-  const made = make("button", {type: "button", className: "link", textContent});
-  Object.assign(made.dataset, {do: act, key});
-  return made;
-};
-
-const coded = (text) => text.split("`").map((part, i) => (i % 2 ? make("code", {textContent: part}) : part));
-
-function check({measure, number: x, says, bar, verdict, note}, told) {
-  const head = make("p", {className: "measure", textContent: measure});
-  if (!x) return make("div", {className: "check none"}, head, make("p", {className: "value", textContent: "not run yet"}));
-  const ends = x.low === null ? [] : [x.low, x.high], size = Math.max(...[x.mean, ...ends].map(Math.abs));
-  const exact = (value) => value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);  // as in CLAIMS.md
-  const spread = ends.length ? ` [${ends.map(exact).join(", ")}]` : "", runs = `${x.n} run${x.n > 1 ? "s" : ""}`;
-  const value = make("p", {className: "value"}, make("b", {textContent: `${exact(x.mean)}${spread}`}), make("span", {textContent: `${says} ${number(bar)}?`}));
-  const wrap = make("div", {className: "check"}, head, plot(x, says, bar, told), value, verdictOf(verdict));
-  wrap.title = note || runs;
-  wrap.dataset.verdict = verdict;
-  return wrap;
+/** The part of the number line that a check's plot shows: its own, or that of all checks of its claim if all can be seen
+ *  on it. check, all: {number: {mean, low, high}, bar}. Returns {left, width}. */
+export function plotRange(check, all) {
+  const reach = ({number: {mean, low, high}, bar}) => [Math.min(low ?? mean, bar), Math.max(high ?? mean, bar)];
+  const own = reach(check), reaches = all.map(reach);
+  const common = [Math.min(...reaches.map(([low]) => low)), Math.max(...reaches.map(([, high]) => high))];
+  const [low, high] = own[1] - own[0] < (common[1] - common[0]) / 40 ? own : common;
+  const margin = 0.18 * (high - low || Math.abs(check.bar) || 1);
+  return {left: low - margin, width: high - low + 2 * margin};
 }
 
-const reach = ({number: {mean, low, high}, bar}) => [Math.min(low ?? mean, bar), Math.max(high ?? mean, bar)];
-
-function plot({mean, low, high, n}, says, bar, told) {  // a dot and its interval; the claimed side of the bar is shaded
-  const [from, to] = [low ?? mean, high ?? mean], own = [Math.min(from, bar), Math.max(to, bar)], reaches = told.map(reach);
-  const all = [Math.min(...reaches.map(([a]) => a)), Math.max(...reaches.map(([, b]) => b))];
-  const ends = own[1] - own[0] < (all[1] - all[0]) / 40 ? own : all;  // one scale for a claim, where all can be seen on it
-  const air = 0.18 * (ends[1] - ends[0] || Math.abs(bar) || 1), left = ends[0] - air, wide = ends[1] + air - left;
-  const at = (value) => `${(100 * (value - left) / wide).toFixed(1)}%`;
-  const words = `${number(mean)}${low === null ? "" : `, from ${number(low)} to ${number(high)}`}, of ${n} ${n > 1 ? "runs" : "run"}; claimed: ${says} ${number(bar)}`;
-  const drawn = make("div", {className: "plot", role: "img", ariaLabel: words, innerHTML: "<i class='side'></i><i class='bar'></i><i class='interval'></i><i class='dot'></i>"});
-  const [side, line, interval, dot] = drawn.children, up = says === "over" || says === "at least";
-  Object.assign(side.style, up ? {left: at(bar), right: "0"} : {left: "0", right: `calc(100% - ${at(bar)})`});
-  line.style.left = at(bar);
-  Object.assign(interval.style, {left: at(from), right: `calc(100% - ${at(to)})`});
-  dot.style.left = at(mean);
-  return drawn;
+function checkRow(check, measured) {
+  const {measure, number, says, bar, verdict, note} = check, head = html`<p class="measure">${measure}</p>`;
+  if (!number) return html`<div class="check none">${head}<p class="value">${OPEN}</p></div>`;
+  const {mean, low, high, n} = number, exact = (value) => value.toFixed(decimals(number));
+  const interval = low === null ? "" : ` [${exact(low)}, ${exact(high)}]`;
+  return html`
+    <div class="check" data-verdict="${verdict}" title="${note || `${n} run${n > 1 ? "s" : ""}`}">${head}
+    ${plot(check, measured)}<p class="value"><b>${exact(mean)}${interval}</b><span>${says} ${short(bar)}?</span></p>
+    ${verdictMark(verdict)}</div>`;
 }
 
-// ---- the list, through the sieve
-const entries = claims.map(entry);
-const open_ = (claim) => claim.verdict === "not run yet";
-
-function show() {
-  const kept = (of) => Object.entries(sieve).every(([what, wanted]) => wanted === ALL || of[what] === wanted);
-  let count = 0;
-  $(".list").replaceChildren(...papers.flatMap((paper) => {
-    const rows = claims.map((claim, k) => [claim, entries[k]]).filter(([claim]) => claim.paper === paper && kept(claim));
-    rows.sort(([a], [b]) => open_(a) - open_(b));
-    count += rows.length;
-    return rows.length ? [make("h2", {textContent: paper}), ...rows.map(([, row]) => row)] : [];
-  }));
-  if (!count) $(".list").append(make("p", {className: "nothing", textContent: "No claim is of this kind: choose another."}));
-  for (const [what, wanted] of Object.entries(sieve)) $$(`[data-sieve=${what}] button`).forEach((each) => each.setAttribute("aria-pressed", each.value === wanted));
-  article.dataset.shown = count;
-  $(".caption").textContent = `${count} of ${claims.length} claims. A dot is a mean over training runs, a line its interval, the upright the bar, the shade the claimed side. That Are Not ${version}.`;
-  link.tell(Object.fromEntries(Object.entries(sieve).filter(([, wanted]) => wanted !== ALL).map(([what, wanted]) => [what, slug(wanted)])));
+function plot(check, measured) {  // a dot and its interval; the claimed side of the bar is shaded
+  const {number: {mean, low, high, n}, says, bar} = check, {left, width} = plotRange(check, measured);
+  const at = (value) => `${(100 * (value - left) / width).toFixed(1)}%`, isAbove = ["over", "at least"].includes(says);
+  const ends = low === null ? "" : `, from ${short(low)} to ${short(high)}`;
+  const words = `${short(mean)}${ends}, of ${n} ${n > 1 ? "runs" : "run"}; claimed: ${says} ${short(bar)}`;
+  const side = isAbove ? `left: ${at(bar)}; right: 0` : `left: 0; right: calc(100% - ${at(bar)})`;
+  return html`
+    <div class="plot" role="img" aria-label="${words}"><i class="side" style="${side}"></i>
+    <i class="bar" style="left: ${at(bar)}"></i>
+    <i class="interval" style="left: ${at(low ?? mean)}; right: calc(100% - ${at(high ?? mean)})"></i>
+    <i class="dot" style="left: ${at(mean)}"></i></div>`;
 }
 
-function choices(what, names) {
-  const amount = (name) => claims.filter((claim) => name === ALL || claim[what] === name).length;
-  $(`[data-sieve=${what}]`).replaceChildren(...names.map((name) => {
-    const made = make("button", {type: "button", value: name});
-    if (SHAPES[name]) made.append(verdictOf(name));
-    else made.append(name === ALL ? `All ${what}s` : name);
-    made.append(make("span", {className: "amount", textContent: amount(name)}));
-    return made;
-  }));
-  sieve[what] = names.find((name) => slug(name) === link.says(what)) ?? ALL;
-}
+// ---- the figure
 
-// ---- what a visitor does
-async function look(button) {
-  const row = button.closest(".claim"), there = $(".shown", row);
+async function togglePicture(button, server) {
+  const row = button.closest(".claim"), there = row.querySelector(".shown");
   if (there) return there.remove();
   button.disabled = true;
-  const answer = await server.look(button.dataset.key).catch(() => ({error: "The server does not answer: try again."}));
+  const unreachable = {error: "The server does not answer: try again."};
+  const {picture, name, error} = await server.look(button.dataset.key).catch(() => unreachable);
   button.disabled = false;
-  const {picture, name, error} = answer;
-  const enlarge = ({target: image}) => { if (image.naturalWidth < 420) image.style.width = `${2 * image.naturalWidth}px`; };  // a sheet as it is stored
-  row.append(make("figure", {className: "shown"}, picture ? make("img", {src: picture, onload: enlarge, alt: `The picture of this claim: ${name}`}) : make("p", {className: "problem", textContent: error})));
+  row.append(elementOf(html`<figure class="shown">${picture
+    ? html`<img src="${picture}" alt="The picture of this claim: ${name}">` : html`<p class="problem">${error}</p>`}</figure>`));
+  const image = row.querySelector(".shown img");
+  if (!image) return;
+  image.onload = () => {  // a sheet as it is stored
+    if (image.naturalWidth < 420) image.style.width = `${2 * image.naturalWidth}px`;
+  };
 }
 
-async function open({opens: {tab, experiment}}) {
+async function openExperiment({tab, experiment}) {
   if (!openTab(tab) || !experiment) return;
   for (let tries = 0; tries < 100; tries++) {  // the tab may be drawn only now
-    const choice = document.querySelector(".iterations[data-ready=true] .experiments select");
-    if (choice) {
-      choice.value = experiment;
-      return choice.dispatchEvent(new Event("change"));
+    const select = document.querySelector(".iterations[data-ready=true] .experiments select");
+    if (select) {
+      select.value = experiment;
+      return select.dispatchEvent(new Event("change"));
     }
     await new Promise((done) => setTimeout(done, 100));
   }
 }
 
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("button"), what = button?.closest("[data-sieve]")?.dataset.sieve;
-  if (what) { sieve[what] = button.value; show(); }
-  else if (button?.dataset.do === "look") look(button);
-  else if (button?.dataset.do === "open") open(claims.find(({key}) => key === button.dataset.key));
-});
+export default function start({element, props, server}) {
+  const {claims, counts, problem, version} = props.value, figure = figureOf(element), {$, $$, article} = figure;
+  const url = new UrlState("claims"), filters = {verdict: ALL, paper: ALL};
+  const papers = [...new Set(claims.map(({paper}) => paper))];
+  const rows = new Map(claims.map((claim) => [claim, elementOf(claimRow(claim))]));
+  const matches = (claim, key, value) => value === ALL || claim[key] === value;
 
-$(".counts").textContent = counts;
-$(".problem").textContent = problem ?? "";
-$(".problem").hidden = !problem;
-choices("verdict", [ALL, ...Object.keys(SHAPES)]);
-choices("paper", [ALL, ...papers]);
-footer(null, null);
-show();
-article.dataset.ready = "true";
+  function show() {
+    const kept = claims.filter((claim) => Object.entries(filters).every(([key, value]) => matches(claim, key, value)));
+    $(".list").replaceChildren(...papers.flatMap((paper) => {
+      const its = kept.filter((claim) => claim.paper === paper);
+      its.sort((a, b) => (a.verdict === OPEN) - (b.verdict === OPEN));
+      return its.length ? [elementOf(html`<h2>${paper}</h2>`), ...its.map((claim) => rows.get(claim))] : [];
+    }));
+    if (!kept.length) $(".list").innerHTML = html`<p class="nothing">No claim is of this kind: choose another.</p>`;
+    for (const [key, value] of Object.entries(filters)) {
+      $$(`[data-sieve=${key}] button`).forEach((each) => each.setAttribute("aria-pressed", each.value === value));
+    }
+    article.dataset.shown = kept.length;
+    $(".caption").textContent = `${kept.length} of ${claims.length} claims. A dot is a mean over training runs, a line its `
+      + `interval, the upright the bar, the shade the claimed side. That Are Not ${version}.`;
+    const chosen = Object.entries(filters).filter(([, value]) => value !== ALL);
+    url.write(Object.fromEntries(chosen.map(([key, value]) => [key, slug(value)])));
+  }
+
+  function addFilter(key, values) {
+    const count = (value) => claims.filter((claim) => matches(claim, key, value)).length;
+    const label = (value) => (SHAPES[value] ? verdictMark(value) : value === ALL ? `All ${key}s` : value);
+    $(`[data-sieve=${key}]`).innerHTML = html`${values.map((value) => html`
+      <button type="button" value="${value}" data-do="filter">${label(value)}<span class="amount">${count(value)}</span></button>`)}`;
+    filters[key] = url.read({[key]: (text) => values.find((value) => slug(value) === text)})[key] ?? ALL;
+  }
+
+  onActions(element, {
+    look: (button) => togglePicture(button, server),
+    open: ({dataset: {key}}) => openExperiment(claims.find((claim) => claim.key === key).opens),
+    filter: (button) => {
+      filters[button.closest("[data-sieve]").dataset.sieve] = button.value;
+      show();
+    },
+  });
+  $(".counts").textContent = counts;
+  figure.showProblem(problem);
+  addFilter("verdict", [ALL, ...Object.keys(SHAPES)]);
+  addFilter("paper", [ALL, ...papers]);
+  addShareButtons(figure);
+  show();
+  article.dataset.ready = "true";
+}

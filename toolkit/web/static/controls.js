@@ -9,11 +9,31 @@ export function make(tag, props, ...children) {
   return made;
 }
 
-/** A button that acts by its `data-do`. */
-export function actionButton(action, props, ...children) {
-  const button = make("button", {type: "button", ...props}, ...children);
-  button.dataset.do = action;
-  return button;
+class Markup {
+  constructor(text) {
+    this.text = text;
+  }
+
+  toString() {
+    return this.text;
+  }
+}
+
+function markupOf(value) {
+  if (value instanceof Markup) return value.text;
+  if (Array.isArray(value)) return value.map(markupOf).join("");
+  return String(value === false ? "" : value ?? "").replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+/** A template of markup: text that is put into it is escaped, other markup is not; what is missing or false is nothing.
+ *  Its lines are joined without spaces. */
+export function html(strings, ...values) {
+  const parts = strings.map((part) => part.replace(/\n\s*/g, ""));
+  return new Markup(parts.reduce((text, part, i) => text + markupOf(values[i - 1]) + part));
+}
+
+export function elementOf(markup) {
+  return make("template", {innerHTML: markup}).content.firstElementChild;
 }
 
 /** The elements of a figure: $ (the first that a query finds), $$ (all), its article, and its line for problems. */
@@ -55,13 +75,48 @@ export function setSelect(select, choices, value) {
   select.value = String(value);
 }
 
-/** Clicks in a figure: on a choice of a row, onChoice(knob, value); on a button with `data-do`, that action. */
-export function onClicks(element, actions, onChoice) {
+/** Clicks on buttons with `data-do`: name -> function of the button. */
+export function onActions(element, actions) {
   element.addEventListener("click", ({target}) => {
-    const button = target.closest("button"), knob = button?.closest(".options")?.dataset.knob;
-    if (knob) onChoice(knob, button.value);
-    else actions[button?.dataset.do]?.(button);
+    const button = target.closest("[data-do]");
+    if (button) actions[button.dataset.do]?.(button);
   });
+}
+
+/** The controls of a figure by their names: rows of buttons, lists and sliders by `data-knob`, fields by `name`. */
+export class Controls {
+  #settings = {};
+
+  /** onKnob(name, value, isFinal) when a visitor turns one; isFinal once a slider is let go, and for all others. */
+  constructor(element, onKnob) {
+    this.element = element;
+    const turn = (knob, value, isFinal) =>
+      onKnob(knob, typeof this.#settings[knob] === "string" ? value : Number(value), isFinal);
+    element.addEventListener("click", ({target}) => {
+      const button = target.closest(".options[data-knob] button");
+      if (button) turn(button.parentElement.dataset.knob, button.value, true);
+    });
+    for (const event of ["input", "change"]) {
+      element.addEventListener(event, ({target}) => {
+        if (target.matches("select[data-knob]") && event === "change") turn(target.dataset.knob, target.value, true);
+        if (target.matches("[type=range][data-knob]")) turn(target.dataset.knob, target.value, event === "change");
+      });
+    }
+  }
+
+  /** choices: name -> [value, text] each; outputs: `data-of` -> text. Controls without a setting stay as they are. */
+  show(settings, choices, outputs) {
+    this.#settings = settings;
+    const all = (query) => this.element.querySelectorAll(query);
+    for (const control of all("[data-knob]")) {
+      const {knob} = control.dataset, value = settings[knob];
+      if (control.matches(".options")) setChoice(control, choices[knob], value);
+      else if (control.matches("select")) setSelect(control, choices[knob], value);
+      else if (value !== undefined) setSlider(control, value);
+    }
+    for (const output of all("[data-of]")) output.textContent = outputs[output.dataset.of];
+    for (const field of all(".knobs input[name]")) setField(field, settings[field.name]);
+  }
 }
 
 // ---- seeds
@@ -76,16 +131,12 @@ export function parseSeed(text, most) {
 
 /** A field for a seed: onSeed(seed) when a good one is entered, onProblem(text) otherwise. */
 export function seedField(input, most, onSeed, onProblem) {
-  const read = () => {
+  input.onchange = () => {
     const {seed, problem} = parseSeed(input.value.trim(), most);
     if (problem) onProblem(problem);
     else onSeed(seed);
   };
-  input.onchange = read;
-  input.form?.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (document.activeElement === input) read();
-  });
+  input.form?.addEventListener("submit", (event) => event.preventDefault());  // Enter changes the field as well
 }
 
 export function setField(input, value) {  // not while it is typed in

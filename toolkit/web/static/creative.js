@@ -1,243 +1,287 @@
-// The figure "Creative decoder": pairs of pictures of one code each, knobs over them, one pair large with its neurons.
-// trigger("draw") asks the server; `hear` gets the answers. Until the first comes, the sheet stored with the decoder shows.
-// Read after ink.js and pair.js, in one scope with them.
+// The tab "Creative decoder": pairs of pictures, each of one code, drawn by itself and with silent neurons switched on;
+// knobs over them, one pair large with its neurons. Until the first response comes, the stored sheet shows.
+import {fromBase64, loadSheet, onThemeChange} from "./canvas.js";
+import {Controls, figureOf, html, make, onActions, onKeys, randomSeed, reveal, seedField, setSlider} from "./controls.js";
+import {addShareButtons, saveSheet} from "./download.js";
+import {Gallery, pictureAt, showPair} from "./gallery.js";
+import {Request} from "./request.js";
+import {offerPicture} from "./tabs.js";
+import {counted, percent, short} from "./text.js";
+import {UrlState, decimal, interval, oneOf, whole} from "./url_state.js";
+
 const METHODS = ["low-active", "random", "noisy", "regular"], ACROSS = 4;
-const {decoders, start, pairs: PAIRS, version} = props.value;
-const names = decoders.map(({name}) => name), address = thatAreNot.address("creative-decoder");
-const now = {...start, band: [...start.band], experiment: decoders[0].name, pair: 0, ...linked()};
-let shown = null;   // the newest answer, its pictures as light: what stands on the screen
-let flight = null;  // the request that is under way
-let asked = false;  // whether something changed since it left
-let ticket = 0;
+const METER = "The bar under a picture, and its mean above: how far the picture is from what the network makes of it "
+  + "when it looks at it. ";
+let figure, $, $$, url, request, controls, gallery;
+let decoders, defaults, pairs, version;  // of the page's first message
+let now;           // the settings asked for, and the pair that is selected
+let shown = null;  // the newest response, its pictures as pixels, with the settings it was asked by
 
-const switches = () => now.method === "low-active" || now.method === "random";
-const idle = () => now.method === "regular" || now.gain === 0 || (switches() && now.neurons === 0);
-const layers = () => shown?.layer?.of ?? 3;
-const layer = () => (now.layer > 0 ? now.layer : layers());
-const seed = (pair) => now.seed + pair;
+const decoderOf = (experiment) => decoders.find(({name}) => name === experiment);
+const layerCount = () => shown?.layer?.of ?? 3;
+const layerOf = ({layer}) => (layer > 0 ? layer : layerCount());
+const seedOf = (pair) => now.seed + pair;
 
-// ---- asking: one request at a time; what changes meanwhile waits, and only the newest of it is asked for
-function ask() {
-  asked = true;
-  article.dataset.state = "asked";
-  knobs();
-  awaited();
-  fly();
+// ---- requests
+
+function update(changes) {
+  Object.assign(now, changes);
+  const {pair, ...order} = now;
+  request.send(order);
+  showControls();
+  showWaking();
 }
 
-function fly() {
-  if (flight || !asked) return;
-  asked = false;
-  const {pair, ...order} = now, mine = ++ticket;
-  const lost = () => hear({detail: {ticket: mine, error: "The server does not answer: turn a knob to ask it again."}});
-  flight = {ticket: mine, order, answer: awaiting(lost), slow: setTimeout(() => article.classList.toggle("waiting", Boolean(shown?.layer)), 500)};
-  trigger("draw", {ticket: mine, ...order});
+function onResponse(response, order) {
+  const {error, regular, images} = response;
+  if (error && !shown?.layer && now.layer > 0) return update({layer: -1});  // a link named a layer that is not there
+  figure.showProblem(error);
+  gallery.markStale(error);
+  if (!error) show({...response, order, regular: fromBase64(regular), images: fromBase64(images)});
+  showWaking();
 }
 
-function hear({detail}) {
-  if (!detail || detail.ticket !== flight?.ticket) return;
-  flight.answer.over();
-  clearTimeout(flight.slow);
-  const {order} = flight;
-  flight = null;
-  article.classList.remove("waiting");
-  if (detail.error && !shown?.layer && now.layer > 0) return turn({layer: -1});  // a link named a layer that is not there
-  complain(detail.error);
-  $(".pairs").classList.toggle("stale", Boolean(detail.error));  // they are not what was asked for
-  if (!detail.error) show({...detail, order, regular: bytes(detail.regular), images: bytes(detail.images)});
-  if (!asked) article.dataset.state = "drawn";
-  awaited();
-  fly();
+function showWaking() {
+  const other = shown && shown.order.experiment !== now.experiment && request.busy;
+  gallery.showWaking(figure, other && decoderOf(now.experiment).title, decoderOf(shown?.order.experiment)?.title);
 }
 
-function complain(text) {
-  $(".problem").textContent = text || "";
-  $(".problem").hidden = !text;
-}
-
-function awaited() {  // another decoder wakes up: whose pictures are these?
-  const title = (experiment) => decoders.find(({name}) => name === experiment).title;
-  const other = shown && article.dataset.state === "asked" && shown.order.experiment !== now.experiment;
-  $(".awaited").textContent = other ? `Waking ${title(now.experiment)} up; until then, these are ${title(shown.order.experiment)}.` : "";
-  $(".pairs").classList.toggle("former", Boolean(other));
+async function open(experiment) {
+  const {sheet} = decoderOf(experiment);
+  now.experiment = experiment;
+  const usual = Object.keys(defaults).every((key) => String(now[key]) === String(defaults[key]));
+  if (sheet && (usual || !shown)) {
+    const {pixels, side, channels} = await loadSheet(sheet, 16), area = channels * side * side;
+    const half = (odd) => Uint8ClampedArray.from({length: pairs * area}, (_, i) =>
+      pixels[(2 * Math.floor(i / area) + odd) * area + (i % area)]);
+    const order = {...defaults, experiment};
+    if (now.experiment === experiment) show({shape: [channels, side, side], order, regular: half(0), images: half(1)});
+    figure.article.dataset.ready = "true";
+  }
+  update({});
 }
 
 // ---- the pairs
-const cells = Array.from({length: PAIRS}, () =>
-  make("button", {type: "button", className: "cell"}, blank(), blank(), make("i"), make("i")));
 
-function draw(canvas, light, pair) {
-  const [channels, height, width] = shown.shape;
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
-  (channels === 1 ? paint : paintColours)(canvas, light, pair * channels * height * width);
-}
-
-function show(answer) {
-  shown = answer;
-  const most = Math.max(8, ...(shown.distances || []).flat());
-  cells.forEach((cell, pair) => {
-    const [regular, modified, a, b] = cell.children, [near, far] = shown.distances?.[pair] || [0, 0];
-    draw(regular, shown.regular, pair);
-    draw(modified, shown.images, pair);
-    a.style.setProperty("--long", near / most);
-    b.style.setProperty("--long", far / most);
-    cell.setAttribute("aria-label", `Pair of seed ${seed(pair)}${far ? `, distance ${short(near)} and ${short(far)}` : ""}`);
+function show(response) {
+  shown = response;
+  const {shape, regular, images, distances} = shown, longest = Math.max(8, ...(distances || []).flat());
+  gallery.paint(shape, [regular, images], (pair) => {
+    const [near, far] = distances?.[pair] || [];
+    return `Pair of seed ${seedOf(pair)}${far ? `, distance ${short(near)} and ${short(far)}` : ""}`;
   });
-  knobs();
-  sums();
-  one();
+  gallery.cells.forEach(({children: [, , ...bars]}, pair) => {
+    bars.forEach((bar, i) => bar.style.setProperty("--long", (distances?.[pair][i] ?? 0) / longest));
+  });
+  showControls();
+  $(".sums").innerHTML = summary(shown);
+  showSelected();
 }
 
-function sums() {
-  const mean = (side) => shown.distances.reduce((sum, pair) => sum + pair[side], 0) / PAIRS;
-  const row = (what, side) => `<span class="${what}">${what} <b>${mean(side).toFixed(2)}</b></span>`;
-  const dead = shown.layer?.dead, all = shown.layer?.neurons;
-  const means = shown.distances ? `<p class="means">distance ${row("regular", 0)} ${row("modified", 1)}</p>` : "";
-  const what = shown.distances ? "The bar under a picture, and its mean above: how far the picture is from what the network makes of it when it looks at it. " : "";
-  const lacking = shown.neurons ? shown.neurons.filter((chosen) => chosen.includes(-1)).length : 0;
-  const fewer = lacking ? `${counted(lacking, "pair has", "pairs have")} fewer neurons to switch on than asked for. ` : "";
-  const never = !shown.layer ? "" : dead ? `${dead.toLocaleString("en")} of the ${counted(all, "neuron")} in layer ${shown.layer.number} never fire, and are left out.` : `None of the ${counted(all, "neuron")} in layer ${shown.layer.number} is dead.`;
-  $(".sums").innerHTML = `${means}<p>${what}${fewer}${never}</p>`;
+/** The lines under the pairs: mean distances, neurons that are lacking, neurons that are dead. */
+export function summary({distances, neurons, layer}) {
+  const mean = (side) => (distances.reduce((sum, pair) => sum + pair[side], 0) / distances.length).toFixed(2);
+  const entry = (name, side) => html`<span class="${name}">${name} <b>${mean(side)}</b></span>`;
+  const few = neurons?.filter((chosen) => chosen.includes(-1)).length;
+  const lacking = few ? `${counted(few, "pair has", "pairs have")} fewer neurons to switch on than asked for. ` : "";
+  const all = layer && `of the ${counted(layer.neurons, "neuron")} in layer ${layer.number}`;
+  const dead = layer?.dead ? `${layer.dead.toLocaleString("en")} ${all} never fire, and are left out.` : `None ${all} is dead.`;
+  const means = distances && html`<p class="means">distance ${entry("regular", 0)} ${entry("modified", 1)}</p>`;
+  return html`${means}<p>${distances && METER}${lacking}${layer && dead}</p>`;
+}
+
+function select(pair) {
+  if (!shown) return;
+  now.pair = pair;
+  url.chooseSeed(seedOf(pair));
+  showSelected();
+  showCaption();
+  reveal($(".one"));
+}
+
+// ---- one pair, large, and the neurons that were switched on in it
+
+function showSelected() {
+  const distances = shown.distances?.[now.pair] ?? [];
+  const captions = ["regular", now.method].map((name, i) =>
+    html`${name} ${distances[i] !== undefined && html`<b>${distances[i].toFixed(2)}</b>`}`);
+  const both = [shown.regular, shown.images];
+  showPair(figure, seedOf(now.pair), shown.shape, both, now.pair, [...captions, "what was added"]);
+  $(".neurons").innerHTML = neuronRows(shown, now);
+  gallery.select(now.pair);
+}
+
+/** The neurons that were switched on in a pair, and how they are by themselves; or why there are none. */
+export function neuronRows({layer, touched, neurons, known}, {method, pair}) {
+  const say = (text) => html`<p class="none">${text}</p>`;
+  if (!layer) return say("The network is waking up; which neurons they are will stand here.");
+  if (method === "regular") return say("Nothing is touched: both pictures are the same.");
+  if (method === "noisy") {
+    const all = layer.neurons.toLocaleString("en");
+    return say(`Noise falls on ${counted(touched, "neuron")} of ${all}, on others in each pair.`);
+  }
+  const chosen = neurons[pair].filter((neuron) => neuron >= 0);
+  if (!chosen.length) return say("No neuron is switched on: both pictures are the same.");
+  const top = Math.max(...chosen.flatMap((neuron) => known[neuron].slice(1)), 1e-9);
+  return html`
+    <div class="row head"><span>neuron</span><span>fires for</span>
+    <span><i class="dot"></i> switched on at <i class="bar-of"></i> by itself</span><span>×<em> its most</em></span></div>
+    ${chosen.map((neuron) => neuronRow(neuron, known[neuron], top))}`;
+}
+
+function neuronRow(neuron, [often, value, mean, peak], top) {
+  const x = (activation) => (98 * activation) / top + 1;
+  const title = `Neuron ${neuron} fires for ${percent(often)} of the training images, at ${short(mean)} on average and `
+    + `${short(peak)} at most; here it is at ${short(value)}`;
+  return html`
+    <div class="row" title="${title}"><span>${neuron}</span><span>${percent(often)}</span><span class="scale">
+    <svg viewBox="0 0 100 16" preserveAspectRatio="none" role="img" aria-label="${title}">
+    <rect x="1" y="6" width="${x(peak) - 1}" height="4"/><line x1="${x(mean)}" x2="${x(mean)}" y1="3" y2="13"/></svg>
+    ${value ? html`<i class="dot" style="left: ${x(value)}%"></i>` : ""}</span>
+    <span>${value ? (value / peak).toFixed(1) : "–"}</span></div>`;
+}
+
+/** The neurons of an order in words: "5 neurons of percentiles 1 to 15"; nothing where it chooses none. */
+export function chosenNeurons({method, band, neurons}) {
+  if (method === "low-active") return [`${neurons} neurons of percentiles ${band.join(" to ")}`];
+  return method === "random" ? [`${neurons} neurons`] : [];
+}
+
+function offer(to, which = "images") {  // one picture of the pair, with the settings it was drawn by
+  const {order, shape} = shown, [channels, side] = shape, name = which === "regular" ? "regular" : order.method;
+  const how = name === "regular" ? [] : [...chosenNeurons(order), `gain ${order.gain}`, `layer ${layerOf(order)}`];
+  const caption = [order.experiment, name, ...how, `seed ${order.seed + now.pair}`].join(", ");
+  offerPicture(to, {pixels: pictureAt(shown[which], shape, now.pair), side, channels, caption});
 }
 
 // ---- the knobs, and all that is said of them in words
-const SAYS = {  // one: whether it is a single neuron
-  "low-active": (count, one) => `In each pair, ${count} that ${one ? "seldom fires, and was" : "seldom fire, and were"} silent for this drawing, ${one ? "is switched on" : "are switched on: one by chance, the others because they mostly fire along with it"}.`,
-  random: (count, one) => `In each pair, ${count} that ${one ? "was" : "were"} silent for this drawing ${one ? "is" : "are"} switched on, drawn by chance among all, however often ${one ? "it fires" : "they fire"}.`,
-  noisy: () => `In each pair, random noise falls on ${shown?.noise ? percent(shown.noise[0]) : "a tenth"} of the neurons of the layer, drawn by chance.`,
-  regular: () => "Nothing is touched: both pictures are what the network draws by itself.",
-};
 
-function knobs() {
-  const {method, band, neurons, gain} = now, [low, high] = band, known = shown?.layer;
-  const count = {noisy: shown?.noise && known ? Math.round(shown.noise[0] * known.neurons) : "", regular: 0}[method] ?? neurons;
-  $(".numeral").textContent = count;
-  $(".where b").textContent = {noisy: "neurons disturbed", regular: "neurons touched"}[method] ?? (neurons === 1 ? "neuron switched on" : "neurons switched on");
-  $(".where span").textContent = `${known ? `of ${known.neurons.toLocaleString("en")} in ` : ""}layer ${layer()}`;
-  $(".says").textContent = idle() && method !== "regular" ? "Nothing is added, so that both pictures are the same." : SAYS[method](counted(neurons, "neuron"), neurons === 1);
+/** What a method does, in a sentence. */
+export function explanation({method, neurons, gain}, noiseShare) {
+  const one = neurons === 1, each = `In each pair, ${counted(neurons, "neuron")} that`;
+  const idle = gain === 0 || (neurons === 0 && ["low-active", "random"].includes(method));
+  if (idle && method !== "regular") return "Nothing is added, so that both pictures are the same.";
+  return {
+    "low-active": `${each} ${one ? "seldom fires, and was" : "seldom fire, and were"} silent for this drawing, `
+      + `${one ? "is switched on" : "are switched on: one by chance, the others because they mostly fire along with it"}.`,
+    random: `${each} ${one ? "was" : "were"} silent for this drawing ${one ? "is" : "are"} switched on, drawn by chance `
+      + `among all, however often ${one ? "it fires" : "they fire"}.`,
+    noisy: `In each pair, random noise falls on ${noiseShare ? percent(noiseShare) : "a tenth"} of the neurons of the layer, `
+      + "drawn by chance.",
+    regular: "Nothing is touched: both pictures are what the network draws by itself.",
+  }[method];
+}
+
+function showControls() {
+  const {method, band, neurons, gain, seed} = now, layer = shown?.layer, share = shown?.noise?.[0];
+  const disturbed = share && layer ? Math.round(share * layer.neurons) : "";
+  $(".numeral").textContent = {noisy: disturbed, regular: 0}[method] ?? neurons;
+  $(".where b").textContent = {noisy: "neurons disturbed", regular: "neurons touched"}[method]
+    ?? `${neurons === 1 ? "neuron" : "neurons"} switched on`;
+  $(".where span").textContent = `${layer ? `of ${layer.neurons.toLocaleString("en")} in ` : ""}layer ${layerOf(now)}`;
+  $(".says").textContent = explanation(now, share);
   $$("[data-for]").forEach((knob) => { knob.disabled = !knob.dataset.for.split(" ").includes(method); });
-  press("experiment", decoders.map(({name, title}) => [name, title]));
-  press("method", METHODS.map((name) => [name, name]));
-  press("layer", Array.from({length: layers()}, (_, i) => [i + 1, String(i + 1)]), layer());
-  slide($("[data-knob=neurons]"), neurons);
-  slide($("[data-knob=gain]"), gain);
-  edges().forEach((edge, i) => {
-    slide(edge, band[i]);
-    edge.setAttribute("aria-valuetext", `percentile ${band[i]}`);
+  controls.show({...now, layer: layerOf(now)}, {
+    experiment: decoders.map(({name, title}) => [name, title]),
+    method: METHODS.map((name) => [name, name]),
+    layer: Array.from({length: layerCount()}, (_, i) => [i + 1, String(i + 1)]),
+  }, {
+    band: `percentiles ${band.join(" to ")}`, neurons: String(neurons), gain: `× ${gain.toFixed(2)}`,
+    seed: `${seed} to ${seedOf(pairs - 1)}`,
+  });
+  $$(".options").forEach((group) => { group.hidden = group.children.length < 2; });
+  $$("[data-edge]").forEach((edge, i) => {
+    setSlider(edge, band[i], {text: `percentile ${band[i]}`});
     edge.style.zIndex = i === 0 && band[0] > 50 ? 2 : 1;
   });
-  $(".band").style.setProperty("--from", low / 100);
-  $(".band").style.setProperty("--to", high / 100);
-  const said = {band: `percentiles ${low} to ${high}`, neurons: String(neurons), gain: `× ${gain.toFixed(2)}`, seed: `${now.seed} to ${seed(PAIRS - 1)}`};
-  $$("[data-of]").forEach((output) => { output.textContent = said[output.dataset.of]; });
-  if (document.activeElement !== $("[name=seed]")) $("[name=seed]").value = now.seed;
-  plot(known?.often || [], low, high);
-  caption();
+  $(".band").style.setProperty("--from", band[0] / 100);
+  $(".band").style.setProperty("--to", band[1] / 100);
+  showBand(layer?.often || [], band, layer?.band);
+  showCaption();
 }
 
-const edges = () => $$("[data-edge]");
-
-function slide(input, value) {
-  input.value = value;
-  input.style.setProperty("--at", (value - input.min) / (input.max - input.min));
+function showBand(often, [low, high], count) {  // how often the living neurons fire, the least active first
+  const points = often.map((share, i) => `${i},${(40 - 38 * Math.sqrt(share)).toFixed(2)}`);
+  const area = (from, to) => html`<polygon points="${from},40 ${points.slice(from, to + 1).join(" ")} ${to},40"/>`;
+  const areas = points.length ? html`${area(0, 100)}<g>${area(low, high)}</g>` : "";
+  $(".plot").innerHTML = html`<svg viewBox="0 0 100 40" preserveAspectRatio="none">${areas}</svg>`;
+  const known = points.length && now.method === "low-active" && count !== null;
+  $(".within").textContent = known ? `${counted(count, "neuron")} in this band, which fire for ${percent(often[low])} to `
+    + `${percent(often[high])} of the training images` : "";
 }
 
-function press(knob, choices, value = now[knob]) {
-  const group = $(`[data-knob=${knob}]`);
-  const same = group.children.length === choices.length;
-  if (!same) group.replaceChildren(...choices.map(([key, textContent]) => make("button", {type: "button", value: key, textContent})));
-  $$("button", group).forEach((button) => button.setAttribute("aria-pressed", button.value === String(value)));
-  group.hidden = choices.length < 2;
+function showCaption() {  // the exact settings, in words and in the address
+  const {experiment, method, band, neurons, gain, layer, seed, pair} = now;
+  const exact = shown?.gain ? ` (${short(shown.gain)})` : "";
+  const amount = `${short(gain)} times the calibrated gain${exact}`;
+  const how = method === "regular" ? [] : [...chosenNeurons(now), amount, `hidden layer ${layerOf(now)}`];
+  const facts = [method, ...how, `seeds ${seed} to ${seedOf(pairs - 1)}`].join(", ");
+  $(".caption").textContent = `${experiment}: ${decoderOf(experiment).title}. ${facts}. That Are Not ${version}.`;
+  const rest = {...(layer > 0 ? {layer} : {}), seed, ...(pair ? {pair} : {})};
+  url.write({experiment, method, band: band.join("-"), neurons, gain, ...rest});
 }
 
-function plot(often, low, high) {  // how often the living neurons fire, the least active first; the band filled
-  const height = (share) => 40 - 38 * Math.sqrt(share), points = often.map((share, i) => `${i},${height(share).toFixed(2)}`);
-  const area = (from, to) => `<polygon points="${from},40 ${points.slice(from, to + 1).join(" ")} ${to},40"/>`;
-  const filled = points.length ? `${area(0, 100)}<g>${area(low, high)}</g>` : "";
-  $(".plot").innerHTML = `<svg viewBox="0 0 100 40" preserveAspectRatio="none">${filled}</svg>`;
-  const many = shown?.layer?.band, fire = points.length ? `in this band, which fire for ${percent(often[low])} to ${percent(often[high])} of the training images` : "";
-  $(".within").textContent = !points.length ? "" : now.method === "low-active" && many !== null ? `${counted(many, "neuron")} ${fire}` : "";
+function settings() {  // of the pictures on show
+  const {order} = shown, {name: experiment, title, sha256} = decoderOf(order.experiment);
+  const calibrated = shown.gain && order.gain ? shown.gain / order.gain : null;
+  return {tab: "creative-decoder", version, ...order, experiment, title, sha256, layer: layerOf(order),
+    calibrated_gain: calibrated, pairs, selected_seed: order.seed + now.pair};
 }
 
 // ---- what a visitor does
-function turn(changes) {
-  Object.assign(now, changes);
-  ask();
+
+function setSeed(seed) {
+  url.chooseSeed(seed);
+  update({seed});
 }
 
-function sow(text) {
-  const most = 2 ** 32 - PAIRS;
-  if (!/^\d{1,19}$/.test(text) || Number(text) > most) return complain(`“${text.slice(0, 40)}” is no seed: give a whole number from 0 to ${most}.`);
-  address.sow(text);
-  turn({seed: Number(text)});
+function setEdge(input) {  // a handle stops before the other
+  const edge = Number(input.dataset.edge), value = Number(input.value), band = [...now.band];
+  band[edge] = edge ? Math.max(value, band[0] + 1) : Math.min(value, band[1] - 1);
+  input.value = band[edge];
+  update({band});
 }
 
-async function open(experiment) {  // what is stored with a decoder is there at once
-  const {sheet} = decoders.find(({name}) => name === experiment);
-  Object.assign(now, {experiment});
-  const usual = Object.keys(start).every((key) => String(now[key]) === String(start[key]));
-  if (sheet && (usual || !shown)) {
-    const {light, side, channels} = await decode(sheet, 16), area = channels * side * side;
-    const half = (odd) => Uint8ClampedArray.from({length: PAIRS * area}, (_, i) => light[(2 * Math.floor(i / area) + odd) * area + (i % area)]);
-    if (now.experiment === experiment) show({shape: [channels, side, side], order: {...start, experiment}, regular: half(0), images: half(1)});
-    article.dataset.ready = "true";
-  }
-  ask();
+function onKnob(knob, value, isFinal) {
+  if (knob === "experiment") open(value);
+  else if (!isFinal || knob === "method" || knob === "layer") update({[knob]: value});
 }
 
-const doing = {
-  keep: () => give("keep"), keepRegular: () => give("keep", "regular"), ask: () => give("ask"),
-  dice: () => sow(String(Math.floor(Math.random() * 2 ** 31))),
-  reset: () => { complain(""); turn({...start, band: [...start.band]}); },
-  picture: () => print([cells.flatMap((cell) => [...cell.children].slice(0, 2))], `${now.experiment}_${now.method}_seed-${now.seed}.png`, 2 * ACROSS),
-};
-
-$(".heads").replaceChildren(...Array.from({length: ACROSS}, () => make("p", {innerHTML: "<span>regular</span><span>modified</span>"})));
-$(".pairs").replaceChildren(...cells);
-$(".pairs").onclick = (event) => pick(cells.indexOf(event.target.closest(".cell")));
-$(".pairs").onkeydown = (event) => {
-  const across = getComputedStyle($(".pairs")).gridTemplateColumns.split(" ").length;
-  const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across}[event.key];
-  if (!step) return;
-  event.preventDefault();
-  event.stopPropagation();
-  cells[clamp(cells.indexOf(event.target.closest(".cell")) + step, 0, PAIRS - 1)].focus();
-};
-
-function pick(pair) {
-  if (pair < 0 || !shown) return;
-  now.pair = pair;
-  address.sow(seed(pair));
-  one();
-  caption();
-  if ($(".one").getBoundingClientRect().top > innerHeight) $(".one").scrollIntoView({behavior: "smooth"});
+export default function start({element, props, trigger}) {
+  ({decoders, start: defaults, pairs, version} = props.value);
+  figure = {...figureOf(element), trigger};
+  ({$, $$} = figure);
+  const largestSeed = 2 ** 32 - pairs, fileName = () => `${now.experiment}_${now.method}_seed-${now.seed}`;
+  url = new UrlState("creative-decoder", largestSeed);
+  now = {...defaults, experiment: decoders[0].name, pair: 0, ...url.read({
+    experiment: oneOf(decoders.map(({name}) => name)), method: oneOf(METHODS), band: interval(100), neurons: whole(0, 50),
+    gain: decimal(0, 3), layer: whole(1, 9), pair: whole(0, pairs - 1),
+  })};
+  request = new Request(figure, "draw", {
+    channel: "that-are-not-pairs", onResponse, advice: "turn a knob to ask it again", state: "drawn",
+    slow: () => Boolean(shown?.layer),
+  });
+  controls = new Controls(element, onKnob);
+  gallery = new Gallery($(".pairs"), {
+    count: pairs, canvases: 2, onSelect: select, extra: () => [make("i"), make("i")],
+    columns: () => getComputedStyle($(".pairs")).gridTemplateColumns.split(" ").length,
+  });
+  $(".heads").innerHTML = html`${Array(ACROSS).fill(html`<p><span>regular</span><span>modified</span></p>`)}`;
+  onActions(element, {
+    keep: () => offer("keep"), keepRegular: () => offer("keep", "regular"), ask: () => offer("ask"),
+    dice: () => setSeed(randomSeed()),
+    reset: () => { figure.showProblem(""); update(defaults); },
+    picture: () => {
+      const canvases = gallery.cells.flatMap(({children}) => [children[0], children[1]]);
+      saveSheet(figure, [canvases], `${fileName()}.png`, 2 * ACROSS);
+    },
+  });
+  element.addEventListener("input", ({target}) => { if (target.dataset.edge) setEdge(target); });
+  seedField($("[name=seed]"), largestSeed, setSeed, figure.showProblem);
+  onKeys(figure.article, {k: () => shown && offer("keep")});
+  onThemeChange(() => shown && show(shown));
+  showControls();
+  addShareButtons(figure, fileName, settings);
+  url.followSeed(() => now.seed, (seed) => update({seed}));
+  open(now.experiment);
 }
-
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("button"), knob = button?.closest(".options")?.dataset.knob;
-  if (knob === "experiment") open(button.value);
-  else if (knob) turn({[knob]: knob === "layer" ? Number(button.value) : button.value});
-  else doing[button?.dataset.do]?.();
-});
-element.addEventListener("input", ({target}) => {
-  if (target.dataset.knob) turn({[target.dataset.knob]: Number(target.value)});
-  if (!target.dataset.edge) return;
-  const edge = Number(target.dataset.edge), band = [...now.band];
-  band[edge] = edge ? Math.max(Number(target.value), band[0] + 1) : Math.min(Number(target.value), band[1] - 1);
-  target.value = band[edge];  // a handle stops before the other
-  turn({band});
-});
-$("[name=seed]").onchange = ({target}) => sow(target.value.trim());
-$(".knobs").onsubmit = (event) => { event.preventDefault(); sow($("[name=seed]").value.trim()); };
-document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input:not([type=range]), select, textarea")) return;
-  if (event.key === "k" && shown && article.offsetParent) give("keep");
-});
-window.addEventListener("that-are-not-pairs", hear);
-redip(() => shown && show(shown));
-$(".tune").open = !matchMedia("(max-width: 639px)").matches;  // on a phone the pictures come first
-dip();
-knobs();
-footer(() => `${now.experiment}_${now.method}_seed-${now.seed}`, settings);
-address.shown(() => { const chosen = address.seed(2 ** 32 - PAIRS); if (chosen !== undefined && chosen !== now.seed) turn({seed: chosen}); });
-open(now.experiment);

@@ -1,256 +1,354 @@
-// The figure "Iterations": sheets of symbols, a slider over them, play, compare, small curves.
-// The sheets come once, as data; everything in this file happens in the browser. The files read before
-// it hold the rest.
-const COLUMNS = 10, CELLS = 100, TWEEN = 220, BEAT = 480;  // pixels, cells, milliseconds
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+// The tab "Iterations": sheets of symbols, a slider over them, play, compare, map, small curves; one symbol; all
+// experiments side by side. The sheets come once, as data.
+import {loadSheet, onThemeChange} from "./canvas.js";
+import {Player, clamp, figureOf, elementOf, html, make, onActions, onKeys, randomSeed} from "./controls.js";
+import {addShareButtons, saveSheet} from "./download.js";
+import {Overview, SEEDS} from "./overview.js";
+import {CELLS, COLUMNS, Panel, turnIntoMaps} from "./panel.js";
+import {nudge} from "./request.js";
+import {isOnSheet, iterationAt, lastIteration, lastRow, rowOf, withModel} from "./runs.js";
+import {SymbolView} from "./symbol.js";
+import {offerPicture, onTab} from "./tabs.js";
+import {capitalised, short} from "./text.js";
+import {UrlState, matching, oneOf, whole} from "./url_state.js";
 
-let run, other, panels, clock = null;  // the experiment on show, and the one beside it: mostly the same
-const now = {a: 0, b: 0, seed: "0", compare: false, map: false};  // a, b: rows of the iterations of run and of other
-const known = new Map();  // experiment -> a promise of what the server says of it, with its sheets as light
-const address = thatAreNot.address("iterations");
-const of = (key) => (key === "a" ? run : other);
-const last = (its = run) => its.iterations.length - 1;
-const number = (row, its = run) => its.iterations[row].iteration;
-const rowOf = (iteration, its = run) => its.iterations.findIndex((entry) => entry.iteration === iteration);
+const BEAT = 480, NUDGE = 4_000;  // milliseconds
+let figure, $, $$, article, url, player, symbol, overview;
+let runs, panels;                 // {a, b}: the run on show and the one beside it, mostly the same; their sheets
+const now = {a: 0, b: 0, compare: false, map: false};  // a, b: rows of the iterations of the two
+const fetched = new Map();        // experiment -> a promise of what the server says of it, with its sheets as pixels
 
-// ---- a panel: one sheet and its slider
-function panel(root, key) {
-  const scrub = $(".scrub", root), sheet = $(".sheet", root), its = of(key);
-  const cells = Array.from({length: CELLS}, () => make("button", {type: "button", className: "cell"}, blank(its.side)));
-  const under = land(its);
-  let shown = null, frame = 0;
-  const at = (event) => cells.indexOf(event.target.closest(".cell"));
-  const draw = () => cells.forEach((cell, k) => paint(cell.firstChild, shown, k * its.side ** 2));
-
-  function show(row) {  // one sheet melts into the next; the first is there at once
-    const from = shown, to = its.sheets[row], start = performance.now();
-    cancelAnimationFrame(frame);
-    (function melt(time) {
-      const t = !from || still.matches || document.hidden ? 1 : clamp((time - start) / TWEEN, 0, 1);
-      shown = t < 1 ? from.map((light, i) => light + (to[i] - light) * t) : to;
-      draw();
-      if (t < 1) frame = requestAnimationFrame(melt);
-    })(start);
-    placesOf(its, row).forEach((spot, k) => put(cells[k], spot));
-    under.trace(now.seed, row);
-    name(row, number(row, its));
-  }
-
-  function name(row, iteration) {  // all that is said of it in words
-    scrub.value = row;
-    scrub.style.setProperty("--at", row / Math.max(1, last(its)));
-    scrub.setAttribute("aria-valuetext", iteration ? `iteration ${iteration} of ${number(last(its), its)}` : "the data");
-    root.dataset.iteration = $(".numeral", root).textContent = iteration;
-    $(".where b", root).textContent = iteration ? "iteration" : "the data";
-    $(".where span", root).textContent = iteration ? `of ${number(last(its), its)}` : "no dream yet";
-    const what = iteration ? `symbols of iteration ${iteration}, seeds 0 to 99` : "images of the training data";
-    sheet.setAttribute("aria-label", `One hundred ${what}. Arrow keys move, Enter selects.`);
-    const each = iteration ? (k) => `Symbol of seed ${k}, iteration ${iteration}` : (k) => `Training image ${k}`;
-    cells.forEach((cell, k) => cell.setAttribute("aria-label", each(k)));
-  }
-
-  function mark() {
-    cells.forEach((cell, k) => {
-      cell.setAttribute("aria-pressed", String(k) === now.seed);
-      cell.tabIndex = String(k) === now.seed || (!onSheet() && k === 0) ? 0 : -1;
-    });
-    under.trace(now.seed, now[key]);
-    $(".legend", root).textContent = its.map ? legend(its) : "";
-  }
-
-  scrub.max = last(its);
-  const tick = ({iteration}) => make("span", {textContent: iteration % 5 ? "" : iteration});
-  $(".ticks", root).replaceChildren(...its.iterations.map(tick));
-  sheet.replaceChildren(...cells, ...under.parts);
-  root.classList.toggle("mapped", now.map && Boolean(its.map));
-  scrub.oninput = () => { pause(); go(key, Number(scrub.value)); };
-  sheet.onclick = (event) => at(event) >= 0 && select(String(at(event)));
-  sheet.onpointerover = sheet.onpointerout = (event) => {  // the same seed on the other sheet
-    const over = event.type === "pointerover" ? at(event) : -1;
-    Object.values(panels).forEach((each) => each.cells.forEach((cell, k) => cell.classList.toggle("twin", k === over)));
-  };
-  sheet.onkeydown = (event) => {
-    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -COLUMNS, ArrowDown: COLUMNS}[event.key];
-    if (!step || at(event) < 0) return;
-    event.preventDefault();
-    event.stopPropagation();
-    cells[clamp(at(event) + step, 0, CELLS - 1)].focus();
-  };
-  return {show, mark, redraw: () => { draw(); under.draw(); }, cells, under, root};
-}
+const iterationOf = (key) => iterationAt(runs[key], now[key]);
 
 // ---- moving through the iterations
-function go(key, row) {
-  now[key] = clamp(row, 0, last(of(key)));
-  panels[key].show(now[key]);
-  if (key === "a") { specimen(); curves(); }
-  caption();
+
+function goTo(key, row) {
+  now[key] = clamp(row, 0, lastRow(runs[key]));
+  panels[key].show(now[key], symbol.seed);
+  if (key === "a") {
+    symbol.show(iterationOf("a"));
+    showCurves();
+  }
+  showCaption();
 }
 
-const row = () => (all.open ? {at: all.at, end: longest(), go: look} : {at: now.a, end: last(), go: (to) => go("a", to)});  // what play and step move
+function goToIteration(iteration) {
+  player.stop();
+  goTo("a", rowOf(runs.a, iteration));
+}
+
+/** What play and step move: the panel, or the overview. */
+function position() {
+  if (overview.isOpen) return {at: overview.iteration, end: overview.last, go: (to) => overview.show(to)};
+  return {at: now.a, end: lastRow(runs.a), go: (to) => goTo("a", to)};
+}
 
 function step(by) {
-  pause();
-  row().go(row().at + by);
+  player.stop();
+  const {at, go} = position();
+  go(at + by);
 }
 
-function pause() {
-  clearInterval(clock);
-  clock = null;
-  article.classList.remove("playing");
-  $$("[data-do=play]").forEach((button) => button.setAttribute("aria-label", "Play"));
+function advance() {
+  const {at, end, go} = position();
+  if (at < end) go(at + 1);
+  else player.stop();
 }
 
-function play() {
-  if (clock) return pause();
-  if (row().at === row().end) row().go(0);
-  clock = setInterval(() => (row().at < row().end ? row().go(row().at + 1) : pause()), BEAT);
-  article.classList.add("playing");
-  $$("[data-do=play]").forEach((button) => button.setAttribute("aria-label", "Pause"));
+function togglePlay() {
+  if (player.playing) return player.stop();
+  const {at, end, go} = position();
+  if (at === end) go(0);
+  player.start();
 }
 
 // ---- small curves of the measures
-function curves() {
-  $(".measures h3").hidden = !run.measures.length;  // a run that dreams once does not drift
-  $(".curves").replaceChildren(...run.measures.map(([key, name, hint]) => {
-    const points = run.iterations.map((entry, row) => [row, entry.metrics[key]]).filter(([, value]) => Number.isFinite(value));
-    const values = points.map(([, value]) => value), low = Math.min(...values), high = Math.max(...values);
-    const x = (row) => (4 + (192 * row) / Math.max(1, last())).toFixed(1);
-    const y = (value) => (44 - 38 * (high > low ? (value - low) / (high - low) : 0.5)).toFixed(1);
-    const say = (value) => (value === undefined ? "–" : String(Number(value.toPrecision(3))));
-    const value = run.iterations[now.a].metrics[key];
-    const label = `${name}: ${say(value)} at iteration ${number(now.a)}, between ${say(low)} and ${say(high)}`;
-    const dot = value === undefined ? "" : `<circle cx="${x(now.a)}" cy="${y(value)}" r="3.5"/>`;
-    const line = `<polyline points="${points.map(([row, each]) => `${x(row)},${y(each)}`).join(" ")}"/>`;
-    const here = `<line x1="${x(now.a)}" x2="${x(now.a)}" y1="0" y2="48"/>`;
-    const plot = make("div", {innerHTML: `<svg viewBox="0 0 200 48" role="img" aria-label="${label}">${here}${line}${dot}<circle class="hover" r="3.5" transform="scale(0)"/></svg>`});
-    const head = make("p", {}, make("span", {textContent: name}), make("b", {textContent: say(value)}));
-    const under = ({clientX}) => {
-      const box = plot.getBoundingClientRect();
-      return clamp(Math.round((((clientX - box.left) / box.width) * 200 - 4) / 192 * last()), 0, last());
-    };
-    plot.onclick = (event) => { pause(); go("a", under(event)); };
-    plot.onpointermove = (event) => {  // what it is there, without going there
-      const at = under(event), there = run.iterations[at].metrics[key];
-      head.lastChild.textContent = `${number(at)}: ${say(there)}`;
-      $(".hover", plot).setAttribute("transform", there === undefined ? "scale(0)" : `translate(${x(at)} ${y(there)})`);
-    };
-    plot.onpointerleave = () => {
-      head.lastChild.textContent = say(value);
-      $(".hover", plot).setAttribute("transform", "scale(0)");
-    };
-    return make("div", {className: "curve", title: hint}, head, plot);
-  }));
+
+function showCurves() {
+  $(".measures h3").hidden = !runs.a.measures.length;  // a run of one iteration does not drift
+  $(".curves").replaceChildren(...runs.a.measures.map(curve));
 }
 
-// ---- set up
-const rowAt = (its, iteration, otherwise) => (rowOf(iteration, its) < 0 ? otherwise : rowOf(iteration, its));
-
-function fetched(name) {  // an experiment comes once
-  const asked = () => (name === props.value.experiment ? Promise.resolve(props.value) : server.experiment(name));
-  if (!known.has(name)) known.set(name, asked().then(unfold));
-  known.get(name).catch(() => known.delete(name));
-  return known.get(name);
+function curve([key, name, title]) {
+  const run = runs.a, last = lastRow(run), values = run.iterations.map(({metrics}) => metrics[key]);
+  const known = values.filter(Number.isFinite), low = Math.min(...known), high = Math.max(...known), value = values[now.a];
+  const x = (row) => (4 + (192 * row) / Math.max(1, last)).toFixed(1);
+  const y = (its) => (44 - 38 * (high > low ? (its - low) / (high - low) : 0.5)).toFixed(1);
+  const points = values.map((each, row) => Number.isFinite(each) && `${x(row)},${y(each)}`).filter(Boolean);
+  const label = `${name}: ${short(value)} at iteration ${iterationOf("a")}, between ${short(low)} and ${short(high)}`;
+  const made = elementOf(html`
+    <div class="curve" title="${title}"><p><span>${name}</span><b>${short(value)}</b></p><div>
+    <svg viewBox="0 0 200 48" role="img" aria-label="${label}"><line x1="${x(now.a)}" x2="${x(now.a)}" y1="0" y2="48"/>
+    <polyline points="${points.join(" ")}"/>
+    ${value !== undefined && html`<circle cx="${x(now.a)}" cy="${y(value)}" r="3.5"/>`}
+    <circle class="hover" r="3.5" transform="scale(0)"/></svg></div></div>`);
+  const plot = made.lastChild;
+  const rowUnder = ({clientX}) => {
+    const box = plot.getBoundingClientRect();
+    return clamp(Math.round((((clientX - box.left) / box.width) * 200 - 4) / 192 * last), 0, last);
+  };
+  const say = (text, transform) => {
+    $("b", made).textContent = text;
+    $(".hover", plot).setAttribute("transform", transform);
+  };
+  plot.onclick = (event) => { player.stop(); goTo("a", rowUnder(event)); };
+  plot.onpointermove = (event) => {  // what it is there, without going there
+    const row = rowUnder(event), there = values[row];
+    const place = there === undefined ? "scale(0)" : `translate(${x(row)} ${y(there)})`;
+    say(`${iterationAt(run, row)}: ${short(there)}`, place);
+  };
+  plot.onpointerleave = () => say(short(value), "scale(0)");
+  return made;
 }
 
-async function unfold(payload) {
-  const sheets = await Promise.all(payload.iterations.map(({sheet}) => decode(sheet, COLUMNS)));
-  return {...payload, side: sheets[0].side, sheets: sheets.map(({light}) => light)};
+// ---- what is on show, in words, in the address and as plain values
+
+function describe(key) {
+  const run = runs[key], iteration = iterationOf(key);
+  return iteration ? `iteration ${iteration} of ${lastIteration(run)}` : "the training data (iteration 0)";
 }
 
-const thumbs = (count) => Array.from({length: count}, () => make("button", {type: "button"}, blank(run.side), make("span")));
+function caption() {
+  const {a: run, b: other} = runs, made = `That Are Not ${run.version}.`;
+  if (overview.isOpen) {
+    const names = overview.cards.map((card) => card.dataset.experiment).join(", ");
+    return `${names}: iteration ${overview.iteration} of each, or its last. Seeds ${SEEDS.join(" to ")}. ${made}`;
+  }
+  const whose = other === run ? "" : `${other.experiment} (${other.title}), `;
+  const beside = now.compare ? `, beside ${whose}${describe("b")}` : "";
+  const facts = [
+    `${run.experiment}: ${run.title}`,
+    capitalised(`${describe("a")}${beside}: cell k grew from the noise of seed k, 0 to 99`),
+    `Selected: seed ${symbol.seed}`, run.sampling,
+  ];
+  if (now.map) {
+    facts.push(`Map: the two directions in which the first and last symbols and the data differ most to ${run.map.judge}, `
+      + `${Math.round(100 * run.map.explained)} % of their spread`);
+  }
+  return `${facts.join(". ")}. ${made}`;
+}
 
-async function open(name, {iteration, beside, against, seed = now.seed} = {}) {
-  const found = await fetched(name).catch(() => null), facing = against && await fetched(against).catch(() => null);
-  if (!found) return complain(`${name} could not be fetched: choose it again.`);
-  other = facing || (other === run ? found : other);
-  run = found;
+function showCaption() {
+  const {a: run} = runs, {bytes} = run.iterations[now.a], iteration = iterationOf("a");
+  $(".caption").textContent = caption();
+  $("[data-do=checkpoint]").disabled = $("[data-do=growth]").disabled = !bytes;
+  const lacking = iteration ? "none, its model is not here" : "none, this is the data";
+  $(".size").textContent = bytes ? `safetensors, ${(bytes / 1e6).toFixed(1)} MB` : lacking;
+  const shown = overview.isOpen ? overview.iteration : iteration;
+  url.write({experiment: run.experiment, iteration: shown, seed: symbol.seed, ...view()});
+}
+
+function view() {
+  const beside = now.compare ? {beside: iterationOf("b")} : {};
+  const against = now.compare && runs.b !== runs.a ? {against: runs.b.experiment} : {};
+  return {...beside, ...against, ...(overview.isOpen ? {view: "all"} : now.map ? {view: "map"} : {})};
+}
+
+function settings() {
+  const {version, experiment, title, iterations, settings: sampling} = runs.a, {sheet, ...entry} = iterations[now.a];
+  const common = {tab: "iterations", version};
+  if (overview.isOpen) {
+    const {iteration, experiments} = overview;
+    return {...common, view: "all", iteration, seeds: SEEDS, experiments};
+  }
+  const seed = Number(symbol.seed);
+  return {...common, experiment, title, ...entry, seed, sheet_seeds: [0, CELLS - 1], sampling, ...view()};
+}
+
+// ---- experiments
+
+function fetchRun(experiment, page, server) {  // an experiment comes once
+  const unfold = async (payload) => {
+    const sheets = await Promise.all(payload.iterations.map(({sheet}) => loadSheet(sheet, COLUMNS)));
+    return {...payload, side: sheets[0].side, sheets: sheets.map(({pixels}) => pixels)};
+  };
+  if (!fetched.has(experiment)) {
+    const payload = experiment === page.experiment ? Promise.resolve(page) : server.experiment(experiment);
+    fetched.set(experiment, payload.then(unfold));
+    fetched.get(experiment).catch(() => fetched.delete(experiment));
+  }
+  return fetched.get(experiment).catch(() => {
+    figure.showProblem(`${experiment} could not be fetched: choose it again.`);
+    return null;
+  });
+}
+
+function newPanel(key) {
+  const panel = new Panel(figure, $(`[data-panel=${key}]`), runs[key], {
+    onRow: (row) => { player.stop(); goTo(key, row); },
+    onSelect: selectSeed,
+    onHover: (over) => Object.values(panels).forEach(({cells}) =>  // the same seed on the other sheet
+      cells.forEach((cell, k) => cell.classList.toggle("twin", k === over))),
+  });
+  panel.isMap = now.map;
+  return panel;
+}
+
+function open(run, {iteration, beside, against, seed = symbol.seed} = {}) {
+  runs = {a: run, b: against ?? (!runs || runs.b === runs.a ? run : runs.b)};
   now.map = now.map && Boolean(run.map);
   $(".experiments select").value = run.experiment;
   $(".learned").textContent = run.learned;
-  $(".again").hidden = number(last()) < 2;
-  $(".against").value = other.experiment;
-  dip();
-  $(".untaught").hidden = taught().length > 0;
-  $(".film").hidden = $(".passes").hidden = !taught().length;
-  panels = {a: panel($("[data-panel=a]"), "a"), b: panel($("[data-panel=b]"), "b")};
-  $(".film").replaceChildren(...thumbs(FILM.length + 1));
-  $(".life").replaceChildren();
-  Object.assign($(".big"), {width: run.side, height: run.side});
-  Object.assign(now, {a: rowAt(run, iteration, last()), b: rowAt(other, beside, Math.min(1, last(other)))});
+  $(".again").hidden = lastIteration(run) < 2;
+  $(".against").value = runs.b.experiment;
+  panels = {a: newPanel("a"), b: newPanel("b")};
+  symbol.open(run);
+  Object.assign(now, {
+    a: rowOf(run, iteration, lastRow(run)), b: rowOf(runs.b, beside, Math.min(1, lastRow(runs.b))),
+  });
   Object.assign($("[data-do=map]"), {hidden: !run.map, ariaPressed: now.map});
-  go("a", now.a);
-  compare(now.compare || rowOf(beside, other) >= 0);
-  select(seed);
+  goTo("a", now.a);
+  compare(now.compare || rowOf(runs.b, beside) >= 0);
+  selectSeed(seed);
   article.dataset.ready = "true";
 }
 
-const doing = {
-  play, picture,
-  keep: () => give("keep"), ask: () => give("ask"),
-  back: () => step(-1),
-  on: () => step(1),
-  all: () => survey(!all.open),
-  compare: () => compare(!now.compare),
-  map: () => run.map && !all.open && chart(!now.map),
-  dice: () => select(String(taught().length ? CELLS + Math.floor(Math.random() * 2 ** 31) : Math.floor(Math.random() * CELLS))),
-  grow: again,
-  life: () => print([$$(".life canvas")], `${run.experiment}_seed-${now.seed}_life.png`),
-  animation: () => save("animation"), growth: () => save("growth"), checkpoint: () => save("checkpoint"),
-};
+function openBeside(run) {  // another experiment, at the same iteration
+  runs.b = run;
+  panels.b = newPanel("b");
+  panels.b.mark(symbol.seed);
+  goTo("b", rowOf(run, iterationOf("a"), lastRow(run)));
+}
 
-const beside = $("[data-panel=a]").cloneNode(true);
-beside.dataset.panel = "b";
-$(".transport", beside).remove();
-$(".scrub", beside).setAttribute("aria-label", "Iteration beside");
-const options = () => props.value.experiments.map(([value, title]) => make("option", {value, textContent: `${value}: ${title}`}));
-const against = make("select", {className: "against", ariaLabel: "Experiment beside", hidden: props.value.experiments.length < 2}, ...options());
-against.onchange = () => face(against.value);
-$(".bar", beside).append(against);
-hang(props.value.experiments);
-$("[data-panel=a]").after(beside);
+function compare(on) {
+  now.compare = on;
+  article.classList.toggle("comparing", on);
+  $("[data-do=compare]").setAttribute("aria-pressed", on);
+  panels.b.root.hidden = !on;
+  goTo("b", now.b);
+}
 
-element.addEventListener("click", (event) => doing[event.target.closest("[data-do]")?.dataset.do]?.());
-$(".film").onclick = (event) => { const frame = event.target.closest("button"); if (frame) hold(Number(frame.dataset.pass)); };
-$(".life").onclick = (event) => {
-  const i = $$(".life button").indexOf(event.target.closest("button"));
-  if (i >= 0) { pause(); go("a", rowOf(lived()[i].iteration)); }
-};
-$(".pass").oninput = (event) => hold(Number(event.target.value));
-$(".choose").onsubmit = (event) => { event.preventDefault(); select($(".choose [name=seed]").value.trim()); };
-document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, [role=tab]")) return;
-  const space = event.key === " " && !event.target.closest("button");
-  const act = space ? "play" : {ArrowLeft: "back", ArrowRight: "on", k: "keep", m: "map"}[event.key];
-  if (act && article.offsetParent) { event.preventDefault(); doing[act](); }
-});
-window.addEventListener("that-are-not-symbol", hear);
-redip(() => {
-  Object.values(panels || {}).forEach((each) => each.redraw());
-  $$(".card").forEach(deal);
-  if (panels) specimen();
-});
-setInterval(unroll, 110);
+function showMap(on) {
+  now.map = on && Boolean(runs.a.map);
+  turnIntoMaps(Object.values(panels), now.map);
+  $("[data-do=map]").setAttribute("aria-pressed", now.map);
+  showCaption();
+}
 
-const choice = $(".experiments select"), names = props.value.experiments.map(([name]) => name);
-choice.replaceChildren(...options());
-$(".experiments").hidden = names.length < 2;
-choice.onchange = () => {
-  const iteration = all.open ? all.at : number(now.a);
-  if (all.open) survey(false);
-  open(choice.value, {iteration});
-};
-footer(() => `${run.experiment}_iteration-${all.open ? all.at : number(now.a)}`, settings);
-address.shown(() => {
-  const seed = address.seed();
-  if (!panels) return;
-  if (seed === undefined || String(seed) === now.seed) live();
-  else select(String(seed));
-}, pause);
+function selectSeed(text) {
+  if (!/^\d{1,19}$/.test(text)) {
+    return figure.showProblem(`“${text.slice(0, 40)}” is no seed: give a whole number, such as 7 or 1234567.`);
+  }
+  const plain = String(BigInt(text)), able = withModel(runs.a).length || isOnSheet(plain);
+  symbol.select(able ? plain : "0");
+  url.chooseSeed(symbol.seed);
+  Object.values(panels).forEach((panel) => panel.mark(symbol.seed));
+  showCaption();
+  if (able) return;
+  const where = `choose one of its sheets, 0 to ${CELLS - 1}.`;
+  figure.showProblem(`No model of ${runs.a.experiment} is here to grow seed ${text}: ${where}`);
+}
 
-const linked = {seed: String(address.seed() ?? 0), against: address.among("against", names)};
-for (const key of ["iteration", "beside"]) linked[key] = address.whole(key, 0, 9999);
-open(address.among("experiment", names) ?? props.value.experiment, linked).then(() => {
-  if (address.says("view") === "map" && run?.map) chart(true);
-  if (address.says("view") === "all" && names.length > 1) survey(true, linked.iteration);
-});
+// ---- files: pictures are made here, as they stand on the screen; other files come from the server
+
+function savePicture() {
+  if (overview.isOpen) {
+    const canvases = overview.cards.map((card) => $$("canvas", card));
+    return saveSheet(figure, canvases, `all_iteration-${overview.iteration}.png`, 5);
+  }
+  const whose = runs.b === runs.a ? "" : `${runs.b.experiment}-`;
+  const beside = now.compare ? `-beside-${whose}${iterationOf("b")}` : "";
+  const shown = now.compare ? [panels.a, panels.b] : [panels.a];
+  const name = `${runs.a.experiment}_iteration-${iterationOf("a")}${beside}${now.map ? "_map" : ""}.png`;
+  saveSheet(figure, shown.map(({pictures}) => pictures), name, COLUMNS, shown.map(({placement}) => placement));
+}
+
+function saveFromServer(kind, trigger) {
+  trigger("save", {kind, experiment: runs.a.experiment, iteration: iterationOf("a"), seed: symbol.seed});
+  setTimeout(nudge, NUDGE, trigger);  // that the file has come is not heard here
+}
+
+function offer(to) {
+  if (symbol.picture.pixels) offerPicture(to, symbol.picture);
+}
+
+// ---- what a visitor does
+
+function addPanelBeside(options, onExperiment) {
+  const beside = $("[data-panel=a]").cloneNode(true);
+  beside.dataset.panel = "b";
+  $(".transport", beside).remove();
+  $(".scrub", beside).setAttribute("aria-label", "Iteration beside");
+  const select = make("select", {className: "against", ariaLabel: "Experiment beside", innerHTML: options});
+  select.hidden = select.options.length < 2;
+  select.onchange = () => onExperiment(select.value);
+  $(".bar", beside).append(select);
+  $("[data-panel=a]").after(beside);
+}
+
+export default function start({element, props, server, trigger}) {
+  const page = props.value, {experiments} = page, names = experiments.map(([name]) => name);
+  figure = {...figureOf(element), trigger};
+  ({$, $$, article} = figure);
+  url = new UrlState("iterations");
+  player = new Player(article, BEAT, advance);
+  symbol = new SymbolView(figure, goToIteration);
+  const fetchRunOf = (name) => fetchRun(name, page, server), select = $(".experiments select");
+  const openNamed = async (name, how) => {
+    const run = await fetchRunOf(name);
+    if (run) open(run, how);
+  };
+  const options = html`${experiments.map(([name, title]) => html`<option value="${name}">${name}: ${title}</option>`)}`;
+  overview = new Overview(figure, experiments, {
+    fetchStrip: (name) => server.strip(name), lastOf: () => lastIteration(runs.a), onChange: showCaption,
+    onMove: () => player.stop(), onOpen: (name, iteration) => { player.stop(); openNamed(name, {iteration}); },
+  });
+  addPanelBeside(options, async (name) => {
+    const run = await fetchRunOf(name);
+    if (run) openBeside(run);
+  });
+  select.innerHTML = options;
+  $(".experiments").hidden = names.length < 2;
+  select.onchange = () => {
+    const iteration = overview.isOpen ? overview.iteration : iterationOf("a");
+    player.stop();
+    if (overview.isOpen) overview.toggle(false);
+    openNamed(select.value, {iteration});
+  };
+
+  const random = () => (withModel(runs.a).length ? CELLS + randomSeed() : Math.floor(Math.random() * CELLS));
+  const survey = (on, iteration) => { player.stop(); return overview.toggle(on, iteration); };
+  const actions = {
+    play: togglePlay, picture: savePicture,
+    keep: () => offer("keep"), ask: () => offer("ask"),
+    back: () => step(-1), on: () => step(1),
+    all: () => survey(!overview.isOpen, iterationOf("a")),
+    compare: () => compare(!now.compare),
+    map: () => runs.a.map && !overview.isOpen && showMap(!now.map),
+    dice: () => selectSeed(String(random())),
+    grow: () => symbol.growAgain(),
+    life: () => saveSheet(figure, [$$(".life canvas")], `${runs.a.experiment}_seed-${symbol.seed}_life.png`),
+    ...Object.fromEntries(["animation", "growth", "checkpoint"].map((kind) => [kind, () => saveFromServer(kind, trigger)])),
+  };
+  onActions(element, actions);
+  const {play, back, on, keep, map} = actions;
+  onKeys(article, {" ": play, ArrowLeft: back, ArrowRight: on, k: keep, m: map});
+  $(".choose").onsubmit = (event) => {
+    event.preventDefault();
+    selectSeed($(".choose [name=seed]").value.trim());
+  };
+  onThemeChange(() => {
+    if (!panels) return;
+    Object.values(panels).forEach((panel) => panel.redraw());
+    overview.draw();
+    symbol.draw();
+  });
+  addShareButtons(figure, () => `${runs.a.experiment}_iteration-${overview.isOpen ? overview.iteration : iterationOf("a")}`, settings);
+
+  const {experiment = page.experiment, against, view: linkedView, seed = 0, ...rows} = url.read({
+    experiment: oneOf(names), against: oneOf(names), iteration: whole(0, 9999), beside: whole(0, 9999),
+    view: matching(/^(map|all)$/),
+  });
+  onTab("iterations", () => {
+    const chosen = url.newSeed();
+    if (!panels) return;
+    if (chosen === undefined || String(chosen) === symbol.seed) symbol.askForLife();
+    else selectSeed(String(chosen));
+  }, () => player.stop());
+  Promise.all([fetchRunOf(experiment), against && fetchRunOf(against)]).then(([run, facing]) => {
+    if (!run) return;
+    open(run, {...rows, seed: String(seed), against: facing ?? undefined});
+    if (linkedView === "map" && run.map) showMap(true);
+    if (linkedView === "all" && names.length > 1) survey(true, rows.iteration ?? iterationOf("a"));
+  });
+}

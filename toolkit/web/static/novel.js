@@ -1,249 +1,249 @@
-// The figure "Is it new?": one symbol, drawn, uploaded, grown or sent from another tab, and what is known of it.
-// trigger("ask") asks the server; `hear` gets the verdict. Read after ink.js and pad.js, in one scope with them.
-const SIDE = 28, LARGEST = 10_000_000, PAST = 50;  // pixels; bytes of a picture; steps one can undo
-const {example, run, iteration, last, version} = props.value;
-const now = {start: "drawing", of: "", seed: null, drawnOver: false};  // of: where the symbol comes from
-const past = [];  // what was on the pad before: {light, of, seed, drawnOver}
-const link = thatAreNot.address("is-it-new");
-let flight = null;  // {ticket, answer, slow}: the request that is under way
-let asked = null;   // the newest order that is still to be sent
-let ticket = 0, shown = null;
+// The tab "Is it new?": one symbol, drawn, uploaded, grown or sent from another tab, and what is known of it.
+import {blankCanvas, fromBase64, luminance, onThemeChange, paintGrey, rgbaOf, toBase64} from "./canvas.js";
+import {clamp, elementOf, figureOf, html, onActions, onKeys, randomSeed} from "./controls.js";
+import {addShareButtons, saveSheet} from "./download.js";
+import {Request} from "./request.js";
+import {Sketchpad} from "./sketchpad.js";
+import {offerPicture, takeHandedOver} from "./tabs.js";
+import {percentOf, short} from "./text.js";
+import {UrlState, whole} from "./url_state.js";
 
-const network = () => ({size: SIDE, channels: 1});  // what pad.js asks of the tab it serves
-const encoded = (light) => btoa(String.fromCharCode(...light));
-const said = () => (drawing ? (now.of ? `${now.of}${now.drawnOver ? ", drawn over" : ""}` : "Your drawing") : "An empty pad");
-const number = (value) => String(Number(value.toPrecision(3)));
-const percent = (share) => `${(100 * share).toFixed((share > 0.99 && share < 1) || (share > 0 && share < 0.01) ? 1 : 0)} %`;
+const SIDE = 28, LARGEST = 10_000_000, UNDO_STEPS = 50;  // pixels; bytes of a picture
+let figure, $, $$, article, url, request, pad;
+let run, iteration, version;  // of the page's first message
+const now = {source: "", seed: null, drawnOver: false};  // source: where the symbol comes from, in words
+const past = [];              // what was on the pad before
+let shown = null;             // the newest response
 
-// ---- asking: one request at a time, the newest next
-function ask(order) {
-  asked = order;
-  article.dataset.state = "asked";
-  fly();
+const seedIn = (caption) => Number(caption.match(/seed (\d+)$/)?.[1] ?? NaN);
+const sourceOf = (seed) => `${run}, iteration ${iteration}, seed ${seed}`;
+
+function describe() {
+  if (!pad.pixels) return "An empty pad";
+  return now.source ? `${now.source}${now.drawnOver ? ", drawn over" : ""}` : "Your drawing";
 }
 
-function fly() {
-  if (flight || !asked) return;
-  const mine = ++ticket, lost = () => hear({detail: {ticket: mine, error: "The server does not answer: change the symbol to ask it again."}});
-  flight = {ticket: mine, answer: awaiting(lost), slow: setTimeout(() => article.classList.add("waiting"), 400)};
-  trigger("ask", {ticket: mine, ...asked});
-  asked = null;
-}
+// ---- requests
 
-function hear({detail}) {
-  if (!detail || detail.ticket !== flight?.ticket) return;
-  flight.answer.over();
-  clearTimeout(flight.slow);
-  flight = null;
-  article.classList.remove("waiting");
-  if (!asked) told(detail);
-  fly();
-}
+const growSeed = (seed) => request.send({seed});
 
-function told(detail) {
-  complain(detail.error);
-  article.classList.toggle("stale", Boolean(detail.error));  // what is said is of another symbol
-  article.dataset.state = "told";
-  if (detail.error) return;
-  if (detail.caption) put(bytes(detail.light), detail.caption, Number(detail.caption.match(/seed (\d+)$/)?.[1] ?? NaN));
-  shown = detail;
+function onResponse(response) {
+  if (request.superseded) return;
+  const {error, caption, light} = response;
+  figure.showProblem(error);
+  article.classList.toggle("stale", Boolean(error));  // what is said is of another symbol
+  if (error) return;
+  if (caption) put(fromBase64(light), caption, seedIn(caption));
+  shown = response;
   show();
 }
 
-function turn() {  // pad.js: a stroke, or a picture, is done
-  complain("");
-  if (drawing?.some(Boolean)) ask({image: encoded(drawing)});
-  else empty();
-  label();
+function judge() {  // what is on the pad
+  figure.showProblem("");
+  if (pad.pixels?.some(Boolean)) request.send({image: toBase64(pad.pixels)});
+  else showEmpty();
+  showLabel();
 }
 
-function complain(text) {
-  $(".problem").textContent = text || "";
-  $(".problem").hidden = !text;
-}
-
-// ---- the symbol
-function remember() {
-  past.push({light: drawing && drawing.slice(), of: now.of, seed: now.seed, drawnOver: now.drawnOver});
-  if (past.length > PAST) past.shift();
-}
-
-function put(light, of, seed = null) {
-  remember();
-  note = "";
-  drawing = Uint8ClampedArray.from(light);
-  Object.assign(now, {of, seed: Number.isSafeInteger(seed) ? seed : null, drawnOver: false});
-  easel();
-  label();
-}
-
-function receive({light, side, channels, caption}) {  // from another tab, in any size and colour
-  const fits = side === SIDE && channels === 1;
-  put(fits ? light : fitted(light, side, channels), `${caption}${fits ? "" : `, in grey at ${SIDE} pixels`}`, Number(caption.match(/seed (\d+)$/)?.[1] ?? NaN));
-  turn();
-}
-
-function fitted(light, side, channels) {
-  const plane = side * side, rgba = new ImageData(side, side), from = blank(side), to = blank(SIDE);
-  for (let i = 0; i < plane; i++) {
-    let grey = 0;
-    for (let c = 0; c < channels; c++) grey += light[c * plane + i] / channels;
-    rgba.data.set([grey, grey, grey, 255], 4 * i);
-  }
-  from.getContext("2d").putImageData(rgba, 0, 0);
-  const context = to.getContext("2d", {willReadFrequently: true});
-  Object.assign(context, {imageSmoothingQuality: "high"});
-  context.drawImage(from, 0, 0, SIDE, SIDE);
-  return context.getImageData(0, 0, SIDE, SIDE).data.filter((_, i) => i % 4 === 0);
-}
-
-function empty() {
-  asked = null;
+function showEmpty() {
+  request.cancel();
   article.dataset.state = "told";
   article.classList.add("stale");
   $(".verdict h2").textContent = "Draw something";
   $(".says").textContent = "The judges answer when you let go.";
 }
 
-function label() {  // what is on the pad, in words; the address says a seed, if it is one
-  $(".of").textContent = said();
-  $(".tip").textContent = drawing ? `${note}Draw on it: they judge again when you let go.` : "Draw here with pointer or finger.";
-  $("[data-do=undo]").disabled = !past.length;
-  $("[data-do=keep]").disabled = $("[data-do=picture]").disabled = !drawing;
-  const seeded = now.seed !== null && !now.drawnOver && now.of === named(now.seed);
-  link.tell(seeded ? {seed: now.seed} : {});
-  if (seeded) link.sow(now.seed);
+// ---- the symbol
+
+function remember() {
+  past.push({...now, pixels: pad.pixels?.slice() ?? null});
+  if (past.length > UNDO_STEPS) past.shift();
 }
 
-const named = (seed) => `${run}, iteration ${iteration}, seed ${seed}`;
+function put(pixels, source, seed = null) {
+  remember();
+  pad.set(pixels);
+  Object.assign(now, {source, seed: Number.isSafeInteger(seed) ? seed : null, drawnOver: false});
+  showLabel();
+}
+
+function receive({light: pixels, side, channels, caption}) {  // from another tab, in any size and colour
+  const fits = side === SIDE && channels === 1, source = `${caption}${fits ? "" : `, in grey at ${SIDE} pixels`}`;
+  put(fits ? pixels : resized({pixels, side, channels}), source, seedIn(caption));
+  judge();
+}
+
+function resized(picture) {  // in grey
+  const {side} = picture, third = 1 / 3, from = blankCanvas(side), image = new ImageData(side, side);
+  luminance(picture, [third, third, third]).forEach((grey, i) => image.data.set([grey, grey, grey, 255], 4 * i));
+  from.getContext("2d").putImageData(image, 0, 0);
+  const rgba = rgbaOf(SIDE, SIDE, (context) => {
+    context.imageSmoothingQuality = "high";
+    context.drawImage(from, 0, 0, SIDE, SIDE);
+  });
+  return rgba.filter((_, i) => i % 4 === 0);
+}
+
+function showLabel() {  // what is on the pad, in words; the address says a seed, if it is one
+  const empty = !pad.pixels, tip = `${pad.note}Draw on it: they judge again when you let go.`;
+  $(".of").textContent = describe();
+  $(".tip").textContent = empty ? "Draw here with pointer or finger." : tip;
+  $("[data-do=undo]").disabled = !past.length;
+  $("[data-do=keep]").disabled = $("[data-do=picture]").disabled = empty;
+  const isSeed = now.seed !== null && !now.drawnOver && now.source === sourceOf(now.seed);
+  url.write(isSeed ? {seed: now.seed} : {});
+  if (isSeed) url.chooseSeed(now.seed);
+}
 
 // ---- what is known of it
+
 function show() {
   article.classList.remove("stale");
   $(".verdict h2").textContent = `${shown.title}.`;
-  $(".says").replaceChildren(...shown.says.map((text) => make("span", {textContent: `${text} `})));
-  $(".known").replaceChildren(...shown.known.map(nearby));
-  $(".judges").replaceChildren(...shown.judges.map(opinion));
-  $(".measures").replaceChildren(...shown.measures.map(measure));
-  caption();
+  $(".says").innerHTML = html`${shown.says.map((text) => html`<span>${text} </span>`)}`;
+  $(".known").replaceChildren(...shown.known.map(nearestImages));
+  $(".judges").innerHTML = html`${shown.judges.map(classification)}`;
+  $(".measures").innerHTML = html`${shown.measures.map(measure)}`;
+  const far = shown.known.map(({kind, distances}) => `${distances[0].toFixed(3)} from the nearest of ${kind}`).join(", ");
+  const named = shown.judges.map(({title, likeliest: [[name, share]]}) =>
+    `${title.toLowerCase()}: ${name} ${percentOf(share)}`).join(", ");
+  $(".caption").textContent = `${describe()}. ${shown.title}: ${far} (root of the mean squared difference). Judges of `
+    + `${named}. That Are Not ${version}.`;
   article.dataset.ready = "true";
 }
 
-function nearby({kind, light, names, distances, counts, end, usual, most, share, images}) {
-  const pixels = bytes(light), far = distances[0], tallest = Math.max(...counts);
-  const faces = names.map((name, k) => {
-    const canvas = Object.assign(blank(), {role: "img", ariaLabel: `One of the ${kind}: ${name}`});
-    paint(canvas, pixels, k * SIDE * SIDE);
-    return make("figure", {}, canvas, make("figcaption", {}, make("b", {textContent: name}), make("span", {textContent: distances[k].toFixed(2)})));
-  });
-  const steps = counts.map((count, i) => `${(i * 100) / counts.length},${(40 - 36 * count / tallest).toFixed(1)} ${((i + 1) * 100) / counts.length},${(40 - 36 * count / tallest).toFixed(1)}`);
-  const scale = make("div", {className: "scale", role: "img", ariaLabel: `How far ${kind} are from their nearest: usually ${number(usual)}, at most ${number(most)}. This symbol: ${number(far)}.`});
-  scale.innerHTML = `<svg viewBox="0 0 100 40" preserveAspectRatio="none" aria-hidden="true"><polygon points="0,40 ${steps.join(" ")} 100,40"/></svg><i class="mark"></i><p class="ticks"></p>`;
-  const at = (value) => `${(100 * clamp(value / end, 0, 1)).toFixed(1)}%`;
-  $(".mark", scale).style.left = at(far);
-  $(".mark", scale).classList.toggle("beyond", far > end);
-  const tick = (value, textContent) => Object.assign(make("span", {textContent}), {style: `left: ${at(value)}`});
-  $(".ticks", scale).append(tick(0, "0"), tick(usual, number(usual)), tick(most, number(most)));
-  const farther = share ? `${percent(share)} of ${kind} lie as far out` : `none of ${images.toLocaleString("en")} ${kind} lies as far out`;
-  const about = make("p", {className: "about"}, make("b", {textContent: `this symbol ${number(far)}`}), make("span", {textContent: farther}));
-  return make("div", {className: "near"}, make("h3", {textContent: `Nearest of ${images.toLocaleString("en")} ${kind}, and how far these are from theirs`}), make("div", {className: "faces"}, ...faces), make("div", {className: "where-it-lies"}, about, scale));
+/** A histogram as the points of an SVG polygon, 100 wide and 40 high, each bar two points. */
+export function histogramPoints(counts) {
+  const tallest = Math.max(...counts), x = (i) => (i * 100) / counts.length;
+  const y = (count) => (40 - (36 * count) / tallest).toFixed(1);
+  return `0,40 ${counts.map((count, i) => `${x(i)},${y(count)} ${x(i + 1)},${y(count)}`).join(" ")} 100,40`;
 }
 
-function opinion({title, of, accuracy, likeliest, entropy}) {
-  const rows = likeliest.map(([name, share]) => {
-    const bar = make("i", {});
-    bar.style.setProperty("--long", share);
-    return make("li", {}, make("b", {textContent: name}), bar, make("span", {textContent: percent(share)}));
-  });
-  const right = Number.isFinite(accuracy) ? `right on ${percent(accuracy)} of the unseen` : "";
-  const head = make("h3", {}, make("b", {textContent: `Judge of ${title.toLowerCase()}`}), make("span", {textContent: `of ${of}`}));
-  const doubt = make("p", {className: "doubt", title: "Entropy of its answer over the largest there is: 0 is sure, 1 has no idea"}, make("span", {textContent: right}), make("span", {textContent: `doubt ${entropy.toFixed(2)}`}));
-  return make("div", {className: "judge"}, head, make("ol", {}, ...rows), doubt);
+function nearestImages({kind, light, names, distances, counts, end, usual, most, share, images}) {
+  const pixels = fromBase64(light), far = distances[0], all = images.toLocaleString("en");
+  const at = (value) => `left: ${(100 * clamp(value / end, 0, 1)).toFixed(1)}%`;
+  const tick = (value) => html`<span style="${at(value)}">${short(value)}</span>`;
+  const scale = `How far ${kind} are from their nearest: usually ${short(usual)}, at most ${short(most)}. `
+    + `This symbol: ${short(far)}.`;
+  const made = elementOf(html`
+    <div class="near"><h3>Nearest of ${all} ${kind}, and how far these are from theirs</h3>
+    <div class="faces">${names.map((name, k) => html`
+      <figure><canvas width="${SIDE}" height="${SIDE}" role="img" aria-label="One of the ${kind}: ${name}"></canvas>
+      <figcaption><b>${name}</b><span>${distances[k].toFixed(2)}</span></figcaption></figure>`)}</div>
+    <div class="where-it-lies"><p class="about"><b>this symbol ${short(far)}</b>
+    <span>${share ? `${percentOf(share)} of ${kind} lie as far out` : `none of ${all} ${kind} lies as far out`}</span></p>
+    <div class="scale" role="img" aria-label="${scale}">
+    <svg viewBox="0 0 100 40" preserveAspectRatio="none" aria-hidden="true">
+    <polygon points="${histogramPoints(counts)}"/></svg>
+    <i class="mark${far > end ? " beyond" : ""}" style="${at(far)}"></i>
+    <p class="ticks">${tick(0)}${tick(usual)}${tick(most)}</p></div></div></div>`);
+  $$("canvas", made).forEach((canvas, k) => paintGrey(canvas, pixels, k * SIDE * SIDE));
+  return made;
 }
 
-function measure({name, value, within: [low, middle, high], span, says}) {
-  const from = Math.min(span[0], value), to = Math.max(span[1], value), at = (x) => `${(100 * (x - from) / Math.max(1e-9, to - from)).toFixed(1)}%`;
-  const strip = make("div", {className: "strip", role: "img", ariaLabel: `Digits: from ${number(span[0])} to ${number(span[1])}, usually ${number(middle)}. This symbol: ${number(value)}.`});
-  strip.innerHTML = "<i class='all'></i><i class='most'></i><i class='mid'></i><i class='mark'></i>";
-  const [all, most, mid, mark] = strip.children;
-  Object.assign(all.style, {left: at(span[0]), right: `calc(100% - ${at(span[1])})`});
-  Object.assign(most.style, {left: at(low), right: `calc(100% - ${at(high)})`});
-  mid.style.left = at(middle);
-  mark.style.left = at(value);
-  return make("div", {className: "measure"}, make("p", {}, make("span", {textContent: name}), make("b", {textContent: number(value)})), strip, make("p", {className: "note", textContent: says}));
+/** What a classifier takes the symbol for. */
+export function classification({title, of, accuracy, likeliest, entropy}) {
+  const right = Number.isFinite(accuracy) && `right on ${percentOf(accuracy)} of the unseen`;
+  const row = ([name, share]) =>
+    html`<li><b>${name}</b><i style="--long: ${share}"></i><span>${percentOf(share)}</span></li>`;
+  return html`
+    <div class="judge"><h3><b>Judge of ${title.toLowerCase()}</b><span>of ${of}</span></h3><ol>${likeliest.map(row)}</ol>
+    <p class="doubt" title="Entropy of its answer over the largest there is: 0 is sure, 1 has no idea">
+    <span>${right}</span><span>doubt ${entropy.toFixed(2)}</span></p></div>`;
 }
 
-function caption() {
-  const far = shown.known.map(({kind, distances}) => `${distances[0].toFixed(3)} from the nearest of ${kind}`);
-  const told = shown.judges.map(({title, likeliest: [[name, share]]}) => `${title.toLowerCase()}: ${name} ${percent(share)}`);
-  $(".caption").textContent = `${said()}. ${shown.title}: ${far.join(", ")} (root of the mean squared difference). Judges of ${told.join(", ")}. That Are Not ${version}.`;
+/** A measure of the symbol among those of digits. */
+export function measure({name, value, within: [low, middle, high], span: [first, last], says}) {
+  const from = Math.min(first, value), width = Math.max(1e-9, Math.max(last, value) - from);
+  const at = (place) => `${(100 * (place - from) / width).toFixed(1)}%`;
+  const range = (left, right) => `left: ${at(left)}; right: calc(100% - ${at(right)})`;
+  const digits = `Digits: from ${short(first)} to ${short(last)}, usually ${short(middle)}. This symbol: ${short(value)}.`;
+  return html`
+    <div class="measure"><p><span>${name}</span><b>${short(value)}</b></p><div class="strip" role="img" aria-label="${digits}">
+    <i class="all" style="${range(first, last)}"></i><i class="most" style="${range(low, high)}"></i>
+    <i class="mid" style="left: ${at(middle)}"></i><i class="mark" style="left: ${at(value)}"></i></div>
+    <p class="note">${says}</p></div>`;
 }
-
-const file = () => `is-it-new_${said().replace(/\W+/g, "-").toLowerCase()}`;
-const settings = () => ({symbol: said(), light: drawing && encoded(drawing), title: shown?.title, known: shown?.known.map(({kind, names, distances, share}) => ({kind, names, distances, share})), judges: shown?.judges, measures: shown?.measures});
 
 // ---- what a visitor does
-const doing = {
-  wipe: () => { remember(); Object.assign(now, {of: "", seed: null, drawnOver: false}); wipe(); turn(); },
-  undo: () => {
-    const {light, ...before} = past.pop();
-    drawing = light;
-    note = "";
-    Object.assign(now, before);
-    easel();
-    turn();
-  },
-  dice: () => grow(Math.floor(Math.random() * 2 ** 31)),
-  keep: () => offer("keep", {light: drawing, side: SIDE, channels: 1, caption: said()}),
-  picture: () => print([[$(".canvas"), ...$$(".faces canvas")]], `${file()}.png`, 11),
-};
 
-const grow = (seed) => ask({seed});
+const fileName = () => `is-it-new_${describe().replace(/\W+/g, "-").toLowerCase()}`;
 
-async function given(file) {
-  if (file.size > LARGEST) return complain(`“${file.name.slice(0, 60)}” is too large: give a picture of at most ${LARGEST / 1e6} MB.`);
-  const before = {...now}, pad = drawing;
+function settings() {
+  const known = shown?.known.map(({kind, names, distances, share}) => ({kind, names, distances, share}));
+  const light = pad.pixels && toBase64(pad.pixels);
+  return {symbol: describe(), light, title: shown?.title, known, judges: shown?.judges, measures: shown?.measures};
+}
+
+function clear() {
   remember();
-  Object.assign(now, {of: `Your picture ${file.name.slice(0, 60)}`, seed: null, drawnOver: false});
-  await upload(file);
-  if (drawing === pad) { past.pop(); Object.assign(now, before); }  // it was no picture
+  Object.assign(now, {source: "", seed: null, drawnOver: false});
+  pad.set(null);
+  judge();
 }
 
-element.addEventListener("click", (event) => {
-  const act = event.target.closest("[data-do]")?.dataset.do;
-  if (act) doing[act]?.();
-});
-$("[type=file]").onchange = ({target}) => { if (target.files[0]) given(target.files[0]); target.value = ""; };
-$(".canvas").addEventListener("pointerdown", () => { remember(); now.drawnOver = Boolean(drawing); });
-document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea")) return;
-  if (event.key === "k" && drawing && article.offsetParent) doing.keep();
-});
-window.addEventListener("that-are-not-verdict", hear);
-window.addEventListener("that-are-not-ask", heard);
-redip(() => { easel(); if (shown) show(); });
-link.shown(() => { const seed = link.seed(last); if (seed !== undefined && run && now.seed !== null) grow(seed); });
-$("[data-do=dice]").hidden = !run;
-footer(file, settings);
-hold($(".canvas"));
-dip();
-
-function heard() {  // what the page kept for this tab
-  const detail = thatAreNot.asked;
-  thatAreNot.asked = null;
-  if (detail) receive(detail);
-  return Boolean(detail);
+function undo() {
+  const {pixels, ...before} = past.pop();
+  pad.set(pixels);
+  Object.assign(now, before);
+  judge();
 }
 
-function begin() {
-  if (heard()) return;
-  const seed = link.whole("seed", 0, last) ?? link.seed(last);
-  if (run && seed) grow(seed);
-  else if (example) receive({...example, light: bytes(example.light)});
-  else turn();
+async function upload(file) {
+  const name = file.name.slice(0, 60);
+  if (file.size > LARGEST) {
+    return figure.showProblem(`“${name}” is too large: give a picture of at most ${LARGEST / 1e6} MB.`);
+  }
+  remember();
+  const problem = await pad.read(file);
+  if (problem) past.pop();
+  if (problem) return figure.showProblem(problem);
+  Object.assign(now, {source: `Your picture ${name}`, seed: null, drawnOver: false});
+  judge();
 }
 
-article.dataset.ready = "true";  // the symbol is there at once; what is said of it comes
-begin();
-past.length = 0;  // nothing to undo yet
-label();
+export default function start({element, props, trigger}) {
+  const {example, last: largestSeed} = props.value;
+  ({run, iteration, version} = props.value);
+  figure = {...figureOf(element), trigger};
+  ({$, $$, article} = figure);
+  url = new UrlState("is-it-new", largestSeed);
+  request = new Request(figure, "ask", {
+    channel: "that-are-not-verdict", onResponse, advice: "change the symbol to ask it again", state: "told", slow: () => true,
+  });
+  const onStart = () => { remember(); now.drawnOver = Boolean(pad.pixels); };
+  pad = new Sketchpad($(".canvas"), {onStart, onDone: judge});
+  pad.resize(SIDE, 1);
+
+  const actions = {
+    undo, wipe: clear,
+    dice: () => growSeed(randomSeed()),
+    keep: () => offerPicture("keep", {pixels: pad.pixels, side: SIDE, caption: describe()}),
+    picture: () => saveSheet(figure, [[$(".canvas"), ...$$(".faces canvas")]], `${fileName()}.png`, 11),
+  };
+  onActions(element, actions);
+  onKeys(article, {k: () => pad.pixels && actions.keep()});
+  $("[type=file]").onchange = ({target}) => {
+    if (target.files[0]) upload(target.files[0]);
+    target.value = "";
+  };
+  onThemeChange(() => { pad.paint(); if (shown) show(); });
+  $("[data-do=dice]").hidden = !run;
+  addShareButtons(figure, fileName, settings);
+
+  const takeOver = () => {  // what the page keeps for this tab
+    const picture = takeHandedOver();
+    if (picture) receive(picture);
+    return Boolean(picture);
+  };
+  window.addEventListener("that-are-not-ask", takeOver);
+  const {seed} = url.read({});
+  url.followSeed(() => now.seed, (chosen) => { if (run && now.seed !== null) growSeed(chosen); });
+  article.dataset.ready = "true";  // the symbol is there at once; what is said of it comes
+  if (takeOver()) { /* from another tab */ }
+  else if (run && seed) growSeed(seed);
+  else if (example) receive({...example, light: fromBase64(example.light)});
+  else judge();
+  past.length = 0;  // nothing to undo yet
+  showLabel();
+}

@@ -1,81 +1,101 @@
 // All experiments side by side: the symbols of the same seeds at the same iteration, under one slider. Each experiment
-// comes once, as one picture, when this is opened first. Read before iterations.js, in one scope with it.
-const strips = new Map();          // experiment -> what the server says of it, and its light
-const all = {open: false, at: 0};  // at: the iteration on show
-let marks = -1;                    // how far the ticks reach
-const FEW = 20;                    // symbols of a card
+// comes once, as one picture, when this is opened first.
+import {loadSheet, paint} from "./canvas.js";
+import {clamp, elementOf, html, setSlider} from "./controls.js";
+import {COLUMNS} from "./panel.js";
+import {figureName, titleOf} from "./runs.js";
 
-const longest = () => Math.max(number(last()), ...[...strips.values()].map(({iterations}) => iterations.at(-1)));
-const figureOf = (name) => {  // of a paper that has no figure of it, its year
-  const figure = strips.get(name)?.figure;
-  return figure ? `${/^\d\d?$/.test(figure) ? "Figure " : ""}${figure}` : name;
-};
-const titleOf = (name, title) => {  // and which of a figure's runs it is
-  const run = name.match(/^fig\d+-(.+)$/)?.[1].replace(/^seed(?=\d)/, "seed ");
-  return run ? `${run}: ${title}` : title;
-};
+const COUNT = 20;  // symbols of a card
+export const SEEDS = [0, COUNT - 1];
 
-async function survey(on, iteration = number(now.a)) {
-  pause();
-  all.open = on;
-  article.classList.toggle("surveying", on);
-  $(".overview").hidden = !on;
-  $(".experiments [data-do=all]").setAttribute("aria-pressed", on);
-  if (!on) return caption();
-  look(iteration);
-  await Promise.all($$(".card:not([hidden])").filter((card) => !strips.has(card.dataset.experiment)).map(fill));
-}
+export class Overview {
+  isOpen = false;
+  iteration = 0;       // the one on show
+  #strips = new Map();  // experiment -> what the server says of it, and its pixels
+  #ticks = -1;          // how far they reach
 
-async function fill(card) {
-  const said = await server.strip(card.dataset.experiment).catch(() => null);
-  if (said?.sheet) strips.set(card.dataset.experiment, {...said, ...(await decode(said.sheet, COLUMNS))});
-  card.hidden = Boolean(said) && !said.sheet;  // it has drawn nothing yet
-  if (all.open) look(all.at);
-}
+  /** experiments: [name, title] each. fetchStrip(name); lastOf: () => the last iteration of the run beneath;
+   *  onChange() after each change; onMove() before the slider moves; onOpen(experiment, iteration) of a card. */
+  constructor(figure, experiments, {fetchStrip, lastOf, onChange, onMove, onOpen}) {
+    Object.assign(this, {figure, fetchStrip, lastOf, onChange, onOpen});
+    const {$, $$} = figure, bar = $("[data-panel=a]").cloneNode(true);  // a bar like the one over a sheet
+    $$(".sheet, .legend, [data-do=compare], [data-do=map]", bar).forEach((each) => each.remove());
+    $(".scrub", bar).setAttribute("aria-label", "Iteration of all experiments");
+    $(".overview").prepend(...bar.children);
+    this.#find(".scrub").oninput = ({target}) => { onMove(); this.show(Number(target.value)); };
+    $(".cards").replaceChildren(...experiments.map(([name, title]) => this.#newCard(name, titleOf(name, title))));
+  }
 
-function look(iteration) {  // every card picks its symbols of that iteration, or its last if it ended before
-  const end = longest(), bar = $(".overview .scrub");
-  all.at = clamp(iteration, 0, end);
-  bar.max = end;
-  bar.value = all.at;
-  bar.style.setProperty("--at", all.at / Math.max(1, end));
-  bar.setAttribute("aria-valuetext", all.at ? `iteration ${all.at} of ${end}` : "the data");
-  $(".overview .numeral").textContent = $(".overview").dataset.iteration = all.at;
-  $(".overview .where b").textContent = all.at ? "iteration" : "the data";
-  $(".overview .where span").textContent = all.at ? `of at most ${end}` : "no dream yet";
-  if (marks !== end) $(".overview .ticks").replaceChildren(...Array.from({length: (marks = end) + 1}, (_, i) => make("span", {textContent: i % 5 ? "" : i})));
-  $$(".card").forEach(deal);
-  caption();
-}
+  #find(query) {
+    return this.figure.$(`.overview ${query}`);
+  }
 
-function deal(card) {
-  const name = card.dataset.experiment, its = strips.get(name);
-  if (!its) return;
-  const row = Math.max(0, its.iterations.findLastIndex((each) => each <= all.at)), size = its.side * its.side;
-  $$("canvas", card).forEach((canvas, seed) => {
-    if (canvas.width !== its.side) Object.assign(canvas, {width: its.side, height: its.side});
-    paint(canvas, its.light, (row * its.symbols + seed) * size);
-  });
-  const ended = its.iterations[row] < all.at ? `ended at ${its.iterations[row]}` : "";
-  $(".figure", card).textContent = figureOf(name);
-  $(".until", card).textContent = ended;
-  card.setAttribute("aria-label", `${figureOf(name)}: ${card.title}, ${ended || `iteration ${all.at}`}. Open it`);
-}
+  get cards() {  // those that have drawn something, or may have
+    return this.figure.$$(".card:not([hidden])");
+  }
 
-function hang(experiments) {  // the cards, empty at first, and a bar like the one over a sheet
-  const bar = $("[data-panel=a]").cloneNode(true);
-  $$(".sheet, .legend", bar).forEach((each) => each.remove());
-  $$("[data-do=compare], [data-do=map]", bar).forEach((button) => button.remove());
-  $(".scrub", bar).setAttribute("aria-label", "Iteration of all experiments");
-  $(".overview").prepend(...bar.children);
-  $(".overview .scrub").oninput = ({target}) => { pause(); look(Number(target.value)); };
-  $(".cards").replaceChildren(...experiments.map(([name, plain]) => {
-    const title = titleOf(name, plain);
-    const head = make("span", {className: "head"}, make("b", {className: "figure", textContent: name}), make("i", {className: "until"}));
-    const few = make("span", {className: "few"}, ...Array.from({length: FEW}, () => blank()));
-    const card = make("button", {type: "button", className: "card", title}, head, make("span", {className: "title", textContent: title}), few);
-    card.dataset.experiment = name;
-    card.onclick = () => { survey(false); open(name, {iteration: all.at}); };
+  get experiments() {
+    return [...this.#strips.keys()];
+  }
+
+  get last() {
+    return Math.max(this.lastOf(), ...[...this.#strips.values()].map(({iterations}) => iterations.at(-1)));
+  }
+
+  #newCard(experiment, title) {
+    const card = elementOf(html`
+      <button type="button" class="card" title="${title}" data-experiment="${experiment}">
+      <span class="head"><b class="figure">${experiment}</b><i class="until"></i></span><span class="title">${title}</span>
+      <span class="few">${Array(COUNT).fill(html`<canvas width="28" height="28"></canvas>`)}</span></button>`);
+    card.onclick = () => { this.toggle(false); this.onOpen(experiment, this.iteration); };
     return card;
-  }));
+  }
+
+  async toggle(on, iteration = this.iteration) {
+    const {$, article} = this.figure;
+    this.isOpen = on;
+    article.classList.toggle("surveying", on);
+    $(".overview").hidden = !on;
+    $(".experiments [data-do=all]").setAttribute("aria-pressed", on);
+    if (!on) return this.onChange();
+    this.show(iteration);
+    await Promise.all(this.cards.filter(({dataset}) => !this.#strips.has(dataset.experiment)).map((card) => this.#fill(card)));
+  }
+
+  async #fill(card) {
+    const {experiment} = card.dataset, strip = await this.fetchStrip(experiment).catch(() => null);
+    if (strip?.sheet) this.#strips.set(experiment, {...strip, ...(await loadSheet(strip.sheet, COLUMNS))});
+    card.hidden = Boolean(strip) && !strip.sheet;  // it has drawn nothing yet
+    if (this.isOpen) this.show(this.iteration);
+  }
+
+  show(iteration) {
+    const end = this.last, at = this.iteration = clamp(iteration, 0, end);
+    setSlider(this.#find(".scrub"), at, {max: end, text: at ? `iteration ${at} of ${end}` : "the data"});
+    this.#find(".numeral").textContent = this.figure.$(".overview").dataset.iteration = at;
+    this.#find(".where b").textContent = at ? "iteration" : "the data";
+    this.#find(".where span").textContent = at ? `of at most ${end}` : "no dream yet";
+    if (this.#ticks !== end) {
+      this.#find(".ticks").innerHTML = html`${Array.from({length: end + 1}, (_, i) => html`<span>${i % 5 ? "" : i}</span>`)}`;
+      this.#ticks = end;
+    }
+    this.draw();
+    this.onChange();
+  }
+
+  draw() {
+    this.figure.$$(".card").forEach((card) => this.#drawCard(card));
+  }
+
+  #drawCard(card) {  // at that iteration, or at its last if it ended before
+    const {$, $$} = this.figure, {experiment} = card.dataset, strip = this.#strips.get(experiment);
+    if (!strip) return;
+    const {iterations, pixels, side, symbols, figure} = strip;
+    const row = Math.max(0, iterations.findLastIndex((each) => each <= this.iteration));
+    $$("canvas", card).forEach((canvas, seed) => paint(canvas, [1, side, side], pixels, row * symbols + seed));
+    const ended = iterations[row] < this.iteration ? `ended at ${iterations[row]}` : "";
+    const name = $(".figure", card).textContent = figureName(figure, experiment);
+    $(".until", card).textContent = ended;
+    card.setAttribute("aria-label", `${name}: ${card.title}, ${ended || `iteration ${this.iteration}`}. Open it`);
+  }
 }

@@ -1,0 +1,71 @@
+// What a visitor takes along: pictures made in the browser, the exact settings, a link to what is on show.
+import {elementOf, html, make} from "./controls.js";
+import {cssValue, readTheme} from "./canvas.js";
+import {pageLink} from "./tabs.js";
+
+const EDGE = 48, GAP = 12, LINE = 30, CELL = 112;  // pixels of a saved sheet
+
+export function saveFile(name, blob) {
+  const link = make("a", {href: URL.createObjectURL(blob), download: name});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+export function saveJson(name, value) {
+  saveFile(name, new Blob([`${JSON.stringify(value, null, 2)}\n`], {type: "application/json"}));
+}
+
+/** Words on lines that are at most `width` wide. measure: text -> its width. */
+export function wrapLines(text, width, measure) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (measure(longer) > width) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines;
+}
+
+/**
+ * Save canvases as one PNG, as they stand on the screen, over the caption of the figure.
+ * groups: lists of canvases, side by side, each `columns` wide; maps: of a group, or null, k -> [column, row] of its k-th.
+ */
+export function saveSheet({$, $$}, groups, name, columns = 10, maps = []) {
+  const side = groups[0][0].width, scale = Math.max(1, Math.round(CELL / side)), step = side * scale + GAP;
+  const rows = maps[0] ? columns : Math.ceil(groups[0].length / columns);
+  const width = columns * step - GAP, bottom = EDGE + rows * step;
+  const canvas = make("canvas", {width: EDGE + groups.length * (width + EDGE)}), context = canvas.getContext("2d");
+  const font = `20px ${getComputedStyle($(".caption")).fontFamily}`;
+  context.font = font;
+  const measure = (text) => context.measureText(text).width;
+  const lines = wrapLines($(".caption").textContent, canvas.width - 2 * EDGE, measure);
+  canvas.height = bottom + lines.length * LINE + EDGE;  // which also resets the context
+  Object.assign(context, {font, imageSmoothingEnabled: false, fillStyle: cssValue("--paper")});
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  groups.forEach((group, g) => group.forEach((cell, k) => {
+    const [x, y] = maps[g] ? maps[g](k) : [k % columns, Math.floor(k / columns)];
+    const size = maps[g] ? (side * scale) / 2 : side * scale;
+    context.drawImage(cell, EDGE + g * (width + EDGE) + x * step, EDGE + y * step, size, size);
+  }));
+  context.fillStyle = `rgb(${readTheme()})`;
+  lines.forEach((text, i) => context.fillText(text, EDGE, bottom + LINE * (i + 1)));
+  canvas.toBlob((blob) => saveFile(name, blob));
+}
+
+/** Buttons for the settings, if there are any, and for the link. name: () => of the file; settings: () => plain values. */
+export function addShareButtons({$}, name, settings) {
+  const button = (action, content) => elementOf(html`<button type="button" class="link" data-do="${action}">${content}</button>`);
+  const json = button("settings", html`settings <i>json</i>`), copy = button("link", "Copy link");
+  const field = make("input", {className: "address", readOnly: true, hidden: true, ariaLabel: "Link to what is on show"});
+  copy.setAttribute("aria-live", "polite");
+  json.onclick = () => saveJson(`${name()}.json`, {...settings(), link: pageLink()});
+  copy.onclick = async () => {
+    field.value = pageLink();
+    const copied = await navigator.clipboard?.writeText(field.value).then(() => true, () => false);
+    field.hidden = Boolean(copied);
+    if (!copied) field.select();  // in a frame that may not write there, the visitor can
+    copy.textContent = copied || document.execCommand("copy") ? "Copied" : "Copy it here:";
+    setTimeout(() => { copy.textContent = "Copy link"; }, 4000);
+  };
+  $(".save").append(...(settings ? [json] : []), copy, field);
+}

@@ -1,0 +1,151 @@
+// A sheet of one hundred symbols with its slider; as a map, every symbol goes to its place among those that look alike
+// to a classifier, and moves with the iterations.
+import {blankCanvas, paintGrey} from "./canvas.js";
+import {REDUCED_MOTION, clamp, keyboardGrid, make, markSelected, setSlider} from "./controls.js";
+import {isOnSheet, iterationAt, lastIteration, lastRow, placesAt, rowOf} from "./runs.js";
+
+const TWEEN = 220, FLIGHT = 450, FAINT = 0.3;  // milliseconds; the data beneath a map
+export const COLUMNS = 10, CELLS = 100;
+
+function setPlace(picture, [x, y]) {
+  picture.style.setProperty("--x", x / 1000);
+  picture.style.setProperty("--y", y / 1000);
+}
+
+/** What lies under the symbols of a map: the data, faint, or dots where they may not be shown; and the way of a seed. */
+class Ground {
+  constructor(run) {
+    const row = rowOf(run, 0), area = run.side ** 2, middle = (area + run.side) / 2;
+    this.run = run;
+    this.places = row < 0 ? run.map?.places[0] ?? [] : placesAt(run, row);
+    this.isData = row >= 0;
+    this.pixels = this.isData ? run.sheets[row].map((value) => value * FAINT)
+      : new Uint8ClampedArray(area).fill(255, middle - 1, middle + 1);
+    this.pictures = this.places.map((place) => {
+      const picture = blankCanvas(run.side);
+      setPlace(picture, place);
+      return picture;
+    });
+    this.way = make("div", {className: "way", ariaHidden: "true"});
+    this.parts = [make("div", {className: "ground", ariaHidden: "true"}, ...this.pictures), this.way];
+    this.draw();
+  }
+
+  draw() {
+    this.pictures.forEach((picture, k) => paintGrey(picture, this.pixels, this.isData ? k * this.run.side ** 2 : 0));
+  }
+
+  trace(seed, until) {  // from the first iteration
+    const places = this.run.iterations.map(({iteration}, row) => iteration && row <= until && placesAt(this.run, row)[seed]);
+    const points = places.filter(Boolean).map((place) => place.join()).join(" ");
+    const open = '<svg viewBox="0 0 1000 1000" preserveAspectRatio="none">';
+    this.way.innerHTML = `${open}<polyline points="${points}"/></svg>`;
+  }
+}
+
+export class Panel {
+  #shown = null;  // pixels
+  #row = 0;
+  #frame = 0;
+
+  /** onRow(row) when the slider moves; onSelect(seed); onHover(cell, or -1). */
+  constructor({$}, root, run, {onRow, onSelect, onHover}) {
+    Object.assign(this, {find: (query) => $(query, root), root, run});
+    this.cells = Array.from({length: CELLS}, () =>
+      make("button", {type: "button", className: "cell"}, blankCanvas(run.side)));
+    this.ground = new Ground(run);
+    const scrub = this.find(".scrub"), sheet = this.find(".sheet");
+    const tick = ({iteration}) => make("span", {textContent: iteration % 5 ? "" : iteration});
+    this.find(".ticks").replaceChildren(...run.iterations.map(tick));
+    sheet.replaceChildren(...this.cells, ...this.ground.parts);
+    scrub.oninput = () => onRow(Number(scrub.value));
+    keyboardGrid(sheet, this.cells, () => COLUMNS, (k) => onSelect(String(k)));
+    sheet.onpointerover = ({target}) => onHover(this.cells.indexOf(target.closest(".cell")));
+    sheet.onpointerout = () => onHover(-1);
+  }
+
+  get isMap() {
+    return this.root.classList.contains("mapped");
+  }
+
+  set isMap(on) {
+    this.root.classList.toggle("mapped", on && Boolean(this.run.map));
+  }
+
+  show(row, seed) {  // one sheet melts into the next; the first is there at once
+    const from = this.#shown, to = this.run.sheets[row], begun = performance.now();
+    cancelAnimationFrame(this.#frame);
+    const melt = (time) => {
+      const t = !from || REDUCED_MOTION.matches || document.hidden ? 1 : clamp((time - begun) / TWEEN, 0, 1);
+      this.#shown = t < 1 ? from.map((value, i) => value + (to[i] - value) * t) : to;
+      this.#draw();
+      if (t < 1) this.#frame = requestAnimationFrame(melt);
+    };
+    melt(begun);
+    this.#row = row;
+    placesAt(this.run, row).forEach((place, k) => setPlace(this.cells[k], place));
+    this.ground.trace(seed, row);
+    this.#describe(row);
+  }
+
+  #draw() {
+    this.cells.forEach((cell, k) => paintGrey(cell.firstChild, this.#shown, k * this.run.side ** 2));
+  }
+
+  redraw() {
+    this.#draw();
+    this.ground.draw();
+  }
+
+  #describe(row) {
+    const iteration = iterationAt(this.run, row), end = lastIteration(this.run), isData = !iteration;
+    const text = isData ? "the data" : `iteration ${iteration} of ${end}`;
+    setSlider(this.find(".scrub"), row, {max: lastRow(this.run), text});
+    this.root.dataset.iteration = this.find(".numeral").textContent = iteration;
+    this.find(".where b").textContent = isData ? "the data" : "iteration";
+    this.find(".where span").textContent = isData ? "no dream yet" : `of ${end}`;
+    const what = isData ? "images of the training data" : `symbols of iteration ${iteration}, seeds 0 to 99`;
+    this.find(".sheet").setAttribute("aria-label", `One hundred ${what}. Arrow keys move, Enter selects.`);
+    this.cells.forEach((cell, k) => {
+      cell.setAttribute("aria-label", isData ? `Training image ${k}` : `Symbol of seed ${k}, iteration ${iteration}`);
+    });
+  }
+
+  mark(seed) {
+    const cell = isOnSheet(seed) ? Number(seed) : -1;
+    markSelected(this.cells, cell, Math.max(0, cell));
+    this.ground.trace(seed, this.#row);
+    this.find(".legend").textContent = this.run.map ? legend(this.run.map, seed) : "";
+  }
+
+  // ---- what a saved picture takes of it: its pictures, and where they lie on its map, in cells
+
+  get pictures() {
+    return [...(this.isMap ? this.ground.pictures : []), ...this.cells.map((cell) => cell.firstChild)];
+  }
+
+  get placement() {
+    const places = [...this.ground.places, ...placesAt(this.run, this.#row)];
+    return this.isMap ? (k) => places[k].map((each) => (each / 1000) * (COLUMNS - 0.5)) : null;
+  }
+}
+
+function legend({judge, places}, seed) {
+  const faint = places[0] ? ". Faint: the data" : "";
+  return `Near is alike, to ${judge}${faint}${isOnSheet(seed) ? `. Line: the way of seed ${seed} so far` : ""}.`;
+}
+
+/** Turn panels into maps, or back; every symbol flies to its place. */
+export function turnIntoMaps(panels, on) {
+  const cells = panels.flatMap((panel) => panel.cells), before = cells.map((cell) => cell.getBoundingClientRect());
+  for (const panel of panels) panel.isMap = on;
+  if (REDUCED_MOTION.matches) return;
+  cells.forEach((cell, i) => {
+    const after = cell.getBoundingClientRect(), from = before[i];
+    if (!after.width || !from.width) return;
+    const move = `translate(${from.left - after.left}px, ${from.top - after.top}px)`;
+    const frames = [`${move} scale(${from.width / after.width})`, "none"];
+    const keyframes = frames.map((transform) => ({transform, transformOrigin: "0 0"}));
+    cell.animate(keyframes, {duration: FLIGHT, easing: "ease-in-out"});
+  });
+}

@@ -1,0 +1,81 @@
+// What a link says of a tab, declared: name -> a parser of its text, which gives a value or undefined.
+import {LARGEST_SEED, SharedSeed, onTab, setAddress} from "./tabs.js";
+
+const LONGEST = 100;  // characters of a value
+
+// ---- parsers
+
+export const decimal = (low, high) => (text) => {
+  const value = /^-?\d{1,12}(\.\d{1,6})?$/.test(text) ? Number(text) : NaN;
+  return value >= low && value <= high ? value : undefined;
+};
+
+export const whole = (low, high) => (text) => {
+  const value = decimal(low, high)(text);
+  return Number.isInteger(value) ? value : undefined;
+};
+
+/** One of a list of values, which come from elsewhere and may be numbers. */
+export const oneOf = (choices) => (text) => choices.find((choice) => String(choice) === text);
+
+/** "20-40" -> [20, 40]. */
+export const interval = (high) => (text) => {
+  const [from, to] = (/^(\d{1,3})-(\d{1,3})$/.exec(text) ?? []).slice(1).map(Number);
+  return from < to && to <= high ? [from, to] : undefined;
+};
+
+export const matching = (pattern) => (text) => (pattern.test(text) ? text : undefined);
+
+/** The values of a query that its schema takes; a name that is there twice, or too long, is as if it were not. */
+export function parseQuery(query, schema) {
+  const said = new URLSearchParams(query), values = {};
+  for (const [name, parse] of Object.entries(schema)) {
+    const all = said.getAll(name);
+    const value = all.length === 1 && all[0].length <= LONGEST ? parse(all[0]) : undefined;
+    if (value !== undefined) values[name] = value;
+  }
+  return values;
+}
+
+// ---- the page
+
+const page = globalThis.location;
+const shared = new SharedSeed(parseQuery(page?.search, {seed: whole(0, LARGEST_SEED)}).seed);
+
+/** The part of a tab in the address, and the seed that it shares with the others. */
+export class UrlState {
+  #seed = shared.reader();
+
+  /** largestSeed: that this tab can take. */
+  constructor(tab, largestSeed = LARGEST_SEED) {
+    Object.assign(this, {tab, largestSeed});
+  }
+
+  /** What the link that opened the page says of this tab, if it is the tab that it opens; and a seed chosen before. */
+  read(schema) {
+    const said = this.tab === window.thatAreNot.linked ? parseQuery(page.search, schema) : {};
+    const seed = this.newSeed();
+    return seed === undefined ? said : {...said, seed};
+  }
+
+  write(settings) {
+    setAddress(this.tab, settings);
+  }
+
+  /** The seed chosen in another tab since the last time. */
+  newSeed() {
+    return this.#seed.news(this.largestSeed);
+  }
+
+  chooseSeed(seed) {
+    this.#seed.choose(seed);
+  }
+
+  /** When the tab comes on show, onSeed(seed) if another one was chosen elsewhere. current: () => the one here. */
+  followSeed(current, onSeed, onHide) {
+    onTab(this.tab, () => {
+      const seed = this.newSeed();
+      if (seed !== undefined && seed !== current()) onSeed(seed);
+    }, onHide);
+  }
+}
