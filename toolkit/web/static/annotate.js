@@ -99,7 +99,8 @@ async function sendQueue() {  // one after the other, each until it is stored: t
 function draw(trouble) {
   const image = currentImage(), total = pool.order.length, waiting = queue.length;
   const unstored = new Set(queue.map((each) => each.image).filter((each) => labels.has(each))).size;
-  const stored = labels.size - unstored, last = waiting === 1 ? "Your last label is" : `Your last ${waiting} labels are`;
+  const stored = labels.size - unstored;
+  const last = waiting === 1 ? "Your last label is" : `Your last ${waiting} labels are`;
   article.dataset.waiting = waiting;
   figure.showProblem(trouble && `${trouble} ${last} not stored yet and will be sent again: keep this page open.`);
   if (image === undefined && !waiting) return showEnd();

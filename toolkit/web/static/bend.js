@@ -3,7 +3,8 @@
 import {GLITCHES, NEEDS_MAPS, OPERATORS, TRANSFORMS, briefName, canChain, isRun, layerWords, longName, ownSettings,
   part, sentence, usesChance} from "./bend_words.js";
 import {fromBase64, loadSheet, onThemeChange} from "./canvas.js";
-import {Controls, clamp, figureOf, html, onActions, onKeys, randomSeed, reveal, seedField, setSlider} from "./controls.js";
+import {Controls, clamp, figureOf, html, onActions, onKeys, randomSeed, reveal, seedField, setSlider}
+  from "./controls.js";
 import {addShareButtons, saveSheet} from "./download.js";
 import {Gallery, pictureAt, showPair} from "./gallery.js";
 import {Request} from "./request.js";
@@ -33,7 +34,8 @@ let undone = null;  // {operator, strength} before an undo
 const machineOf = (name) => machines.find((each) => each.name === name);
 const seedOf = (cell) => (shown?.order.seed ?? now.seed) + cell;
 const known = () => (shown?.order.machine === now.machine ? shown.known : undefined);
-const drawsOnce = (name) => (shown?.known && shown.order.machine === name ? shown.known.drawn : machineOf(name).kind === "decoder");
+const drawsOnce = (name) =>
+  (shown?.known && shown.order.machine === name ? shown.known.drawn : machineOf(name).kind === "decoder");
 const pass = () => Math.min(now.pass ?? Infinity, shown.frames.length - 1);
 
 /** What the server chose for a setting that was left open. */
@@ -44,15 +46,16 @@ const shownSettings = () => ownSettings({...shown.order, ...chosen(shown.known)}
 /** The settings of an operator at first on a machine. */
 function initial(machine, operator) {
   const {strength, start, passes} = usual[operator], {name, kind, iterations} = machine;
-  const parent = iterations[Math.floor((iterations.length - 1) / 2)], others = machines.filter((each) => each !== machine);
+  const parent = iterations[Math.floor((iterations.length - 1) / 2)];
+  const others = machines.filter((each) => each !== machine);
   const other = others.find((each) => each.kind === "iterations") ?? others[0];
   const bent = {
     decoder: {}, kaleidoscope: {transform: "noise", amount: [2], channels: "all"},
   }[kind] ?? {transform: "rotate", amount: [45], channels: "all"};
   const weaker = operator === "glitch" && kind !== "decoder";  // from pass to pass it adds up
   return {
-    machine: name, operator, strength: weaker ? 0.02 : strength, start, passes, layer: "", ...bent, one: "", another: "",
-    parent, child: iterations.at(-1), other: other?.name ?? "",
+    machine: name, operator, strength: weaker ? 0.02 : strength, start, passes, layer: "", ...bent,
+    one: "", another: "", parent, child: iterations.at(-1), other: other?.name ?? "",
   };
 }
 
@@ -65,9 +68,9 @@ function readUrl() {
   const {transform, amount, ...said} = url.read({
     strength: (operator === "chain" ? whole : decimal)(low, high), chance: whole(0, LARGEST_SEED),
     start: oneOf(["symbols", "noise"]), passes: whole(1, 30), layer: matching(/^[a-z]+(\.\d{1,3}){0,4}$/),
-    transform: oneOf(Object.keys(amounts)), amount: matching(/./), channels: oneOf(Object.keys(CHANNELS)), share: decimal(0, 1),
-    group: whole(0, groups - 1), kind: oneOf(kinds), one: text, another: text, parent: oneOf(of.iterations),
-    child: oneOf(of.iterations), other: oneOf(names.filter((name) => name !== machine)), cell: whole(0, count - 1),
+    transform: oneOf(Object.keys(amounts)), amount: matching(/./), channels: oneOf(Object.keys(CHANNELS)),
+    share: decimal(0, 1), group: whole(0, groups - 1), kind: oneOf(kinds), one: text, another: text,
+    parent: oneOf(of.iterations), child: oneOf(of.iterations), other: oneOf(names.filter((name) => name !== machine)), cell: whole(0, count - 1),
   });
   const bent = readAmount(transform, amount);
   return {...defaults, ...initial(of, operator), ...said, ...bent, ...(seed === undefined ? {} : {seed})};
@@ -124,7 +127,8 @@ async function showSheet({kind, size, sheet}) {  // of a decoder every other pic
   const isDecoder = kind === "decoder", isKaleidoscope = kind === "kaleidoscope", every = isDecoder ? 2 : 1;
   const across = isDecoder ? 16 : isKaleidoscope ? (width) => width / size : 10;
   const {pixels, side, channels, columns} = await loadSheet(sheet, across), length = channels * side * side;
-  const rows = Math.floor(pixels.length / length / columns), first = isKaleidoscope ? Math.min(4, rows - 1) * columns : 0;
+  const rows = Math.floor(pixels.length / length / columns);
+  const first = isKaleidoscope ? Math.min(4, rows - 1) * columns : 0;
   if (shown || pixels.length < (every * count + first) * length) return;
   const before = new Uint8ClampedArray(count * length), shape = [channels, side, side];
   for (let k = 0; k < count; k++) before.set(pictureAt(pixels, shape, first + every * k), k * length);
@@ -186,13 +190,15 @@ function showControls() {
   const said = now.layer || shown?.order.operator !== operator ? now : {...now, ...chosen(facts)};
   const hasMaps = facts ? facts.layers.find(([name]) => name === said.layer)?.[2] : isRun(machine);
   const visible = {
-    passes: !drawsOnce(now.machine), chance: usesChance(now), random: channels === "random", cluster: channels === "cluster",
+    passes: !drawsOnce(now.machine), chance: usesChance(now),
+    random: channels === "random", cluster: channels === "cluster",
   };
   for (const knob of $$("[data-for]")) {
     knob.hidden = !knob.dataset.for.split(" ").includes(operator) || visible[knob.dataset.with] === false;
   }
   const named = (each) => [each.name, longName(each)], fits = (name) => hasMaps || !NEEDS_MAPS.includes(name);
-  const layers = {bend: facts?.layers.map(([name]) => name), glitch: facts && ["", ...facts.weights], rewrite: facts?.memories};
+  const bendable = facts?.layers.map(([name]) => name);
+  const layers = {bend: bendable, glitch: facts && ["", ...facts.weights], rewrite: facts?.memories};
   const open = operator === "glitch" ? "all layers" : "the usual one", numbers = machine.iterations.map((n) => [n, n]);
   const {toHandle} = showStrength(machine, sentence(said, facts?.layers, machineOf(now.other) ?? machines[0]));
   controls.show({...said, strength: toHandle(strength)}, {
@@ -217,7 +223,8 @@ function showControls() {
 
 function showStrength(machine, says) {
   const {operator, strength} = now, scale = SCALES[operator], {low: min, high: max, step, ends} = scale;
-  const number = {glitch: part(strength).replace(" ", "\u2009"), chain: strength}[operator] ?? signed(strength.toFixed(2));
+  const number = {glitch: part(strength).replace(" ", "\u2009"), chain: strength}[operator]
+    ?? signed(strength.toFixed(2));
   const unit = {glitch: "of the weights", blend: "of the way", chain: strength === 1 ? "pass" : "passes"}[operator];
   const isIdle = strength === 0 && operator !== "blend";
   $(".numeral").textContent = number;
@@ -234,7 +241,8 @@ function showAmounts() {  // how much, as the transform takes it
   if (box.dataset.choices !== now.transform) {
     box.dataset.choices = now.transform;
     box.innerHTML = html`${wanted.map(([unit, min, max, step], i) => html`<label><span>${unit}</span><output></output>
-      <input type="range" min="${min}" max="${max}" step="${step}" aria-label="Amount, ${unit}" data-amount="${i}"></label>`)}`;
+      <input type="range" min="${min}" max="${max}" step="${step}" aria-label="Amount, ${unit}" data-amount="${i}">
+      </label>`)}`;
   }
   $$("input", box).forEach((input, i) => setSlider(input, now.amount[i]));
   $$("output", box).forEach((output, i) => { output.textContent = signed(now.amount[i]); });
@@ -245,14 +253,15 @@ function showCaption() {
   const {machine, operator, strength, seed} = shown.order, {kind, title} = machineOf(machine);
   const facts = Object.entries(shownSettings()).map(([key, value]) => `${key} ${[value].flat().join(", ")}`);
   const what = isRun({kind}) ? title : briefName({kind, title});
-  $(".caption").textContent = `${machine}: ${what}. ${operator}, strength ${signed(strength)}, ${facts.join(", ")}. Seeds `
-    + `${seed} to ${seed + count - 1}. That Are Not ${version}.`;
+  $(".caption").textContent = `${machine}: ${what}. ${operator}, strength ${signed(strength)}, ${facts.join(", ")}. `
+    + `Seeds ${seed} to ${seed + count - 1}. That Are Not ${version}.`;
 }
 
 function writeUrl() {
   const {machine, operator, strength, seed, cell} = now, {amount, ...own} = ownSettings(now, drawsOnce(machine));
-  const entries = Object.entries({...own, amount: amount?.join("_")}).filter(([, value]) => value !== "" && value !== undefined);
-  url.write({machine, operator, strength, ...Object.fromEntries(entries), seed, ...(cell ? {cell} : {})});
+  const all = Object.entries({...own, amount: amount?.join("_")});
+  const rest = Object.fromEntries(all.filter(([, value]) => value !== "" && value !== undefined));
+  url.write({machine, operator, strength, ...rest, seed, ...(cell ? {cell} : {})});
 }
 
 function settings() {  // of the pictures on show
@@ -308,9 +317,11 @@ function surprise() {
     changes.another = any(classes.filter((name) => name !== changes.one));
   }
   if (operator === "bend") {
-    const transform = any(Object.keys(amounts).filter(fits)), amount = amounts[transform].map((each) => randomAmount(each));
+    const transform = any(Object.keys(amounts).filter(fits));
+    const amount = amounts[transform].map((each) => randomAmount(each));
     const group = any(Array.from({length: groups}, (_, i) => i));
-    Object.assign(changes, {transform, amount, channels: any(Object.keys(CHANNELS)), share: any([0.25, 0.5, 0.75]), group});
+    const channels = any(Object.keys(CHANNELS)), share = any([0.25, 0.5, 0.75]);
+    Object.assign(changes, {transform, amount, channels, share, group});
   }
   update(changes);
 }
@@ -348,7 +359,8 @@ export default function start({element, props, server, trigger}) {
   controls = new Controls(element, onKnob);
   gallery = new Gallery($(".couples"), {count, canvases: 2, columns: () => COLUMNS, onSelect: select});
   const savePicture = () => {  // a row before, a row after, and so on
-    const rows = Array.from({length: count / COLUMNS}, (_, row) => gallery.cells.slice(row * COLUMNS, (row + 1) * COLUMNS));
+    const rows = Array.from({length: count / COLUMNS}, (_, row) =>
+      gallery.cells.slice(row * COLUMNS, (row + 1) * COLUMNS));
     const canvases = rows.flatMap((row) => [0, 1].flatMap((which) => row.map((cell) => cell.children[which])));
     saveSheet(figure, [canvases], `${fileName()}.png`, COLUMNS);
   };
@@ -366,7 +378,8 @@ export default function start({element, props, server, trigger}) {
   onKeys(figure.article, {k: guarded.keep, u: guarded.undo});
   for (const event of ["input", "change"]) {
     $(".amounts").addEventListener(event, ({target: {value, dataset}}) => {
-      setAmount({amount: now.amount.map((was, i) => (i === Number(dataset.amount) ? Number(value) : was))}, event === "change");
+      const amount = now.amount.with(Number(dataset.amount), Number(value));
+      setAmount({amount}, event === "change");
     });
   }
   seedField($("[name=seed]"), largestSeed, setSeed, figure.showProblem);

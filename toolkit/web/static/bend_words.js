@@ -55,12 +55,12 @@ export function sentence(order, layers, other) {
   const far = strength > 1 ? "beyond the second" : strength < 0 ? "before the first" : "between the two";
   return {
     bend: () => bendSentence(order, layers),
-    glitch: () => `${part(strength)} of the weights of ${layer ? `layer ${layer}` : "every layer"}, chosen by chance, are `
-      + `${GLITCHES[kind]}. Undo brings all of them back.`,
+    glitch: () => `${part(strength)} of the weights of ${layer ? `layer ${layer}` : "every layer"}, chosen by chance, `
+      + `are ${GLITCHES[kind]}. Undo brings all of them back.`,
     blend: () => `Every weight lies ${far}: 0 is iteration ${parent}, 1 is iteration ${child}, and this is `
       + `${signed(strength)}.`,
-    rewrite: () => (one ? `One association is written over in layer ${layer}: where it meant “${one}”, it now finds what `
-      + `belongs to “${another}”. Nothing is trained.` : "One association is written over. Nothing is trained."),
+    rewrite: () => (one ? `One association is written over in layer ${layer}: where it meant “${one}”, it now finds `
+      + `what belongs to “${another}”. Nothing is trained.` : "One association is written over. Nothing is trained."),
     chain: () => `What it drew is handed on to ${briefName(other)}, which sees it again ${counted(strength, "time")}.`,
   }[operator]();
 }

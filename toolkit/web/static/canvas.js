@@ -1,5 +1,5 @@
-// Pictures as bytes on canvases. Grey pixels, 0 to 255, are the opacity of the text colour, so that light and dark pages
-// both read well; colour pictures, plane by plane (C, H, W), are shown as they are.
+// Pictures as bytes on canvases. Grey pixels, 0 to 255, are the opacity of the text colour, so that light and dark
+// pages both read well; colour pictures, plane by plane (C, H, W), are shown as they are.
 import {make} from "./controls.js";
 
 const stamps = new Map();  // "width x height" -> ImageData filled with the text colour

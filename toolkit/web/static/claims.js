@@ -6,7 +6,7 @@ import {openTab} from "./tabs.js";
 import {short} from "./text.js";
 import {UrlState} from "./url_state.js";
 
-const SHAPES = {  // a verdict is a word, a shape and a colour
+export const SHAPES = {  // a verdict is a word, a shape and a colour
   "holds": html`<circle class="full" cx="8" cy="8" r="6"/><path class="on" d="m5 8.2 2.2 2.2L11.2 6"/>`,
   "does not": html`<path d="M3 3l10 10M13 3 3 13"/>`,
   "undecided": html`<circle cx="8" cy="8" r="6"/><path class="full" d="M8 2a6 6 0 0 1 0 12z"/>`,
@@ -23,9 +23,11 @@ const verdictMark = (word) => html`<span class="verdict" data-verdict="${word}">
 const withCode = (text) => text.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));
 
 /** A claim as markup. */
-export function claimRow({key, claim, figure, verdict, checks, notes, reason, why_open: whyOpen, picture, opens, paper}) {
-  const button = (action, text) => html`<button type="button" class="link" data-do="${action}" data-key="${key}">${text}</button>`;
-  const measured = checks.filter(({number}) => number), rows = measured.length ? checks.map((each) => checkRow(each, measured)) : [];
+export function claimRow({key, claim, figure, verdict, checks, notes, reason, picture, opens, paper, ...rest}) {
+  const button = (action, text) => html`
+    <button type="button" class="link" data-do="${action}" data-key="${key}">${text}</button>`;
+  const measured = checks.filter(({number}) => number), {why_open: whyOpen} = rest;
+  const rows = measured.length ? checks.map((each) => checkRow(each, measured)) : [];
   const readings = html`
     <p class="together">The first decides; these are readings of the same words, and decide nothing</p>`;
   const reasons = [whyOpen && withCode(whyOpen), measured.length && reason, ...notes].filter(Boolean);
@@ -45,8 +47,8 @@ export function decimals({mean, low, high}) {
   return size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
 }
 
-/** The part of the number line that a check's plot shows: its own, or that of all checks of its claim if all can be seen
- *  on it. check, all: {number: {mean, low, high}, bar}. Returns {left, width}. */
+/** The part of the number line that a check's plot shows, {left, width}: its own, or that of all checks of its claim if
+ *  all can be seen on it. check, all: {number: {mean, low, high}, bar}. */
 export function plotRange(check, all) {
   const reach = ({number: {mean, low, high}, bar}) => [Math.min(low ?? mean, bar), Math.max(high ?? mean, bar)];
   const own = reach(check), reaches = all.map(reach);
@@ -89,8 +91,9 @@ async function togglePicture(button, server) {
   const unreachable = {error: "The server does not answer: try again."};
   const {picture, name, error} = await server.look(button.dataset.key).catch(() => unreachable);
   button.disabled = false;
-  row.append(elementOf(html`<figure class="shown">${picture
-    ? html`<img src="${picture}" alt="The picture of this claim: ${name}">` : html`<p class="problem">${error}</p>`}</figure>`));
+  const shown = picture ? html`<img src="${picture}" alt="The picture of this claim: ${name}">`
+    : html`<p class="problem">${error}</p>`;
+  row.append(elementOf(html`<figure class="shown">${shown}</figure>`));
   const image = row.querySelector(".shown img");
   if (!image) return;
   image.onload = () => {  // a sheet as it is stored
@@ -129,8 +132,8 @@ export default function start({element, props, server}) {
       $$(`[data-sieve=${key}] button`).forEach((each) => each.setAttribute("aria-pressed", each.value === value));
     }
     article.dataset.shown = kept.length;
-    $(".caption").textContent = `${kept.length} of ${claims.length} claims. A dot is a mean over training runs, a line its `
-      + `interval, the upright the bar, the shade the claimed side. That Are Not ${version}.`;
+    $(".caption").textContent = `${kept.length} of ${claims.length} claims. A dot is a mean over training runs, a line `
+      + `its interval, the upright the bar, the shade the claimed side. That Are Not ${version}.`;
     const chosen = Object.entries(filters).filter(([, value]) => value !== ALL);
     url.write(Object.fromEntries(chosen.map(([key, value]) => [key, slug(value)])));
   }
@@ -139,7 +142,8 @@ export default function start({element, props, server}) {
     const count = (value) => claims.filter((claim) => matches(claim, key, value)).length;
     const label = (value) => (SHAPES[value] ? verdictMark(value) : value === ALL ? `All ${key}s` : value);
     $(`[data-sieve=${key}]`).innerHTML = html`${values.map((value) => html`
-      <button type="button" value="${value}" data-do="filter">${label(value)}<span class="amount">${count(value)}</span></button>`)}`;
+      <button type="button" value="${value}" data-do="filter">${label(value)}
+      <span class="amount">${count(value)}</span></button>`)}`;
     filters[key] = url.read({[key]: (text) => values.find((value) => slug(value) === text)})[key] ?? ALL;
   }
 

@@ -60,17 +60,17 @@ function fill(container, choices, tag) {  // only when they are others, so that 
   const key = JSON.stringify(choices);
   if (container.dataset.choices === key) return;
   container.dataset.choices = key;
-  const option = ([value, textContent]) => make(tag, {value, textContent, ...(tag === "button" ? {type: "button"} : {})});
-  container.replaceChildren(...choices.map(option));
+  const type = tag === "button" ? {type: "button"} : {};
+  container.replaceChildren(...choices.map(([value, textContent]) => make(tag, {value, textContent, ...type})));
 }
 
 /** A row of buttons, [value, text] each, one of them pressed. */
-export function setChoice(group, choices, value) {
+function setChoice(group, choices, value) {
   fill(group, choices, "button");
   for (const button of group.children) button.setAttribute("aria-pressed", button.value === String(value));
 }
 
-export function setSelect(select, choices, value) {
+function setSelect(select, choices, value) {
   fill(select, choices, "option");
   select.value = String(value);
 }
@@ -139,7 +139,7 @@ export function seedField(input, most, onSeed, onProblem) {
   input.form?.addEventListener("submit", (event) => event.preventDefault());  // Enter changes the field as well
 }
 
-export function setField(input, value) {  // not while it is typed in
+function setField(input, value) {  // not while it is typed in
   if (document.activeElement !== input) input.value = value;
 }
 

@@ -1,7 +1,8 @@
 // The tab "Creative decoder": pairs of pictures, each of one code, drawn by itself and with silent neurons switched on;
 // knobs over them, one pair large with its neurons. Until the first response comes, the stored sheet shows.
 import {fromBase64, loadSheet, onThemeChange} from "./canvas.js";
-import {Controls, figureOf, html, make, onActions, onKeys, randomSeed, reveal, seedField, setSlider} from "./controls.js";
+import {Controls, figureOf, html, make, onActions, onKeys, randomSeed, reveal, seedField, setSlider}
+  from "./controls.js";
 import {addShareButtons, saveSheet} from "./download.js";
 import {Gallery, pictureAt, showPair} from "./gallery.js";
 import {Request} from "./request.js";
@@ -85,7 +86,8 @@ export function summary({distances, neurons, layer}) {
   const few = neurons?.filter((chosen) => chosen.includes(-1)).length;
   const lacking = few ? `${counted(few, "pair has", "pairs have")} fewer neurons to switch on than asked for. ` : "";
   const all = layer && `of the ${counted(layer.neurons, "neuron")} in layer ${layer.number}`;
-  const dead = layer?.dead ? `${layer.dead.toLocaleString("en")} ${all} never fire, and are left out.` : `None ${all} is dead.`;
+  const dead = layer?.dead ? `${layer.dead.toLocaleString("en")} ${all} never fire, and are left out.`
+    : `None ${all} is dead.`;
   const means = distances && html`<p class="means">distance ${entry("regular", 0)} ${entry("modified", 1)}</p>`;
   return html`${means}<p>${distances && METER}${lacking}${layer && dead}</p>`;
 }
@@ -125,7 +127,8 @@ export function neuronRows({layer, touched, neurons, known}, {method, pair}) {
   const top = Math.max(...chosen.flatMap((neuron) => known[neuron].slice(1)), 1e-9);
   return html`
     <div class="row head"><span>neuron</span><span>fires for</span>
-    <span><i class="dot"></i> switched on at <i class="bar-of"></i> by itself</span><span>×<em> its most</em></span></div>
+    <span><i class="dot"></i> switched on at <i class="bar-of"></i> by itself</span>
+    <span>×<em> its most</em></span></div>
     ${chosen.map((neuron) => neuronRow(neuron, known[neuron], top))}`;
 }
 
@@ -159,15 +162,16 @@ function offer(to, which = "images") {  // one picture of the pair, with the set
 /** What a method does, in a sentence. */
 export function explanation({method, neurons, gain}, noiseShare) {
   const one = neurons === 1, each = `In each pair, ${counted(neurons, "neuron")} that`;
+  const others = "are switched on: one by chance, the others because they mostly fire along with it";
   const idle = gain === 0 || (neurons === 0 && ["low-active", "random"].includes(method));
   if (idle && method !== "regular") return "Nothing is added, so that both pictures are the same.";
   return {
     "low-active": `${each} ${one ? "seldom fires, and was" : "seldom fire, and were"} silent for this drawing, `
-      + `${one ? "is switched on" : "are switched on: one by chance, the others because they mostly fire along with it"}.`,
-    random: `${each} ${one ? "was" : "were"} silent for this drawing ${one ? "is" : "are"} switched on, drawn by chance `
-      + `among all, however often ${one ? "it fires" : "they fire"}.`,
-    noisy: `In each pair, random noise falls on ${noiseShare ? percent(noiseShare) : "a tenth"} of the neurons of the layer, `
-      + "drawn by chance.",
+      + `${one ? "is switched on" : others}.`,
+    random: `${each} ${one ? "was" : "were"} silent for this drawing ${one ? "is" : "are"} switched on, drawn by `
+      + `chance among all, however often ${one ? "it fires" : "they fire"}.`,
+    noisy: `In each pair, random noise falls on ${noiseShare ? percent(noiseShare) : "a tenth"} of the neurons of the `
+      + "layer, drawn by chance.",
     regular: "Nothing is touched: both pictures are what the network draws by itself.",
   }[method];
 }
@@ -206,8 +210,8 @@ function showBand(often, [low, high], count) {  // how often the living neurons 
   const areas = points.length ? html`${area(0, 100)}<g>${area(low, high)}</g>` : "";
   $(".plot").innerHTML = html`<svg viewBox="0 0 100 40" preserveAspectRatio="none">${areas}</svg>`;
   const known = points.length && now.method === "low-active" && count !== null;
-  $(".within").textContent = known ? `${counted(count, "neuron")} in this band, which fire for ${percent(often[low])} to `
-    + `${percent(often[high])} of the training images` : "";
+  $(".within").textContent = known ? `${counted(count, "neuron")} in this band, which fire for ${percent(often[low])} `
+    + `to ${percent(often[high])} of the training images` : "";
 }
 
 function showCaption() {  // the exact settings, in words and in the address
@@ -254,8 +258,8 @@ export default function start({element, props, trigger}) {
   const largestSeed = 2 ** 32 - pairs, fileName = () => `${now.experiment}_${now.method}_seed-${now.seed}`;
   url = new UrlState("creative-decoder", largestSeed);
   now = {...defaults, experiment: decoders[0].name, pair: 0, ...url.read({
-    experiment: oneOf(decoders.map(({name}) => name)), method: oneOf(METHODS), band: interval(100), neurons: whole(0, 50),
-    gain: decimal(0, 3), layer: whole(1, 9), pair: whole(0, pairs - 1),
+    experiment: oneOf(decoders.map(({name}) => name)), method: oneOf(METHODS), band: interval(100),
+    neurons: whole(0, 50), gain: decimal(0, 3), layer: whole(1, 9), pair: whole(0, pairs - 1),
   })};
   request = new Request(figure, "draw", {
     channel: "that-are-not-pairs", onResponse, advice: "turn a knob to ask it again", state: "drawn",

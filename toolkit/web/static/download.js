@@ -5,7 +5,7 @@ import {pageLink} from "./tabs.js";
 
 const EDGE = 48, GAP = 12, LINE = 30, CELL = 112;  // pixels of a saved sheet
 
-export function saveFile(name, blob) {
+function saveFile(name, blob) {
   const link = make("a", {href: URL.createObjectURL(blob), download: name});
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
@@ -28,7 +28,7 @@ export function wrapLines(text, width, measure) {
 
 /**
  * Save canvases as one PNG, as they stand on the screen, over the caption of the figure.
- * groups: lists of canvases, side by side, each `columns` wide; maps: of a group, or null, k -> [column, row] of its k-th.
+ * groups: lists of canvases, side by side, each `columns` wide; maps: of a group, k -> [column, row] of its k-th.
  */
 export function saveSheet({$, $$}, groups, name, columns = 10, maps = []) {
   const side = groups[0][0].width, scale = Math.max(1, Math.round(CELL / side)), step = side * scale + GAP;
@@ -52,11 +52,13 @@ export function saveSheet({$, $$}, groups, name, columns = 10, maps = []) {
   canvas.toBlob((blob) => saveFile(name, blob));
 }
 
-/** Buttons for the settings, if there are any, and for the link. name: () => of the file; settings: () => plain values. */
+/** Buttons for the settings, if there are any, and for the link. name: () => of the file; settings: () => values. */
 export function addShareButtons({$}, name, settings) {
-  const button = (action, content) => elementOf(html`<button type="button" class="link" data-do="${action}">${content}</button>`);
+  const button = (action, content) =>
+    elementOf(html`<button type="button" class="link" data-do="${action}">${content}</button>`);
   const json = button("settings", html`settings <i>json</i>`), copy = button("link", "Copy link");
-  const field = make("input", {className: "address", readOnly: true, hidden: true, ariaLabel: "Link to what is on show"});
+  const ariaLabel = "Link to what is on show";
+  const field = make("input", {className: "address", readOnly: true, hidden: true, ariaLabel});
   copy.setAttribute("aria-live", "polite");
   json.onclick = () => saveJson(`${name()}.json`, {...settings(), link: pageLink()});
   copy.onclick = async () => {

@@ -36,7 +36,7 @@ export class Gallery {
     this.container.classList.toggle("stale", Boolean(on));
   }
 
-  /** Say whose these are, while another model wakes up. waking, until: their names in a sentence; none if nothing wakes. */
+  /** Say whose these are while another model, `waking`, wakes up; if one does. */
   showWaking({$}, waking, until) {
     $(".awaited").textContent = waking ? `Waking ${waking} up; until then, these are ${until}.` : "";
     this.container.classList.toggle("former", Boolean(waking));

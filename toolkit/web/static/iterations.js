@@ -71,7 +71,8 @@ function showCurves() {
 
 function curve([key, name, title]) {
   const run = runs.a, last = lastRow(run), values = run.iterations.map(({metrics}) => metrics[key]);
-  const known = values.filter(Number.isFinite), low = Math.min(...known), high = Math.max(...known), value = values[now.a];
+  const known = values.filter(Number.isFinite), low = Math.min(...known), high = Math.max(...known);
+  const value = values[now.a];
   const x = (row) => (4 + (192 * row) / Math.max(1, last)).toFixed(1);
   const y = (its) => (44 - 38 * (high > low ? (its - low) / (high - low) : 0.5)).toFixed(1);
   const points = values.map((each, row) => Number.isFinite(each) && `${x(row)},${y(each)}`).filter(Boolean);
@@ -122,8 +123,8 @@ function caption() {
     `Selected: seed ${symbol.seed}`, run.sampling,
   ];
   if (now.map) {
-    facts.push(`Map: the two directions in which the first and last symbols and the data differ most to ${run.map.judge}, `
-      + `${Math.round(100 * run.map.explained)} % of their spread`);
+    facts.push(`Map: the two directions in which the first and last symbols and the data differ most to `
+      + `${run.map.judge}, ${Math.round(100 * run.map.explained)} % of their spread`);
   }
   return `${facts.join(". ")}. ${made}`;
 }
@@ -253,8 +254,8 @@ function savePicture() {
   saveSheet(figure, shown.map(({pictures}) => pictures), name, COLUMNS, shown.map(({placement}) => placement));
 }
 
-function saveFromServer(kind, trigger) {
-  trigger("save", {kind, experiment: runs.a.experiment, iteration: iterationOf("a"), seed: symbol.seed});
+function saveFromServer({dataset}, trigger) {
+  trigger("save", {kind: dataset.do, experiment: runs.a.experiment, iteration: iterationOf("a"), seed: symbol.seed});
   setTimeout(nudge, NUDGE, trigger);  // that the file has come is not heard here
 }
 
@@ -318,7 +319,8 @@ export default function start({element, props, server, trigger}) {
     dice: () => selectSeed(String(random())),
     grow: () => symbol.growAgain(),
     life: () => saveSheet(figure, [$$(".life canvas")], `${runs.a.experiment}_seed-${symbol.seed}_life.png`),
-    ...Object.fromEntries(["animation", "growth", "checkpoint"].map((kind) => [kind, () => saveFromServer(kind, trigger)])),
+    animation: (button) => saveFromServer(button, trigger), growth: (button) => saveFromServer(button, trigger),
+    checkpoint: (button) => saveFromServer(button, trigger),
   };
   onActions(element, actions);
   const {play, back, on, keep, map} = actions;
@@ -333,7 +335,8 @@ export default function start({element, props, server, trigger}) {
     overview.draw();
     symbol.draw();
   });
-  addShareButtons(figure, () => `${runs.a.experiment}_iteration-${overview.isOpen ? overview.iteration : iterationOf("a")}`, settings);
+  const shownIteration = () => (overview.isOpen ? overview.iteration : iterationOf("a"));
+  addShareButtons(figure, () => `${runs.a.experiment}_iteration-${shownIteration()}`, settings);
 
   const {experiment = page.experiment, against, view: linkedView, seed = 0, ...rows} = url.read({
     experiment: oneOf(names), against: oneOf(names), iteration: whole(0, 9999), beside: whole(0, 9999),

@@ -117,7 +117,7 @@ function meanDistance(frame, kind) {
   return values.reduce((sum, value) => sum + value, 0) / cellCount / ONE;
 }
 
-function showFrames(newer) {  // of the film on show, or of another, which begins at its start, the first where the eye is
+function showFrames(newer) {  // another film begins at its start; the first, where the eye is
   if (newer !== wanted) return;
   if (newer !== film) {
     const stay = !film?.facts.length || REDUCED_MOTION.matches || linkedRun !== undefined;
@@ -173,7 +173,7 @@ function showFrame(frame) {
 export function tickPlaces(runs, labelled = LABELLED) {
   let edge = -1;
   return labelled.filter((run) => run <= runs.at(-1)).map((run) => {
-    const after = runs.findIndex((its) => its >= run), over = after && runs[after] - run;  // it may be between two frames
+    const after = runs.findIndex((its) => its >= run), over = after && runs[after] - run;  // it may lie between two
     const place = (after - (over ? over / (runs[after] - runs[after - 1]) : 0)) / (runs.length - 1);
     const room = place - edge > 0.035;
     if (room) edge = place;
@@ -202,8 +202,9 @@ export const decades = (value) => clamp(1 + Math.log10(value) / 4, 0, 1);
 function showCurves() {
   const count = film.facts.length;
   const panels = [{
-    name: "movement", scale: decades, all: (frame) => meanDistance(frame, 0), one: (frame) => distance(frame, 0, now.cell),
-    title: "How far the pictures moved in this run: 1 is black against white; a quarter of the height is a factor of ten",
+    name: "movement", all: (frame) => meanDistance(frame, 0), one: (frame) => distance(frame, 0, now.cell),
+    title: "How far the pictures moved in this run: 1 is black against white; a quarter of the height is a factor of "
+      + "ten", scale: decades,
   }, {
     name: "distance to data", all: (frame) => meanDistance(frame, 1), one: (frame) => distance(frame, 1, now.cell),
     title: "How far the pictures are from the nearest of 1,000 training images: 0 is a copy, 1 black against white",
@@ -226,11 +227,13 @@ function curve({name, all, one, title, scale = linear}, count, here) {  // the m
     return html`<polyline class="${kind}" points="${points.join(" ")}"/>`;
   };
   const say = (value) => (one ? short(value, 2) : String(value)), mean = say(all(here));
+  const label = `${name}: ${mean} at run ${film.runs[here]}`;
   const made = elementOf(html`
     <div class="curve" title="${title}"><p><span>${name}</span></p>
     <p><b class="mean">${mean}</b>${one && here ? html`<b>${say(one(here))}</b>` : ""}</p><div>
-    <svg viewBox="0 0 200 64" preserveAspectRatio="none" role="img" aria-label="${name}: ${mean} at run ${film.runs[here]}">
-    <line x1="${x(here)}" x2="${x(here)}" y1="0" y2="64"/>${one && line(own, "mine")}${line(values, "")}</svg></div></div>`);
+    <svg viewBox="0 0 200 64" preserveAspectRatio="none" role="img" aria-label="${label}">
+    <line x1="${x(here)}" x2="${x(here)}" y1="0" y2="64"/>${one && line(own, "mine")}${line(values, "")}
+    </svg></div></div>`);
   made.lastChild.onclick = ({clientX}) => {
     const box = made.lastChild.getBoundingClientRect();
     goTo(Math.round(((clientX - box.left) / box.width) * last));
@@ -324,7 +327,8 @@ function showCaption() {
   $(".caption").textContent = `${experiment}: ${network(experiment).title}. ${run}. ${seeds}. That Are Not ${version}.`;
   const {experiment: asked, start: from, runs, perturbation: stir, mode: how, seed, cell} = now;
   const rest = {...(cell ? {cell} : {}), run: linkedRun ?? film.runs[now.frame]};
-  url.write({experiment: asked, ...(from === "drawing" ? {} : {start: from}), runs, stirred: stir, mode: how, seed, ...rest});
+  const origin = from === "drawing" ? {} : {start: from};
+  url.write({experiment: asked, ...origin, runs, stirred: stir, mode: how, seed, ...rest});
 }
 
 function settings() {  // of the pictures on show

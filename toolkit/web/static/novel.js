@@ -6,7 +6,7 @@ import {Request} from "./request.js";
 import {Sketchpad} from "./sketchpad.js";
 import {offerPicture, takeHandedOver} from "./tabs.js";
 import {percentOf, short} from "./text.js";
-import {UrlState, whole} from "./url_state.js";
+import {UrlState} from "./url_state.js";
 
 const SIDE = 28, LARGEST = 10_000_000, UNDO_STEPS = 50;  // pixels; bytes of a picture
 let figure, $, $$, article, url, request, pad;
@@ -104,10 +104,10 @@ function show() {
   $(".known").replaceChildren(...shown.known.map(nearestImages));
   $(".judges").innerHTML = html`${shown.judges.map(classification)}`;
   $(".measures").innerHTML = html`${shown.measures.map(measure)}`;
-  const far = shown.known.map(({kind, distances}) => `${distances[0].toFixed(3)} from the nearest of ${kind}`).join(", ");
+  const far = shown.known.map(({kind, distances: [first]}) => `${first.toFixed(3)} from the nearest of ${kind}`);
   const named = shown.judges.map(({title, likeliest: [[name, share]]}) =>
     `${title.toLowerCase()}: ${name} ${percentOf(share)}`).join(", ");
-  $(".caption").textContent = `${describe()}. ${shown.title}: ${far} (root of the mean squared difference). Judges of `
+  $(".caption").textContent = `${describe()}. ${shown.title}: ${far.join(", ")} (root of the mean squared difference). Judges of `
     + `${named}. That Are Not ${version}.`;
   article.dataset.ready = "true";
 }
@@ -131,7 +131,7 @@ function nearestImages({kind, light, names, distances, counts, end, usual, most,
       <figure><canvas width="${SIDE}" height="${SIDE}" role="img" aria-label="One of the ${kind}: ${name}"></canvas>
       <figcaption><b>${name}</b><span>${distances[k].toFixed(2)}</span></figcaption></figure>`)}</div>
     <div class="where-it-lies"><p class="about"><b>this symbol ${short(far)}</b>
-    <span>${share ? `${percentOf(share)} of ${kind} lie as far out` : `none of ${all} ${kind} lies as far out`}</span></p>
+    <span>${share ? `${percentOf(share)} of ${kind} lie` : `none of ${all} ${kind} lies`} as far out</span></p>
     <div class="scale" role="img" aria-label="${scale}">
     <svg viewBox="0 0 100 40" preserveAspectRatio="none" aria-hidden="true">
     <polygon points="${histogramPoints(counts)}"/></svg>
@@ -147,7 +147,8 @@ export function classification({title, of, accuracy, likeliest, entropy}) {
   const row = ([name, share]) =>
     html`<li><b>${name}</b><i style="--long: ${share}"></i><span>${percentOf(share)}</span></li>`;
   return html`
-    <div class="judge"><h3><b>Judge of ${title.toLowerCase()}</b><span>of ${of}</span></h3><ol>${likeliest.map(row)}</ol>
+    <div class="judge"><h3><b>Judge of ${title.toLowerCase()}</b><span>of ${of}</span></h3>
+    <ol>${likeliest.map(row)}</ol>
     <p class="doubt" title="Entropy of its answer over the largest there is: 0 is sure, 1 has no idea">
     <span>${right}</span><span>doubt ${entropy.toFixed(2)}</span></p></div>`;
 }
@@ -157,9 +158,11 @@ export function measure({name, value, within: [low, middle, high], span: [first,
   const from = Math.min(first, value), width = Math.max(1e-9, Math.max(last, value) - from);
   const at = (place) => `${(100 * (place - from) / width).toFixed(1)}%`;
   const range = (left, right) => `left: ${at(left)}; right: calc(100% - ${at(right)})`;
-  const digits = `Digits: from ${short(first)} to ${short(last)}, usually ${short(middle)}. This symbol: ${short(value)}.`;
+  const digits = `Digits: from ${short(first)} to ${short(last)}, usually ${short(middle)}. `
+    + `This symbol: ${short(value)}.`;
   return html`
-    <div class="measure"><p><span>${name}</span><b>${short(value)}</b></p><div class="strip" role="img" aria-label="${digits}">
+    <div class="measure"><p><span>${name}</span><b>${short(value)}</b></p>
+    <div class="strip" role="img" aria-label="${digits}">
     <i class="all" style="${range(first, last)}"></i><i class="most" style="${range(low, high)}"></i>
     <i class="mid" style="left: ${at(middle)}"></i><i class="mark" style="left: ${at(value)}"></i></div>
     <p class="note">${says}</p></div>`;
@@ -209,7 +212,8 @@ export default function start({element, props, trigger}) {
   ({$, $$, article} = figure);
   url = new UrlState("is-it-new", largestSeed);
   request = new Request(figure, "ask", {
-    channel: "that-are-not-verdict", onResponse, advice: "change the symbol to ask it again", state: "told", slow: () => true,
+    channel: "that-are-not-verdict", onResponse, advice: "change the symbol to ask it again", state: "told",
+    slow: () => true,
   });
   const onStart = () => { remember(); now.drawnOver = Boolean(pad.pixels); };
   pad = new Sketchpad($(".canvas"), {onStart, onDone: judge});

@@ -45,7 +45,8 @@ export class Overview {
   #newCard(experiment, title) {
     const card = elementOf(html`
       <button type="button" class="card" title="${title}" data-experiment="${experiment}">
-      <span class="head"><b class="figure">${experiment}</b><i class="until"></i></span><span class="title">${title}</span>
+      <span class="head"><b class="figure">${experiment}</b><i class="until"></i></span>
+      <span class="title">${title}</span>
       <span class="few">${Array(COUNT).fill(html`<canvas width="28" height="28"></canvas>`)}</span></button>`);
     card.onclick = () => { this.toggle(false); this.onOpen(experiment, this.iteration); };
     return card;
@@ -59,7 +60,8 @@ export class Overview {
     $(".experiments [data-do=all]").setAttribute("aria-pressed", on);
     if (!on) return this.onChange();
     this.show(iteration);
-    await Promise.all(this.cards.filter(({dataset}) => !this.#strips.has(dataset.experiment)).map((card) => this.#fill(card)));
+    const lacking = this.cards.filter(({dataset}) => !this.#strips.has(dataset.experiment));
+    await Promise.all(lacking.map((card) => this.#fill(card)));
   }
 
   async #fill(card) {
@@ -76,7 +78,8 @@ export class Overview {
     this.#find(".where b").textContent = at ? "iteration" : "the data";
     this.#find(".where span").textContent = at ? `of at most ${end}` : "no dream yet";
     if (this.#ticks !== end) {
-      this.#find(".ticks").innerHTML = html`${Array.from({length: end + 1}, (_, i) => html`<span>${i % 5 ? "" : i}</span>`)}`;
+      const ticks = Array.from({length: end + 1}, (_, i) => html`<span>${i % 5 ? "" : i}</span>`);
+      this.#find(".ticks").innerHTML = html`${ticks}`;
       this.#ticks = end;
     }
     this.draw();

@@ -12,7 +12,7 @@ function setPlace(picture, [x, y]) {
   picture.style.setProperty("--y", y / 1000);
 }
 
-/** What lies under the symbols of a map: the data, faint, or dots where they may not be shown; and the way of a seed. */
+/** What lies under the symbols of a map: the data, faint, or dots where they may not be shown; the way of a seed. */
 class Ground {
   constructor(run) {
     const row = rowOf(run, 0), area = run.side ** 2, middle = (area + run.side) / 2;
@@ -36,8 +36,8 @@ class Ground {
   }
 
   trace(seed, until) {  // from the first iteration
-    const places = this.run.iterations.map(({iteration}, row) => iteration && row <= until && placesAt(this.run, row)[seed]);
-    const points = places.filter(Boolean).map((place) => place.join()).join(" ");
+    const placeAt = ({iteration}, row) => iteration && row <= until && placesAt(this.run, row)[seed];
+    const points = this.run.iterations.map(placeAt).filter(Boolean).map((place) => place.join()).join(" ");
     const open = '<svg viewBox="0 0 1000 1000" preserveAspectRatio="none">';
     this.way.innerHTML = `${open}<polyline points="${points}"/></svg>`;
   }

@@ -1,6 +1,6 @@
 // The line below the kaleidoscope: points, a small network that learns them while one looks on, and samples that fall
 // through it. Responses hold the moments of the training, each as text, with the function and the runs of the samples.
-import {Controls, REDUCED_MOTION, clamp, figureOf, html, onActions, parseSeed, randomSeed, setSlider} from "./controls.js";
+import {Controls, REDUCED_MOTION, clamp, figureOf, onActions, parseSeed, randomSeed, setSlider} from "./controls.js";
 import {Request} from "./request.js";
 import {short} from "./text.js";
 
@@ -100,10 +100,12 @@ function landscape({function: values, falls}) {  // as SVG: what lies under the 
 
 function verdict() {
   if (!moment()) return "Press Train: it takes a second or two.";
-  const {step, loss} = moment(), ends = moment().falls.at(-1), {points} = learned, {counts, astray} = countEnds(ends, points);
+  const {step, loss, falls} = moment(), ends = falls.at(-1), {points} = learned;
+  const {counts, astray} = countEnds(ends, points);
   const where = points.map((point, i) => `${counts[i]} at ${point}`).join(", ");
   const how = loss === undefined ? "" : ` (loss ${short(loss, 2)})`, others = astray ? `, ${astray} elsewhere` : "";
-  return `After ${step.toLocaleString("en")} steps${how}, ${ends.length} samples end after ${runCount()} runs: ${where}${others}.`;
+  return `After ${step.toLocaleString("en")} steps${how}, ${ends.length} samples end after ${runCount()} runs: `
+    + `${where}${others}.`;
 }
 
 function showTimes() {
@@ -134,10 +136,10 @@ function letFall() {  // the samples of the moment on show, from where they bega
 // ---- the knobs
 
 function showControls() {
-  const like = examples.find(({title, ...its}) => Object.keys(its).every((key) => String(its[key]) === String(now[key])));
+  const isLike = ({title, ...its}) => Object.keys(its).every((key) => String(its[key]) === String(now[key]));
   const {points, depth, width, steps, output} = now, same = (name) => [name, name];
   const number = (value) => value.toLocaleString("en");
-  controls.show({...now, example: like?.title ?? "", points: points.join(", ")}, {
+  controls.show({...now, example: examples.find(isLike)?.title ?? "", points: points.join(", ")}, {
     example: examples.map(({title}) => same(title)), output: ["sigmoid", "tanh"].map(same),
   }, {
     ...Object.fromEntries(Object.entries({depth, width, steps}).map(([knob, value]) => [knob, number(value)])),
@@ -155,7 +157,9 @@ function update(changes) {
 function togglePoint(value) {  // a point more, or one less
   const near = now.points.find((point) => Math.abs(point - value) < SAME);
   if (near !== undefined) return update({points: now.points.filter((point) => point !== near)});
-  if (now.points.length >= most) return figure.showProblem(`${most} points are there already: click one to take it away.`);
+  if (now.points.length >= most) {
+    return figure.showProblem(`${most} points are there already: click one to take it away.`);
+  }
   update({points: [...now.points, Number(value.toFixed(2))].sort((a, b) => a - b)});
 }
 
@@ -174,7 +178,7 @@ function readFields() {  // -> whether what is written in them can be used
   return !problem && !other;
 }
 
-function onKnob(knob, value, isFinal) {
+function onKnob(knob, value) {
   if (knob !== "example") return update({[knob]: value});
   update(examples.find(({title}) => title === value));
   train();

@@ -45,4 +45,5 @@ export function titleOf(experiment, title) {
 }
 
 /** "2" -> "Figure 2"; of a paper that has no figure of it, its year; else the name of the experiment. */
-export const figureName = (figure, experiment) => (figure ? `${/^\d\d?$/.test(figure) ? "Figure " : ""}${figure}` : experiment);
+export const figureName = (figure, experiment) =>
+  (figure ? `${/^\d\d?$/.test(figure) ? "Figure " : ""}${figure}` : experiment);

@@ -28,9 +28,11 @@ export function isDarkOnLight(grey, side) {
 
 /** The planes of an RGBA picture; of one channel grey, and inverted if it is dark ink on light paper. */
 export function pixelsOf(rgba, side, channels) {
-  const plane = (c) => Array.from({length: side * side}, (_, i) => rgba[4 * i + c]), [red, green, blue] = [0, 1, 2].map(plane);
+  const plane = (c) => Array.from({length: side * side}, (_, i) => rgba[4 * i + c]);
+  const [red, green, blue] = [0, 1, 2].map(plane);
   if (channels === 3) return {pixels: Uint8ClampedArray.from([...red, ...green, ...blue]), isInverted: false};
-  const grey = red.map((value, i) => 0.299 * value + 0.587 * green[i] + 0.114 * blue[i]), isInverted = isDarkOnLight(grey, side);
+  const grey = red.map((value, i) => 0.299 * value + 0.587 * green[i] + 0.114 * blue[i]);
+  const isInverted = isDarkOnLight(grey, side);
   return {pixels: Uint8ClampedArray.from(isInverted ? grey.map((value) => 255 - value) : grey), isInverted};
 }
 

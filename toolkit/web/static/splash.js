@@ -1,7 +1,9 @@
 // Put beside the body, which the page fills, before there is one; taken away when a figure is ready, or nothing comes.
-const night = new URLSearchParams(location.search).get("__theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-const splash = Object.assign(document.createElement("div"), {className: night === "dark" ? "splash night" : "splash"});
-const image = Object.assign(document.createElement("img"), {src: known.sheet, alt: `${known.title}: one hundred symbols`});
+const theme = new URLSearchParams(location.search).get("__theme");
+const isDark = theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+const splash = Object.assign(document.createElement("div"), {className: isDark ? "splash night" : "splash"});
+const alt = `${known.title}: one hundred symbols`;
+const image = Object.assign(document.createElement("img"), {src: known.sheet, alt});
 image.setAttribute("elementtiming", "splash");
 const words = document.createElement("p"), name = document.createElement("b");
 name.textContent = "That Are Not";

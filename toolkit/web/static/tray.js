@@ -27,7 +27,7 @@ export function inkedColumns(grey, side, threshold = INKED) {
   return inked.length ? [inked[0], inked.at(-1) + 1] : [0, side];
 }
 
-/** Where the words of a line stand. words: lists of {advance, ...}, spaces among them. Returns [{glyph, x, y}], rows. */
+/** Where the glyphs of a line stand, {placed: [{glyph, x, y}], height}. words: {glyphs: [{advance}], isSpace} each. */
 export function layOut(words, width, height) {
   const placed = [];
   let x = 0, y = 0;
@@ -96,7 +96,8 @@ function remember() {
 
 function keep({detail: {light, side, channels, caption}}) {
   const symbol = {light: Uint8Array.from(light), side, channels, caption: limited(caption, 400), key: unusedKey()};
-  if (!isSound(symbol)) return say(`This picture is too large: the tray takes up to ${largest} by ${largest} pixels.`, true);
+  const size = `${largest} by ${largest} pixels`;
+  if (!isSound(symbol)) return say(`This picture is too large: the tray takes up to ${size}.`, true);
   if (tray.kept.some((each) => isSame(each, symbol))) return say("This one is in the tray already.");
   if (tray.kept.length === most) return say(`The tray is full with ${most} symbols: remove one to keep another.`, true);
   tray.kept.push(symbol);
@@ -208,7 +209,8 @@ function writeLine() {  // word by word, a new row where one does not fit
   const glyphs = new Map([...new Set(line)].map((sign) => [sign, glyphOf(sign)]));
   const words = line.split(/(\s+)/).map((word) =>
     ({glyphs: [...word].map((sign) => glyphs.get(sign)), isSpace: !word.trim()}));
-  const width = Math.max(HEIGHT, Math.floor(canvas.parentElement.clientWidth)), {placed, height} = layOut(words, width, HEIGHT + 12);
+  const width = Math.max(HEIGHT, Math.floor(canvas.parentElement.clientWidth));
+  const {placed, height} = layOut(words, width, HEIGHT + 12);
   Object.assign(canvas, {width, height, ariaLabel: `“${line}”, written in the symbols`});
   const context = canvas.getContext("2d");
   Object.assign(context, {imageSmoothingEnabled: false, strokeStyle: cssValue("--quiet")});
@@ -271,7 +273,8 @@ function toggle(on) {
   opener.textContent = on ? "Close" : "Take away";
   figure.showProblem("");
   if (on) showGlyphs();
-  const first = matchMedia("(hover: none)").matches ? $(".opened") : $("[name=line]");  // no keyboard over a phone's screen
+  const isTouch = matchMedia("(hover: none)").matches;  // whose keyboard would cover the screen
+  const first = isTouch ? $(".opened") : $("[name=line]");
   if (on && !wasOpen) first.focus({preventScroll: true});
   if (!on && wasOpen) opener.focus();
 }
