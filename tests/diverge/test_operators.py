@@ -28,8 +28,6 @@ from toolkit.diverge import (
     keys,
     loss_hacking,
     matrix,
-    ramp,
-    repaint,
     rewrite,
     second_moment,
     swap,
@@ -58,24 +56,14 @@ def optimised(model: Any, strength: float) -> Any:
     return rewrite(model, layer, x, part(x) + 1, context(found, second_moment(found)), steps=2, strength=strength)
 
 
-def painted(model: Any, strength: float) -> Any:
-    def drawn(model: Any, seeds: Any) -> Tensor:
-        return draw(model, seeds.tolist())
-
-    seeds = torch.arange(2)
-    return repaint(model, MATRIX[type(model).__name__], seeds, draw(model, [0, 1]) / 2, draw=drawn, strength=strength)
-
-
 # New models by their strength: 0 is neutral.
 WEIGHTS: dict[str, Callable[[Any, Any, float], Any]] = {
     "blend": blend,
-    "ramp": lambda parent, child, by: blend(parent, child, ramp(level_count(parent), 0.5, 1.0, high=by)),
     "swap": lambda parent, child, by: swap(parent, child, level_count(parent) if by == 0 else 1),
     "along": lambda parent, child, by: along([parent, child], 1 + by),
     **{f"glitch, {kind}": lambda model, _, by, kind=kind: glitched(model, Glitch(kind, by)) for kind in KINDS},
     "write": lambda model, _, by: written(model, by),
     "rewrite": lambda model, _, by: optimised(model, by),
-    "repaint": lambda model, _, by: painted(model, by),
 }
 WEIGHT = pytest.mark.parametrize("operator", WEIGHTS)
 

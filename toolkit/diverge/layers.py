@@ -71,9 +71,7 @@ def frozen_copy(model: M) -> M:
     return deepcopy(model).eval().requires_grad_(False)
 
 
-def clusters(
-    model: M, layer: str | nn.Module, run: Callable[[M], object], k: int = 5, *, seed: int = 0, passes: int = 100
-) -> Tensor:
+def clusters(model: M, layer: str | nn.Module, run: Callable[[M], object], k: int = 5) -> Tensor:
     """Cluster of each channel of a layer: (K,) int64, 0 to k - 1, numbered in the order of their first channel.
 
     Channels are compared by their mean map during run(model), units of a fully connected layer by their activation for
@@ -83,20 +81,20 @@ def clusters(
     """
     _, h = recorded(model, layer, run)
     rows = (h.mean(0) if h.ndim == 4 else h.T).flatten(1).double()
-    return k_means(normalize(rows - rows.mean(1, keepdim=True)), k, seed=seed, passes=passes)
+    return k_means(normalize(rows - rows.mean(1, keepdim=True)), k)
 
 
-def k_means(x: Tensor, k: int, *, seed: int = 0, passes: int = 100) -> Tensor:
+def k_means(x: Tensor, k: int, *, seed: int = 0) -> Tensor:
     """Cluster of each row of x, (N, d): (N,) int64, numbered in the order of their first row.
 
-    Lloyd's algorithm from k-means++ (Arthur & Vassilvitskii, 2007), until no row changes its cluster. An empty cluster
-    moves to the row farthest from its centre. Raises ValueError unless 1 <= k <= N.
+    Lloyd's algorithm from k-means++ (Arthur & Vassilvitskii, 2007), until no row changes its cluster, at most 100
+    passes. An empty cluster moves to the row farthest from its centre. Raises ValueError unless 1 <= k <= N.
     """
     if not 1 <= k <= len(x):
         raise ValueError(f"{len(x)} channels in {k} clusters: give a number of clusters from 1 to {len(x)}")
     x = x.double().cpu()
     centres, labels = _first_centres(x, k, seed), torch.full((len(x),), -1)
-    for _ in range(passes):
+    for _ in range(100):
         distance = torch.cdist(x, centres)
         before, labels = labels, distance.argmin(1)
         if torch.equal(before, labels):

@@ -23,10 +23,9 @@ from torch.nn.functional import unfold
 
 from ..config import choose
 from ..seeds import child
-from .layers import dense, frozen_copy, layer, layers, recorded
+from .layers import frozen_copy, layer, layers, recorded
 
 M = TypeVar("M", bound=nn.Module)
-Draw = Callable[[Any, Tensor], Tensor]  # (model, codes or images) -> images
 
 
 # ---- network blending
@@ -61,8 +60,8 @@ def swap(parent: M, child: M, depth: int) -> M:
     return blend(parent, child, [0.0] * depth + [1.0] * (total - depth))
 
 
-def ramp(levels: int, middle: float, width: float, *, low: float = 0.0, high: float = 1.0) -> list[float]:
-    """Weights for `blend` that rise from low to high along the levels as a logistic curve.
+def ramp(levels: int, middle: float, width: float) -> list[float]:
+    """Weights for `blend` that rise from 0 to 1 along the levels as a logistic curve.
 
     middle: the depth where it is half way, 0 before the first level, `levels` behind the last. width: how many levels
     it takes to go from 12 % to 88 %; 0 is the step of `swap`. Raises ValueError for a width under 0.
@@ -70,11 +69,7 @@ def ramp(levels: int, middle: float, width: float, *, low: float = 0.0, high: fl
     if not width >= 0:
         raise ValueError(f"width is {width}: give a number of levels, 0 or more")
     places = [level + 0.5 - middle for level in range(levels)]
-    if width == 0:
-        rise = [float(place > 0) for place in places]
-    else:
-        rise = [(1 + math.tanh(2 * place / width)) / 2 for place in places]
-    return [low + (high - low) * part for part in rise]
+    return [(1 + math.tanh(2 * place / width)) / 2 if width else float(place > 0) for place in places]
 
 
 def along(models: Sequence[M], at: float) -> M:
@@ -201,17 +196,16 @@ def rewrite(
     goal: Tensor,
     directions: Tensor,
     *,
-    region: Tensor | None = None,
     steps: int = 200,
     lr: float = 0.05,
     strength: float = 1.0,
 ) -> M:
     """A new model whose layer gives a goal for its input x (B, ...), changed along the directions (d, r) alone.
 
-    The paper's optimisation: Adam lowers the mean absolute difference from the goal, weighted by a region of 0 to 1
-    that broadcasts to it. The change is L D^T with L trained, so that it never leaves its rank; the published code
-    moves all weights and projects them on the directions every ten of 2,001 steps, which for small layers undoes most
-    of each step. Raises ValueError for a layer without a matrix, or a goal of another shape.
+    The paper's optimisation: Adam lowers the mean absolute difference from the goal. The change is L D^T with L
+    trained, so that it never leaves its rank; the published code moves all weights and projects them on the directions
+    every ten of 2,001 steps, which for small layers undoes most of each step. Raises ValueError for a layer without a
+    matrix, or a goal of another shape.
     """
     memory, x = _memory(model, name), x.detach()
     if memory(x).shape != goal.shape:
@@ -221,9 +215,8 @@ def rewrite(
     adam = torch.optim.Adam([left], lr)
     for _ in range(steps):
         y = functional_call(memory, {"weight": was + _shaped(left @ onto, memory)}, (x,))
-        missed = (y - goal.detach()).abs()
         adam.zero_grad()
-        (missed if region is None else missed * region).mean().backward()
+        (y - goal.detach()).abs().mean().backward()
         adam.step()
     return _changed(model, name, strength * (left @ onto).detach())
 
@@ -235,30 +228,23 @@ def repaint(
     codes: Tensor,
     edited: Tensor,
     *,
-    draw: Draw = lambda model, codes: model.decode(codes),
     kept: Tensor | None = None,
-    stay: float = 1.0,
     steps: int = 100,
     lr: float = 1e-3,
     strength: float = 1.0,
 ) -> M:
     """A new model, one layer of which is trained by Adam to draw edited images (B, C, H, W) for their codes.
 
-    kept: codes whose images shall not change, a loss that weighs `stay` times as much. Raises ValueError for a layer
-    without a matrix.
+    kept: codes whose images shall not change, which counts as much. Raises ValueError for a layer without a matrix.
     """
-    trained = frozen_copy(model)
+    trained: Any = frozen_copy(model)
     weight = _memory(trained, name).weight.requires_grad_()
-    before = None if kept is None else draw(model, kept).detach()
+    pairs = [(codes, edited)] if kept is None else [(codes, edited), (kept, trained.decode(kept).detach())]
     adam = torch.optim.Adam([weight], lr)
-    with dense(trained):
-        for _ in range(steps):
-            loss = (draw(trained, codes) - edited).square().mean()
-            if kept is not None and before is not None:
-                loss = loss + stay * (draw(trained, kept) - before).square().mean()
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
+    for _ in range(steps):
+        adam.zero_grad()
+        torch.stack([(trained.decode(z) - x).square().mean() for z, x in pairs]).sum().backward()
+        adam.step()
     return _changed(model, name, strength * (matrix(trained, name) - matrix(model, name)))
 
 

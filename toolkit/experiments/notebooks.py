@@ -1,13 +1,17 @@
-"""Notebooks, executed and summarised.
+"""Notebooks: what they load of this module, and the command that executes and summarises them.
 
 A notebook has one cell tagged "parameters", which may carry small values ("smoke") that tests put in their place; one
-tagged "picture"; and, last, one tagged "check", which holds what the prose claims and says it with its number.
+tagged "picture", whose output is stored with it; and, last, one tagged "check", which holds what the prose claims and
+says it with its number.
 """
 
 import argparse
 import base64
 import json
+import os
+import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +21,51 @@ from typing import Any
 from tqdm import tqdm
 
 from ..config import choose
-from ..index import write_atomic
+from ..index import CHECKPOINTS, CheckpointError, write_atomic
 from ..runs import to_json
+
+REPOSITORY = "https://github.com/OWNER/that-are-not"
+
+
+def checkpoints() -> Path:
+    """The folder of the shipped checkpoints; an installed package has none, and then the repository is cloned once.
+
+    Raises CheckpointError, one sentence, if that fails.
+    """
+    here = Path(REPOSITORY.rpartition("/")[2]).absolute()
+    for folder in (CHECKPOINTS, here / "checkpoints"):
+        if (folder / "index.json").exists():
+            return folder
+    print(f"Fetching the checkpoints, some 130 MB, from {REPOSITORY} ...")  # noqa: T201
+    clone = ["git", "clone", "--quiet", "--depth", "1", REPOSITORY, str(here)]
+    try:
+        subprocess.run(
+            clone, check=True, capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        *_, reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        raise CheckpointError(
+            f"no checkpoints came with this installation, and {REPOSITORY} could not be cloned ({reason}): connect to "
+            "a network once, or set CHECKPOINTS to a folder of checkpoints"
+        ) from error
+    return here / "checkpoints"
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """%load_ext toolkit.experiments.notebooks: errors that the toolkit raises itself are shown as their sentence."""
+    shell.set_custom_exc((OSError, ValueError, FloatingPointError, ModuleNotFoundError), _show)
+
+
+def _show(shell: Any, kind: type, error: Exception, trace: Any, tb_offset: int | None = None) -> list[str]:
+    """Without the traceback, if the innermost frame is the toolkit's: what it refuses it says itself."""
+    *_, (frame, _) = traceback.walk_tb(trace)
+    if frame.f_globals.get("__name__", "").startswith("toolkit."):
+        lines = [f"{kind.__name__}: {error}"]
+    else:
+        lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+    shell._showtraceback(kind, error, lines)
+    return lines
+
 
 EPILOG = """examples:
   python -m toolkit notebooks                        run all, and print what each found and how long it took
@@ -30,7 +77,8 @@ EPILOG = """examples:
 def notebooks(args: argparse.Namespace) -> object:
     """Run the notebooks, each in a kernel of its own: what they find, and how long it takes.
 
-    With --out, or --write for their own folder, also store pictures and results. Nothing else writes among them.
+    With --out, or --write for their own folder, also store pictures and results; --write puts each picture into its
+    notebook, too. Nothing else writes among them.
     """
     if args.write and args.out:
         raise ValueError("--write and --out are two places: give one of them")
@@ -47,6 +95,8 @@ def notebooks(args: argparse.Namespace) -> object:
         if out:
             write_atomic(out / "pictures" / f"{name}.png", done.picture)
             write_atomic(out / "results.json", to_json(results))
+        if args.write:
+            store_picture(args.folder / f"{name}.ipynb", done.picture)
     if args.write:  # elsewhere its links to the notebooks would lead nowhere
         write_atomic(out / "README.md", page(out).encode())
     return {name: results[name] for name in chosen}
@@ -136,7 +186,7 @@ def execute(path: Path, *, small: bool = False) -> Executed:
     try:
         NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute(cwd=str(path.parent))
     except CellExecutionError as error:
-        raise ValueError(f"{path.name} fails: {error}") from error
+        raise ValueError(f"{path.name} fails: {error.ename}: {error.evalue}") from error
     seconds = perf_counter() - begun
     return Executed(title(notebook), seconds, _picture(notebook, path), _said(notebook), notebook)
 
@@ -145,6 +195,18 @@ def title(notebook: Any) -> str:
     """The question that its first line asks."""
     first: str = notebook.cells[0].source.splitlines()[0]
     return first.removeprefix("#").strip()
+
+
+def store_picture(path: Path, picture: bytes) -> None:
+    """Make a picture, PNG, the one output that the file of a notebook has."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            shown = "picture" in cell["metadata"].get("tags", [])
+            data = {"image/png": base64.b64encode(picture).decode(), "text/plain": ["<PIL.Image.Image>"]}
+            cell["outputs"] = [{"data": data, "metadata": {}, "output_type": "display_data"}] if shown else []
+            cell["execution_count"] = None
+    write_atomic(path, (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _picture(notebook: Any, path: Path) -> bytes:
