@@ -14,7 +14,7 @@ import torch
 
 from toolkit import cli, hub, runs
 from toolkit.data import load
-from toolkit.experiments import claims, claims_report, judge_runs, sweeps
+from toolkit.experiments import claims, claims_report, judge_runs, release, sweeps
 from toolkit.experiments import evidence as rules
 from toolkit.experiments.evidence import DOES_NOT, HOLDS, MISSING, UNDECIDED, Check, Claim, Evidence, Result, Results
 from toolkit.metrics.image import resized
@@ -609,11 +609,11 @@ def test_a_contact_sheet_holds_every_sheet_pixel_by_pixel_in_sixteen_greys(tree:
     from toolkit import plot
 
     with (
-        Image.open(BytesIO(runs.contact(tree / "fig2"))) as page,
+        Image.open(BytesIO(release.contact(tree / "fig2"))) as page,
         Image.open(tree / "fig2" / "iter_002" / "samples.png") as sheet,
     ):
-        x = runs.GAP + 2 * (280 + runs.GAP)
-        box = (x, runs.GAP + runs.LABEL, x + 280, runs.GAP + runs.LABEL + 280)
+        x = release.GAP + 2 * (280 + release.GAP)
+        box = (x, release.GAP + release.LABEL, x + 280, release.GAP + release.LABEL + 280)
         shown, grey = (plot.tiles(each.convert("L"), 28).float() for each in (page.crop(box), sheet))
         assert (shown - grey).abs().max() <= 8 and len(shown.unique()) > 3 and not (shown % 17).any()
 
@@ -629,26 +629,26 @@ def sheets(folder: Path, *each: torch.Tensor) -> Path:
 
 def test_images_that_stay_as_they_are_keep_all_of_themselves(tmp_path: Path) -> None:
     x = torch.rand(100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert runs.kept(sheets(tmp_path, x, x, x)).tolist() == [1.0] * 100
+    assert release.kept(sheets(tmp_path, x, x, x)).tolist() == [1.0] * 100
 
 
 def test_images_that_change_places_keep_nothing(tmp_path: Path) -> None:
     x = torch.rand(100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    found = runs.kept(sheets(tmp_path, x, x, x.roll(1, 0)))
+    found = release.kept(sheets(tmp_path, x, x, x.roll(1, 0)))
     assert abs(found.mean()) < 0.02 and found.shape == (100,)
 
 
 def test_what_goes_half_of_the_way_to_another_keeps_about_half(tmp_path: Path) -> None:
     x, other = torch.rand(2, 100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert runs.kept(sheets(tmp_path, x, x, (x + other) / 2)).mean() == pytest.approx(0.42, abs=0.05)
+    assert release.kept(sheets(tmp_path, x, x, (x + other) / 2)).mean() == pytest.approx(0.42, abs=0.05)
 
 
 def test_one_sheet_alone_keeps_nothing_that_could_be_told(tmp_path: Path) -> None:
     x = torch.zeros(100, 1, 8, 8)
     with pytest.raises(ValueError, match="no two sample sheets"):
-        runs.kept(sheets(tmp_path, x, x))
+        release.kept(sheets(tmp_path, x, x))
 
 
 def test_a_folder_without_sheets_has_no_contact_sheet(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no sample sheets"):
-        runs.contact(tmp_path)
+        release.contact(tmp_path)

@@ -15,16 +15,14 @@ from toolkit.index import of_kind
 from toolkit.models import Judge, Lessons, create
 from toolkit.presets import CLASSIFIERS, SCALES, ClassifierTraining, preset
 from toolkit.runs import (
-    Classifiers,
-    Varied,
-    balanced,
+    ClassifierTrainer,
     classifier_sheet,
     confusion,
     confusion_report,
     predictions,
-    varied,
 )
 from toolkit.seeds import Noise
+from toolkit.train import AugmentedBatches, augment, balanced_rows
 
 TINY = ["--scale", "smoke", "--data", "sample:mnist", "--quiet"]
 
@@ -83,25 +81,25 @@ def test_the_list_of_fonts_gives_each_package_a_version_and_a_licence() -> None:
 
 def test_balanced_rows_show_every_class_equally_often_and_every_image_of_a_small_one() -> None:
     labels = torch.tensor([0] * 50 + [1] * 3)
-    rows = balanced(labels, 10)
+    rows = balanced_rows(labels, 10)
     assert labels[rows].bincount().tolist() == [10, 10]
     assert rows[:10].tolist() == list(range(0, 50, 5)) and rows[10:].unique().tolist() == [50, 51, 52]
 
 
 def test_at_no_strength_an_image_is_as_it_was() -> None:
     x = Noise(range(3)).rand(1, 28, 28)
-    assert varied(x, 0, torch.Generator()) is x
+    assert augment(x, 0, torch.Generator()) is x
 
 
 def test_at_a_vanishing_strength_an_image_hardly_differs_and_at_full_strength_it_does() -> None:
     x = datasets.load("sample:mnist", limit=10).images.float() / 255
-    off = [(varied(x, strength, torch.Generator().manual_seed(0)) - x).abs().mean() for strength in (1e-4, 1.0)]
+    off = [(augment(x, strength, torch.Generator().manual_seed(0)) - x).abs().mean() for strength in (1e-4, 1.0)]
     assert off[0] < 1e-3 and off[1] > 0.02
 
 
 def test_varied_images_stay_images_and_keep_most_of_their_ink() -> None:
     x = datasets.load("sample:mnist", limit=50).images.float() / 255
-    y = varied(x, 1.0, torch.Generator().manual_seed(0))
+    y = augment(x, 1.0, torch.Generator().manual_seed(0))
     assert y.shape == x.shape and y.min() >= 0 and y.max() <= 1
     assert y.mean() == pytest.approx(x.mean().item(), rel=0.2) and (y.amax((1, 2, 3)) > 0.4).all()
 
@@ -109,7 +107,7 @@ def test_varied_images_stay_images_and_keep_most_of_their_ink() -> None:
 def test_lessons_vary_from_epoch_to_epoch_and_are_the_same_for_the_same_seed() -> None:
     data = datasets.load("sample:mnist", limit=4)
     assert data.labels is not None
-    lessons = Varied(Lessons(data.images, data.labels, batch=4, seed=3))
+    lessons = AugmentedBatches(Lessons(data.images, data.labels, batch=4, seed=3))
     (a, b), (again, _) = (list(zip(range(2), lessons, strict=False)) for _ in range(2))
     assert torch.equal(a[1].images, again[1].images) and not torch.equal(a[1].images.sum(0), b[1].images.sum(0))
     assert sorted(a[1].labels.tolist()) == sorted(data.labels.tolist()) and lessons.steps_per_epoch == 1
@@ -194,7 +192,7 @@ def test_a_judge_that_is_not_there_is_named_beside_those_that_are(tree: Path) ->
 def test_images_without_labels_are_refused() -> None:
     data = Dataset("folder:marks", torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
     with pytest.raises(ValueError, match="^folder:marks has no labels: give [^\n]*$"):
-        Classifiers(preset("judge-digits", "smoke"), data, data)
+        ClassifierTrainer(spec=preset("judge-digits", "smoke"), data=data, held_out=data, out=Path())
 
 
 def test_more_classes_than_names_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from toolkit.index import CheckpointError, of_kind
 from toolkit.metrics.stats import Interval
 from toolkit.models import Manifold, create
 from toolkit.presets import KALEIDOSCOPES, SCALES, KaleidoscopeTraining, preset, scattered
-from toolkit.runs import SMOOTH, Kaleidoscopes, loss_trace, train_kaleidoscope, trainer
+from toolkit.runs import SMOOTH, KaleidoscopeTrainer, loss_trace, train_kaleidoscope, trainer
 from toolkit.samplers import iterate
 from toolkit.samplers.kaleidoscope import (
     NOWHERE,
@@ -125,7 +125,9 @@ def test_bad_settings_are_refused_in_one_sentence(wrong):
 
 def test_one_training_image_or_no_depth_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="^1 training image[^\n]+$"):
-        Kaleidoscopes(preset(DIGITS, "smoke"), torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+        KaleidoscopeTrainer(
+            spec=preset(DIGITS, "smoke"), data=torch.zeros(1, 1, 28, 28, dtype=torch.uint8), out=tmp_path
+        )
     with pytest.raises(ValueError, match="^depth is 0[^\n]+$"):
         trainer(preset(LINE, "smoke", model={"depth": 0}), tmp_path, quiet=True)()
     assert not [*tmp_path.iterdir()]
@@ -263,10 +265,10 @@ def test_points_of_many_coordinates_are_drawn_by_two(tree):
 
 
 def test_the_sequence_shows_the_same_cells_throughout(digits):
-    found = runs.kaleidoscope_states(digits, learned(digits).images, samples=4, runs=(1, 5, 300))
+    found = attractors.states(digits, learned(digits).images, samples=4, runs=(1, 5, 300))
     assert list(found) == ["training images, recovered", "run 1", "run 5", "run 30"]
     fifth: Tensor = list(islice(stream(digits, range(4)), 6))[5]
-    assert torch.equal(found["run 5"], fifth) and len(plot.sequence_figure(found, "").axes) == 4
+    assert torch.equal(found["run 5"], fifth) and len(attractors.sequence_figure(found, "").axes) == 4
 
 
 def test_a_flow_has_a_ribbon_for_each_move_and_a_block_for_each_class():

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from toolkit import cli, hub, metrics, runs
+from toolkit.experiments import release
 from toolkit.models import create
 from toolkit.presets import preset
 from toolkit.runs import RunDir, RunError, from_npy, locked, write
@@ -79,7 +80,7 @@ def test_a_run_is_a_tree_that_the_hub_reads(whole):
 
 
 def test_a_thinned_run_shows_all_it_drew_and_has_the_models_that_were_kept(whole, tmp_path):
-    runs.thin(whole, tmp_path, [1, 3])
+    release.thin(whole, tmp_path, [1, 3])
     listed = hub.write_index(tmp_path)["experiments"]["fig2"]["iterations"]
     assert [(entry["iteration"], "file" in entry) for entry in listed] == [(0, False), (1, True), (2, False), (3, True)]
     assert all("samples" in entry and "metrics" in entry for entry in listed)
@@ -90,7 +91,7 @@ def test_a_thinned_run_shows_all_it_drew_and_has_the_models_that_were_kept(whole
 def test_a_run_is_thinned_without_pictures_of_its_data(whole, tmp_path):
     shutil.copytree(whole, tmp_path / "judged" / "fig2")
     (tmp_path / "judged" / "fig2" / "map.png").write_bytes(b"the data lie beneath")
-    thinned = runs.thin(tmp_path / "judged" / "fig2", tmp_path, [3], data=False)
+    thinned = release.thin(tmp_path / "judged" / "fig2", tmp_path, [3], data=False)
     assert not (thinned / "map.png").exists()
     assert not (thinned / "iter_000" / "samples.png").exists() and (thinned / "iter_001" / "samples.png").exists()
     assert hub.write_index(tmp_path)["experiments"]["fig2"]["iterations"][0].keys() == {"iteration", "metrics"}
@@ -98,10 +99,10 @@ def test_a_run_is_thinned_without_pictures_of_its_data(whole, tmp_path):
 
 def test_a_run_is_thinned_whole_or_not_at_all(whole, tmp_path):
     with pytest.raises(FileNotFoundError, match="iter_009"):
-        runs.thin(whole, tmp_path, [1, 9])
-    runs.thin(whole, tmp_path, [1])
+        release.thin(whole, tmp_path, [1, 9])
+    release.thin(whole, tmp_path, [1])
     with pytest.raises(FileExistsError, match="remove it first"):
-        runs.thin(whole, tmp_path, [2])
+        release.thin(whole, tmp_path, [2])
     assert [path.name for path in tmp_path.iterdir()] == ["fig2"]
     assert [path.parent.name for path in tmp_path.rglob("model.safetensors")] == ["iter_001"]
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from toolkit import cli, hub, presets, runs
 from toolkit.diverge.experiments import METHODS
+from toolkit.experiments import release
 from toolkit.models import MODELS
 from toolkit.samplers.kaleidoscope import MODES
 
@@ -159,7 +160,7 @@ def test_a_thinned_run_that_is_resumable_goes_on_to_the_same_models(tmp_path: Pa
         return runs.trainer(spec, out, quiet=True)()
 
     whole, part = run(tmp_path / "whole", 4), run(tmp_path / "part", 3)
-    moved = runs.thin(part, tmp_path / "moved", [1], resumable=True)
+    moved = release.thin(part, tmp_path / "moved", [1], resumable=True)
     assert not [*moved.rglob("said.npy")] and [path.parent.name for path in moved.rglob(runs.STATE)] == ["iter_003"]
     run(tmp_path / "moved", 4)
     ours, theirs = (hub.load(folder.parent, "fig2", 4).state_dict() for folder in (moved, whole))
@@ -169,7 +170,7 @@ def test_a_thinned_run_that_is_resumable_goes_on_to_the_same_models(tmp_path: Pa
 def test_a_run_is_thinned_to_its_early_and_every_fifth_model(tmp_path: Path) -> None:
     spec = presets.preset("kaleidoscope-1d", "smoke", steps=2, runs=2)
     folder = runs.trainer(spec, tmp_path, quiet=True)(7)
-    thinned = runs.thin(folder, tmp_path / "out")
+    thinned = release.thin(folder, tmp_path / "out")
     assert sorted(int(path.parent.name[5:]) for path in thinned.rglob("model.safetensors")) == [1, 2, 3, 4, 5]
 
 

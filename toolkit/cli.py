@@ -80,11 +80,6 @@ def numbers(text: str) -> Sequence[int]:
     return found
 
 
-def models_kept(text: str) -> Sequence[int]:
-    """Iterations, or "none"."""
-    return [] if text == "none" else numbers(text)
-
-
 def band(text: str) -> tuple[float, float]:
     """Two percentiles: "1,15"."""
     try:
@@ -189,6 +184,7 @@ EXPERIMENTS = {  # the module of `experiments` that has the command in its own C
     "export": ("annotation", "Write all labels of a pool as CSV."),
     "judge": ("claims_report", "Classify the images of runs, iteration by iteration; draw all sheets and a map."),
     "claims": ("claims_report", "Decide every claim of the papers from stored results: CLAIMS.md and claims.json."),
+    "thin": ("release", "Copy runs as they are shipped: the sheets and measures of all iterations, some models."),
     "notebooks": ("notebooks", "Run the notebooks; with --write keep their pictures, findings and times."),
     "benchmark": ("benchmark", "Time the fast paths against plain PyTorch, or the page under load."),
 }
@@ -411,28 +407,6 @@ def diverge(args: argparse.Namespace) -> object:
     spec = presets.preset(choose("preset", args.preset, presets.DIVERGENCES), args.scale, **changes(args))
     options = {"root": args.root, "device": device(args.device), "quiet": args.quiet or args.json}
     return _completed_run(runs.trainer(spec, args.out, source=args.source, **options)(), args.json)
-
-
-@command(
-    "thin",
-    """examples:
-  python -m toolkit thin runs/fig6 runs/fig7 --out checkpoints
-  python -m toolkit thin runs/fig12 --keep 20 --without-data --out checkpoints
-  python -m toolkit thin runs/fig6-seed1 --keep none --out checkpoints       measures and sheets alone""",
-    arg("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs"),
-    arg("--keep", type=models_kept, help="iterations whose models are copied, or none (default: 1,2,3,4,5,10,15,20)"),
-    arg("--resumable", action="store_true", help="copy all models and the optimiser's state, to continue elsewhere"),
-    arg("--without-data", action="store_true", help="copy no pictures of the data, which may not be shown everywhere"),
-    arg("--out", required=True, metavar="DIR", help="the tree they join; its index.json is written anew"),
-)
-def thin(args: argparse.Namespace) -> object:
-    """Copy runs as they are shipped: the sheets and measures of all iterations, the models of some."""
-    from . import hub, runs
-
-    shared = {"data": not args.without_data, "resumable": args.resumable}
-    made = [runs.thin(folder, args.out, args.keep, **shared) for folder in args.runs]
-    hub.write_index(args.out, hub.read_index(args.out)["default"] if (args.out / "index.json").exists() else None)
-    return {"thinned": [str(folder) for folder in made]}
 
 
 # ---- drawing

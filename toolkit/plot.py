@@ -283,23 +283,6 @@ def _on(at: Tensor, x: Tensor, y: Tensor) -> list[float]:
     return heights
 
 
-def sequence_figure(found: Mapping[str, Tensor], title: str, *, across: int = 4, scale: int = 2) -> Any:
-    """Panels of square grids, so many across, one per name; the cells are in the same place throughout."""
-    side = max(1, round(len(next(iter(found.values()))) ** 0.5))
-    grids = {name: grid(x, side, scale=scale, gap=scale, margin=scale, ground=0.35) for name, x in found.items()}
-    sheet = next(iter(grids.values()))
-    down, dpi = -(-len(grids) // across), 150
-    width, height = (sheet.width + 16) * across / dpi, (sheet.height + 46) * down / dpi + 0.35
-    drawing = figure(width, height, title, dpi)
-    panels = list(drawing.subplots(down, across, squeeze=False).flat)
-    for panel, (name, cells) in zip(panels, grids.items(), strict=False):
-        panel.imshow(cells, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        panel.set_title(name, fontsize=8, loc="left")
-    for panel in panels:
-        panel.set_axis_off()
-    return drawing
-
-
 FINE, COUNT = 61, 180  # starts along each side, of the surface and of the map
 
 
@@ -386,3 +369,9 @@ def _lattice() -> tuple[Tensor, Tensor]:
     x = torch.linspace(0, 1, FINE)
     across, down = torch.meshgrid(x, x, indexing="xy")
     return across.flatten(), down.flatten()
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
+    """A Markdown table; all columns but the first `left` are aligned right."""
+    rule = ["---"] * left + ["---:"] * (len(header) - left)
+    return "\n".join("| " + " | ".join(line) + " |" for line in (header, rule, *rows))

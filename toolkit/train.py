@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
+from torch.nn.functional import affine_grid, grid_sample, interpolate, max_pool2d
 from torch.optim import Optimizer
 
 from . import distributed
@@ -363,3 +364,64 @@ def device(name: str | torch.device) -> torch.device:
 
 def _accelerators() -> str:
     return ", or cuda" if torch.cuda.is_available() else ""
+
+
+def balanced_rows(labels: Tensor, each: int) -> Tensor:
+    """Rows in which every class that there is comes `each` times: labels (N,) -> (classes * each,), by class.
+
+    Of a class with more images they are evenly spread over it; of one with fewer, some come once more than others.
+    """
+    rows = [(labels == label).nonzero()[:, 0] for label in labels.unique()]
+    return torch.cat([row[torch.arange(each) * len(row) // each] for row in rows])
+
+
+@dataclass(frozen=True)
+class AugmentedBatches:
+    """Labelled batches whose images are augmented; iterating twice gives the same ones, on every device.
+
+    batches: `models.Lessons`, or others with a `seed` whose batches are dataclasses with `images`.
+    """
+
+    batches: Any
+    strength: float = 1.0
+
+    def __iter__(self) -> Iterator[Any]:
+        generator = torch.Generator().manual_seed(child(self.batches.seed, "vary"))
+        for batch in self.batches:
+            yield replace(batch, images=augment(batch.images, self.strength, generator))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return int(self.batches.steps_per_epoch)
+
+    def on(self, device: torch.device) -> "AugmentedBatches":
+        """The same batches in the same order, drawn on the device."""
+        return replace(self, batches=self.batches.on(device))
+
+
+LINEAR = ((0.15, 0.25), (0.15, 0.15))  # how far the map of the plane goes from the identity: size, slant; turn, size
+SHIFT, WAVE = 0.15, 0.05  # of half an image
+THICK, THIN = 0.7, 0.35  # how far towards the brightest and the darkest of a pixel and its eight neighbours
+
+
+def augment(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Images thicker or thinner, moved, slanted, turned, scaled and waved, each at random: (B, C, H, W) in [0, 1].
+
+    strength: from 0, which changes nothing, to 1. What leaves the image is lost, and what comes in is dark.
+    """
+    if strength == 0:
+        return x
+
+    def uniform(*shape: int) -> Tensor:  # from -1 to 1
+        return 2 * torch.rand(shape, generator=generator) - 1
+
+    batch, _, height, width = x.shape
+    weight = strength * uniform(batch, 1, 1, 1).to(x.device)
+    thicker, thinner = max_pool2d(x, 3, 1, 1) - x, x + max_pool2d(-x, 3, 1, 1)
+    x = x + THICK * weight.clamp(min=0) * thicker + THIN * weight.clamp(max=0) * thinner
+    linear = torch.eye(2) + strength * torch.tensor(LINEAR) * uniform(batch, 2, 2)
+    shift = strength * SHIFT * uniform(batch, 2, 1)
+    waves = strength * WAVE * torch.randn(batch, 2, 4, 4, generator=generator)
+    bent = interpolate(waves, (height, width), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+    places = affine_grid(torch.cat([linear, shift], 2), [*x.shape], align_corners=False) + bent
+    return grid_sample(x, places.to(x.device), align_corners=False).clamp(0, 1)

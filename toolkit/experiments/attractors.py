@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -26,7 +27,7 @@ from ..metrics.stats import Interval, interval
 from ..models import Judge, create
 from ..models.classifier import Lessons
 from ..presets import SCALES, KaleidoscopeTraining, preset
-from ..runs import ON_POINTS, film_frames, kaleidoscope_states, landscape, to_json, trainer
+from ..runs import ON_POINTS, film_frames, landscape, to_json, trainer
 from ..samplers.kaleidoscope import kept, probabilities
 from ..seeds import child
 from ..train import fit, linear
@@ -389,7 +390,7 @@ def pictures(out: Path, result: Mapping[str, Any], data: Dataset, judge: Any) ->
     (end,) = kept(stream(k, range(samples := result["sizes"]["samples"])), [k.runs])
     drawn = {
         "collapse": collapse_figure(end, SAME, f"{k.title}: what {samples} samples have become by run {k.runs}"),
-        "sequence": plot.sequence_figure(kaleidoscope_states(k, data.images), f"{k.title}: one cell is one sample"),
+        "sequence": sequence_figure(states(k, data.images), f"{k.title}: one cell is one sample"),
         "flow": _flow(k, judge, samples),
         "runs": runs_chart(shown["perturbations"], baseline, f"{k.title}: from run to run"),
         "sweeps": sweeps(result["sweeps"], "What depth, width, training and data do"),
@@ -642,3 +643,37 @@ def largest(x: Tensor, same: float) -> list[tuple[int, int]]:
     counts = labels.bincount().tolist()
     first = {label: place for place, label in reversed(list(enumerate(labels.tolist())))}
     return sorted(((first[label], count) for label, count in enumerate(counts)), key=lambda it: (-it[1], it[0]))
+
+
+SEQUENCE = (1, *range(5, 14), 300)  # runs that a sequence shows
+
+
+def states(k: Kaleidoscope, data: Tensor, samples: int = 36, runs: tuple[int, ...] = SEQUENCE) -> dict[str, Tensor]:
+    """Panels of `sequence_figure`: training images as recovered, and samples after some runs.
+
+    data: uint8 (N, C, H, W), of which some are recovered. Each panel (samples, C, H, W), by its title.
+    """
+    rows = torch.arange(samples) * len(data) // samples
+    x = data[rows].to(next(k.model.parameters()).device).float() / 255
+    with torch.no_grad():
+        found = {"training images, recovered": k.model.reconstruct(x).cpu()}
+    runs = (*(run for run in runs if run < k.runs), k.runs)
+    after = kept(stream(k, range(samples)), runs)
+    return found | {f"run {run}": state for run, state in zip(runs, after, strict=True)}
+
+
+def sequence_figure(found: Mapping[str, Tensor], title: str, *, across: int = 4, scale: int = 2) -> Any:
+    """Panels of square grids, so many across, one per name; the cells are in the same place throughout."""
+    side = max(1, round(len(next(iter(found.values()))) ** 0.5))
+    grids = {name: plot.grid(x, side, scale=scale, gap=scale, margin=scale, ground=0.35) for name, x in found.items()}
+    sheet = next(iter(grids.values()))
+    down, dpi = -(-len(grids) // across), 150
+    width, height = (sheet.width + 16) * across / dpi, (sheet.height + 46) * down / dpi + 0.35
+    drawing = plot.figure(width, height, title, dpi)
+    panels = list(drawing.subplots(down, across, squeeze=False).flat)
+    for panel, (name, cells) in zip(panels, grids.items(), strict=False):
+        panel.imshow(cells, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        panel.set_title(name, fontsize=8, loc="left")
+    for panel in panels:
+        panel.set_axis_off()
+    return drawing

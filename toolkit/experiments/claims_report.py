@@ -14,12 +14,12 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
-from .. import data, hub, runs, train
+from .. import data, hub, train
 from ..index import CHECKPOINTS
 from ..metrics.stats import Interval
 from ..presets import FIGURES, Experiment
 from ..runs import to_json, write
-from . import attractors, evidence, judge_runs
+from . import attractors, evidence, judge_runs, release
 from . import claims as iterated
 from . import table1 as creative
 from .evidence import DOES_NOT, HOLDS, MISSING, SHOWN, UNDECIDED, Check, Claim, Results, reproduced
@@ -44,7 +44,7 @@ def judge(args: argparse.Namespace) -> object:
     """Put runs before a judge, iteration by iteration; all their sheets into one picture, and on a map."""
     for folder in args.runs:
         judge_runs.stored(folder)  # before any work: it raises ValueError for what is no run
-        write(folder / "contact.png", runs.contact(folder))
+        write(folder / "contact.png", release.contact(folder))
     if args.contact:
         return {"contact": [str(folder / "contact.png") for folder in args.runs]}
     device = str(train.device(args.device))

@@ -30,7 +30,7 @@ from ..metrics.stats import interval
 from ..models import Judge, create
 from ..models.classifier import Lessons
 from ..presets import DECODERS, TABLE1, DecoderTraining, preset
-from ..runs import calibrate, to_json, trainer
+from ..runs import decoder_sheet, to_json, trainer
 from ..samplers import Creative, activation_statistics, codes
 from ..seeds import child
 from ..train import fit, linear
@@ -462,3 +462,13 @@ def _curves(panel: Any, found: Mapping[str, Sequence[Mapping[str, float]]], over
     panel.set_xlabel({"neurons": "neurons switched on", "gain": "gain, times the calibrated"}[over], fontsize=8)
     panel.spines[["top", "right"]].set_visible(False)
     panel.tick_params(labelsize=7)
+
+
+def calibrate(out: Path, name: str, number: int, how: Creative) -> None:
+    """Store calibrated settings with a network, and draw its sheet again."""
+    folder = out / name / f"iter_{number:03d}"
+    statistics, before = hub.read_statistics(folder / "statistics.safetensors")
+    if how != before:
+        hub.write_statistics(folder / "statistics.safetensors", statistics, how)
+        hub.write_index(out)
+        index.write_atomic(folder / "samples.png", decoder_sheet(load_decoder(out, name, iteration=number)))

@@ -18,13 +18,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import runs as contact
 from ..index import CheckpointError, strict_json
 from ..metrics.distance import mean_picture_power, originals
 from ..metrics.image import stroke_count, stroke_width
 from ..metrics.rows import Rows
 from ..metrics.stats import Interval, hierarchical_bootstrap, interval, sign_test
-from ..runs import ROWS_FILE, ROWS_SEEDS, from_npz
+from ..runs import MEASURED, ROWS_FILE, from_npz
+from . import release
 
 HOLDS, DOES_NOT, UNDECIDED, MISSING = "holds", "does not", "undecided", "not run yet"
 REPRODUCED, PARTLY, NOT = "reproduced", "partly", "not"  # of a figure, beside UNDECIDED and MISSING
@@ -177,7 +177,7 @@ class Result:
     images: Mapping[int, Rows] = field(default_factory=dict)
     sheets: Mapping[int, Path] = field(default_factory=dict)
     kept: Values | None = None
-    count: int = ROWS_SEEDS
+    count: int = MEASURED
 
     @property
     def final(self) -> int:
@@ -247,7 +247,7 @@ class Results:
         """The contact sheet of the first run of a figure, or its last sample sheet."""
         runs = self.runs.get(figure, ())
         folders = [self.root / run.name for run in runs]
-        wanted = [[folder / "contact.png", *reversed(contact.sheets(folder).values())] for folder in folders]
+        wanted = [[folder / "contact.png", *reversed(release.sheets(folder).values())] for folder in folders]
         return next((path for paths in wanted for path in paths if path.exists()), None)
 
 
@@ -272,23 +272,23 @@ def _result(folder: Path, config: Mapping[str, Any]) -> Result:
             means.setdefault(row["iteration"], {}).update({key: row[key] for key in row if key != "iteration"})
         experiment = config["experiment"]
         seed, tone = experiment["seed"], experiment["sampling"]["finish"] == "tone"
-        count = min(ROWS_SEEDS, experiment["generated"])
+        count = min(MEASURED, experiment["generated"])
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{folder} lacks {error} in its results: fetch or measure it again") from error
     stored = {int(path.parent.name[5:]): from_npz(path) for path in sorted(folder.glob(f"iter_[0-9]*/{ROWS_FILE}"))}
     try:
-        kept = contact.kept(folder)
+        kept = release.kept(folder)
     except ValueError:
         kept = None
     return Result(
-        folder.name, seed, tone, dict(sorted(means.items())), judged["controls"], stored, contact.sheets(folder), kept,
+        folder.name, seed, tone, dict(sorted(means.items())), judged["controls"], stored, release.sheets(folder), kept,
         count,
     )  # fmt: skip
 
 
 @cache
 def _of_sheet(measure: str, sheet: Path) -> Values:
-    found: Values = ON_SHEET[measure](contact.on_sheet(sheet)).double().numpy()
+    found: Values = ON_SHEET[measure](release.on_sheet(sheet)).double().numpy()
     return found
 
 

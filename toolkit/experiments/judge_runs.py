@@ -28,9 +28,10 @@ from ..metrics.image import resized
 from ..models import Judge
 from ..plot import tiles
 from ..presets import Experiment
-from ..runs import ACROSS, OF_DIGITS, from_npy, sheets, to_json, write
+from ..runs import OF_DIGITS, from_npy, to_json, write
 from ..samplers import hallucinate
 from ..seeds import child
+from .release import ACROSS, sheets
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -76,7 +77,7 @@ def subjects(
     return Subjects(run.data, unseen[:half], controls)
 
 
-def _unseen(experiment: Experiment, loaded: data.Dataset, run: runs.Run, root: Path | None) -> Tensor:
+def _unseen(experiment: Experiment, loaded: data.Dataset, run: runs.IterationTrainer, root: Path | None) -> Tensor:
     if loaded.split == "train":
         try:
             kept = data.load(experiment.data, root=root, split="test").images

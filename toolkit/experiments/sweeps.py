@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log2
-from statistics import linear_regression
+from statistics import fmean, linear_regression
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from ..hub import Kaleidoscope, as_images, of, stream
 from ..metrics import nearest
 from ..metrics.stats import Interval, above_zero, interval
 from ..presets import KaleidoscopeTraining, preset, scattered
-from ..runs import kaleidoscope_eyes, last_loss, train_kaleidoscope
+from ..runs import kaleidoscope_eyes, train_kaleidoscope
 from ..samplers.kaleidoscope import attracting as kaleidoscope_attracting
 from ..samplers.kaleidoscope import fixed, kept, looked_at, probabilities, watch, worst_corner
 
@@ -299,3 +299,8 @@ MORE = {
 
 def _claim(claim: str, sign: int, **numbers: Interval) -> dict[str, Any]:
     return {"claim": claim, "verdict": {1: "yes", -1: "no", 0: "not shown"}[sign], "numbers": numbers}
+
+
+def last_loss(losses: list[float]) -> float:
+    """The loss at the end of training: the mean of the last twentieth of the steps."""
+    return fmean(losses[-max(1, len(losses) // 20) :])
