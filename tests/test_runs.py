@@ -246,7 +246,7 @@ def test_a_filtered_set_grows_by_as_much_and_only_by_what_is_best(tmp_path):
     assert len(from_npy(folder / "iter_001/said.npy")) == 40
     assert hub.facts(folder / "iter_002/model.safetensors")["steps"] == 3  # 40 images of data, and 20
     said, heard = from_npy(folder / "iter_001/said.npy"), runs.prepare(e, data(), tmp_path).data
-    kept = runs.chosen(lambda index, model: said, e, heard)(1, None)
+    kept = said[runs.selection(e.rule, heard)(1, said)]
     left = metrics.novelty(kept, heard).min(), metrics.novelty(said, heard).median()
     assert len(kept) == 20 and left[0] >= left[1]
 
@@ -255,7 +255,7 @@ def test_a_filter_by_a_judge_keeps_what_it_is_surest_of(tmp_path):
     judge = create("Judge", {"filters": 2, "hidden": 8}, seed=0)
     hub.save(judge, tmp_path / "judge.safetensors")
     e, said = experiment(filter=f"objectness:0.25:{tmp_path / 'judge.safetensors'}"), data()
-    kept, sure = runs.chosen(lambda index, model: said, e, said)(1, None), runs.objectness(judge, said)
+    kept, sure = said[runs.selection(e.rule, said)(1, said)], runs.objectness(judge, said)
     p = judge.probabilities(said.float() / 255).double()
     assert sure.tolist() == pytest.approx((p * p.log()).sum(1).exp().tolist(), abs=1e-5)
     assert torch.equal(kept, said[sure >= sure.sort(descending=True).values[14]]) and len(kept) == 15

@@ -505,7 +505,7 @@ class IterationTrainer(Trainer):
     def check(self) -> None:
         super().check()
         if self.spec.rule:
-            _selection(self.spec.rule, self.data)
+            selection(self.spec.rule, self.data)
         if self.first_from and not (self.out / self.spec.name / "iter_001").exists():
             self._first(self.first_from)
 
@@ -594,7 +594,7 @@ class IterationTrainer(Trainer):
         e, generate = self.spec, partial(self._generated, run)
         if e.teaching == "lecture":
             return iterated.teacher_samples(self.sampling, e.batch, e.seed)
-        selected = iterated.filtered(generate, _selection(e.rule, self.data)) if e.rule else generate
+        selected = iterated.filtered(generate, selection(e.rule, self.data)) if e.rule else generate
         how = {"accumulate": iterated.accumulate, "replace": iterated.replace_data}[e.teaching]
         return iterated.subsample(how(selected), e.share, e.seed)
 
@@ -694,7 +694,7 @@ CLASSIFIER = "judge-digits-letters"  # of the shipped checkpoints, unless an exp
 OF_DIGITS = ("mnist", "sample:mnist")  # data whose classes a classifier may know by these names
 
 
-def _selection(rule: presets.Filter, data: Tensor) -> iterated.Select:
+def selection(rule: presets.Filter, data: Tensor) -> iterated.Select:
     """Which generated images a filter keeps. data: those of the first iteration. Raises CheckpointError."""
     if rule.by == "picks":
         return partial(picked, Path(rule.source))
