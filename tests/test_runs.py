@@ -212,7 +212,10 @@ def test_a_baseline_runs_the_same_loop_at_its_own_size_and_takes_no_passes(figur
 
 
 def test_later_iterations_may_have_another_batch(tmp_path):
-    folder = run(tmp_path, experiment(iterations=2, batch=10, later_batch=20, epochs=1, first_steps=None, steps=None))
+    folder = run(
+        tmp_path,
+        experiment(iterations=2, batch=10, later_batch=20, epochs=1, first_steps=None, steps=None, least_steps=1),
+    )
     steps = [hub.facts(folder / f"iter_{index:03d}/model.safetensors")["steps"] for index in (1, 2)]
     assert steps == [4, 3]  # 40 images by tens, and the same and 20 said by twenties
 

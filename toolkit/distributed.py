@@ -1,11 +1,7 @@
-"""Several processes and captured CUDA steps: world size, shards, gathered rows, training in step.
+"""Several processes and captured CUDA steps: world size, shards, gathered rows, synchronised training.
 
-All run the same program and call the functions here in the same order; each has a rank, from 0. What is random comes
-from seeds, so that all of them draw the same; what differs is which rows of a batch, or which images, each computes.
-
-After "CUDA semantics: whole-network capture" of the PyTorch documentation. The first steps of a shape run kernel by
-kernel on a side stream, where libraries plan and the optimiser makes its state; they train like any other. Then the
-step is captured, which computes nothing, and replayed from there on. What cannot be captured runs kernel by kernel.
+All processes run the same program and call these functions in the same order. Random numbers come from seeds, so that
+all draw the same; what differs is which rows of a batch, or which images, each computes.
 """
 
 import os
@@ -24,8 +20,8 @@ from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
 B = TypeVar("B")
-PATIENCE = timedelta(days=1)  # one may write, or sample a hard image, while the others wait; torchrun notices the dead
-HERE: ContextVar[list[int]] = ContextVar("rows of the batch at hand that each process computes", default=[])  # noqa: B039
+TIMEOUT = timedelta(days=1)  # one may write, or sample a hard image, while the others wait; torchrun notices the dead
+COUNTS: ContextVar[list[int]] = ContextVar("rows of the present batch that each process computes", default=[])  # noqa: B039
 
 
 class ProcessesError(RuntimeError):
@@ -33,28 +29,28 @@ class ProcessesError(RuntimeError):
 
 
 def rank() -> int:
-    """Which of the processes this is, from 0; 0 when alone."""
+    """The number of this process, from 0; 0 when alone."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def world() -> int:
-    """How many processes work together; 1 when alone."""
+    """The number of processes; 1 when alone."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 @contextmanager
 def process_group(device: str = "cpu") -> Iterator[None]:
-    """Work together with the other processes that torchrun started, by NCCL between GPUs and gloo between CPUs.
+    """Join the other processes that torchrun started, by NCCL between GPUs and gloo between CPUs.
 
-    An error in one of them ends all: the first is raised where it happened, every other process leaves without a word
+    An error in one of them ends all: the first is raised where it happened, every other process exits silently
     (SystemExit 2). Raises ProcessesError if another process was killed.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or world() > 1:  # alone, or together already
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or world() > 1:  # alone, or joined already
         yield
         return
-    store, number, count = next(rendezvous("env://", timeout=PATIENCE))
+    store, number, count = next(rendezvous("env://", timeout=TIMEOUT))
     backend = "cpu:gloo,cuda:nccl" if device.startswith("cuda") and torch.cuda.is_available() else "gloo"
-    dist.init_process_group(backend, store=store, rank=number, world_size=count, timeout=PATIENCE)
+    dist.init_process_group(backend, store=store, rank=number, world_size=count, timeout=TIMEOUT)
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
@@ -70,13 +66,13 @@ def local_device(name: str) -> str:
 
 
 def barrier() -> None:
-    """Wait until all processes are here."""
+    """Wait for all processes."""
     all_true(True)
 
 
 @contextmanager
 def main_process() -> Iterator[bool]:
-    """True in the one process that may write. Nobody enters before all are here, or leaves before it has written."""
+    """True in the one process that may write. None enters before all are there, or leaves before it has written."""
     barrier()
     yield rank() == 0
     barrier()
@@ -84,7 +80,7 @@ def main_process() -> Iterator[bool]:
 
 @contextmanager
 def main_process_first() -> Iterator[None]:
-    """What the first process does here, it has done before the others start on it: a download, say."""
+    """The main process runs the block before the others do: for a download, say."""
     if rank() > 0:
         barrier()
     yield
@@ -96,13 +92,13 @@ def all_true(flag: bool) -> bool:
     """Whether the flag is true in every process."""
     agreed = torch.tensor(int(flag))
     if world() > 1:
-        with _parting():
+        with _alive():
             dist.all_reduce(agreed, dist.ReduceOp.MIN)
     return bool(agreed)
 
 
 def shards(count: int) -> list[range]:
-    """Which of `count` things each process does: ranges in the order of ranks, of equal length or one apart."""
+    """Which of `count` items each process computes: ranges in the order of ranks, their lengths equal or one apart."""
     n = world()
     return [range(count * r // n, count * (r + 1) // n) for r in range(n)]
 
@@ -111,16 +107,14 @@ def all_gather(mine: Tensor) -> Tensor:
     """The rows of all processes in the order of ranks: (n, ...), n may differ -> (N, ...)."""
     if world() == 1:
         return mine
-    return _gather(mine, _gather(torch.tensor([len(mine)]), [1] * world()).tolist())
+    return _all_gather(mine, _all_gather(torch.tensor([len(mine)]), [1] * world()).tolist())
 
 
 def broadcast(tensors: Sequence[Tensor]) -> None:
-    """Make every process hold what the first one does, in place."""
-    if world() == 1:
-        return
-    for tensor in tensors:
+    """Copy the tensors of the main process to all others, in place."""
+    for tensor in tensors if world() > 1 else []:
         whole = tensor.detach().contiguous()
-        with _parting():
+        with _alive():
             dist.broadcast(whole, 0)
         tensor.detach().copy_(whole)
 
@@ -129,59 +123,54 @@ def broadcast(tensors: Sequence[Tensor]) -> None:
 def sharded(batch: B) -> Iterator[tuple[B, float]]:
     """The rows of a batch that this process computes, and their weight in a mean over all rows.
 
-    batch: the same in every process; more than one need `len` and slices of it. A batch of fewer rows than processes
+    batch: the same in every process; with more than one it needs `len` and slices. A batch of fewer rows than processes
     is computed whole by each.
     """
-    if world() == 1:
-        yield batch, 1.0
-        return
     rows: Any = batch
-    parts = shards(len(rows))
-    mine = parts[rank()]
-    if not all(parts):
+    parts = shards(len(rows)) if world() > 1 else []
+    if not all(parts) or not parts:
         yield batch, 1 / world()
         return
-    token = HERE.set([len(part) for part in parts])
+    mine, token = parts[rank()], COUNTS.set([len(part) for part in parts])
     try:
         yield rows[mine.start : mine.stop], len(mine) / len(rows)
     finally:
-        HERE.reset(token)
+        COUNTS.reset(token)
 
 
-def all_gather_rows(strength: Tensor) -> tuple[Tensor, slice]:
-    """The rows of all processes while each has its own of a batch, (b, ...) -> (B, ...), and which of them are mine.
+def all_gather_rows(x: Tensor) -> tuple[Tensor, slice]:
+    """The rows of a `sharded` batch from all processes, (b, ...) -> (B, ...), and which of them are this one's.
 
-    No gradient flows through them, not even through one's own. Outside of `sharded` all rows are mine, and nothing is
-    done: (strength, slice(None)).
+    No gradient flows through them, not even through one's own. Outside of `sharded` nothing is done: (x, slice(None)).
     """
-    if not (counts := HERE.get()):
-        return strength, slice(None)
+    if not (counts := COUNTS.get()):
+        return x, slice(None)
     start = sum(counts[: rank()])
-    return _gather(strength.detach(), counts), slice(start, start + counts[rank()])
+    return _all_gather(x.detach(), counts), slice(start, start + counts[rank()])
 
 
 def all_reduce_weighted(tensors: Sequence[Tensor], weight: float) -> None:
-    """Replace each tensor by the sum over all processes of their own, times their own weight: in place, one message."""
+    """Replace each tensor by the sum over all processes of their own times their own weight: in place, one message."""
     if world() == 1:
         return
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors]).mul_(weight)
-    with _parting():
+    with _alive():
         dist.all_reduce(flat)
     for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(part.view(tensor.shape))
 
 
-def _gather(mine: Tensor, counts: list[int]) -> Tensor:
+def _all_gather(mine: Tensor, counts: list[int]) -> Tensor:
     padded = mine.new_zeros(max(counts), *mine.shape[1:])
     padded[: len(mine)] = mine
     parts = [torch.empty_like(padded) for _ in counts]
-    with _parting():
+    with _alive():
         dist.all_gather(parts, padded)
     return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
 
 @contextmanager
-def _parting() -> Iterator[None]:
+def _alive() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
@@ -190,25 +179,27 @@ def _parting() -> Iterator[None]:
         ) from error
 
 
-WARM = 3  # steps of a shape before it is captured
+# ---- captured CUDA steps, after "CUDA semantics: whole-network capture" of the PyTorch documentation
+
+WARM = 3  # steps of a shape that run kernel by kernel, while libraries plan and the optimiser makes its state
 SHAPES = 8  # captured at most: each keeps its memory
 
 
 def captured(step: Callable[[B], Tensor], device: torch.device) -> Callable[[B], Tensor]:
-    """The same step, captured where the device can (CUDA); the step itself elsewhere.
+    """The same step, captured as a CUDA graph on a GPU; the step itself elsewhere.
 
     step: a batch on the device -> a tensor on it. It may change parameters, reads nothing back, and draws random
-    numbers on the device only.
+    numbers on the device only. A step that cannot be captured runs kernel by kernel.
     """
     if device.type != "cuda":
         return step
     with torch.cuda.device(device):
         side = torch.cuda.Stream()
-    return CapturedStep(partial(_beside, side, step), partial(_capture, side, step))
+    return CapturedStep(partial(_on_side_stream, side, step), partial(_capture, side, step))
 
 
 class CapturedStep(Generic[B]):
-    """A step that is run WARM times for each shape of batch, then recorded, then replayed.
+    """A step that runs WARM times for each shape of batch, is then recorded, and replayed from there on.
 
     record: batch -> the step for batches of its shape; RuntimeError means that it cannot be, in any shape.
     """
@@ -246,7 +237,7 @@ def tensors(batch: Any) -> list[Tensor]:
     return parts if all(isinstance(part, Tensor) for part in parts) else []
 
 
-def _beside(side: torch.cuda.Stream, step: Callable[[B], Tensor], batch: B) -> Tensor:
+def _on_side_stream(side: torch.cuda.Stream, step: Callable[[B], Tensor], batch: B) -> Tensor:
     side.wait_stream(torch.cuda.current_stream(side.device))
     with torch.cuda.stream(side):
         result = step(batch)

@@ -1,7 +1,8 @@
-"""Iterated learning: a learner meets its data and becomes a teacher ("Datasets That Are Not", 2022, figure 1).
+"""Iterated learning: a model learns data and generates those of the next ("Datasets That Are Not", 2022, figure 1).
 
-Every choice of an experiment is a function passed in. `learn(index, model, heard)` gives a new model,
-`teach(index, heard, model)` the data of the next learner, `inherit(index, model)` the next learner itself.
+Every policy of an experiment is a function passed in: `learn(index, model, data)` gives a trained model,
+`teach(index, data, model)` the data of the next iteration, `inherit(index, model)` its untrained model. In the paper's
+words a learner hears its data and says those of the next.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ D = TypeVar("D")
 
 @dataclass(frozen=True)
 class Generation(Generic[M, D]):
-    """One turn of the loop: the learner of this index (from 1), the data it heard, and what it said to the next."""
+    """One iteration (from 1): the trained model, the data it was trained on, and those of the next iteration."""
 
     index: int
     model: M
@@ -40,21 +41,44 @@ def iterated_learning(
     inherit: Callable[[int, M], M],
     iterations: int,
 ) -> Iterator[Generation[M, D]]:
-    """The loop, whole. Every function hears the index of the iteration, so that its randomness can belong to it."""
+    """The loop, whole. Every policy is called with the iteration's index, from which its randomness can follow."""
     for index in range(1, iterations + 1):
-        heard = data
-        model = learn(index, model, heard)  # a learner meets its data
-        data = teach(index, heard, model)  # and becomes a teacher
-        yield Generation(index, model, heard, next_data=data)
-        model = inherit(index, model)  # the next learner is born
+        model = learn(index, model, data)
+        next_data = teach(index, data, model)
+        yield Generation(index, model, data, next_data)
+        model, data = inherit(index, model), next_data
+
+
+Generate = Callable[[int, nn.Module], Tensor]  # index, model -> generated images
+Teach = Callable[[int, Any, nn.Module], Any]
+Inherit = Callable[[int, nn.Module], nn.Module]
+Select = Callable[[int, Tensor], Tensor]  # index, uint8 (N, C, H, W) -> the rows to keep, (n,)
+
+
+# ---- the data of the next iteration
+
+
+def accumulate(generate: Generate) -> Teach:
+    """The data so far and the generated images, together, without a copy (figures 2 to 5)."""
+    return lambda index, data, model: ConcatImages.of(data) + generate(index, model)
+
+
+def replace_data(generate: Generate) -> Teach:
+    """Only the generated images (figure 6)."""
+    return lambda index, data, model: generate(index, model)
+
+
+def teacher_samples(sampling: Sampling, batch: int, seed: int) -> Teach:
+    """No data set: fresh samples of the model, frozen (figure 7)."""
+    return lambda index, data, model: TeacherSamples(model, sampling, batch, child(seed, "lecture", index))
 
 
 @dataclass(frozen=True)
 class TeacherSamples:
     """Fresh samples of a frozen teacher, batch by batch without end; float (B, C, H, W) in [0, 1].
 
-    Iterating twice gives the same batches. The teacher is a model of its own: `fit` trains a copy of the student.
-    As many batches are drawn ahead as the device, and each of several processes, computes at once.
+    Iterating twice gives the same batches. As many are drawn ahead as the device, and each of several processes,
+    computes at once.
     """
 
     teacher: nn.Module
@@ -68,93 +92,67 @@ class TeacherSamples:
         ahead = chunk * distributed.world()
         while True:
             images = hallucinate(self.teacher, range(start, start + ahead), self.sampling, chunk=chunk).images
-            yield from (lesson.float() / 255 for lesson in images.split(self.batch))
+            yield from (batch.float() / 255 for batch in images.split(self.batch))
             start += ahead
 
 
-Generate = Callable[[int, nn.Module], Tensor]
-Teach = Callable[[int, Any, nn.Module], Any]
-
-
-def accumulate(say: Generate) -> Teach:
-    """What was heard and what is said now, together, without a copy (figures 2 to 5)."""
-    return lambda index, heard, model: ConcatImages.of(heard) + say(index, model)
-
-
-def replace_data(say: Generate) -> Teach:
-    """Only what is said now (figure 6)."""
-    return lambda index, heard, model: say(index, model)
-
-
-Select = Callable[[int, Tensor], Tensor]
-
-
-def filtered(say: Generate, keep: Select) -> Generate:
-    """Of the images said only those that are kept, between generating and accumulating (future work of the paper).
-
-    keep(index, images): uint8 (N, C, H, W) -> the rows to keep, (n,). Where all are kept, this is `say`.
-    """
+def filtered(generate: Generate, select: Select) -> Generate:
+    """The generated images that are selected (future work of the paper). Where all are, this is `generate`."""
 
     def chosen(index: int, model: nn.Module) -> Tensor:
-        images = say(index, model)
-        return images[keep(index, images)]
+        images = generate(index, model)
+        return images[select(index, images)]
 
     return chosen
 
 
 def select_top(score: Callable[[Tensor], Tensor], share: float) -> Select:
-    """Select the share of the images that score highest, in (0, 1], in the order in which they were said.
+    """Select the share of the images that score highest, in (0, 1], in their order.
 
     score: uint8 (N, C, H, W) -> (N,). Of equal ones the first; at least one. Raises ValueError outside of that range.
     """
-    check_share(share)
+    _check_share(share)
 
-    def keep(index: int, images: Tensor) -> Tensor:
+    def select(index: int, images: Tensor) -> Tensor:
         order = score(images).argsort(descending=True, stable=True)
         return order[: max(1, int(share * len(images) + 1e-6))].sort().values
 
-    return keep
-
-
-def check_share(share: float) -> None:
-    """Raise ValueError unless it is in (0, 1]."""
-    if not 0 < share <= 1:
-        raise ValueError(f"share is {share}: give a number over 0 and at most 1")
+    return select
 
 
 def subsample(teach: Teach, share: float, seed: int) -> Teach:
     """A random share of what `teach` gives, in (0, 1]; 1 is `teach` itself. Raises ValueError outside that range."""
-    check_share(share)
+    _check_share(share)
     if share == 1:
         return teach
 
-    def thinned(index: int, heard: Images, model: nn.Module) -> Tensor:
-        data = teach(index, heard, model)
+    def sampled(index: int, data: Images, model: nn.Module) -> Tensor:
+        found = teach(index, data, model)
         generator = torch.Generator().manual_seed(child(seed, "keep", index))
-        count = max(1, round(share * len(data)))
-        return data[torch.randperm(len(data), generator=generator)[:count].sort().values]
+        count = max(1, round(share * len(found)))
+        return found[torch.randperm(len(found), generator=generator)[:count].sort().values]
 
-    return thinned
-
-
-def teacher_samples(sampling: Sampling, batch: int, seed: int) -> Teach:
-    """No set at all: the next learner hears fresh samples of this one, frozen (figure 7)."""
-    return lambda index, heard, model: TeacherSamples(model, sampling, batch, child(seed, "lecture", index))
+    return sampled
 
 
-Inherit = Callable[[int, nn.Module], nn.Module]
+def _check_share(share: float) -> None:
+    if not 0 < share <= 1:
+        raise ValueError(f"share is {share}: give a number over 0 and at most 1")
+
+
+# ---- the model of the next iteration
 
 
 def preserve(index: int, model: nn.Module) -> nn.Module:
-    """The next learner starts from this one's weights."""
+    """The trained weights go on."""
     return model
 
 
 def reset(first: nn.Module) -> Inherit:
-    """Every learner starts from the same initial weights."""
+    """The same initial weights every time."""
     return lambda index, model: first
 
 
 def fresh(create: Callable[[int], nn.Module]) -> Inherit:
-    """Every learner starts from initial weights of its own: create(index) makes a model with the same options."""
+    """New initial weights every time: create(index) makes a model with the same options."""
     return lambda index, model: create(index)

@@ -1,16 +1,15 @@
 """Presets: every figure, decoder, kaleidoscopic network, classifier and divergence, at several scales.
 
-And one of the model that it all began with, "Digits That Are Not" (2016). Needs no torch.
-
-The letters of the presets are those of the fonts in a folder `fonts`: the packages that fonts.txt lists, unpacked.
+Needs no torch. Letters are those of the fonts in a folder `fonts`: the packages that fonts.txt lists, unpacked.
 """
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from random import Random
 from string import ascii_uppercase
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from .config import DIGITS, SamplingSettings, checked, choose
 
@@ -18,28 +17,34 @@ ARCHITECTURES = ("WTA", "DCGAN", "ConvVAE", "ConvAE", "VAE", "Manifold", "Judge"
 MODES = ("centred", "published", "none")  # of a perturbation: `samplers.kaleidoscope.MODES`
 METHODS = ("adversarial", "creative adversarial", "loss hacking", "without data", "fine-tuning", "feedback",
            "external knowledge")  # of a divergence: `diverge.experiments.METHODS`  # fmt: skip
-# SamplingSettings that came later: left out where they are as they always were, so that older runs can go on.
+# Settings that came later: not stored where they have their default, so that older runs can go on.
 LATER = ("architecture", "size", "later_batch", "filter", "ink", "salt", "least_steps")
+LEAST_STEPS = 300  # of a first iteration, unless a preset says another number: of few images, epochs are too few steps
+P = TypeVar("P", bound="Training")
+
+
+def _by_name(presets: Iterable[P]) -> dict[str, P]:
+    return {preset.name: preset for preset in presets}
 
 
 class Training:
-    """What all experiments share: a frozen dataclass that determines what is trained, and is stored as config.json."""
+    """The settings of an experiment, whatever its kind: a frozen dataclass, stored in config.json."""
 
-    kind: ClassVar[str]  # as the index of a tree says it
+    kind: ClassVar[str]  # as in the index of a folder of runs
     name: str  # also of its folder
     title: str
     data: str
     scale: str
     seed: int
     images: int | None
-    half: bool  # checkpoints in half precision; what is stored is what is measured, and what teaches
+    half: bool  # checkpoints in half precision; what is stored is what is measured, and what generates
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain JSON values."""
         return asdict(self)  # type: ignore[call-overload]
 
     def metadata(self) -> dict[str, Any]:
-        """What its config.json says beside its title and settings."""
+        """What config.json holds beside the title and the settings."""
         return {"kind": self.kind}
 
     @classmethod
@@ -48,7 +53,7 @@ class Training:
         return cls(**checked("a training", cls, values))
 
     def _check(self, **least: int) -> None:
-        """Raise ValueError for a name that is no folder's, or a number under its least; None is none."""
+        """Raise ValueError for a name that is no folder's, or a number under its least; None is no number."""
         if not re.fullmatch(r"\w[\w.-]*", self.name, re.ASCII):
             raise ValueError(f"name {self.name!r} is no folder's: give letters, digits, - and _")
         for name, bound in least.items():
@@ -58,10 +63,10 @@ class Training:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which of the images said are accumulated: written BY:SHARE, BY:SHARE:JUDGE or picks:FILE.
+    """Which generated images are kept: written BY:SHARE, BY:SHARE:CLASSIFIER or picks:FILE.
 
-    by: "novelty", the share that is farthest from its nearest training image; "objectness", the share that a judge is
-    surest of; "picks", the seeds in a person's file. source: the judge, a shipped one's name or a file; or the picks.
+    by: "novelty", the share that is farthest from its nearest training image; "objectness", the share that a classifier
+    is surest of; "picks", the seeds in a person's file. source: the classifier, a shipped name or a file; or the picks.
     """
 
     by: str
@@ -70,7 +75,7 @@ class Filter:
 
     @staticmethod
     def read(text: str) -> "Filter":
-        """Raises ValueError for what is no filter."""
+        """The inverse of how it is written. Raises ValueError for any other text."""
         by, _, rest = text.partition(":")
         if choose("filter", by, ["novelty", "objectness", "picks"]) == "picks":
             if not rest:
@@ -88,7 +93,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Experiment(Training):
-    """Everything that determines a run. The defaults are the published settings of figure 2 (the paper, section 3)."""
+    """A run of iterated learning. The defaults are the published settings of figure 2 (the paper, section 3)."""
 
     kind = "iterations"
     name: str
@@ -99,16 +104,16 @@ class Experiment(Training):
     data: str = "mnist"
     images: int | None = None  # how many of the data to start from; None: all
     iterations: int = 20
-    generated: int = 60_000  # images said per iteration
-    teaching: str = "accumulate"  # or "replace", or "lecture": a frozen teacher's fresh samples
+    generated: int = 60_000  # images per iteration
+    teaching: str = "accumulate"  # or "replace", or "lecture": fresh samples of the frozen model
     share: float = 1.0  # of the data kept from one iteration to the next
     inheritance: str = "preserve"  # or "reset": the same initial weights, or "fresh"
-    noise: str = "fresh"  # of the images said: "fresh" every iteration (published code), or "fixed" (published text)
+    noise: str = "fresh"  # of generated images: "fresh" every iteration (published code), or "fixed" (published text)
     model: dict[str, Any] = field(default_factory=dict)  # the architecture's Config
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     batch: int = 100
     epochs: int = 15  # per iteration, over the data as they have grown
-    least_steps: int | None = None  # at least so many steps in the first iteration, and in any that starts anew
+    least_steps: int | None = None  # at least, in the first iteration and in any that starts anew; None: LEAST_STEPS
     first_steps: int | None = None  # at most so many there
     steps: int | None = None  # at most so many in each later one
     lecture_steps: int = 3000  # per iteration from the second, when teaching is "lecture"
@@ -118,7 +123,7 @@ class Experiment(Training):
     architecture: str = "WTA"
     size: int | None = None  # pixels that images are resized to; None: as they are
     later_batch: int | None = None  # from the second iteration; None: the same
-    filter: str | None = None  # between saying and accumulating: `Filter`
+    filter: str | None = None  # of generated images: `Filter`
 
     def __post_init__(self) -> None:
         counts = ("iterations", "generated", "batch", "epochs", "images", "size", "later_batch", "least_steps",
@@ -137,37 +142,34 @@ class Experiment(Training):
 
     @property
     def rule(self) -> Filter | None:
-        """The filter, read."""
         return Filter.read(self.filter) if self.filter else None
 
     @property
     def candidates(self) -> int:
-        """Images said per iteration: so many more than `generated` as the filter drops."""
+        """Images to generate per iteration: so many more than `generated` as the filter drops."""
         return math.ceil(self.generated / self.rule.share) if self.rule else self.generated
 
     def as_dict(self) -> dict[str, Any]:
-        """The experiment as plain JSON values, without settings that came later and are as they always were."""
-        return {**_told(self), "sampling": _told(self.sampling)}
+        """The settings as plain JSON values, without those of `LATER` that have their default."""
+        return {**_compact(self), "sampling": _compact(self.sampling)}
 
     def metadata(self) -> dict[str, Any]:
-        """What its config.json says beside its title and settings: how it is sampled."""
-        return {"kind": self.kind, "sampling": _told(self.sampling)}
+        return {"kind": self.kind, "sampling": _compact(self.sampling)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The inverse of `as_dict`. Raises ValueError for a setting that this version does not know."""
         sampling = SamplingSettings(**checked("sampling", SamplingSettings, values.get("sampling", {})))
         older = {"optimiser": "fresh"}  # before it was a setting
         return cls(**checked("an experiment", cls, {**older, **values, "sampling": sampling}))
 
 
-def _told(settings: Any) -> dict[str, Any]:
+def _compact(settings: Any) -> dict[str, Any]:
     defaults = {field.name: field.default for field in fields(settings) if field.name in LATER}
     return {name: value for name, value in asdict(settings).items() if name not in defaults or value != defaults[name]}
 
 
 def _baseline(number: int, architecture: str, title: str, inheritance: str) -> Experiment:
-    """The models that the paper compares with: images of 32 pixels, batches of 100 and then 500, 100 epochs."""
+    """A model that the paper compares with: images of 32 pixels, batches of 100 and then 500, 100 epochs."""
     return Experiment(
         f"fig{number}", title, str(number), inheritance=inheritance, architecture=architecture, size=32,
         later_batch=500, epochs=100,
@@ -185,28 +187,23 @@ def _figure(number: int, title: str, *, output: str = "linear", **settings: Any)
     return Experiment(f"fig{number}", title, str(number), model=model, sampling=SamplingSettings(tol=0.0), **settings)
 
 
-FIGURES = {
-    experiment.name: experiment
-    for experiment in [
-        _figure(2, "Linear output, weights kept, data accumulated"),
-        _figure(3, "Linear output, same initial weights each time", inheritance="reset"),
-        _figure(4, "Sigmoid output, same initial weights each time", inheritance="reset", output="sigmoid"),
-        _figure(5, "Sigmoid output, weights kept", output="sigmoid"),
-        _figure(6, "No accumulation: only the last data set", teaching="replace"),
-        _figure(7, "A frozen teacher and no data set", teaching="lecture"),
-        _baseline(8, "DCGAN", "A GAN, weights kept", "preserve"),
-        _baseline(9, "DCGAN", "A GAN, same initial weights each time", "reset"),
-        _baseline(10, "ConvVAE", "A VAE, weights kept", "preserve"),
-        _baseline(11, "ConvVAE", "A VAE, same initial weights each time", "reset"),
-        _figure(12, "Kuzushiji characters", data="kmnist"),
-        _figure(13, "Omniglot characters", data="omniglot"),
-        Experiment(
-            "digits-2016", "Digits That Are Not, the model of 2016", "2016", iterations=1, architecture="ConvAE",
-            batch=64, epochs=100,
-            sampling=SamplingSettings(tol=0.0),  # 100 passes; no other would change an image that one leaves as it is
-        ),
-    ]
-}  # fmt: skip
+FIGURES = _by_name([
+    _figure(2, "Linear output, weights kept, data accumulated"),
+    _figure(3, "Linear output, same initial weights each time", inheritance="reset"),
+    _figure(4, "Sigmoid output, same initial weights each time", inheritance="reset", output="sigmoid"),
+    _figure(5, "Sigmoid output, weights kept", output="sigmoid"),
+    _figure(6, "No accumulation: only the last data set", teaching="replace"),
+    _figure(7, "A frozen teacher and no data set", teaching="lecture"),
+    _baseline(8, "DCGAN", "A GAN, weights kept", "preserve"),
+    _baseline(9, "DCGAN", "A GAN, same initial weights each time", "reset"),
+    _baseline(10, "ConvVAE", "A VAE, weights kept", "preserve"),
+    _baseline(11, "ConvVAE", "A VAE, same initial weights each time", "reset"),
+    _figure(12, "Kuzushiji characters", data="kmnist"),
+    _figure(13, "Omniglot characters", data="omniglot"),
+    Experiment("digits-2016", "Digits That Are Not, the model of 2016", "2016", iterations=1, architecture="ConvAE",
+               batch=64, epochs=100,
+               sampling=SamplingSettings(tol=0.0)),  # 100 passes, also of an image that one pass leaves as it is
+])  # fmt: skip
 
 # The rules of the paper's text where the code that its figures were made with has others: see `preset`.
 AS_WRITTEN: dict[str, Any] = {
@@ -214,12 +211,17 @@ AS_WRITTEN: dict[str, Any] = {
     "model": {"lifetime_per": "channel", "init": "he"},  # N(0, 0.001) does not learn under that rule
     "sampling": {"tol": 1e-3},
 }
-# Two cores: fewer filters and images. A lecture is a third of a first training, as published. The one other rule is the
-# initialisation: in 400 steps (32 filters) weights from N(0, 0.001) learned a few grey blobs, and in (64 filters)
-# 1,500 they learn to return everything and draw thin arcs; from He's they draw strokes as bright as the data's.
+# Two cores: fewer filters and images. A training by a teacher is a third of a first one, as published. The one other
+# rule is the initialisation: weights from N(0, 0.001) learned a few grey blobs in 400 steps (32 filters), and to return
+# everything in 1,500 (64 filters), whose samples are thin arcs; from He's they draw strokes as bright as the data's.
 CPU: dict[str, Any] = {
     "images": 2000, "generated": 2000, "iterations": 10, "least_steps": 300, "lecture_steps": 100, "half": True,
     "model": {"filters": 64, "init": "he"},
+}  # fmt: skip
+# Minutes on two cores, to symbols that one recognises; also from a few pictures of one's own.
+TRY: dict[str, Any] = {
+    "images": 1000, "generated": 1000, "iterations": 10, "batch": 50, "least_steps": 250, "first_steps": 250,
+    "steps": 250, "lecture_steps": 85, "half": True, "model": {"filters": 16, "init": "he", "lr": 0.003},
 }  # fmt: skip
 SMOKE: dict[str, Any] = {
     "images": 200, "generated": 100, "iterations": 2, "batch": 20, "first_steps": 60, "steps": 20, "lecture_steps": 3,
@@ -239,9 +241,10 @@ FIGURE_SCALES: dict[str, dict[str, dict[str, Any]]] = {  # what each changes for
         "ConvVAE": LONG,
         "ConvAE": {
             "images": 5000, "generated": 1000, "least_steps": 1000, "half": True, "model": {"filters": 64},
-            "sampling": {"ink": 0.13, "salt": 0.05},  # plain dreams of a model that learned so little fade to grey
+            "sampling": {"ink": 0.13, "salt": 0.05},  # without, images of a model that learned so little fade to grey
         },
     },
+    "try": {"WTA": TRY},
     "smoke": {
         "WTA": SMOKE,
         "DCGAN": {**TINY, "model": {"filters": 2}},
@@ -253,9 +256,9 @@ FIGURE_SCALES: dict[str, dict[str, dict[str, Any]]] = {  # what each changes for
 
 @dataclass(frozen=True)
 class DecoderTraining(Training):
-    """Everything that determines a trained decoder. What the paper does not say is as usual: batches of 128, Adam.
+    """A creative decoder. What the paper does not say is as usual: batches of 128, Adam, a linearly falling rate.
 
-    The learning rate falls to 0 in a straight line. seed: of the first network; the next has the next.
+    seed: of the first network; the next has the next.
     """
 
     kind = "decoder"
@@ -267,13 +270,13 @@ class DecoderTraining(Training):
     images: int | None = None  # how many of the data; None: all
     batch: int = 128
     steps: int = 7_035  # 15 epochs of 60,000 images
-    architecture: str = "VAE"  # or "ConvVAE", "DCGAN": whatever draws from codes through hidden layers
+    architecture: str = "VAE"  # or "ConvVAE", "DCGAN": whatever decodes codes through hidden layers
     model: dict[str, Any] = field(default_factory=dict)  # its Config
     size: int = 28  # pixels
     color: bool = False
     silent: float = 0.75  # the share of the activations of channels that count as off; of units, those that are 0 do
     how: dict[str, Any] = field(default_factory=dict)  # of samplers.Creative, before calibration
-    half: bool = True  # checkpoints in half precision; what is stored is what is measured
+    half: bool = True
 
     def __post_init__(self) -> None:
         self._check(batch=1, steps=1, images=1, size=1)
@@ -282,19 +285,16 @@ class DecoderTraining(Training):
 
 # Channels are few: a band of fourteen percentiles would hold none. Figure 3 has no settings; these are ours.
 CHANNELS: dict[str, Any] = {"color": True, "how": {"band": (0.0, 50.0), "fill": "typical", "gain": 4.0}}
-DECODERS = {
-    preset.name: preset
-    for preset in [
-        DecoderTraining("creative-mnist", "Digits", "mnist"),
-        DecoderTraining("creative-fashion", "Clothes", "fashion"),
-        DecoderTraining("creative-both", "Digits and clothes", "mnist+fashion", steps=14_070, model={"z": 100}),
-        DecoderTraining("creative-celeba", "Faces", "celeba", architecture="ConvVAE", size=64, model={"z": 100},
-                        **CHANNELS),
-        DecoderTraining("creative-wikiart", "Paintings", "folder:wikiart", architecture="DCGAN", size=64, **CHANNELS),
-        DecoderTraining("creative-tinted", "Clothes in colour", "tinted:fashion", architecture="ConvVAE", size=32,
-                        **CHANNELS),
-    ]
-}  # fmt: skip
+DECODERS = _by_name([
+    DecoderTraining("creative-mnist", "Digits", "mnist"),
+    DecoderTraining("creative-fashion", "Clothes", "fashion"),
+    DecoderTraining("creative-both", "Digits and clothes", "mnist+fashion", steps=14_070, model={"z": 100}),
+    DecoderTraining("creative-celeba", "Faces", "celeba", architecture="ConvVAE", size=64, model={"z": 100},
+                    **CHANNELS),
+    DecoderTraining("creative-wikiart", "Paintings", "folder:wikiart", architecture="DCGAN", size=64, **CHANNELS),
+    DecoderTraining("creative-tinted", "Clothes in colour", "tinted:fashion", architecture="ConvVAE", size=32,
+                    **CHANNELS),
+])  # fmt: skip
 TABLE1 = ["creative-mnist", "creative-fashion", "creative-both"]  # the three sets of the table; the others, figure 3
 DECODER_SMOKE: dict[str, Any] = {"images": 300, "steps": 100, "batch": 50}
 SMALL: dict[str, dict[str, Any]] = {  # in so few steps a whole KL term would only teach that all codes are the same
@@ -307,7 +307,7 @@ Points = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class KaleidoscopeTraining(Training):
-    """Everything that determines a network, and how it is sampled. The defaults are the published ones for MNIST.
+    """A kaleidoscopic network, and how it is sampled. The defaults are the published ones for MNIST.
 
     data: the name of a data set, or "points": those given, of d coordinates from 0 to 1, learned all at once at every
     step. seed: of the first network; the next has the next.
@@ -330,7 +330,7 @@ class KaleidoscopeTraining(Training):
     perturbation: float = 0.01
     mode: str = "centred"  # or "published", "none"
     runs: int = 300
-    half: bool = True  # checkpoints in half precision; what is stored is what is measured
+    half: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", tuple(map(_point, self.points)))
@@ -345,7 +345,6 @@ class KaleidoscopeTraining(Training):
             raise ValueError(f"data is {self.data}, and points are given: leave out one, only one is learned")
 
     def metadata(self) -> dict[str, Any]:
-        """What its config.json says beside its title and settings: how it is sampled."""
         sampling = {name: getattr(self, name) for name in ("start", "perturbation", "mode", "runs")}
         return {"kind": self.kind, "sampling": sampling}
 
@@ -380,30 +379,27 @@ def _net(depth: int, width: int, output: str = "sigmoid") -> dict[str, Any]:
     return {"depth": depth, "width": width, "output": output, "lr": 1e-3}
 
 
-KALEIDOSCOPES = {
-    preset.name: preset
-    for preset in [
-        KaleidoscopeTraining("kaleidoscope-1d", "Two points", points=((0.2,), (0.8,)), model=_net(6, 10), **ON_POINTS),
-        KaleidoscopeTraining(
-            "kaleidoscope-1d-four", "Four points", points=((0.1,), (0.4,), (0.6,), (0.9,)), model=_net(9, 10, "tanh"),
-            **ON_POINTS,
-        ),
-        KaleidoscopeTraining("kaleidoscope-2d", "Four corners", points=CORNERS, model=_net(6, 50), **ON_POINTS),
-        KaleidoscopeTraining(
-            "kaleidoscope-dimension", "Scattered points", points=scattered(64, 4), model=_net(6, 50),
-            **{**ON_POINTS, "steps": 10_000},
-        ),
-        KaleidoscopeTraining("kaleidoscope-depth", "Digits, for the depth study", "mnist"),
-        KaleidoscopeTraining("kaleidoscope-mnist", "Digits", "mnist"),
-        KaleidoscopeTraining("kaleidoscope-fashion", "Clothes", "fashion"),
-        KaleidoscopeTraining(
-            "kaleidoscope-dogs", "Dogs", "folder:cifar10-dogs", images=1000, size=32, color=True, model={"width": 2000}
-        ),
-        KaleidoscopeTraining(
-            "kaleidoscope-celeba", "Faces", "celeba", images=1000, size=64, color=True, model={"width": 2000}
-        ),
-    ]
-}  # fmt: skip
+KALEIDOSCOPES = _by_name([
+    KaleidoscopeTraining("kaleidoscope-1d", "Two points", points=((0.2,), (0.8,)), model=_net(6, 10), **ON_POINTS),
+    KaleidoscopeTraining(
+        "kaleidoscope-1d-four", "Four points", points=((0.1,), (0.4,), (0.6,), (0.9,)), model=_net(9, 10, "tanh"),
+        **ON_POINTS,
+    ),
+    KaleidoscopeTraining("kaleidoscope-2d", "Four corners", points=CORNERS, model=_net(6, 50), **ON_POINTS),
+    KaleidoscopeTraining(
+        "kaleidoscope-dimension", "Scattered points", points=scattered(64, 4), model=_net(6, 50),
+        **{**ON_POINTS, "steps": 10_000},
+    ),
+    KaleidoscopeTraining("kaleidoscope-depth", "Digits, for the depth study", "mnist"),
+    KaleidoscopeTraining("kaleidoscope-mnist", "Digits", "mnist"),
+    KaleidoscopeTraining("kaleidoscope-fashion", "Clothes", "fashion"),
+    KaleidoscopeTraining(
+        "kaleidoscope-dogs", "Dogs", "folder:cifar10-dogs", images=1000, size=32, color=True, model={"width": 2000}
+    ),
+    KaleidoscopeTraining(
+        "kaleidoscope-celeba", "Faces", "celeba", images=1000, size=64, color=True, model={"width": 2000}
+    ),
+])  # fmt: skip
 
 # On two cores: the digits as published, in 20 minutes; colour with fewer, smaller pictures and a smaller network; the
 # sweeps with a network of which some 70 are trained in half an hour.
@@ -423,11 +419,11 @@ FONTS = "toolkit/data/fonts.txt"  # packages, versions and licences
 
 @dataclass(frozen=True)
 class ClassifierTraining(Training):
-    """Everything that determines a trained judge. The learning rate falls to 0 in a straight line.
+    """A classifier. The learning rate falls linearly to 0.
 
-    each: images that every class has in an epoch, by showing them more than once or leaving some out; None: as many as
-    there are. vary: how much an image differs each time it is shown (`lessons.varied`). seed: of the first network; the
-    next has the next. typefaces: those that were learned; found when the data is read.
+    each: images of every class in an epoch, some of them repeated or left out; None: as many as there are. vary: the
+    strength of augmentation (`train.augment`). seed: of the first network; the next has the next. typefaces: those that
+    were learned; found when the data is read.
     """
 
     kind = "judge"
@@ -443,7 +439,7 @@ class ClassifierTraining(Training):
     batch: int = 128
     steps: int = 4000
     model: dict[str, Any] = field(default_factory=lambda: {"filters": 16, "hidden": 256})  # Judge.Config
-    half: bool = True  # checkpoints in half precision; what is stored is what is measured
+    half: bool = True
     typefaces: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -452,22 +448,18 @@ class ClassifierTraining(Training):
             raise ValueError(f"vary is {self.vary}: give a strength from 0 to 1")
 
     def metadata(self) -> dict[str, Any]:
-        """What its config.json says beside its title and settings: of which fonts its letters are, if as published."""
         published = self.typefaces and self.data in [preset.data for preset in CLASSIFIERS.values()]
         return {"kind": self.kind, "typefaces": len(self.typefaces), **({"fonts": FONTS} if published else {})}
 
 
-CLASSIFIERS = {
-    preset.name: preset
-    for preset in [
-        ClassifierTraining("judge-digits", "Digits", "mnist", DIGITS, vary=0.5, steps=3000),
-        ClassifierTraining("judge-letters", "Letters", "letters:fonts", LETTERS, each=2500),
-        ClassifierTraining(
-            "judge-digits-letters", "Digits and letters", "mnist+letters:fonts", DIGITS + LETTERS, each=2500, steps=5000
-        ),
-        ClassifierTraining("judge-fashion", "Clothes", "fashion", CLOTHES, vary=0.0, steps=3000),
-    ]
-}  # fmt: skip
+CLASSIFIERS = _by_name([
+    ClassifierTraining("judge-digits", "Digits", "mnist", DIGITS, vary=0.5, steps=3000),
+    ClassifierTraining("judge-letters", "Letters", "letters:fonts", LETTERS, each=2500),
+    ClassifierTraining(
+        "judge-digits-letters", "Digits and letters", "mnist+letters:fonts", DIGITS + LETTERS, each=2500, steps=5000
+    ),
+    ClassifierTraining("judge-fashion", "Clothes", "fashion", CLOTHES, vary=0.0, steps=3000),
+])  # fmt: skip
 # As published: more filters, and up to 300 epochs, of which the paper keeps the best.
 PAPER: dict[str, Any] = {"steps": 60_000, "model": {"filters": 64, "hidden": 1024}}
 JUDGE_SMOKE: dict[str, Any] = {
@@ -477,11 +469,11 @@ JUDGE_SMOKE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Divergence(Training):
-    """Everything that determines a learner and what it learns.
+    """A training away from the data.
 
     method: one of METHODS. data: what it learns from; "" for none. base: the experiment whose model it starts from, of
-    which iteration, None for the last; "" for a new one. judge: who looks at it. known: classes that the model learned,
-    of a judge that knows others too. kept: the steps whose models are kept. how: settings of the method.
+    which iteration, None for the last; "" for a new one. judge: the classifier that measures it. known: those of its
+    classes that the model learned. kept: the steps whose models are kept. how: settings of the method.
     """
 
     kind = "divergence"
@@ -500,7 +492,7 @@ class Divergence(Training):
     batch: int = 64
     model: dict[str, Any] = field(default_factory=dict)  # the Config of a new DCGAN
     how: dict[str, Any] = field(default_factory=dict)
-    half: bool = True  # checkpoints in half precision; what is stored is what is measured
+    half: bool = True
 
     def __post_init__(self) -> None:
         self._check(batch=2, images=1)
@@ -521,38 +513,35 @@ HACKED: dict[str, Any] = {"method": "loss hacking", "kept": (0, 2, 5, 10, 20, 40
 TUNED: dict[str, Any] = {"method": "fine-tuning", "kept": (0, 10, 25, 50, 100, 200, 400), "batch": 128}
 FED: dict[str, Any] = {"method": "feedback", "kept": (0, 1, 2, 4, 8), "batch": 128, "how": {"steps": 30, "rate": 0.3}}
 LED: dict[str, Any] = {"method": "external knowledge", "kept": (0, 10, 25, 50, 100, 200)}
-DIVERGENCES = {
-    preset.name: preset
-    for preset in [
-        Divergence("gan-mnist", "Digits, adversarially", **ON_DIGITS, **GAN),
-        Divergence("gan-fashion", "Clothes, adversarially", **ON_CLOTHES, **GAN),
-        Divergence("can-mnist", "Digits of no kind", base="gan-mnist", **ON_DIGITS, **CAN),
-        Divergence("can-fashion", "Clothes of no kind", base="gan-fashion", **ON_CLOTHES, **CAN),
-        Divergence("hacked-mnist", "Digits that look fake", base="gan-mnist", **(ON_DIGITS | {"data": ""}), **HACKED),
-        Divergence("hacked-fashion", "Clothes that look fake", base="gan-fashion",
-                   **(ON_CLOTHES | {"data": ""}), **HACKED),
-        Divergence("without-data", "Colours without data", "without data", kept=(0, 20, 40, 80, 140, 200), batch=16,
-                   model={"filters": 8, "z": 32, "channels": 3}, how={"diversity": 2.0, "lr": 1e-3}),
-        Divergence("tune-digits-clothes", "Digits on the way to clothes", base="creative-mnist",
-                   **(ON_DIGITS | {"data": "fashion"}), **TUNED),
-        Divergence("tune-clothes-digits", "Clothes on the way to digits", base="gan-fashion",
-                   **(ON_CLOTHES | {"data": "mnist"}), **TUNED),
-        Divergence("feedback-clothes-digits", "Half clothes, half digits, left to itself", base="tune-clothes-digits",
-                   iteration=5, **(ON_CLOTHES | {"data": ""}), **FED),
-        Divergence("towards-eight", "Digits led towards 8", base="creative-mnist",
-                   **(ON_DIGITS | {"data": "sample:mnist"}), **LED, how={"to": "8"}),
-        Divergence("towards-a", "Digits led towards a letter never seen", base="creative-mnist",
-                   **(ON_DIGITS | {"data": ""}), **LED, how={"start": "1", "to": "A"}),
-        Divergence("towards-bag", "Clothes led towards bags", base="creative-fashion",
-                   **(ON_CLOTHES | {"data": "sample:fashion"}), **LED, how={"to": "bag"}),
-    ]
-}  # fmt: skip
+DIVERGENCES = _by_name([
+    Divergence("gan-mnist", "Digits, adversarially", **ON_DIGITS, **GAN),
+    Divergence("gan-fashion", "Clothes, adversarially", **ON_CLOTHES, **GAN),
+    Divergence("can-mnist", "Digits of no kind", base="gan-mnist", **ON_DIGITS, **CAN),
+    Divergence("can-fashion", "Clothes of no kind", base="gan-fashion", **ON_CLOTHES, **CAN),
+    Divergence("hacked-mnist", "Digits that look fake", base="gan-mnist", **(ON_DIGITS | {"data": ""}), **HACKED),
+    Divergence("hacked-fashion", "Clothes that look fake", base="gan-fashion",
+               **(ON_CLOTHES | {"data": ""}), **HACKED),
+    Divergence("without-data", "Colours without data", "without data", kept=(0, 20, 40, 80, 140, 200), batch=16,
+               model={"filters": 8, "z": 32, "channels": 3}, how={"diversity": 2.0, "lr": 1e-3}),
+    Divergence("tune-digits-clothes", "Digits on the way to clothes", base="creative-mnist",
+               **(ON_DIGITS | {"data": "fashion"}), **TUNED),
+    Divergence("tune-clothes-digits", "Clothes on the way to digits", base="gan-fashion",
+               **(ON_CLOTHES | {"data": "mnist"}), **TUNED),
+    Divergence("feedback-clothes-digits", "Half clothes, half digits, left to itself", base="tune-clothes-digits",
+               iteration=5, **(ON_CLOTHES | {"data": ""}), **FED),
+    Divergence("towards-eight", "Digits led towards 8", base="creative-mnist",
+               **(ON_DIGITS | {"data": "sample:mnist"}), **LED, how={"to": "8"}),
+    Divergence("towards-a", "Digits led towards a letter never seen", base="creative-mnist",
+               **(ON_DIGITS | {"data": ""}), **LED, how={"start": "1", "to": "A"}),
+    Divergence("towards-bag", "Clothes led towards bags", base="creative-fashion",
+               **(ON_CLOTHES | {"data": "sample:fashion"}), **LED, how={"to": "bag"}),
+])  # fmt: skip
 
 
 PRESETS: dict[str, Training] = {**FIGURES, **DECODERS, **KALEIDOSCOPES, **CLASSIFIERS, **DIVERGENCES}
 NAMES = {kind: [it.name for it in PRESETS.values() if it.kind == kind]
          for kind in ("iterations", "decoder", "kaleidoscope", "judge", "divergence")}  # fmt: skip
-SCALES = ("paper", "cpu", "smoke")
+SCALES = ("paper", "cpu", "smoke")  # of every preset; figures of the winner-take-all autoencoder also have "try"
 SUBJECTS = {"mnist": "Digits", "fashion": "Clothes", "kmnist": "Kuzushiji characters", "wikiart": "Paintings",
             "omniglot": "Omniglot characters", "emnist-letters": "Letters", "letters": "Letters", "celeba": "Faces",
             "cifar10-dogs": "Dogs"}  # fmt: skip
@@ -560,18 +549,19 @@ CLASSES = {"mnist": DIGITS, "fashion": CLOTHES, "letters": LETTERS}
 
 
 def preset(name: str, scale: str = "paper", /, *, as_written: bool = False, **changes: Any) -> Any:
-    """The experiment of a name in `NAMES` at one scale, changed at will: preset("fig2", "cpu", model={"filters": 32}).
+    """The settings of a name in `NAMES` at a scale, with changes: preset("fig2", "cpu", model={"filters": 32}).
 
-    scale: "paper", the published sizes; "cpu", what two cores can do; "smoke", seconds, to see that it works. Decoders
-    and divergences are the same at the first two. Groups such as `model` and `sampling` are merged, option by option.
-    as_written: a figure of the winner-take-all autoencoder by the rules of the paper's text instead of the published
-    code's: lifetime sparsity of 5 % per channel, the same noise for the images of every iteration, and a stop at a mean
-    squared change of 0.001, each image by itself. Its name is "fig2-as-written" then, if no other is given.
-    name=...: of a run beside others of the same preset. With other data the title follows, and the classes where known.
+    scale: "paper", the published sizes; "cpu", what two cores can do; "try", minutes (figures of the winner-take-all
+    autoencoder only); "smoke", seconds, to see that it works. Decoders and divergences are the same at the first two.
+    as_written: such a figure by the rules of the paper's text instead of the published code's: lifetime sparsity of 5 %
+    per channel, the same noise for the images of every iteration, and a stop at a mean squared change of 0.001, each
+    image by itself. Its name is "fig2-as-written" then, if no other is given.
+    changes: groups such as `model` and `sampling` are merged, option by option; `name` puts a run beside others of its
+    preset. With other data the title follows, and the classes where known.
     Raises ValueError for an unknown preset, scale or setting.
     """
     base: Any = PRESETS[choose("preset", name, PRESETS)]
-    choose("scale", scale, SCALES)
+    choose("scale", scale, (*SCALES, "try"))
     published = base.kind not in ("decoder", "divergence")  # else as published it fits two cores
     settings = {**asdict(base), "scale": "cpu" if scale == "paper" and not published else scale}
     architecture = changes.get("architecture", settings.get("architecture"))
@@ -591,8 +581,10 @@ def preset(name: str, scale: str = "paper", /, *, as_written: bool = False, **ch
 
 
 def _scaled(base: Any, scale: str, architecture: str | None) -> dict[str, Any]:
-    """What a scale changes of a preset."""
+    """The changes that a scale makes to a preset."""
     smoke = scale == "smoke"
+    if scale == "try" and architecture != "WTA":
+        raise ValueError(f"{base.name} has no scale try: choose {', '.join(SCALES[:-1])} or {SCALES[-1]}")
     if base.kind == "iterations":
         return FIGURE_SCALES.get(scale, {}).get(str(architecture), {})
     if base.kind == "judge":

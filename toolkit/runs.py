@@ -50,13 +50,12 @@ from .samplers.creative import hidden_layer
 from .samplers.kaleidoscope import Eyes, attracting, basins, fixed, line, looked_at, plane, watch
 from .samplers.kaleidoscope import kept as states_at
 from .seeds import Noise, child
-from .train import DECAY, AugmentedBatches, Images, OptimiserState, Shuffled, balanced_rows, fit, linear
+from .train import DECAY, AugmentedBatches, Images, OnStep, OptimiserState, Shuffled, balanced_rows, fit, linear
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Files = Mapping[str, Callable[[], Any]]  # by name: a function that makes the content, bytes or a JSON value
-OnStep = Callable[[int, dict[str, float]], None]
 CPU = torch.device("cpu")
 MODEL, SHEET, METRICS, ROWS_FILE = "model.safetensors", "samples.png", "metrics.json", "rows.npz"
 STATE = "optimiser.safetensors"  # the optimisers at the end of an iteration, as `fit` gives their state
@@ -533,7 +532,7 @@ class IterationTrainer(Trainer):
     def planned_steps(self, index: int, images: int) -> int:
         """Steps of training in an iteration whose data are so many images."""
         e, anew = self.spec, index == 1 or self.spec.inheritance != "preserve"
-        steps = max(e.epochs * -(-images // self._batch(index)), (e.least_steps or 1) if anew else 1)
+        steps = max(e.epochs * -(-images // self._batch(index)), (e.least_steps or presets.LEAST_STEPS) if anew else 1)
         limit = e.first_steps if anew else e.steps
         return min(steps, limit or steps)
 
@@ -936,7 +935,7 @@ def train_kaleidoscope(
 ) -> tuple[Manifold, list[float]]:
     """A network trained from a seed, and its loss at every step. until: a mean loss at which training stops early."""
     losses = list[float]()
-    batches = kaleidoscope_batches(training, data, seed)
+    batches = _kaleidoscope_batches(training, data, seed)
 
     def unfinished(batches: Iterable[Tensor]) -> Iterator[Tensor]:
         for batch in batches:
@@ -956,7 +955,7 @@ def _network(training: presets.KaleidoscopeTraining, data: Tensor, seed: int) ->
     return cast("Manifold", create("Manifold", {**training.model, "channels": channels, "size": size}, seed=seed))
 
 
-def kaleidoscope_batches(training: presets.KaleidoscopeTraining, data: Tensor, seed: int) -> Iterable[Tensor]:
+def _kaleidoscope_batches(training: presets.KaleidoscopeTraining, data: Tensor, seed: int) -> Iterable[Tensor]:
     """Images in shuffled batches; points all at once, again and again."""
     if data.dtype == torch.uint8:
         return Shuffled(data, training.batch, child(seed, "shuffle"))

@@ -1,4 +1,4 @@
-"""Training: `fit`, objectives, batches, images in several tensors, devices and number formats."""
+"""Training: `fit`, objectives, batches and their augmentation, data sets in several tensors, devices, precision."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from itertools import accumulate, pairwise
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +23,10 @@ from .seeds import child
 
 @dataclass(frozen=True)
 class Objective:
-    """What one optimiser does: lower `loss` by moving `params`, and nothing else.
+    """A loss, the parameters that are trained to lower it, and their optimiser.
 
-    loss: images (B, C, H, W) in [0, 1], or whatever batch it is made for -> a scalar. lr, betas: Adam's.
-    optimiser: another than Adam: (params, lr) -> the optimiser; on a GPU lr is a tensor there, so that a step can be
-    captured.
+    loss: a batch, such as images (B, C, H, W) in [0, 1] -> a scalar. lr, betas: Adam's. optimiser: another than Adam,
+    (params, lr) -> the optimiser; on a GPU lr is a tensor there, so that a step can be captured.
     """
 
     loss: Callable[[Any], Tensor]
@@ -39,13 +38,12 @@ class Objective:
 
 @dataclass(frozen=True, eq=False)
 class ConcatImages:
-    """Images uint8 (N, C, H, W), laid end to end. A set that grows by 60,000 images costs those 60,000 and no more."""
+    """The concatenation of image tensors, uint8 (N, C, H, W), without a copy: a growing set costs only what is new."""
 
     parts: tuple[Tensor, ...]
 
     @staticmethod
     def of(images: "Images") -> "ConcatImages":
-        """A tensor as one piece; pieces as they are."""
         return images if isinstance(images, ConcatImages) else ConcatImages((images,))
 
     def __add__(self, more: "Images") -> "ConcatImages":
@@ -55,7 +53,7 @@ class ConcatImages:
         return sum(map(len, self.parts))
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Copies of these images, in this order: rows (n,), each from 0 to N - 1 -> (n, C, H, W). Raises IndexError."""
+        """Copies of images: rows (n,), each from 0 to N - 1 -> (n, C, H, W). Raises IndexError."""
         wanted, order = rows.sort()
         for row in wanted[[0, -1]].tolist() if len(rows) else []:
             if not 0 <= row < len(self):
@@ -68,12 +66,12 @@ class ConcatImages:
         return found
 
     def to(self, device: torch.device) -> "Images":
-        """The set on a device of its own memory, as one tensor there; as it is on the CPU."""
+        """One tensor on a device of its own memory; the set itself on the CPU."""
         if device.type == "cpu":
             return self
         whole = torch.empty(len(self), *self.parts[0].shape[1:], dtype=self.parts[0].dtype, device=device)
         for part, end in zip(self.parts, self._ends.tolist(), strict=True):
-            whole[end - len(part) : end] = part  # piece by piece: no second copy on the CPU
+            whole[end - len(part) : end] = part  # part by part: no second copy on the CPU
         return whole
 
     @cached_property
@@ -85,12 +83,13 @@ Images = Tensor | ConcatImages
 
 
 class Batch(Protocol):
-    """Anything that goes to a device: a tensor, a labelled pair. In several processes it also has `len` and slices."""
+    """Anything that moves to a device: a tensor, a labelled pair. In several processes it also has `len` and slices."""
 
     def to(self, device: torch.device) -> Any: ...
 
 
 M = TypeVar("M", bound=nn.Module)
+OnStep = Callable[[int, dict[str, float]], None]  # the step, from 0, and the loss of each objective
 OptimiserState = dict[str, Tensor]  # "objective.parameter.quantity" -> its value, as safetensors can store it
 
 
@@ -125,7 +124,7 @@ class Shuffled:
 
 @contextmanager
 def training(model: nn.Module) -> Iterator[nn.Module]:
-    """Put every submodule in training mode, and give each its own mode back, also after an error."""
+    """Every submodule in training mode for the length of a block; afterwards each in its own mode again."""
     modes = [(module, module.training) for module in model.modules()]
     try:
         yield model.train()
@@ -136,7 +135,7 @@ def training(model: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Random numbers from this seed, on the CPU and the device; afterwards the generators are as they were before."""
+    """Random numbers from this seed for the length of a block, on the CPU and the device."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
@@ -157,11 +156,11 @@ DECAY = {"constant": constant, "linear": linear}
 
 def fit(
     model: M,
-    batches: Iterable[Batch],
+    batches: Iterable[Any],
     *,
     steps: int,
-    objectives: Callable[[M], Mapping[str, Objective]] = lambda model: model.objectives(),  # type: ignore[operator]
-    on_step: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
+    objectives: Callable[[M], Mapping[str, Objective]] | None = None,
+    on_step: OnStep = lambda step, losses: None,
     decay: Callable[[float], float] = constant,
     every: int | None = None,
     seed: int = 0,
@@ -169,54 +168,68 @@ def fit(
 ) -> M:
     """A trained copy of the model, frozen and in eval mode. The model given is left as it was.
 
-    batches: images (B, C, H, W) in [0, 1], or whatever the objectives take; drawn on the model's device if they have
-    `on`, as `Shuffled` has. on_step hears the step (from 0) and each objective's loss, of every step and in order.
-    decay: how much of each objective's learning rate is left at a progress from 0 to 1.
+    batches: images (B, C, H, W) in [0, 1], or whatever the objectives take: a `Batch`, or a tuple of tensors, as a
+    DataLoader gives them, of which a single one is taken out. They are drawn on the model's device if they have `on`, as
+    `Shuffled` has. objectives: of the copy that is trained; by default `model.objectives()`. on_step: a callback with
+    the step (from 0) and the loss of each objective, for every step and in order. decay: the factor of the learning
+    rates at a progress from 0 to 1.
     every: read the losses back from the device once in so many steps (1 on a CPU, else 50).
     seed: of what objectives draw at random (dropout, codes); the caller's generators are left as they were.
-    state: where optimisers go on from and what they end with, so that the moments of Adam can be carried from one
-    training to the next. It is changed in place; an empty dictionary starts anew.
-    Training ends early if the batches do. Raises FloatingPointError, naming the step, when a loss that is not finite
-    is read. On a GPU a step is one CUDA graph, if the objectives can be captured (`captured`).
+    state: of the optimisers, at the start and, changed in place, at the end, so that the moments of Adam can be carried
+    from one training to the next. An empty dictionary starts anew.
+    Training ends early if the batches do. Raises FloatingPointError, naming the step, for a loss that is not finite,
+    and ValueError for a tensor in place of batches or a model without objectives.
+    On a GPU a step is one CUDA graph, if the objectives can be captured (`distributed.captured`).
 
-    In several processes (`processes`) all give the same batches, each computes its rows, and gradients are averaged
+    In several processes (`distributed`) all give the same batches, each computes its rows, and gradients are averaged
     over the whole batch: all end with the same parameters, those of one process but for rounding. Whatever an objective
     computes over a batch is then over the rows of one process, unless it asks for `all_gather_rows`, as lifetime
     sparsity does, and what it draws at random is each process's own.
     """
+    if isinstance(batches, (Tensor, ConcatImages)):
+        raise ValueError("batches is one tensor: give batches of it, such as Shuffled(images, batch=100)")
+    if objectives is None and not hasattr(model, "objectives"):
+        raise ValueError(f"a {type(model).__name__} has no objectives: give objectives=, a function of the model that "
+                         "returns {name: Objective(loss, parameters)}")  # fmt: skip
     model = deepcopy(model)
     device = next(model.parameters()).device
     distributed.broadcast([*model.state_dict().values()])
-    trainers = {name: _awaken(objective) for name, objective in objectives(model).items()}
+    optimised = {name: _with_optimiser(objective) for name, objective in (objectives or _own_objectives)(model).items()}
     if state:
-        _restore(trainers, state)
-    losses = Losses(list(trainers), on_step, every or (1 if device.type == "cpu" else 50))
-    advance = captured(partial(_advance, [*trainers.values()]), device)
+        _restore(optimised, state)
+    losses = _Losses(list(optimised), on_step, every or (1 if device.type == "cpu" else 50))
+    advance = captured(partial(_advance, [*optimised.values()]), device)
+    near = batches.on(device) if hasattr(batches, "on") else batches
     own = seeded(child(seed, "fit", distributed.rank()), device)
     with training(model), torch.enable_grad(), deterministic(), own:
-        for step, batch in zip(range(steps), _near(batches, device), strict=False):
-            _set_rates(trainers.values(), decay(step / max(1, steps)))
-            losses.keep(step, advance(batch.to(device)))
-        losses.tell()
+        for step, batch in zip(range(steps), near, strict=False):
+            _set_rates(optimised.values(), decay(step / max(1, steps)))
+            losses.add(step, advance(_moved(batch, device)))
+        losses.flush()
     if state is not None:
-        state.update(_moments(trainers))
+        state.update(_moments(optimised))
     distributed.broadcast([*model.buffers()])  # averages of normalisation are each process's own
     model.zero_grad()
     return model.eval().requires_grad_(False)
 
 
-def _near(batches: Iterable[Batch], device: torch.device) -> Iterable[Batch]:
-    """The batches drawn on the device, if they can be (`Shuffled.on`)."""
-    on: Callable[[torch.device], Iterable[Batch]] | None = getattr(batches, "on", None)
-    return on(device) if on else batches
+def _own_objectives(model: Any) -> Mapping[str, Objective]:
+    return cast("Mapping[str, Objective]", model.objectives())
 
 
-Trainer = tuple[Objective, torch.optim.Optimizer]
+def _moved(batch: Any, device: torch.device) -> Any:
+    if isinstance(batch, (tuple, list)):
+        parts = tuple(part.to(device) for part in batch)
+        return parts[0] if len(parts) == 1 else parts
+    return batch.to(device)
 
 
-def _awaken(objective: Objective) -> Trainer:
+Optimised = tuple[Objective, Optimizer]
+
+
+def _with_optimiser(objective: Objective) -> Optimised:
     for parameter in objective.params:
-        parameter.requires_grad_(True)  # these may move, and nothing else
+        parameter.requires_grad_(True)  # these are trained, and no others
     device = objective.params[0].device
     on_gpu = device.type == "cuda"
     lr = torch.tensor(objective.lr, device=device) if on_gpu else objective.lr  # a captured step reads it there
@@ -225,9 +238,9 @@ def _awaken(objective: Objective) -> Trainer:
     return objective, torch.optim.Adam(objective.params, lr, objective.betas, fused=True, capturable=on_gpu)
 
 
-def _restore(trainers: Mapping[str, Trainer], state: OptimiserState) -> None:
+def _restore(optimised: Mapping[str, Optimised], state: OptimiserState) -> None:
     """Raises ValueError for a state of other objectives or parameters."""
-    for name, (objective, optimiser) in trainers.items():
+    for name, (objective, optimiser) in optimised.items():
         own: dict[int, dict[str, Tensor]] = {}
         for number, parameter in enumerate(objective.params):
             prefix = f"{name}.{number}."
@@ -243,17 +256,17 @@ def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
     return torch.empty_like(parameter, requires_grad=False).copy_(value) if value.dim() else value.clone()
 
 
-def _moments(trainers: Mapping[str, Trainer]) -> OptimiserState:
+def _moments(optimised: Mapping[str, Optimised]) -> OptimiserState:
     return {
         f"{name}.{number}.{quantity}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, (_, optimiser) in trainers.items()
+        for name, (_, optimiser) in optimised.items()
         for number, quantities in optimiser.state_dict()["state"].items()
         for quantity, value in quantities.items()
     }
 
 
-def _set_rates(trainers: Iterable[Trainer], left: float) -> None:
-    for objective, optimiser in trainers:
+def _set_rates(optimised: Iterable[Optimised], left: float) -> None:
+    for objective, optimiser in optimised:
         for group in optimiser.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(objective.lr * left)
@@ -261,13 +274,13 @@ def _set_rates(trainers: Iterable[Trainer], left: float) -> None:
                 group["lr"] = objective.lr * left
 
 
-def _advance(trainers: list[Trainer], batch: Any) -> Tensor:
+def _advance(optimised: list[Optimised], batch: Any) -> Tensor:
     """One step of every objective in turn, on this process's rows of a batch -> the losses, (objectives,)."""
     with distributed.sharded(batch) as (mine, weight):
-        return torch.stack([_lower(*trainer, mine, weight) for trainer in trainers])
+        return torch.stack([_step(*each, mine, weight) for each in optimised])
 
 
-def _lower(objective: Objective, optimiser: torch.optim.Optimizer, mine: Any, weight: float) -> Tensor:
+def _step(objective: Objective, optimiser: Optimizer, mine: Any, weight: float) -> Tensor:
     optimiser.zero_grad()
     with autocast(objective.params[0].device):
         loss = objective.loss(mine)
@@ -278,35 +291,36 @@ def _lower(objective: Objective, optimiser: torch.optim.Optimizer, mine: Any, we
     return loss
 
 
-class Losses:
+class _Losses:
     """Losses on their way to `on_step`: they stay on the device and are read back together, `every` so many steps."""
 
-    def __init__(self, names: list[str], on_step: Callable[[int, dict[str, float]], None], every: int) -> None:
+    def __init__(self, names: list[str], on_step: OnStep, every: int) -> None:
         self.names, self.on_step, self.every = names, on_step, every
-        self.kept: list[tuple[int, Tensor]] = []
+        self.waiting: list[tuple[int, Tensor]] = []
 
-    def keep(self, step: int, losses: Tensor) -> None:
-        self.kept.append((step, losses))
-        if len(self.kept) >= self.every:
-            self.tell()
+    def add(self, step: int, losses: Tensor) -> None:
+        self.waiting.append((step, losses))
+        if len(self.waiting) >= self.every:
+            self.flush()
 
-    def tell(self) -> None:
-        """Read back what is kept. Raises FloatingPointError at the first loss that is not finite."""
-        kept, self.kept = self.kept, []
-        rows = torch.stack([losses for _, losses in kept]).tolist() if kept else []
-        for (step, _), row in zip(kept, rows, strict=True):
-            for name, value in zip(self.names, row, strict=True):
+    def flush(self) -> None:
+        """Read back what waits. Raises FloatingPointError at the first loss that is not finite."""
+        waiting, self.waiting = self.waiting, []
+        rows = torch.stack([losses for _, losses in waiting]).tolist() if waiting else []
+        for (step, _), row in zip(waiting, rows, strict=True):
+            losses = dict(zip(self.names, row, strict=True))
+            for name, value in losses.items():
                 if not math.isfinite(value):
                     raise FloatingPointError(f"the {name} loss became {value} at step {step}: lower the learning rate")
-            self.on_step(step, dict(zip(self.names, row, strict=True)))
+            self.on_step(step, losses)
 
 
 @cache
 def native_bfloat16(kind: str) -> bool:
-    """Whether a device kind ("cpu", "cuda") convolves faster in bfloat16 than in float32.
+    """Whether a device type ("cpu", "cuda") convolves faster in bfloat16 than in float32.
 
-    A CPU with AMX tiles does. Of those that have AVX512-BF16 alone some are twice as fast and some half as fast in it,
-    so one small convolution is timed there, once in a process; the two are too far apart for noise to decide.
+    A CPU with AMX tiles does. With AVX512-BF16 alone some are twice as fast and some half as fast, so one small
+    convolution is timed there, once in a process.
     """
     if kind == "cpu":
         capable: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not say
@@ -331,10 +345,10 @@ def _faster_in_bfloat16() -> bool:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """A context in which convolutions and matrix products run in bfloat16 if that is native, and as they are if not.
+    """Convolutions and matrix products in bfloat16 for the length of a block, where that is fast.
 
-    Used for training and for filling a data set. A picture that is shown is computed without it, in float32, so that
-    one seed is one picture on every machine.
+    For training and for generating data sets. A picture that is shown is computed in float32, so that one seed is one
+    picture on every machine.
     """
     native = native_bfloat16(device.type)
     return torch.autocast(device.type, torch.bfloat16, enabled=native, cache_enabled=torch.is_grad_enabled())
@@ -342,7 +356,7 @@ def autocast(device: torch.device) -> torch.autocast:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """A context in which cuDNN picks the same kernels every time, and only those that always sum in the same order."""
+    """For the length of a block cuDNN picks the same kernels every time, and only deterministic ones."""
     cudnn = torch.backends.cudnn
     before = cudnn.deterministic, cudnn.benchmark
     cudnn.deterministic, cudnn.benchmark = True, False
@@ -358,12 +372,9 @@ def device(name: str | torch.device) -> torch.device:
         chosen = torch.device(name)
         torch.ones(1, device=chosen).item()  # meta is a device, and of no use
     except (RuntimeError, AssertionError, NotImplementedError, TypeError):
-        raise ValueError(f"device {str(name)!r} is not usable here: use cpu{_accelerators()}") from None
+        others = ", or cuda" if torch.cuda.is_available() else ""
+        raise ValueError(f"device {str(name)!r} is not usable here: use cpu{others}") from None
     return chosen
-
-
-def _accelerators() -> str:
-    return ", or cuda" if torch.cuda.is_available() else ""
 
 
 def balanced_rows(labels: Tensor, each: int) -> Tensor:

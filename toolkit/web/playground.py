@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from itertools import islice
+from itertools import islice, repeat
 from queue import SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -96,7 +96,6 @@ def learn(training: "KaleidoscopeTraining", tell: Callable[[Message], None], ove
     from ..hub import as_images
     from ..models import create
     from ..plot import spread
-    from ..runs import kaleidoscope_batches
     from ..seeds import child
     from ..train import fit
 
@@ -115,8 +114,8 @@ def learn(training: "KaleidoscopeTraining", tell: Callable[[Message], None], ove
 
     points = as_images(training.points)
     model = create("Manifold", {**training.model, "channels": 1, "size": 1}, seed=child(training.seed, "init"))
-    batches, seed = kaleidoscope_batches(training, points, training.seed), child(training.seed, "fit")
-    fit(model, batches, steps=training.steps, objectives=objectives, on_step=on_step, seed=seed)
+    seed = child(training.seed, "fit")
+    fit(model, repeat(points), steps=training.steps, objectives=objectives, on_step=on_step, seed=seed)
 
 
 def moment(training: "KaleidoscopeTraining", model: "Manifold", step: int) -> Message:
