@@ -25,6 +25,8 @@ def test_tiles_undo_a_grid(images: Tensor, columns: int | None, channels: int) -
     x = as_bytes(images).repeat(1, channels, 1, 1)
     x[:, -1] //= 2
     assert torch.equal(plot.tiles(plot.grid(x, columns), 16)[:6], x)
+    with pytest.raises(ValueError, match="no whole number of 28x28"):
+        plot.tiles(plot.grid(x, columns), 28)
 
 
 def test_a_grid_is_read_row_by_row_and_its_empty_cells_are_black(images: Tensor) -> None:
@@ -45,9 +47,6 @@ def test_gaps_lie_between_images_and_a_margin_around_them(images: Tensor) -> Non
     assert (sheet[:7] == 255).all()
     assert (sheet[:, 7 + 32 : 7 + 32 + 5] == 255).all()
     assert not sheet[7 : 7 + 32, 7 : 7 + 32].any()
-
-
-def test_gaps_need_no_margin(images: Tensor) -> None:
     assert plot.grid(images, columns=3, gap=5).size == (3 * 16 + 2 * 5, 2 * 16 + 5)
 
 
@@ -89,6 +88,8 @@ def test_a_long_strip_shows_its_first_and_last_state(images: Tensor) -> None:
     assert len(cells) == 5
     assert torch.equal(cells[0], as_bytes(images[0]))
     assert not cells[-1].any()
+    with pytest.raises(ValueError, match="no states"):
+        plot.strip([])
 
 
 @pytest.mark.parametrize("most", range(1, 12))
@@ -101,11 +102,6 @@ def test_picked_states_rise_to_the_last_in_steps_that_grow(count: int, most: int
     assert picked[0] == (0 if most > 1 else count - 1)
 
 
-def test_no_states_are_no_strip() -> None:
-    with pytest.raises(ValueError, match="no states"):
-        plot.strip([])
-
-
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".GIF"])
 def test_an_animation_loops_for_ever_holds_its_end_and_loses_nothing(
     images: Tensor, tmp_path: Path, suffix: str
@@ -114,14 +110,10 @@ def test_an_animation_loops_for_ever_holds_its_end_and_loses_nothing(
     path = plot.animation(frames, tmp_path / f"life{suffix}", ms=70, hold=900)
     with Image.open(path) as moving:
         shown = [frame.convert("L") for frame in ImageSequence.Iterator(moving)]
+        if suffix == ".gif":
+            assert [frame.info["duration"] for frame in ImageSequence.Iterator(moving)] == [70, 70, 900]
         assert moving.info["loop"] == 0
     assert [pixels(a).tolist() for a in shown] == [pixels(b).tolist() for b in frames]
-
-
-def test_the_last_frame_of_an_animation_is_held(images: Tensor, tmp_path: Path) -> None:
-    path = plot.animation([plot.grid(images * share) for share in (0.5, 1.0)], tmp_path / "life.gif", ms=70, hold=900)
-    with Image.open(path) as moving:
-        assert [frame.info["duration"] for frame in ImageSequence.Iterator(moving)] == [70, 900]
 
 
 def test_an_animation_of_another_kind_or_of_nothing_is_refused(images: Tensor, tmp_path: Path) -> None:
@@ -129,11 +121,6 @@ def test_an_animation_of_another_kind_or_of_nothing_is_refused(images: Tensor, t
         plot.animation([plot.grid(images)], tmp_path / "life.mp4")
     with pytest.raises(ValueError, match="no frames"):
         plot.animation([], tmp_path / "life.gif")
-
-
-def test_a_picture_that_is_no_grid_is_refused(images: Tensor) -> None:
-    with pytest.raises(ValueError, match="48x32.*28x28"):
-        plot.tiles(plot.grid(images, columns=3), 28)
 
 
 def test_curves_have_a_panel_per_measure_and_a_line_for_the_data(tmp_path: Path) -> None:
@@ -146,8 +133,10 @@ def test_curves_have_a_panel_per_measure_and_a_line_for_the_data(tmp_path: Path)
     figure.savefig(tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as image:
         assert len(pixels(image.convert("L")).unique()) > 10
-
-
-def test_no_rows_are_no_curves() -> None:
     with pytest.raises(ValueError, match="at least one row"):
         plot.curves([], ["ink"])
+
+
+def test_a_markdown_table_aligns_numbers_right() -> None:
+    table = plot.markdown_table(["name", "ink"], [["fig2", "0.12"]])
+    assert table == "| name | ink |\n| --- | ---: |\n| fig2 | 0.12 |"

@@ -9,14 +9,11 @@ SHAPE = (1, 6, 6)
 
 
 @pytest.mark.parametrize("kind", ["rand", "randn"])
-def test_an_image_is_the_same_alone_and_in_a_batch(kind: str) -> None:
+def test_an_image_is_the_same_alone_and_in_a_batch_of_any_order(kind: str) -> None:
     together = getattr(Noise([3, 1, 4]), kind)(*SHAPE)
+    assert torch.equal(together, getattr(Noise([4, 1, 3]), kind)(*SHAPE).flip(0))
     for i, seed in enumerate([3, 1, 4]):
         assert torch.equal(getattr(Noise([seed]), kind)(*SHAPE)[0], together[i])
-
-
-def test_the_order_of_a_batch_changes_no_image() -> None:
-    assert torch.equal(Noise([3, 1, 4]).rand(*SHAPE), Noise([4, 1, 3]).rand(*SHAPE).flip(0))
 
 
 def test_later_noise_also_belongs_to_the_image() -> None:
@@ -50,11 +47,7 @@ def test_any_two_seeds_are_two_pictures() -> None:
     seeds = [0, 1, 2, 2**8, 2**16, 2**31, 2**32 - 1]
     pictures = Noise(seeds).rand(*SHAPE).flatten(1)
     assert len(pictures.unique(dim=0)) == len(seeds)
-
-
-def test_no_seeds_are_no_images() -> None:
     assert Noise([]).rand(*SHAPE).shape == (0, *SHAPE)
-    assert len(Noise([])) == 0
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 2**63, 1.5])

@@ -1,20 +1,22 @@
-"""One loop trains everything: on a copy, only what may move, the same way every time."""
+"""`fit` trains everything: on a copy, only what may move, the same way every time; batches, augmentation, precision."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from itertools import chain, count, islice, pairwise, repeat
+from time import perf_counter
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from toolkit import train
 from toolkit.models import create
-from toolkit.train import Objective, Shuffled, constant, fit, linear, training
+from toolkit.train import ConcatImages, Objective, Shuffled, constant, fit, linear, training
 
 
 class Line(nn.Module):
@@ -31,7 +33,7 @@ class Line(nn.Module):
 
 
 class Duel(nn.Module):
-    """A toy adversarial pair: the maker moves towards what the judge scores highly, the judge away from it."""
+    """A toy adversarial pair: the maker is trained towards what the judge scores highly, the judge away from it."""
 
     def __init__(self, maker_lr: float = 0.01, judge_lr: float = 0.01) -> None:
         super().__init__()
@@ -74,13 +76,7 @@ def test_the_model_given_is_left_as_it_was() -> None:
     assert not model.part.training and not model.slope.requires_grad and model.slope.grad is None
 
 
-def test_the_new_model_rests_frozen_and_in_eval_mode_however_the_old_one_was() -> None:
-    learned = fit(Line().train(), repeat(X), steps=3)
-    assert not any(module.training for module in learned.modules())
-    assert not any(parameter.requires_grad for parameter in learned.parameters())
-
-
-def test_a_model_learns_in_training_mode() -> None:
+def test_a_model_is_trained_in_training_mode_and_returned_frozen_in_eval_mode_however_it_was() -> None:
     seen: list[bool] = []
 
     def objectives(model: Line) -> dict[str, Objective]:
@@ -90,33 +86,32 @@ def test_a_model_learns_in_training_mode() -> None:
 
         return {"line": Objective(loss, [model.slope])}
 
-    fit(Line(), repeat(X), steps=2, objectives=objectives)
+    learned = fit(Line().train(), repeat(X), steps=2, objectives=objectives)
     assert seen == [True, True]
+    assert not any(module.training for module in learned.modules())
+    assert not any(parameter.requires_grad for parameter in learned.parameters())
 
 
-def test_only_the_parameters_of_the_objective_move() -> None:
+def test_only_the_parameters_of_the_objective_move_and_no_steps_change_nothing() -> None:
     learned = fit(Line(), repeat(X), steps=3)
     assert learned.offset == 0.5 and learned.slope != 1
+    assert same(fit(Line(), repeat(X), steps=0), Line())
 
 
 @pytest.mark.parametrize(("decay", "left"), [(constant, [1, 1, 1]), (linear, [1, 0.75, 0.5])])
 def test_a_decaying_rate_makes_each_move_smaller(decay: Callable[[float], float], left: list[float]) -> None:
-    heard: list[float] = []  # a loss that is the weight itself: each move of Adam is the whole learning rate
+    values: list[float] = []  # a loss that is the weight itself: each move of Adam is the whole learning rate
     fit(
         Line(),
         repeat(X),
         steps=4,
         objectives=lambda model: {"slope": Objective(lambda x: model.slope * 1, [model.slope], lr=0.01)},
-        on_step=lambda step, losses: heard.append(losses["slope"]),
+        on_step=lambda step, losses: values.append(losses["slope"]),
         decay=decay,
     )
-    assert [before - after for before, after in pairwise(heard)] == pytest.approx(
+    assert [before - after for before, after in pairwise(values)] == pytest.approx(
         [0.01 * share for share in left], rel=1e-3
     )
-
-
-def test_no_steps_change_nothing() -> None:
-    assert same(fit(Line(), repeat(X), steps=0), Line())
 
 
 def test_every_part_gets_its_own_mode_back_also_after_an_error() -> None:
@@ -134,20 +129,6 @@ def test_an_error_in_the_middle_leaves_the_model_given_as_it_was() -> None:
     with pytest.raises(FloatingPointError):
         fit(model, [X, X, X / 0], steps=3)
     assert same(model, Line()) and not model.part.training and not model.slope.requires_grad
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_loss_that_is_not_finite_stops_at_its_step(value: float) -> None:
-    batches = [X, X, X * value, X]
-    with pytest.raises(FloatingPointError, match="^the line loss became [^\n]* at step 2[^\n]*$"):
-        fit(Line(), batches, steps=4)
-
-
-def test_each_step_is_heard_with_every_loss() -> None:
-    heard: list[tuple[int, dict[str, float]]] = []
-    fit(duel(), repeat(X), steps=3, on_step=lambda step, losses: heard.append((step, losses)))
-    assert [step for step, _ in heard] == [0, 1, 2]
-    assert all(list(losses) == ["judge", "maker"] for _, losses in heard)
 
 
 def test_a_batch_that_is_not_needed_is_not_drawn() -> None:
@@ -209,47 +190,64 @@ def test_shuffling_leaves_the_global_generator_alone() -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 1, 4, 5, 12])
-def test_losses_read_back_later_are_heard_in_full_and_in_order(steps: int) -> None:
-    heard: list[list[tuple[int, dict[str, float]]]] = [[], []]
-    for every, told in zip((1, 5), heard, strict=True):
-        fit(duel(), repeat(X), steps=steps, on_step=lambda *said, told=told: told.append(said), every=every)
-    assert heard[0] == heard[1] and len(heard[0]) == steps
+def test_the_callback_gets_every_step_in_order_with_every_loss_however_late_they_are_read_back(steps: int) -> None:
+    calls: list[list[tuple[int, dict[str, float]]]] = [[], []]
+    for every, found in zip((1, 5), calls, strict=True):
+        fit(duel(), repeat(X), steps=steps, on_step=lambda *call, found=found: found.append(call), every=every)
+    assert calls[0] == calls[1] and [step for step, _ in calls[0]] == list(range(steps))
+    assert all(list(losses) == ["judge", "maker"] for _, losses in calls[0])
 
 
 def test_losses_are_read_back_together() -> None:
-    heard: list[int] = []
-    batches = iter(lambda: heard.append(-1) or X, None)  # -1: a batch was drawn
-    fit(Line(), batches, steps=5, on_step=lambda step, losses: heard.append(step), every=3)
-    assert heard == [-1, -1, -1, 0, 1, 2, -1, -1, 3, 4]
+    events: list[int] = []
+    batches = iter(lambda: events.append(-1) or X, None)  # -1: a batch was drawn
+    fit(Line(), batches, steps=5, on_step=lambda step, losses: events.append(step), every=3)
+    assert events == [-1, -1, -1, 0, 1, 2, -1, -1, 3, 4]
 
 
-@pytest.mark.parametrize("every", [2, 50])
-def test_a_loss_that_is_not_finite_is_found_at_its_step_however_late_it_is_read(every: int) -> None:
-    heard: list[int] = []
-    with pytest.raises(FloatingPointError, match="^the line loss became nan at step 2: "):
-        fit(Line(), [X, X, X * float("nan"), X, X], steps=5, on_step=lambda s, _: heard.append(s), every=every)
-    assert heard == [0, 1]
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("every", [1, 2, 50])
+def test_a_loss_that_is_not_finite_stops_at_its_step_however_late_it_is_read(every: int, value: float) -> None:
+    steps: list[int] = []
+    with pytest.raises(FloatingPointError, match="^the line loss became [^\n]* at step 2: lower the learning rate$"):
+        fit(Line(), [X, X, X * value, X, X], steps=5, on_step=lambda step, _: steps.append(step), every=every)
+    assert steps == [0, 1]
 
 
-class Labelled:
+class Pair:
     """A batch of another kind than a tensor."""
 
-    def __init__(self, images: Tensor, labels: Tensor) -> None:
-        self.images, self.labels = images, labels
+    def __init__(self, x: Tensor, y: Tensor) -> None:
+        self.x, self.y = x, y
 
-    def to(self, device: torch.device) -> "Labelled":
-        return Labelled(self.images.to(device), self.labels.to(device))
+    def to(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        return self.x.to(device), self.y.to(device)
 
 
-def test_a_batch_may_be_anything_that_goes_to_a_device() -> None:
+@pytest.mark.parametrize(
+    "batches", [repeat(Pair(X, 3 * X)), repeat([X, 3 * X]), DataLoader(TensorDataset(X, 3 * X), 4)],
+    ids=["an object", "a list", "a DataLoader"],
+)  # fmt: skip
+def test_a_batch_may_be_anything_that_moves_to_a_device(batches: Any) -> None:
     def objectives(model: Line) -> dict[str, Objective]:
-        def loss(batch: Labelled) -> Tensor:
-            return (model.slope * batch.images - batch.labels).square().mean()
+        def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
+            return (model.slope * batch[0] - batch[1]).square().mean()
 
-        return {"line": Objective(loss, [model.slope], lr=0.1)}  # type: ignore[arg-type]
+        return {"line": Objective(loss, [model.slope], lr=0.1)}
 
-    learned = fit(Line(), repeat(Labelled(X, 3 * X)), steps=200, objectives=objectives)
-    assert learned.slope.item() == pytest.approx(3, abs=0.01)
+    endless = chain.from_iterable(repeat(batches)) if isinstance(batches, DataLoader) else batches
+    assert fit(Line(), endless, steps=200, objectives=objectives).slope.item() == pytest.approx(3, abs=0.01)
+
+
+def test_a_loader_of_images_alone_gives_images() -> None:
+    assert same(fit(Line(), DataLoader(TensorDataset(X), 8), steps=1), fit(Line(), [X], steps=1))
+
+
+def test_a_tensor_for_batches_or_a_model_without_objectives_is_refused_in_a_sentence() -> None:
+    with pytest.raises(ValueError, match=r"^batches is one tensor: give batches of it, such as Shuffled[^\n]*$"):
+        fit(Line(), X, steps=1)
+    with pytest.raises(ValueError, match=r"^a Linear has no objectives: give objectives=[^\n]*$"):
+        fit(nn.Linear(1, 1), repeat(X), steps=1)
 
 
 def test_batches_move_to_a_device_in_the_order_they_had() -> None:
@@ -279,10 +277,10 @@ def test_a_step_is_that_of_a_loop_written_by_hand() -> None:
     )
 
 
-def test_what_objectives_draw_at_random_comes_from_the_seed_and_disturbs_nobody_elses() -> None:
-    model, lessons = create("VAE", {"widths": [8], "z": 2}, seed=0), Shuffled(torch.zeros(8, 1, 28, 28).byte(), 4)
+def test_what_objectives_draw_at_random_comes_from_the_seed_and_leaves_the_callers_generator_alone() -> None:
+    model, batches = create("VAE", {"widths": [8], "z": 2}, seed=0), Shuffled(torch.zeros(8, 1, 28, 28).byte(), 4)
     before = torch.random.get_rng_state()
-    first, again, other = (fit(model, lessons, steps=2, seed=seed).state_dict() for seed in (1, 1, 2))
+    first, again, other = (fit(model, batches, steps=2, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
     assert torch.equal(before, torch.random.get_rng_state())
@@ -326,3 +324,86 @@ def test_the_state_of_another_model_is_refused() -> None:
     fit(create("WTA", {"filters": 2}, seed=0), [torch.rand(4, 1, 28, 28)], steps=1, state=state)
     with pytest.raises(ValueError, match="no moments for parameter 0 of reconstruction"):
         fit(create("WTA", {"filters": 3}, seed=0), [torch.rand(4, 1, 28, 28)], steps=1, state=state)
+
+
+# ---- a data set in several tensors
+
+
+@pytest.fixture
+def parts() -> list[Tensor]:
+    source = torch.Generator().manual_seed(0)
+    return [torch.randint(0, 256, (n, 1, 2, 3), dtype=torch.uint8, generator=source) for n in (4, 1, 7)]
+
+
+def test_concatenated_images_are_those_of_all_parts_in_order(parts: list[Tensor]) -> None:
+    images, rows = ConcatImages.of(parts[0]) + parts[1] + ConcatImages((parts[2],)), torch.tensor([11, 0, 4, 4, 5, 3])
+    assert len(images) == 12 and torch.equal(images[rows], torch.cat(parts)[rows])
+    assert torch.equal(images[rows[:0]], torch.cat(parts)[:0])
+
+
+def test_concatenated_images_share_the_memory_of_their_parts(parts: list[Tensor]) -> None:
+    images = ConcatImages(tuple(parts))
+    assert [part.data_ptr() for part in (images + parts[0]).parts[:3]] == [part.data_ptr() for part in parts]
+    assert ConcatImages.of(images) is images and images.to(torch.device("cpu")) is images
+
+
+def test_an_image_taken_out_is_a_copy(parts: list[Tensor]) -> None:
+    images = ConcatImages(tuple(parts))
+    images[torch.tensor([0])].zero_()
+    assert torch.equal(images[torch.arange(12)], torch.cat(parts))
+
+
+def test_an_image_that_is_not_there_is_refused(parts: list[Tensor]) -> None:
+    for row in (12, -1):
+        with pytest.raises(IndexError, match=f"image {row}.* 12"):
+            ConcatImages(tuple(parts))[torch.tensor([row])]
+
+
+def test_batches_of_concatenated_images_are_those_of_one_tensor(parts: list[Tensor]) -> None:
+    batches = (iter(Shuffled(images, batch=5, seed=2)) for images in (ConcatImages(tuple(parts)), torch.cat(parts)))
+    assert all(torch.equal(*pair) for pair, _ in zip(zip(*batches, strict=True), range(7), strict=False))
+
+
+def test_another_device_gets_one_tensor_of_all(parts: list[Tensor]) -> None:
+    whole = ConcatImages(tuple(parts)).to(torch.device("meta"))  # no accelerator needed, and no bytes
+    assert isinstance(whole, Tensor) and whole.shape == (12, 1, 2, 3) and whole.dtype == torch.uint8
+
+
+# ---- which processors compute in bfloat16
+
+
+@pytest.fixture
+def asked_anew() -> Iterator[None]:
+    train.native_bfloat16.cache_clear()
+    yield
+    train.native_bfloat16.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("capable", "native"),
+    [({"amx_bf16": True, "avx512_bf16": True}, True), ({"amx_bf16": False, "avx512_bf16": False}, False), ({}, False)],
+    ids=["tiles", "neither", "not told"],
+)
+def test_a_processor_computes_in_bfloat16_if_it_has_tiles(
+    capable: dict[str, bool], native: bool, monkeypatch: pytest.MonkeyPatch, asked_anew: None
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capable, raising=False)
+    with train.autocast(torch.device("cpu")):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if native else torch.float32)
+
+
+def test_a_processor_without_tiles_computes_in_what_it_was_seen_to_be_faster_in(
+    monkeypatch: pytest.MonkeyPatch, asked_anew: None
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    chosen = train.native_bfloat16("cpu")
+    seconds = {torch.float32: 1.0, torch.bfloat16: 1.0}
+    for dtype in seconds:
+        x, w = torch.ones(50, 64, 20, 20, dtype=dtype), torch.ones(64, 64, 5, 5, dtype=dtype)
+        for _ in range(4):
+            start = perf_counter()
+            torch.nn.functional.conv2d(x, w)
+            seconds[dtype] = min(seconds[dtype], perf_counter() - start)
+    ratio = seconds[torch.bfloat16] / seconds[torch.float32]
+    assert chosen == (ratio < 0.8) or 0.6 < ratio < 1.1  # near the bar either is right

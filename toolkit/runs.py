@@ -80,6 +80,8 @@ class RunDir:
         with _writing(self.root) as main:
             if main:
                 self.root.mkdir(parents=True, exist_ok=True)
+                for part in self.root.rglob(".*.part"):  # of a run that was killed while it wrote
+                    part.unlink()
                 self._check_settings()
 
     def folder(self, index: int) -> Path:
@@ -626,9 +628,9 @@ class IterationTrainer(Trainer):
             return
         if not run.find(index, METRICS):
             self._generate(run, index, model, iteration_seeds(self.spec, index)[:MEASURED])
-        self.finish(run, index, self._row_files(run, index, model))
         if index > 2:
             run.discard(index - 1, STATE)  # the first stays, for other runs from the same first iteration
+        self.finish(run, index, self._row_files(run, index, model))
 
     def _row_files(self, run: RunDir, index: int, model: nn.Module | None) -> Files:
         """Every measure of the images of the first seeds, by all processes together; nothing where it is there."""

@@ -169,10 +169,10 @@ def fit(
     """A trained copy of the model, frozen and in eval mode. The model given is left as it was.
 
     batches: images (B, C, H, W) in [0, 1], or whatever the objectives take: a `Batch`, or a tuple of tensors, as a
-    DataLoader gives them, of which a single one is taken out. They are drawn on the model's device if they have `on`, as
-    `Shuffled` has. objectives: of the copy that is trained; by default `model.objectives()`. on_step: a callback with
-    the step (from 0) and the loss of each objective, for every step and in order. decay: the factor of the learning
-    rates at a progress from 0 to 1.
+    DataLoader gives them, of which a single one is taken out. They are drawn on the model's device if they have `on`
+    (`Shuffled`). objectives: of the copy that is trained; by default `model.objectives()`. on_step: a callback with the
+    step (from 0) and the loss of each objective, for every step and in order. decay: the factor of the learning rates
+    at a progress from 0 to 1.
     every: read the losses back from the device once in so many steps (1 on a CPU, else 50).
     seed: of what objectives draw at random (dropout, codes); the caller's generators are left as they were.
     state: of the optimisers, at the start and, changed in place, at the end, so that the moments of Adam can be carried

@@ -1,4 +1,4 @@
-"""Two processes do what one does: the same parameters, the same images, one run on disk. This file is their program."""
+"""Two processes do what one does, and captured steps are replayed. This file is their program."""
 
 import json
 import os
@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from toolkit import cli, distributed, runs
-from toolkit.models import create
+from toolkit.distributed import SHAPES, WARM, CapturedStep, captured, tensors
+from toolkit.models import Labelled, create
 from toolkit.samplers import Sampling, hallucinate
 from toolkit.train import Objective, Shuffled, fit
 
@@ -64,17 +67,17 @@ def results() -> dict[str, Any]:
     images = torch.randint(0, 256, (11, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     found: dict[str, Any] = {}
     for name in ("mean", "duel", "strongest"):
-        heard: list[float] = []
+        kept: list[float] = []
         learned = fit(
             Pair(),
             Shuffled(images, batch=5, seed=1),
             steps=6,
             objectives=lambda model, name=name: getattr(model, name)(),  # type: ignore[misc]
-            on_step=lambda step, losses, heard=heard: heard.extend(losses.values()),  # type: ignore[misc]
+            on_step=lambda step, losses, kept=kept: kept.extend(losses.values()),  # type: ignore[misc]
         )
-        found[name] = [*learned.a.tolist(), *learned.b.tolist(), *heard]
-    said = hallucinate(create("WTA", {"filters": 4}, seed=0), range(10), Sampling(limit=3), chunk=3)
-    return {**found, "images": said.images.flatten().tolist(), "passes": said.passes.tolist()}
+        found[name] = [*learned.a.tolist(), *learned.b.tolist(), *kept]
+    generated = hallucinate(create("WTA", {"filters": 4}, seed=0), range(10), Sampling(limit=3), chunk=3)
+    return {**found, "images": generated.images.flatten().tolist(), "passes": generated.passes.tolist()}
 
 
 def main(out: Path) -> None:
@@ -108,25 +111,19 @@ def two(out: Path) -> list[dict[str, Any]]:
 
 
 @slow
-@pytest.mark.parametrize("what", ["mean", "duel", "strongest"])
-def test_two_processes_train_as_one_does_whatever_the_batch(what: str, two: list[dict[str, Any]]) -> None:
-    assert two[0][what] == pytest.approx(results()[what], abs=1e-5)
-
-
-@slow
-def test_both_end_with_the_same_parameters_and_the_same_images(two: list[dict[str, Any]]) -> None:
-    assert two[0] == two[1]
-
-
-@slow
-def test_parts_are_gathered_in_the_order_of_ranks_whatever_their_length(two: list[dict[str, Any]]) -> None:
-    assert two[0]["rows"] == [0, 1, 1]
-
-
-@slow
-def test_an_image_is_the_same_byte_for_byte_in_any_number_of_processes(two: list[dict[str, Any]]) -> None:
+def test_two_processes_end_with_the_parameters_of_one_and_the_same_images_to_the_byte(
+    two: list[dict[str, Any]],
+) -> None:
     alone = results()
+    assert two[0] == two[1]
     assert two[0]["images"] == alone["images"] and two[0]["passes"] == alone["passes"]
+    for objectives in ("mean", "duel", "strongest"):
+        assert two[0][objectives] == pytest.approx(alone[objectives], abs=1e-5)
+
+
+@slow
+def test_rows_are_gathered_in_the_order_of_ranks_whatever_their_number(two: list[dict[str, Any]]) -> None:
+    assert two[0]["rows"] == [0, 1, 1]
 
 
 @slow
@@ -167,6 +164,73 @@ def test_a_process_alone_is_all_there_is() -> None:
     )
     with distributed.sharded(x) as (mine, weight), distributed.process_group(), distributed.main_process() as may:
         assert mine is x and weight == 1 and may and distributed.shards(7) == [range(7)]
+
+
+# ---- captured steps
+
+
+class Recorder:
+    """Doubles its batches, and counts what was run and what was replayed."""
+
+    def __init__(self, able: bool = True) -> None:
+        self.able, self.calls = able, Counter[str]()
+
+    def run(self, batch: Tensor) -> Tensor:
+        self.calls["run"] += 1
+        return batch * 2
+
+    def record(self, batch: Tensor) -> Callable[[Tensor], Tensor]:
+        self.calls["record"] += 1
+        if not self.able:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+        def replay(batch: Tensor) -> Tensor:
+            self.calls["replay"] += 1
+            return batch * 2
+
+        return replay
+
+
+def test_a_shape_is_run_then_recorded_once_then_replayed() -> None:
+    recorder = Recorder()
+    step = CapturedStep(recorder.run, recorder.record)
+    assert [step(torch.tensor([float(i)])).item() for i in range(WARM + 4)] == [2.0 * i for i in range(WARM + 4)]
+    assert recorder.calls == {"run": WARM, "record": 1, "replay": 4}
+
+
+def test_each_shape_has_a_record_of_its_own() -> None:
+    recorder = Recorder()
+    step = CapturedStep(recorder.run, recorder.record)
+    for rows in [100, 100, 60] * (WARM + 1):
+        assert step(torch.ones(rows)).shape == (rows,)
+    assert recorder.calls == {"run": 2 * WARM, "record": 2, "replay": 2 * (WARM + 1) - WARM + 1}
+
+
+def test_what_cannot_be_recorded_is_run_and_not_tried_again() -> None:
+    recorder = Recorder(able=False)
+    step = CapturedStep(recorder.run, recorder.record)
+    assert [step(torch.ones(rows)).sum().item() for rows in [1, 2] * (WARM + 3)] == [2, 4] * (WARM + 3)
+    assert recorder.calls == {"run": 2 * (WARM + 3), "record": 1}
+
+
+def test_only_so_many_shapes_keep_a_record() -> None:
+    recorder = Recorder()
+    step = CapturedStep(recorder.run, recorder.record)
+    for rows in range(SHAPES + 3):
+        for _ in range(WARM + 1):
+            step(torch.ones(rows))
+    assert recorder.calls["record"] == SHAPES
+
+
+def test_a_processor_without_graphs_takes_the_step_itself() -> None:
+    assert captured(step := torch.abs, torch.device("cpu")) is step
+
+
+def test_the_tensors_of_a_batch_are_found_in_simple_objects_and_in_no_others() -> None:
+    x, y = torch.ones(2), torch.zeros(2)
+    assert [part is whole for part, whole in zip(tensors(Labelled(x, y)), (x, y), strict=True)] == [True, True]
+    assert tensors((x, y)) == [x, y] and tensors(x) == [x]
+    assert tensors((x, "a name")) == [] and tensors(object()) == []
 
 
 if __name__ == "__main__":
