@@ -369,9 +369,3 @@ def _lattice() -> tuple[Tensor, Tensor]:
     x = torch.linspace(0, 1, FINE)
     across, down = torch.meshgrid(x, x, indexing="xy")
     return across.flatten(), down.flatten()
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    """A Markdown table; all columns but the first `left` are aligned right."""
-    rule = ["---"] * left + ["---:"] * (len(header) - left)
-    return "\n".join("| " + " | ".join(line) + " |" for line in (header, rule, *rows))
