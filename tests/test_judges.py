@@ -17,7 +17,6 @@ from toolkit.presets import CLASSIFIERS, SCALES, ClassifierTraining, preset
 from toolkit.runs import (
     ClassifierTrainer,
     classifier_sheet,
-    confusion,
     confusion_report,
     predictions,
 )
@@ -118,15 +117,15 @@ def test_lessons_vary_from_epoch_to_epoch_and_are_the_same_for_the_same_seed() -
 
 def test_a_report_counts_what_was_taken_for_what() -> None:
     told = torch.eye(3)[[0, 0, 1, 1, 0]]  # named 0, 0, 1, 1, 0
-    found = confusion(torch.tensor([0, 0, 1, 2, 2]), told)
-    assert found.tolist() == [[2, 0, 0], [0, 1, 0], [1, 1, 0]]
-    said = confusion_report(found, "abc")
+    said = confusion_report(torch.tensor([0, 0, 1, 2, 2]), told, "abc")
+    assert said["confusion"] == [[2, 0, 0], [0, 1, 0], [1, 1, 0]]
     assert said["accuracy"] == pytest.approx(0.6) and said["accuracy_by_class"] == {"a": 1, "b": 1, "c": 0}
     assert [(it["class"], it["named"], it["images"]) for it in said["mistakes"]] == [("c", "a", 1), ("c", "b", 1)]
 
 
 def test_a_class_that_was_not_shown_has_no_accuracy() -> None:
-    assert confusion_report(torch.tensor([[3, 1], [0, 0]]), "ab")["accuracy_by_class"] == {"a": 0.75}
+    report = confusion_report(torch.tensor([0, 0, 0, 0]), torch.eye(2)[[0, 0, 0, 1]], "ab")
+    assert report["accuracy_by_class"] == {"a": 0.75}
 
 
 def test_the_sheet_has_a_column_per_class_rightly_named_above_wrongly_named() -> None:

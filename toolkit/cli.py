@@ -333,6 +333,7 @@ OF_TRAINING = [arg(name) for name in ("--invert", "--seed", "--root", "--device"
 scales:
   paper   the sizes of the papers, for a GPU
   cpu     minutes to five hours on two cores (default)
+  try     minutes, to symbols that one recognises (figures 2 to 7, 12 and 13), also from pictures of yours
   smoke   seconds, with results that mean nothing
 examples:
   python -m toolkit train fig2 --scale smoke --data sample:mnist --out runs     seconds, on the built-in digits
@@ -349,7 +350,7 @@ examples:
   torchrun --nproc-per-node 4 -m toolkit train fig2 --scale paper --device cuda --out runs    on four GPUs
 Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
     arg("preset", help="a figure, or networks of several seeds: see below"),
-    arg("--scale", default="cpu", choices=("paper", "cpu", "smoke"), help="see below (default: cpu)"),
+    arg("--scale", default="cpu", choices=("paper", "cpu", "try", "smoke"), help="see below (default: cpu)"),
     arg("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET or DIR/NAME"),
     arg("--name", help="another name, of the folder too: fig6-seed1 for fig6 from another seed"),
     arg("--data", help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, folder:PATH of images, or "

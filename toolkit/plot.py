@@ -1,7 +1,7 @@
-"""Images as pictures: grids, strips, animations, curves, and the style of figures.
+"""Images as pictures: grids, strips, animations, curves, landscapes of kaleidoscopic networks, the style of figures.
 
-Images come in as (B, C, H, W) in [0, 1] (or uint8) with 1 or 3 channels, and are enlarged by whole factors, so that a
-pixel stays a pixel. Pillow and matplotlib are imported where they are used.
+Images are (B, C, H, W) in [0, 1] (or uint8) with 1 or 3 channels, and are enlarged by whole factors, so that a pixel
+stays a pixel. Pillow and matplotlib are imported where they are used.
 """
 
 import math
@@ -158,12 +158,10 @@ def curves(
 
 
 def _panel(panel: Any, key: str, points: list[tuple[float, float]], baseline: float | None) -> None:
-    panel.set_title(key.replace("_", " "), fontsize=9, loc="left")
+    plain(panel, key.replace("_", " "))
     panel.plot([at for at, _ in points], [value for _, value in points], color="black", lw=1.2, marker="o", ms=2.5)
     if baseline is not None:
         panel.axhline(baseline, color="black", lw=0.8, ls=":")
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.tick_params(labelsize=7, length=2)
     panel.margins(0.06, 0.15)
 
 
@@ -197,7 +195,6 @@ CLASSES = (
 )  # fmt: skip  # Paul Tol's muted scheme
 BASINS = ("#88CCEE", "#DDCC77", "#CC6677", "#44AA99", "#AA4499", "#999933", "#332288", "#882255")
 NOWHERE = "#EEEEEE"
-LINES = {"lw": 1.2, "color": "black", "marker": "o", "ms": 2.5}
 
 
 def plain(panel: Any, title: str = "") -> Any:
@@ -267,39 +264,32 @@ def profile_figure(
 
 def _fall(panel: Any, start: Tensor, now: Tensor, x: Tensor, y: Tensor) -> None:
     """Starts on the curve, with lines that drop from there; samples on the curve where they are now."""
-    where, here = start.flatten().cpu(), now.flatten().cpu()
-    above, at = _on(where, x, y), where.tolist()
+    import numpy as np
+
+    (at, above), (here, height) = ((v.flatten().cpu(), np.interp(v.flatten().cpu(), x, y)) for v in (start, now))
     panel.vlines(at, 0, above, color=START, lw=0.6, ls=(0, (4, 3)), alpha=0.7)
     panel.plot(at, above, "o", ms=4.5, mfc="white", mec=START, ls="", label="start noise", zorder=4)
-    green = {"ms": 4.5, "color": SAMPLE, "ls": "", "label": "samples", "zorder": 5, "clip_on": False}
-    panel.plot(here.tolist(), _on(here, x, y), "o", **green)
-
-
-def _on(at: Tensor, x: Tensor, y: Tensor) -> list[float]:
-    """The height of a curve of evenly spaced points from 0 to 1."""
-    place = at.clamp(0, 1) * (len(x) - 1)
-    left = place.floor().long().clamp(max=len(x) - 2)
-    heights: list[float] = (y[left] + (place - left) * (y[left + 1] - y[left])).tolist()
-    return heights
-
-
-FINE, COUNT = 61, 180  # starts along each side, of the surface and of the map
+    panel.plot(here, height, "o", ms=4.5, color=SAMPLE, ls="", label="samples", zorder=5, clip_on=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What samples are drawn on, computed once for all frames of a film."""
+    """What samples in a plane are drawn on, computed once for all frames of a film."""
 
-    loss: Tensor  # (FINE * FINE,)
-    basins: Tensor  # (COUNT * COUNT,)
+    grid: Tensor  # starts of the surface, row by row, (n * n, 2)
+    loss: Tensor  # there, (n * n,)
+    basins: Tensor  # the training point that each start of another grid ends in, -1 for none, (m * m,)
 
 
 def surface_figure(points: Tensor, states: Sequence[Tensor], run: int, title: str, on: Ground) -> Any:
-    """The surface at the left, the basins at the right. points (N, 2, 1, 1); states: start, ..., now, (B, 2, 1, 1)."""
+    """The loss surface at the left, the basins of attraction at the right.
+
+    points (N, 2, 1, 1); states: from the start to the present run, (B, 2, 1, 1) each.
+    """
     drawing = figure(9.2, 4.3, f"{title}: run {run}")
     left = drawing.add_subplot(1, 2, 1, projection="3d")
     right = drawing.add_subplot(1, 2, 2)
-    _surface(left, on.loss, points, states)
+    _surface(left, on, points, states)
     _map(right, on.basins, points)
     paths = torch.stack([state.flatten(1).cpu() for state in states], 1).numpy()
     for path in paths:
@@ -309,8 +299,9 @@ def surface_figure(points: Tensor, states: Sequence[Tensor], run: int, title: st
     return drawing
 
 
-def _surface(panel: Any, loss: Tensor, points: Tensor, states: Sequence[Tensor]) -> None:
-    across, down, height = (v.reshape(FINE, FINE).numpy() for v in (*_lattice(), loss))
+def _surface(panel: Any, on: Ground, points: Tensor, states: Sequence[Tensor]) -> None:
+    side = math.isqrt(len(on.loss))
+    across, down, height = (v.reshape(side, side).numpy() for v in (*on.grid.unbind(1), on.loss))
     top = float(height.max())
     floor = -0.6 * top
     panel.plot_surface(across, down, height, cmap="cividis", lw=0, rstride=1, cstride=1, alpha=0.8)
@@ -331,13 +322,11 @@ def _surface(panel: Any, loss: Tensor, points: Tensor, states: Sequence[Tensor])
 def _map(panel: Any, where: Tensor, points: Tensor) -> None:
     from matplotlib.colors import ListedColormap
 
-    cell = where.where(where >= 0, torch.tensor(len(points))).view(COUNT, COUNT)
-    shades = [BASINS[n % len(BASINS)] for n in range(len(points))]
-    colours = ListedColormap([*shades, NOWHERE])
-    extent = (0, 1, 0, 1)
-    panel.imshow(
-        cell.numpy(), origin="lower", extent=extent, cmap=colours, vmin=-0.5, vmax=len(points) + 0.5, alpha=0.75
-    )
+    count, side = len(points), math.isqrt(len(where))
+    cells = where.where(where >= 0, torch.tensor(count)).view(side, side).numpy()
+    looks = {"vmin": -0.5, "vmax": count + 0.5, "alpha": 0.75}
+    colours = ListedColormap([*(BASINS[n % len(BASINS)] for n in range(count)), NOWHERE])
+    panel.imshow(cells, origin="lower", extent=(0, 1, 0, 1), cmap=colours, **looks)
     at = points.flatten(1).cpu().numpy()
     panel.plot(at[:, 0], at[:, 1], "s", ms=7, color=DATA, ls="", label="training points", zorder=6)
     if (where < 0).any():
@@ -362,10 +351,3 @@ def shadow(points: Tensor, states: Sequence[Tensor], run: int, title: str) -> An
     _marks(panel, *(state.flatten(1).cpu().numpy() for state in (states[0], states[-1])))
     panel.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return drawing
-
-
-def _lattice() -> tuple[Tensor, Tensor]:
-    """The coordinates of the grid of a surface: two tensors (FINE * FINE,)."""
-    x = torch.linspace(0, 1, FINE)
-    across, down = torch.meshgrid(x, x, indexing="xy")
-    return across.flatten(), down.flatten()

@@ -1026,7 +1026,7 @@ def landscape(k: hub.Kaleidoscope, states: Sequence[Tensor], on: plot.Ground | N
 
 def _ground(k: hub.Kaleidoscope) -> plot.Ground:
     """The loss and the basins of attraction of a network of points in a plane."""
-    return plot.Ground(plane(k.model, plot.FINE)[1], basins(k.model, cast("Tensor", k.points), plot.COUNT))
+    return plot.Ground(*plane(k.model, 61), basins(k.model, cast("Tensor", k.points), 180))
 
 
 def film_frames(k: hub.Kaleidoscope, states: Iterable[Tensor], every: int = 1) -> "Iterator[Image]":
@@ -1102,28 +1102,23 @@ class ClassifierTrainer(Trainer):
         return AugmentedBatches(Lessons(images, labels, t.classes, t.batch, seed), t.vary)
 
     def files(self, run: RunDir, number: int, model: Any) -> Files:
-        probabilities, labels = self._predictions(model)
-        found = confusion_report(confusion(labels, probabilities), self.spec.classes)
-        worst = {"accuracy_worst_class": min(found["accuracy_by_class"].values())}
-        return {
-            METRICS: lambda: {**{name: found[name] for name in ("images", "accuracy")}, **worst},
-            SHEET: lambda: classifier_sheet(self.held_out.images, labels, probabilities),
-        }
+        labels, probabilities, report = self._report(model)
+        row = {name: report[name] for name in ("images", "accuracy")}
+        row["accuracy_worst_class"] = min(report["accuracy_by_class"].values())
+        return {METRICS: lambda: row, SHEET: lambda: classifier_sheet(self.held_out.images, labels, probabilities)}
 
     def summary(self, run: RunDir, rows: list[dict[str, Any]]) -> Files:
         """The report on every stored classifier: how well it classifies the held-out images."""
 
-        def reports() -> Iterator[dict[str, Any]]:
-            for row in rows:
-                model = self.load(run.folder(row["iteration"]) / MODEL)
-                probabilities, labels = self._predictions(model)
-                found = confusion_report(confusion(labels, probabilities), self.spec.classes)
-                yield {"iteration": row["iteration"], **found}
+        def reports() -> list[dict[str, Any]]:
+            models = {row["iteration"]: self.load(run.folder(row["iteration"]) / MODEL) for row in rows}
+            return [{"iteration": number, **self._report(model)[2]} for number, model in models.items()]
 
-        return {"report.json": lambda: {"held_out": self.held_out.split, "networks": [*reports()]}}
+        return {"report.json": lambda: {"held_out": self.held_out.split, "networks": reports()}}
 
-    def _predictions(self, model: Judge) -> tuple[Tensor, Tensor]:
-        return predictions(model, self.held_out.images), cast("Tensor", self.held_out.labels)
+    def _report(self, model: Judge) -> tuple[Tensor, Tensor, dict[str, Any]]:
+        labels, probabilities = cast("Tensor", self.held_out.labels), predictions(model, self.held_out.images)
+        return labels, probabilities, confusion_report(labels, probabilities, self.spec.classes)
 
 
 def _rows(data: Dataset, rows: Tensor) -> Dataset:
@@ -1138,14 +1133,13 @@ def predictions(classifier: Judge, images: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def confusion(labels: Tensor, probabilities: Tensor) -> Tensor:
-    """The confusion matrix: labels (N,), probabilities (N, K) -> images of each class (row) by prediction, (K, K)."""
-    classes = probabilities.shape[1]
-    return torch.bincount(labels * classes + probabilities.argmax(1), minlength=classes**2).view(classes, classes)
+def confusion_report(labels: Tensor, probabilities: Tensor, classes: Sequence[str]) -> dict[str, Any]:
+    """The confusion matrix (rows: classes, columns: predictions) as JSON, accuracies, and the commonest mistakes.
 
-
-def confusion_report(found: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-    """A confusion matrix (K, K) as JSON: images, accuracy, also by class, and the commonest mistakes."""
+    labels (N,), probabilities (N, K).
+    """
+    k = len(classes)
+    found = torch.bincount(labels * k + probabilities.argmax(1), minlength=k**2).view(k, k)
     right, whole = found.diagonal(), found.sum(1)
     by_class = {name: r / n for name, r, n in zip(classes, right.tolist(), whole.tolist(), strict=True) if n}
     mistakes = (found - right.diag()).flatten()
@@ -1155,7 +1149,7 @@ def confusion_report(found: Tensor, classes: Sequence[str]) -> dict[str, Any]:
         "accuracy": (right.sum() / whole.sum()).item(),
         "accuracy_by_class": by_class,
         "mistakes": [
-            {"class": classes[row // len(classes)], "named": classes[row % len(classes)], "images": int(mistakes[row])}
+            {"class": classes[row // k], "named": classes[row % k], "images": int(mistakes[row])}
             for row in worst
             if mistakes[row]
         ],
