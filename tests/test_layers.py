@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "toolkit").rglob("*.py"))
 SOURCES = [*FILES, ROOT / "app.py"]
@@ -88,11 +86,6 @@ def calls(tree: ast.Module) -> list[str]:
     return [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
-def functions() -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    nodes = [(name, node) for name, tree in trees().items() for node in ast.walk(tree)]
-    return [(name, node) for name, node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-
-
 def test_every_module_has_a_layer() -> None:
     assert {part(name) for name in trees() if name != "toolkit"} <= set().union(*LAYERS)
 
@@ -140,18 +133,3 @@ def test_the_page_builds_no_network_and_computes_no_pixels() -> None:
     foreign = ("nn.", "torch.", "np.", "numpy.", "F.", "ImageDraw.", "ImageOps.")
     page = [tree for name, tree in trees().items() if part(name) in ("app", "web")]
     assert not [call for tree in page for call in calls(tree) if call.startswith(foreign)]
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_says_what_it_is(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), "its first line says the idea"
-
-
-def test_every_function_is_fully_annotated() -> None:
-    bare = []
-    for name, node in functions():
-        arguments = node.args
-        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        typed = all(a.annotation for a in given if a and a.arg not in ("self", "cls"))
-        bare += [] if typed and node.returns else [f"{name}.{node.name}"]
-    assert bare == []

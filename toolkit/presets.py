@@ -27,21 +27,22 @@ def _by_name(presets: Iterable[P]) -> dict[str, P]:
     return {preset.name: preset for preset in presets}
 
 
+@dataclass(frozen=True)
 class Training:
-    """The settings of an experiment, whatever its kind: a frozen dataclass, stored in config.json."""
+    """The settings of an experiment, stored in config.json; each kind is a subclass."""
 
     kind: ClassVar[str]  # as in the index of a folder of runs
     name: str  # also of its folder
     title: str
-    data: str
-    scale: str
-    seed: int
-    images: int | None
-    half: bool  # checkpoints in half precision; what is stored is what is measured, and what generates
+    data: str = ""
+    scale: str = "cpu"
+    seed: int = 0  # of decoders, kaleidoscopic networks and classifiers that of the first; the next has the next
+    images: int | None = None  # how many of the data; None: all
+    half: bool = True  # checkpoints in half precision; what is stored is what is measured, and what generates
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain JSON values."""
-        return asdict(self)  # type: ignore[call-overload]
+        return asdict(self)
 
     def metadata(self) -> dict[str, Any]:
         """What config.json holds beside the title and the settings."""
@@ -96,13 +97,9 @@ class Experiment(Training):
     """A run of iterated learning. The defaults are the published settings of figure 2 (the paper, section 3)."""
 
     kind = "iterations"
-    name: str
-    title: str
-    figure: str
+    figure: str = ""
     scale: str = "paper"
-    seed: int = 0
     data: str = "mnist"
-    images: int | None = None  # how many of the data to start from; None: all
     iterations: int = 20
     generated: int = 60_000  # images per iteration
     teaching: str = "accumulate"  # or "replace", or "lecture": fresh samples of the frozen model
@@ -171,7 +168,7 @@ def _compact(settings: Any) -> dict[str, Any]:
 def _baseline(number: int, architecture: str, title: str, inheritance: str) -> Experiment:
     """A model that the paper compares with: images of 32 pixels, batches of 100 and then 500, 100 epochs."""
     return Experiment(
-        f"fig{number}", title, str(number), inheritance=inheritance, architecture=architecture, size=32,
+        f"fig{number}", title, figure=str(number), inheritance=inheritance, architecture=architecture, size=32,
         later_batch=500, epochs=100,
     )  # fmt: skip
 
@@ -184,7 +181,9 @@ def _figure(number: int, title: str, *, output: str = "linear", **settings: Any)
     which is nearly always 100 passes: here each image has 100, so that none depends on its neighbours.
     """
     model = {"lifetime_per": "position", "init": "published", **({} if output == "linear" else {"output": output})}
-    return Experiment(f"fig{number}", title, str(number), model=model, sampling=SamplingSettings(tol=0.0), **settings)
+    return Experiment(
+        f"fig{number}", title, figure=str(number), model=model, sampling=SamplingSettings(tol=0.0), **settings
+    )
 
 
 FIGURES = _by_name([
@@ -200,8 +199,8 @@ FIGURES = _by_name([
     _baseline(11, "ConvVAE", "A VAE, same initial weights each time", "reset"),
     _figure(12, "Kuzushiji characters", data="kmnist"),
     _figure(13, "Omniglot characters", data="omniglot"),
-    Experiment("digits-2016", "Digits That Are Not, the model of 2016", "2016", iterations=1, architecture="ConvAE",
-               batch=64, epochs=100,
+    Experiment("digits-2016", "Digits That Are Not, the model of 2016", figure="2016", iterations=1,
+               architecture="ConvAE", batch=64, epochs=100,
                sampling=SamplingSettings(tol=0.0)),  # 100 passes, also of an image that one pass leaves as it is
 ])  # fmt: skip
 
@@ -256,18 +255,9 @@ FIGURE_SCALES: dict[str, dict[str, dict[str, Any]]] = {  # what each changes for
 
 @dataclass(frozen=True)
 class DecoderTraining(Training):
-    """A creative decoder. What the paper does not say is as usual: batches of 128, Adam, a linearly falling rate.
-
-    seed: of the first network; the next has the next.
-    """
+    """A creative decoder. What the paper does not say is as usual: batches of 128, Adam, a linearly falling rate."""
 
     kind = "decoder"
-    name: str
-    title: str
-    data: str
-    scale: str = "cpu"
-    seed: int = 0
-    images: int | None = None  # how many of the data; None: all
     batch: int = 128
     steps: int = 7_035  # 15 epochs of 60,000 images
     architecture: str = "VAE"  # or "ConvVAE", "DCGAN": whatever decodes codes through hidden layers
@@ -276,7 +266,6 @@ class DecoderTraining(Training):
     color: bool = False
     silent: float = 0.75  # the share of the activations of channels that count as off; of units, those that are 0 do
     how: dict[str, Any] = field(default_factory=dict)  # of samplers.Creative, before calibration
-    half: bool = True
 
     def __post_init__(self) -> None:
         self._check(batch=1, steps=1, images=1, size=1)
@@ -309,18 +298,13 @@ Points = tuple[tuple[float, ...], ...]
 class KaleidoscopeTraining(Training):
     """A kaleidoscopic network, and how it is sampled. The defaults are the published ones for MNIST.
 
-    data: the name of a data set, or "points": those given, of d coordinates from 0 to 1, learned all at once at every
-    step. seed: of the first network; the next has the next.
+    data: the name of a data set, or "points": those given, of d coordinates from 0 to 1, all in every batch.
     """
 
     kind = "kaleidoscope"
-    name: str
-    title: str
     data: str = "points"
     scale: str = "paper"
-    seed: int = 0
     points: Points = ()
-    images: int | None = None  # how many of the data; None: all
     batch: int = 1000
     steps: int = 10_000
     model: dict[str, Any] = field(default_factory=dict)  # Manifold.Config, but for the shape of the images
@@ -330,7 +314,6 @@ class KaleidoscopeTraining(Training):
     perturbation: float = 0.01
     mode: str = "centred"  # or "published", "none"
     runs: int = 300
-    half: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", tuple(map(_point, self.points)))
@@ -422,24 +405,16 @@ class ClassifierTraining(Training):
     """A classifier. The learning rate falls linearly to 0.
 
     each: images of every class in an epoch, some of them repeated or left out; None: as many as there are. vary: the
-    strength of augmentation (`train.augment`). seed: of the first network; the next has the next. typefaces: those that
-    were learned; found when the data is read.
+    strength of augmentation (`train.augment`). typefaces: those that were learned; found when the data is read.
     """
 
     kind = "judge"
-    name: str
-    title: str
-    data: str
-    classes: tuple[str, ...]
-    scale: str = "cpu"
-    seed: int = 0
-    images: int | None = None  # how many of the data; None: all
+    classes: tuple[str, ...] = ()
     each: int | None = None
     vary: float = 1.0
     batch: int = 128
     steps: int = 4000
     model: dict[str, Any] = field(default_factory=lambda: {"filters": 16, "hidden": 256})  # Judge.Config
-    half: bool = True
     typefaces: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -453,12 +428,11 @@ class ClassifierTraining(Training):
 
 
 CLASSIFIERS = _by_name([
-    ClassifierTraining("judge-digits", "Digits", "mnist", DIGITS, vary=0.5, steps=3000),
-    ClassifierTraining("judge-letters", "Letters", "letters:fonts", LETTERS, each=2500),
-    ClassifierTraining(
-        "judge-digits-letters", "Digits and letters", "mnist+letters:fonts", DIGITS + LETTERS, each=2500, steps=5000
-    ),
-    ClassifierTraining("judge-fashion", "Clothes", "fashion", CLOTHES, vary=0.0, steps=3000),
+    ClassifierTraining("judge-digits", "Digits", "mnist", classes=DIGITS, vary=0.5, steps=3000),
+    ClassifierTraining("judge-letters", "Letters", "letters:fonts", classes=LETTERS, each=2500),
+    ClassifierTraining("judge-digits-letters", "Digits and letters", "mnist+letters:fonts", classes=DIGITS + LETTERS,
+                       each=2500, steps=5000),
+    ClassifierTraining("judge-fashion", "Clothes", "fashion", classes=CLOTHES, vary=0.0, steps=3000),
 ])  # fmt: skip
 # As published: more filters, and up to 300 epochs, of which the paper keeps the best.
 PAPER: dict[str, Any] = {"steps": 60_000, "model": {"filters": 64, "hidden": 1024}}
@@ -477,22 +451,15 @@ class Divergence(Training):
     """
 
     kind = "divergence"
-    name: str
-    title: str
-    method: str
-    data: str = ""
+    method: str = ""
     base: str = ""
     iteration: int | None = None
     judge: str = "judge-digits-letters"
     known: tuple[str, ...] = ()
     kept: tuple[int, ...] = (0,)
-    scale: str = "cpu"
-    seed: int = 0
-    images: int | None = None  # how many of the data; None: all
     batch: int = 64
     model: dict[str, Any] = field(default_factory=dict)  # the Config of a new DCGAN
     how: dict[str, Any] = field(default_factory=dict)
-    half: bool = True
 
     def __post_init__(self) -> None:
         self._check(batch=2, images=1)
@@ -521,7 +488,7 @@ DIVERGENCES = _by_name([
     Divergence("hacked-mnist", "Digits that look fake", base="gan-mnist", **(ON_DIGITS | {"data": ""}), **HACKED),
     Divergence("hacked-fashion", "Clothes that look fake", base="gan-fashion",
                **(ON_CLOTHES | {"data": ""}), **HACKED),
-    Divergence("without-data", "Colours without data", "without data", kept=(0, 20, 40, 80, 140, 200), batch=16,
+    Divergence("without-data", "Colours without data", method="without data", kept=(0, 20, 40, 80, 140, 200), batch=16,
                model={"filters": 8, "z": 32, "channels": 3}, how={"diversity": 2.0, "lr": 1e-3}),
     Divergence("tune-digits-clothes", "Digits on the way to clothes", base="creative-mnist",
                **(ON_DIGITS | {"data": "fashion"}), **TUNED),
