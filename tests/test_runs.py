@@ -422,13 +422,14 @@ def test_forty_images_are_learned_for_as_many_steps_as_all_are(name, scale):
     assert trainer.planned_steps(1, 40) >= least and least >= {"smoke": 20}.get(scale, presets.LEAST_STEPS)
 
 
-@pytest.mark.parametrize("name", ["fig2", "creative-mnist", "kaleidoscope-mnist", "gan-mnist"])
+@pytest.mark.parametrize("name", ["fig2", "creative-mnist", "kaleidoscope-mnist", "judge-digits", "gan-mnist"])
 def test_one_sentence_says_what_to_expect_of_few_images(name, tmp_path, capsys):
+    folder, labelled = tmp_path / "marks", name in ("judge-digits", "gan-mnist")
+    folder.mkdir()
     for number in range(3):
-        (tmp_path / "marks").mkdir(exist_ok=True)
-        Image.new("L", (28, 28), 80 * number).save(tmp_path / "marks" / f"{number}.png")
-    assert train(tmp_path / "out", name, "--data", f"folder:{tmp_path / 'marks'}") == 0
-    assert capsys.readouterr().err.count("3 images are few: expect copies") == 1
+        Image.new("L", (28, 28), 80 * number).save(folder / f"{number}.png")
+    assert train(tmp_path / "out", name, *([] if labelled else ["--data", f"folder:{folder}"])) == 0
+    assert capsys.readouterr().err.count("images are few: expect copies") == 1
     if name == "creative-mnist":
         assert json.loads((tmp_path / "out/creative-mnist/config.json").read_text())["title"] == "marks"
 
