@@ -184,7 +184,7 @@ def test_training_again_changes_nothing(tree: Path) -> None:
 
 
 def test_a_judge_that_is_not_there_is_named_beside_those_that_are(tree: Path) -> None:
-    with pytest.raises(hub.CheckpointError, match="^there is no judge 'judge-dogs': choose judge-digits$"):
+    with pytest.raises(hub.CheckpointError, match="^there is no classifier 'judge-dogs': choose judge-digits$"):
         hub.load_classifier(tree, "judge-dogs")
 
 
