@@ -1,20 +1,47 @@
-"""A visitor: headless Chromium, a page in it that notes what goes wrong, and what is on that page."""
+"""A visitor: headless Chromium, pages in it that note what goes wrong, and what a visitor does and sees there."""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 PATIENCE = 60_000  # milliseconds, for a machine that is busy
+DESK, PHONE = (1280, 900), (390, 844)
 playwright = pytest.importorskip("playwright.sync_api")
+NEEDED = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
+
+SETTLED = """() => {
+    const shown = [...document.querySelectorAll(".figure-page:not(.tray)")].filter((each) => each.offsetParent);
+    return shown.length && !document.querySelector(".splash") && shown.every((each) => {
+        const grow = each.querySelector("[data-do=grow]"), {ready, state} = each.dataset;
+        const growing = grow?.textContent === "Growing" || each.querySelector(".progress")?.textContent;
+        return ready !== "false" && state !== "asked" && !growing;
+    });
+}"""
+AT_REST = """canvas => new Promise((done) => {
+    let before, same = 0;
+    (function look() {
+        const now = canvas.toDataURL();
+        same = now === before ? same + 1 : 0;
+        before = now;
+        if (same < 6) requestAnimationFrame(look);
+        else done(now);
+    })();
+})"""
+NAMELESS = """all => all
+    .filter((one) => !one.getAttribute("aria-label") && !one.innerText?.trim() && !one.labels?.length)
+    .map((one) => one.outerHTML.slice(0, 99))"""
+BEYOND = "(all, width) => all.filter((one) => one.getBoundingClientRect().right > width).map((one) => one.outerHTML)"
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
+def started() -> Iterator[Any]:
     """Chromium, as one context: pages that come later find the scripts in its cache."""
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
@@ -22,13 +49,8 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-def visit(chromium: Any, url: str, width: int, height: int) -> Any:
-    """A page that notes its requests and whatever went wrong: page.requests, page.faults."""
-    return arrive(blank(chromium, width, height), url)
-
-
-def blank(chromium: Any, width: int = 1280, height: int = 900) -> Any:
-    """A page that is nowhere yet, and notes what will happen."""
+def blank(chromium: Any, width: int = DESK[0], height: int = DESK[1]) -> Any:
+    """A page that is nowhere yet, and notes what will happen: page.requests, page.faults."""
     page = chromium.new_page()
     page.set_default_timeout(PATIENCE)
     page.set_viewport_size({"width": width, "height": height})
@@ -39,44 +61,106 @@ def blank(chromium: Any, width: int = 1280, height: int = 900) -> Any:
     return page
 
 
-def arrive(page: Any, url: str) -> Any:
-    """Go there with an empty slate: a new document, and nothing noted of the one before."""
-    page.goto("about:blank")
-    page.requests.clear()
-    page.faults.clear()
+def visit(chromium: Any, url: str, width: int = DESK[0], height: int = DESK[1]) -> Any:
+    """A page at this address, once its tab is ready."""
+    page = blank(chromium, width, height)
     page.goto(url)
     page.wait_for_selector('.figure-page[data-ready="true"]')
     return page
 
 
-def grown(page: Any) -> None:
-    """Wait until the symbol on show has grown and its life is known."""
-    page.wait_for_function(
-        """() => document.querySelector("[data-do=grow]").textContent === "Again"
-            && !document.querySelector(".progress").textContent"""
-    )
+@contextmanager
+def visiting(chromium: Any, url: str, size: tuple[int, int] = DESK) -> Iterator[Any]:
+    """A visit to a tab that has settled; after it nothing has gone wrong, and no other host was asked."""
+    page = visit(chromium, url, *size)
+    settled(page)
+    yield page
+    host = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+    assert [each for each in page.requests if not each.startswith((host, "data:", "blob:"))] == []
+    assert page.faults == []
+    page.close()
 
 
-STILL = """canvas => new Promise((done) => {
-    let before, same = 0;
-    (function look() {
-        const now = canvas.toDataURL();
-        same = now === before ? same + 1 : 0;
-        before = now;
-        if (same < 6) requestAnimationFrame(look);
-        else done(now);
-    })();
-})"""
+# ---- what a visitor does
+
+
+def settled(page: Any) -> None:
+    """Wait until all is drawn that the tab on show asked for, and let a film stand."""
+    page.wait_for_function(SETTLED)
+    page.evaluate("document.querySelector('.kaleidoscope.playing [data-do=play]')?.click()")
+
+
+def to(page: Any, tab: str) -> None:
+    """Open a tab by its name."""
+    page.get_by_role("tab", name=tab).click()
+    settled(page)
+
+
+def press(page: Any, name: str, wait: bool = True) -> None:
+    """Press a button of the tab on show."""
+    page.locator(".figure-page:visible").get_by_role("button", name=name, exact=True).click()
+    if wait:
+        settled(page)
+
+
+def choose(page: Any, name: str, value: str) -> None:
+    """Choose of a list."""
+    page.get_by_role("combobox", name=name, exact=True).select_option(value)
+    settled(page)
+
+
+def slide(page: Any, name: str, value: float) -> None:
+    """Move a slider, and let it go."""
+    slider = page.get_by_role("slider", name=name, exact=True)
+    slider.fill(str(value))
+    slider.dispatch_event("change")
+    settled(page)
+
+
+def enter(page: Any, name: str, text: str, wait: bool = True) -> None:
+    """Fill in a field."""
+    page.get_by_role("textbox", name=name).fill(text)
+    page.keyboard.press("Enter")
+    if wait:
+        settled(page)
+
+
+def saved(page: Any, button: str, folder: Path) -> Path:
+    """The file that a button of the page gives."""
+    with page.expect_download() as download:
+        page.click(button)
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+# ---- what a visitor sees
+
+
+def pictures(page: Any, query: str) -> list[str]:
+    """Canvases as they are, as data URLs."""
+    return page.eval_on_selector_all(query, "all => all.map((one) => one.toDataURL())")
 
 
 def picture(page: Any, query: str) -> str:
-    """The pixels of a canvas, as a data URL, once a melting sheet has come to rest."""
-    return str(page.eval_on_selector(query, STILL))
+    """A canvas as it is once it has come to rest, as a data URL."""
+    return str(page.eval_on_selector(query, AT_REST))
+
+
+def told(page: Any, text: str) -> None:
+    """Wait until the page says what is wrong."""
+    page.get_by_role("alert").filter(has_text=text).wait_for()
+
+
+def no_problem(page: Any) -> bool:
+    return page.locator(".problem:visible").count() == 0
+
+
+def address(page: Any) -> dict[str, str]:
+    """What the address says, once it says all that its tab told."""
+    page.wait_for_function("location.href === thatAreNot.link() && new URLSearchParams(location.search).size > 1")
+    return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def iteration(page: Any, panel: str = "a") -> str:
     return str(page.get_attribute(f".panel[data-panel={panel}]", "data-iteration"))
-
-
-def slide(page: Any, row: int, name: str = "Iteration") -> None:
-    page.get_by_role("slider", name=name, exact=True).fill(str(row))

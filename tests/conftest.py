@@ -117,7 +117,25 @@ def address(server: Any) -> str:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    from tests.browser import browser
+    from tests.browser import started
 
-    with browser() as one:
+    with started() as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def desk(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Any]:
+    """The tab of a module of tests, its `LINK`, as wide as a desk."""
+    from tests.browser import DESK, visiting
+
+    with visiting(chromium, f"{address}?{request.module.LINK}", DESK) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def phone(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Any]:
+    """The same tab on a phone."""
+    from tests.browser import PHONE, visiting
+
+    with visiting(chromium, f"{address}?{request.module.LINK}", PHONE) as page:
+        yield page

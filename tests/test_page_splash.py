@@ -67,7 +67,7 @@ def test_where_there_is_nothing_to_show_the_page_is_as_it_is(tmp_path: Path) -> 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 def test_it_is_on_screen_before_the_page_and_gone_when_that_is_there(chromium: Any, address: str) -> None:
-    page = visit(chromium, address, 1280, 900)
+    page = visit(chromium, address)
     seen, ready = page.evaluate(
         "() => new Promise((done) => new PerformanceObserver((seen) => done([seen.getEntries()[0].renderTime, "
         "performance.now()])).observe({type: 'element', buffered: true}))"

@@ -9,5 +9,6 @@
   const home = location.origin + new URL(root ?? ".", location.href).pathname.replace(/\/?$/, "/");
   const load = (name) => import(`${home}${thatAreNot.modules}${name}.js`);
   Object.assign(thatAreNot, {tabs, linked: named ? asked[0] : tabs[0], load});
-  load("url_state");  // with tabs.js, which follows the tabs from the first
+  const shared = ["url_state", "request", "download", "gallery", "text"];  // with tabs.js, which follows from the first
+  [...shared, ...(thatAreNot.linked === "iterations" ? ["iterations"] : [])].forEach(load);  // while Gradio comes up
 }
