@@ -4,6 +4,7 @@ import base64
 import json
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -14,12 +15,14 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from tests.test_app import build, tiny_run
+from tests.test_app import ask, build, tiny_run
 from tests.test_page_tray import order as kept
 from tests.test_page_tray import symbol
+from toolkit import plot
 from toolkit.experiments.page_benchmark import RefusedError, Visitor, refusal
+from toolkit.samplers import to_bytes
+from toolkit.seeds import Noise
 from toolkit.web import annotate, api, bend, claims, creative, iterations, kaleidoscope, novel, playground, server, tray
-from toolkit.web.server import echo, passing
 
 CALLS = 300  # of nonsense, of each endpoint
 OVER_HTTP = 40
@@ -31,9 +34,23 @@ def folder(full: Path) -> Path:
     return full
 
 
+class Every:
+    """The endpoints, each as a client sees it: the last of what it yields."""
+
+    def __init__(self, folder: Path) -> None:
+        self.endpoints = api.Endpoints(folder)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*values: Any, **options: Any) -> Any:
+            *_, answer = getattr(self.endpoints, name)(*values, **options)
+            return answer
+
+        return call
+
+
 @pytest.fixture(scope="module")
-def every(folder: Path) -> api.Endpoints:
-    return api.Endpoints(folder)
+def every(folder: Path) -> Every:
+    return Every(folder)
 
 
 def file(kind: str = "PNG", size: tuple[int, int] = (28, 28), **options: Any) -> bytes:
@@ -119,47 +136,42 @@ def plain(folder: Path, sentence: str) -> str:
 # ---- what they answer
 
 
-def test_a_symbol_is_the_one_that_grows_on_the_page(folder: Path, every: api.Endpoints) -> None:
-    order = {"experiment": "fig2", "iteration": 2, "seed": "7", "final": True}
-    *_, end = iterations.answer(iterations.Shelf(folder), order)
+def test_a_symbol_is_the_one_that_grows_on_the_page(folder: Path, every: Every) -> None:
+    request = {"experiment": "fig2", "iteration": 2, "seed": "7", "final": True}
+    *_, end = ask(iterations.SymbolRequest, partial(iterations.grow, folder), request)
     both, one = every.sample("fig2", 2, [1, 7]), every.sample("fig2", 2, [7])
     assert one["shape"] == [1, 1, 28, 28] and one["images"] == end["states"][0]
     assert base64.b64decode(both["images"])[784:] == base64.b64decode(one["images"])
 
 
-def test_pairs_are_those_of_the_page(folder: Path, every: api.Endpoints) -> None:
-    drawn = creative.answer(folder, {**creative.START, "experiment": "creative-mnist", "seed": 3})
+def test_pairs_are_those_of_the_page(folder: Path, every: Every) -> None:
+    request = {**creative.START, "experiment": "creative-mnist", "seed": 3}
+    (drawn,) = ask(creative.CreativeRequest, partial(creative.draw, folder), request)
     found = every.decode("creative-mnist", list(range(3, 3 + creative.PAIRS)))
     assert {key: found[key] for key in ("images", "regular", "neurons")} == {
         key: drawn[key] for key in ("images", "regular", "neurons")
     }
 
 
-def test_no_run_is_the_noise_itself_and_a_sheet_holds_all_pictures(every: api.Endpoints) -> None:
-    from toolkit.samplers import to_bytes
-    from toolkit.seeds import Noise
-
+def test_no_run_is_the_noise_itself_and_a_sheet_holds_all_pictures(every: Every) -> None:
     found = every.kaleidoscope("kaleidoscope-mnist", [4, 5, 6], runs=0)
     assert base64.b64decode(found["images"]) == to_bytes(Noise([4, 5, 6]).rand(1, 28, 28)).numpy().tobytes()
     assert (found["distinct"], Image.open(BytesIO(base64.b64decode(found["sheet"]))).size) == (3, (56, 56))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "JPEG"])
-def test_a_picture_is_measured_whatever_its_kind(every: api.Endpoints, kind: str) -> None:
+def test_a_picture_is_measured_whatever_its_kind(every: Every, kind: str) -> None:
     found = every.measure(text(file(kind, (56, 56))))
     assert found["shape"] == [1, 1, 28, 28] and found["measures"]["ink"] == pytest.approx(0.5, abs=0.01)
     assert set(found["nearest"]) == {"mnist", "fashion"}
 
 
-def test_a_training_image_is_nearest_to_itself(every: api.Endpoints) -> None:
-    from toolkit import plot
-    from toolkit.web import kaleidoscope
-
+def test_a_training_image_is_nearest_to_itself(every: Every) -> None:
     found = every.measure(text(plot.png(kaleidoscope.sample("mnist")[3:4])))
     assert found["nearest"]["mnist"] == {"distance": 0.0, "row": 3}
 
 
-def test_inverted_the_ink_is_what_was_paper(every: api.Endpoints) -> None:
+def test_inverted_the_ink_is_what_was_paper(every: Every) -> None:
     ink, paper = (every.measure(text(file()), invert)["measures"]["ink"] for invert in (False, True))
     assert ink + paper == pytest.approx(1)
 
@@ -168,7 +180,7 @@ def test_inverted_the_ink_is_what_was_paper(every: api.Endpoints) -> None:
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_whatever_comes_in_gets_an_answer_or_one_sentence(folder: Path, every: api.Endpoints, name: str) -> None:
+def test_whatever_comes_in_gets_an_answer_or_one_sentence(folder: Path, every: Every, name: str) -> None:
     chance, endpoint = random.Random(name), getattr(every, name)
     calls = [fuzzed(chance, RIGHT[name]) for _ in range(CALLS)]
     refused = [said(folder, lambda call=call: endpoint(*call)) for call in calls]  # type: ignore[misc]
@@ -181,34 +193,34 @@ def test_whatever_comes_in_gets_an_answer_or_one_sentence(folder: Path, every: a
     [
         (text(page_of_zeros(4000, 4000)), "16,000,000 pixels"),
         (text(page_of_zeros(65_535, 65_535)), "cannot be read"),
-        ("A" * 1_500_000, "at most a megabyte"),
+        ("A" * 1_500_000, "at most 1400000 letters"),
         (text(file("TIFF")), "cannot be read"),
         (text(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "cannot be read"),
         ("/etc/passwd", "cannot be read"),
-        ({"path": "/etc/passwd"}, "at most a megabyte"),
+        ({"path": "/etc/passwd"}, "at most 1400000 letters"),
     ],
 )
 def test_a_picture_that_is_none_or_too_large_is_refused_by_name(
-    folder: Path, every: api.Endpoints, picture: Any, named: str
+    folder: Path, every: Every, picture: Any, named: str
 ) -> None:
     assert named in said(folder, lambda: every.measure(picture))
 
 
-def test_too_many_seeds_are_refused(folder: Path, every: api.Endpoints) -> None:
+def test_too_many_seeds_are_refused(folder: Path, every: Every) -> None:
     assert "1 to 64" in said(folder, lambda: every.sample("fig2", 2, list(range(65))))
 
 
 def test_a_lost_file_is_said_without_the_paths_of_the_machine(tmp_path: Path) -> None:
     folder = tiny_run(tmp_path, iterations=1)
     (folder / "fig2/iter_001/model.safetensors").unlink()
-    assert "model.safetensors" in said(folder, lambda: api.Endpoints(folder).sample("fig2", 1, [0]))
+    assert "model.safetensors" in said(folder, lambda: Every(folder).sample("fig2", 1, [0]))
 
 
 def test_the_endpoints_alone_are_public_named_and_described(folder: Path) -> None:
     page = build(folder)
     public = [event for event in page.fns.values() if event.api_visibility == "public"]
     assert [event.api_name for event in public] == ["sample", "decode", "kaleidoscope", "measure"]
-    assert {event.concurrency_id for event in public} == {"model"} and not page.api_open
+    assert not page.api_open
     assert all("Args:" in str(event.api_description) and "Returns:" in str(event.api_description) for event in public)
 
 
@@ -254,27 +266,27 @@ def first(messages: Iterator[dict[str, Any]], count: int = 1) -> dict[str, Any]:
 
 @pytest.mark.parametrize("tab", [tab for tab in ORDERS if tab != "tray"])
 def test_whatever_a_tab_is_asked_it_answers_or_says_one_sentence(folder: Path, tab: str) -> None:
-    answers: dict[str, Callable[[Any], dict[str, Any]]] = {
-        "creative": lambda order: creative.answer(folder, order),
-        "kaleidoscope": lambda order: first(kaleidoscope.answer(folder, order)),
-        "playground": lambda order: first(playground.answer(order)),
-        "iterations": lambda order: first(iterations.answer(iterations.Shelf(folder), order)),
-        "bend": lambda order: first(bend.answer(folder, order), 2),  # the pictures before, and one after
-        "novel": lambda order: novel.answer(folder, order),
+    kinds: dict[str, tuple[Any, Any]] = {
+        "creative": (creative.CreativeRequest, partial(creative.draw, folder)),
+        "kaleidoscope": (kaleidoscope.FilmRequest, partial(kaleidoscope.film, folder)),
+        "playground": (playground.TrainRequest, playground.train),
+        "iterations": (iterations.SymbolRequest, partial(iterations.grow, folder)),
+        "bend": (bend.BendRequest, partial(bend.draw, folder)),
+        "novel": (novel.NoveltyRequest, partial(novel.report, folder)),
     }
-    chance = random.Random(tab)
+    chance, parts = random.Random(tab), 2 if tab == "bend" else 1  # the pictures before, and one after
     for _ in range(CALLS):
-        message = answers[tab](spoilt(chance, ORDERS[tab]))
+        message = first(server.responses(*kinds[tab], spoilt(chance, ORDERS[tab])), parts)
         assert json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
         assert message["error"] is None or plain(folder, message["error"])
 
 
 def test_whatever_file_is_asked_for_there_is_one_or_a_sentence(folder: Path) -> None:
-    chance, shelf = random.Random(1), iterations.Shelf(folder)
+    chance = random.Random(1)
     for _ in range(CALLS):
         order = spoilt(chance, ORDERS["iterations"])
         try:
-            found, sentence = iterations.save(shelf, order), ""
+            found, sentence = iterations.save(folder, order), ""
         except ValueError as error:
             found, sentence = None, f"{error}."
         assert found.is_file() if found else plain(folder, sentence)
@@ -283,7 +295,7 @@ def test_whatever_file_is_asked_for_there_is_one_or_a_sentence(folder: Path) -> 
 def test_whatever_comes_from_the_tray_there_is_a_file_or_a_sentence(folder: Path) -> None:
     chance = random.Random(3)
     for _ in range(CALLS):
-        path, message = tray.answer(crooked(chance))
+        path, message = tray.take(crooked(chance))
         assert json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
         assert Path(path).is_file() if path else plain(folder, message["error"])
 
@@ -297,24 +309,9 @@ def test_whatever_claim_is_looked_at_there_is_a_picture_or_a_sentence(folder: Pa
 
 def test_whatever_an_annotator_sends_there_is_an_answer(tmp_path: Path) -> None:
     chance, right = random.Random(2), {"pool": "x", "annotator": "me", "image": 0, "label": "digit"}
-    for work in (annotate.opened, annotate.labelled):
+    for work in (annotate.open_pool, annotate.store_label):
         for _ in range(CALLS):
-            order = spoilt(chance, right)
-            message = annotate.said(lambda order=order, work=work: work(tmp_path, order))  # type: ignore[misc]
-            assert plain(tmp_path, message["error"])
-
-
-def test_only_numbers_and_switches_of_an_order_are_repeated() -> None:
-    order = {"a": 7, "b": True, "c": {"path": "/etc/passwd"}, "d": 2**60, "e": "\ud800", "f": 1.5}
-    assert echo(order, *"abcdefg") == {**dict.fromkeys("abcdefg"), "a": 7, "b": True}
-    assert echo(["a"], "a") == {"a": None}
-
-
-def test_files_on_their_way_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    old, kept = passing(), passing()
-    monkeypatch.setattr("toolkit.web.server.HELD", -1)
-    assert passing().is_dir() and not old.exists() and not kept.exists()
+            assert plain(tmp_path, annotate.answer(work, tmp_path, spoilt(chance, right))["error"])
 
 
 # ---- over HTTP
@@ -323,8 +320,9 @@ ASKED = {  # the events of the scripts, and whose they are
     "grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope", "train": "playground",
     "bend": "bend", "ask": "novel", "take": "tray", "stir": "iterations",
 }  # fmt: skip
-SERVED = {"figure": ["experiment", "strip"], "kaleidoscope": ["known", "note"], "bend": ["note"], "claims": ["look"],
-          "playground": ["note"], "annotate": ["find", "begin", "label"]}  # fmt: skip
+SERVED = {"figure": ["experiment", "strip"], "kaleidoscope": ["known"], "claims": ["look"], "bend": [], "pairs": [],
+          "annotate": ["find", "begin", "label"], "playground": [], "novel": [], "tray": []}  # fmt: skip
+SERVED = {figure: [*functions, "note"] for figure, functions in SERVED.items()}
 
 
 @pytest.fixture
@@ -355,27 +353,29 @@ def sendable(value: Any) -> bool:
         return False
 
 
+WAYS = [*(("call", name) for name in RIGHT), *(("order", name) for name in ASKED), *(("serve", it) for it in SERVED)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_program_gets_an_answer_or_a_sentence_and_the_page_lives_on(
-    folder: Path, visitor: Visitor, name: str
+@pytest.mark.parametrize(("way", "name"), WAYS)
+def test_a_client_gets_an_answer_or_a_sentence_and_the_page_lives_on(
+    folder: Path, visitor: Visitor, way: str, name: str
 ) -> None:
     chance = random.Random(name)
-    calls = filter(sendable, iter(lambda: fuzzed(chance, RIGHT[name]), FOREVER))
-    for _ in range(OVER_HTTP):
-        call = next(calls)
-        refused(folder, lambda call=call: visitor.call(name, *call))  # type: ignore[misc]
-    assert survives(visitor)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ASKED)
-def test_a_script_gets_an_answer_or_a_sentence_and_the_page_lives_on(folder: Path, visitor: Visitor, name: str) -> None:
-    chance, right = random.Random(name), ORDERS[ASKED[name]]
-    orders = filter(sendable, iter(lambda: spoilt(chance, right), FOREVER))
-    for _ in range(OVER_HTTP):
-        order = next(orders)
-        refused(folder, lambda order=order: visitor.order(name, order))  # type: ignore[misc]
+    figures = {it["props"].get("elem_id"): it["id"] for it in visitor.config["components"]}
+    makers: dict[str, Callable[[], Any]] = {
+        "call": lambda: fuzzed(chance, RIGHT[name]),
+        "order": lambda: spoilt(chance, ORDERS[ASKED[name]]),
+        "serve": lambda: nonsense(chance),
+    }
+    senders: dict[str, Callable[[Any], Any]] = {
+        "call": lambda values: visitor.call(name, *values),
+        "order": lambda data: visitor.order(name, data),
+        "serve": lambda data: visitor.serve(figures[name], chance.choice(SERVED[name]), data),
+    }
+    values = filter(sendable, iter(makers[way], FOREVER))
+    for value in islice(values, OVER_HTTP):
+        refused(folder, partial(senders[way], value))
     assert survives(visitor)
 
 
@@ -413,20 +413,6 @@ def test_what_a_function_of_a_figure_refuses_is_a_sentence_too(folder: Path, vis
     with pytest.raises(HTTPError) as caught:
         visitor.serve(figure, "experiment", "../../etc/passwd")
     assert json.loads(refusal(caught.value))["detail"] == server.FAULT and survives(visitor)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("figure", SERVED)
-def test_a_function_of_a_figure_gives_an_answer_or_a_sentence_and_the_page_lives_on(
-    folder: Path, visitor: Visitor, figure: str
-) -> None:
-    chance = random.Random(figure)
-    number = {it["props"].get("elem_id"): it["id"] for it in visitor.config["components"]}[figure]
-    values = filter(sendable, iter(lambda: nonsense(chance), FOREVER))
-    for _ in range(OVER_HTTP):
-        function, value = chance.choice(SERVED[figure]), next(values)
-        refused(folder, lambda function=function, value=value: visitor.serve(number, function, value))  # type: ignore[misc]
-    assert survives(visitor)
 
 
 def test_every_event_and_function_of_the_page_is_among_those_tried(visitor: Visitor) -> None:

@@ -1,12 +1,15 @@
-"""The page without a browser: it builds on any run, answers with plain values, and a bad order gets one sentence."""
+"""The page without a browser: it builds on any run, answers with plain values, and a bad request gets one sentence."""
 
 import asyncio
+import base64
+import io
 import json
-import os
+import platform
 import subprocess
 import sys
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,12 @@ from safetensors.torch import load_file
 import app
 import toolkit
 from toolkit import hub, plot
+from toolkit.config import SamplingSettings
 from toolkit.models import create
-from toolkit.web import iterations
+from toolkit.web import iterations, server
+from toolkit.web.iterations import RunIndex
+
+ROOT = Path(__file__).parents[1]
 
 
 def tiny_run(folder: Path, iterations: int = 3, name: str = "fig2", mapped: bool = False) -> Path:
@@ -44,15 +51,10 @@ def tiny_run(folder: Path, iterations: int = 3, name: str = "fig2", mapped: bool
     return folder
 
 
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> iterations.Shelf:
-    return iterations.Shelf(tiny_run(tmp_path_factory.mktemp("checkpoints")))
-
-
 def awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """What it returns, from an event loop in a thread of its own: in this one Playwright's may be running."""
-    with ThreadPoolExecutor(1) as hand:
-        return hand.submit(asyncio.run, coroutine).result()
+    with ThreadPoolExecutor(1) as worker:
+        return worker.submit(asyncio.run, coroutine).result()
 
 
 def build(source: Any) -> gr.Blocks:
@@ -63,116 +65,179 @@ def build(source: Any) -> gr.Blocks:
     return page
 
 
-def order(**changes: Any) -> dict[str, Any]:
-    return {"ticket": 1, "experiment": "fig2", "iteration": 2, "seed": "7", "final": False, **changes}
-
-
 def components(page: gr.Blocks, kind: str) -> list[dict[str, Any]]:
     return [component for component in page.config["components"] if component["type"] == kind]
 
 
-def test_the_page_builds_and_carries_its_sheets(shelf: iterations.Shelf) -> None:
-    page = build(shelf.source)
+def ask(kind: Any, respond: Any, data: Any) -> list[dict[str, Any]]:
+    """All messages that answer a request: plain JSON, the last of them done, without an error."""
+    messages = list(server.responses(kind, respond, data))
+    assert json.loads(json.dumps(messages, allow_nan=False)) == messages
+    assert messages[-1]["done"] and messages[-1]["error"] is None, messages[-1]["error"]
+    return messages
+
+
+def refused(kind: Any, respond: Any, data: Any) -> str:
+    """The sentence that refuses a request; the message bears the number of the request."""
+    *_, message = server.responses(kind, respond, data)
+    assert message["done"] and message["ticket"] == data["ticket"]
+    sentence = message["error"]
+    assert sentence.endswith(".") and "\n" not in sentence and len(sentence) < 400
+    return str(sentence)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_run(tmp_path_factory.mktemp("checkpoints"))
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    return {"ticket": 1, "experiment": "fig2", "iteration": 2, "seed": "7", "final": False, **changes}
+
+
+def grow(tree: Path, **changes: Any) -> list[dict[str, Any]]:
+    return ask(iterations.SymbolRequest, partial(iterations.grow, tree), request(**changes))
+
+
+# ---- the page
+
+
+def test_the_page_builds_and_says_where_its_sheets_are(tree: Path) -> None:
+    page = build(tree)
     assert [tab["props"]["label"] for tab in components(page, "tabitem")] == ["Iterations", "Bend it", "About"]
     shown = components(page, "html")[0]["props"]["value"]
     assert [entry["iteration"] for entry in shown["iterations"]] == [0, 1, 2, 3]
-    assert all(entry["sheet"].startswith("data:image/png;base64,") for entry in shown["iterations"])
+    assert all(entry["sheet"].startswith("sheets/fig2/iter_00") for entry in shown["iterations"])
+    assert [each["props"].get("elem_id") for each in components(page, "html")].count("tray") == 1
 
 
-def said_by(code: str, *arguments: object, path: Path = Path()) -> list[str]:
-    """The lines that a new process prints beside app.py. path: what it imports from before what is installed."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=Path(app.__file__).parent,
-        env={**os.environ, "PYTHONPATH": str(path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.splitlines()
+def test_a_tree_that_fills_every_tab_has_every_tab(full: Path) -> None:
+    labels = [tab["props"]["label"] for tab in components(build(full), "tabitem")]
+    assert labels == ["Iterations", "Creative decoder", "Kaleidoscope", "Bend it", "Is it new?", "Claims", "Annotate",
+                      "About"]  # fmt: skip
 
 
-def test_the_page_with_every_tab_stands_before_torch_is_imported(full: Path) -> None:
-    code = """import sys, app; page = app.build(sys.argv[1]).config
-print('torch' in sys.modules, page['title'], *(c['props']['elem_id'] for c in page['components'] if c['type'] == 'html'
-    and c['props'].get('elem_id') == 'tray'))
-print(*(c['props']['label'] for c in page['components'] if c['type'] == 'tabitem'), sep=', ')"""
-    tabs = "Iterations, Creative decoder, Kaleidoscope, Bend it, Is it new?, Claims, Annotate, About"
-    assert said_by(code, full) == ["False That Are Not tray", tabs]
-
-
-def test_what_fails_before_a_visitor_comes_fails_again_for_the_visitor(shelf: iterations.Shelf, tmp_path: Path) -> None:
-    (tmp_path / "torch.py").write_text("raise ImportError('torch is broken here')")
-    code = """import sys, app
-from toolkit.web import iterations
-shelf = iterations.Shelf(sys.argv[1])
-for work in (lambda: app.warm(shelf.source), lambda: next(iterations.answer(shelf, {}))):
-    try: work()
-    except ImportError as error: print(error)"""
-    assert said_by(code, shelf.source, path=tmp_path) == ["torch is broken here"] * 2
-
-
-def test_a_visitor_finds_the_model_of_the_last_iteration_loaded(shelf: iterations.Shelf) -> None:
-    iterations.load.cache_clear()
-    app.warm(shelf.source)
-    next(iterations.answer(shelf, order(iteration=3)))
-    assert iterations.load.cache_info().misses == 1
-
-
-def test_without_a_run_nothing_is_made_ready(tmp_path: Path) -> None:
-    app.warm(tmp_path)  # the page says what is missing
-
-
-def test_all_that_computes_waits_in_one_line(shelf: iterations.Shelf) -> None:
-    events = [event for event in build(shelf.source).fns.values() if event.fn is not None]
-    assert {event.concurrency_id for event in events} == {"model", "files", "stir"}
+def test_what_computes_waits_in_two_lines_and_files_in_a_third(full: Path) -> None:
+    events = [event for event in build(full).fns.values() if event.fn is not None]
+    lines = {event.concurrency_id: event.concurrency_limit for event in events}
+    assert lines == {"quick": 2, "slow": 1, "files": 1, "reconnect": None}
     named = {event.api_name for event in events if event.api_visibility != "private"}
     assert named == {"sample", "decode", "kaleidoscope", "measure"}
+    assert {event.concurrency_id for event in events if event.api_name in named} == {"slow"}
+    figures = {event.targets[0][1]: event.concurrency_id for event in events if event.targets}
+    assert figures == {"grow": "quick", "draw": "quick", "film": "quick", "bend": "quick", "ask": "quick",
+                       "train": "slow", "save": "files", "take": "files", "stir": "reconnect"}  # fmt: skip
 
 
-def test_what_the_page_shows_is_plain_json_with_the_exact_settings(shelf: iterations.Shelf) -> None:
-    shown = json.loads(json.dumps(shelf.page()))
+@pytest.mark.parametrize("page", sorted((ROOT / "toolkit/web/static").glob("*.html")), ids=lambda path: path.stem)
+def test_what_gradio_reads_as_a_template_has_nothing_to_evaluate(page: Path) -> None:
+    assert "`" not in page.read_text() and "${" not in page.read_text()
+
+
+def test_a_visitor_finds_the_model_of_the_last_iteration_loaded(tree: Path) -> None:
+    server._loaded.cache_clear()
+    app.warm(tree)
+    loaded = server._loaded.cache_info().misses
+    grow(tree, iteration=3)
+    assert server._loaded.cache_info().misses == loaded
+
+
+def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "app.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("content", [None, "", "{", '{"schema": 1, "default": "a", "experiments": {}}'])
+def test_a_folder_without_a_run_is_one_sentence_and_an_error(tmp_path: Path, content: str | None) -> None:
+    folder = tmp_path / "nosuch"
+    if content is not None:
+        folder.mkdir()
+        (folder / "index.json").write_text(content)
+    ended = run(folder)
+    assert ended.returncode != 0 and ended.stdout == "" and ended.stderr.count("\n") == 1, ended.stderr
+    assert "nosuch" in ended.stderr and "--out runs`" in ended.stderr and "checkpoints`" not in ended.stderr
+
+
+HEAPS = """
+import ctypes, sys, threading
+if sys.argv[2:]:
+    from app import limit_malloc_arenas
+    limit_malloc_arenas()
+together = threading.Barrier(13)
+def work():
+    kept = [bytes(5000) for _ in range(100)]
+    together.wait(), together.wait()
+for _ in range(12):
+    threading.Thread(target=work).start()
+together.wait()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+told = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+libc.malloc_info(0, told), libc.fclose(told)
+together.wait()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives threads heaps of their own")
+def test_threads_share_two_heaps(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", HEAPS, tmp_path / "heaps", "shared"], check=True, cwd=ROOT)
+    assert (tmp_path / "heaps").read_text().count("<heap nr=") <= 2  # malloc_info tells of every heap
+
+
+# ---- iterations
+
+
+def test_what_the_page_shows_is_plain_json_with_the_exact_settings(tree: Path) -> None:
+    shown = json.loads(json.dumps(RunIndex(tree).page()))
     assert (shown["experiment"], shown["title"], shown["version"]) == ("fig2", "A tiny run", toolkit.__version__)
-    assert "4 passes" in shown["sampling"]
-    assert "0.001" in shown["sampling"]
+    assert "4 passes" in shown["sampling"] and "0.001" in shown["sampling"]
+    assert {key: shown["settings"][key] for key in ("tol", "limit", "stop")} == {
+        "tol": 0.001, "limit": 4, "stop": "each"
+    }  # fmt: skip
 
 
-def test_a_curve_says_what_it_measures_and_whether_it_rises(shelf: iterations.Shelf) -> None:
-    curves = {key: hint for key, _, hint in shelf.page()["measures"]}
+def test_a_curve_says_what_it_measures_and_whether_it_rises(tree: Path) -> None:
+    curves = {key: hint for key, _, hint in RunIndex(tree).page()["measures"]}
     assert list(curves) == ["ink", "edge_length"]
-    assert curves["ink"].endswith("+1.00")
-    assert curves["edge_length"].endswith("-1.00")
+    assert curves["ink"].endswith("+1.00") and curves["edge_length"].endswith("-1.00")
 
 
-def test_a_missing_folder_gives_a_page_that_says_what_would_do(tmp_path: Path) -> None:
-    (said,) = components(build(tmp_path / "nowhere"), "html")
-    assert "nowhere" in said["props"]["value"]
-    assert "python -m toolkit train" in said["props"]["value"]
+@pytest.mark.parametrize(
+    ("data", "words"), [("sample:fashion", "pictures of clothes"), ("mnist", "handwritten digits"), (None, "pictures")]
+)
+def test_the_page_says_what_was_learned(tmp_path: Path, data: str | None, words: str) -> None:
+    path = tiny_run(tmp_path, iterations=1) / "fig2" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "experiment": {"data": data}}))
+    assert RunIndex(tmp_path).page()["learned"] == words
 
 
-def test_a_damaged_index_gives_that_page_too_and_nothing_in_it_is_markup(tmp_path: Path) -> None:
-    folder = tmp_path / "<b>run"
-    folder.mkdir()
-    (folder / "index.json").write_text("{")
-    (said,) = components(build(folder), "html")
-    assert "&lt;b&gt;run" in said["props"]["value"]
+def test_the_caption_says_how_noise_became_a_symbol() -> None:
+    say = iterations.sampling_in_words
+    usual = "At most 100 passes, each image by itself, until it moves by less than 0.001"
+    assert say(SamplingSettings()) == usual
+    assert say(SamplingSettings(salt=0.05, ink=0.13)) == (
+        f"{usual}, 5 % of the pixels black or white by chance before each, "
+        "the brightest 13 % white and the rest black after each"
+    )
+    assert say(SamplingSettings(finish="tone")) == f"{usual}, tones of the data"
+    assert say(SamplingSettings(stop="batch", limit=30, tol=0.0)) == (
+        "At most 30 passes, the whole batch together, until it does not move"
+    )
 
 
-def test_a_symbol_grows_from_noise_one_state_a_message(shelf: iterations.Shelf) -> None:
-    *growing, end = iterations.answer(shelf, order())
+def test_a_symbol_grows_from_noise_one_state_a_message(tree: Path) -> None:
+    *growing, end = grow(tree)
     assert [len(message["states"]) for message in growing] == list(range(1, len(growing) + 1))
-    assert end == {**growing[-1], "done": True}
-    assert json.loads(json.dumps(end)) == end
+    assert end == {**growing[-1], "done": True} and (end["iteration"], end["final"]) == (2, False)
 
 
-def test_the_final_state_alone_is_the_last_of_the_growth(shelf: iterations.Shelf) -> None:
-    (*_, growth), (*_, final) = (iterations.answer(shelf, order(final=final)) for final in (False, True))
+def test_the_final_state_alone_is_the_last_of_the_growth(tree: Path) -> None:
+    (*_, growth), (*_, final) = (grow(tree, final=final) for final in (False, True))
     assert final["states"] == growth["states"][-1:]
-    assert (final["done"], final["error"], final["iteration"]) == (True, None, 2)
 
 
-def test_the_same_seed_starts_from_the_same_noise_at_every_iteration(shelf: iterations.Shelf) -> None:
-    one, other = (next(iterations.answer(shelf, order(iteration=iteration)))["states"] for iteration in (1, 3))
+def test_the_same_seed_starts_from_the_same_noise_at_every_iteration(tree: Path) -> None:
+    one, other = (grow(tree, iteration=iteration)[0]["states"] for iteration in (1, 3))
     assert one == other
 
 
@@ -182,52 +247,68 @@ def test_the_same_seed_starts_from_the_same_noise_at_every_iteration(shelf: iter
         ({"seed": "seven"}, "seed 'seven'"),
         ({"seed": ""}, "seed ''"),
         ({"seed": "-1"}, "seed '-1'"),
-        ({"seed": str(2**63)}, f"seed {2**63}"),
+        ({"seed": str(2**63)}, "seed 9223372036854775808 is not usable: give a whole number from 0 to"),
         ({"seed": "²"}, "seed '²'"),
         ({"iteration": 0}, "iteration 0"),
         ({"iteration": 99}, "iteration 99"),
-        ({"iteration": 1.5}, "iteration '1.5'"),
-        ({"iteration": None}, "iteration 'None'"),
+        ({"iteration": 1.5}, "iteration 1.5"),
+        ({"iteration": None}, "iteration None"),
         ({"experiment": "fig99"}, "'fig99'"),
         ({"experiment": ["fig2"]}, "fig2"),
     ],
 )
-def test_a_bad_order_gets_one_sentence_that_names_it(
-    shelf: iterations.Shelf, changes: dict[str, Any], named: str
-) -> None:
-    (message,) = iterations.answer(shelf, order(**changes))
-    assert named in message["error"]
-    assert message["error"].count("\n") == 0
+def test_a_bad_request_gets_one_sentence_that_names_it(tree: Path, changes: dict[str, Any], named: str) -> None:
+    assert named in refused(iterations.SymbolRequest, partial(iterations.grow, tree), request(**changes))
     with pytest.raises(ValueError, match="choose|give"):
-        iterations.save(shelf, order(kind="growth", **changes))
+        iterations.save(tree, request(kind="growth", **changes))
 
 
 def test_a_lost_checkpoint_gets_one_sentence(tmp_path: Path) -> None:
-    shelf = iterations.Shelf(tiny_run(tmp_path, iterations=1))
-    (tmp_path / "fig2" / "iter_001" / "model.safetensors").unlink()
-    (message,) = iterations.answer(shelf, order(iteration=1))
-    assert "model.safetensors" in message["error"]
+    folder = tiny_run(tmp_path, iterations=1)
+    (folder / "fig2" / "iter_001" / "model.safetensors").unlink()
+    sentence = refused(iterations.SymbolRequest, partial(iterations.grow, folder), request(iteration=1))
+    assert "model.safetensors" in sentence
 
 
-def test_the_film_of_all_iterations_has_a_frame_for_each(shelf: iterations.Shelf) -> None:
-    path = iterations.save(shelf, order(kind="animation", iteration=0))
+@pytest.mark.parametrize(
+    ("kind", "name", "frames"),
+    [("animation", "fig2_iterations.gif", 4), ("growth", "fig2_iteration-2_seed-7.gif", None)],
+)
+def test_films_are_gifs_named_by_their_settings(tree: Path, kind: str, name: str, frames: int | None) -> None:
+    path = iterations.save(tree, request(kind=kind))
     with Image.open(path) as film:
-        assert (path.name, film.format, film.n_frames) == ("fig2_iterations.gif", "GIF", 4)
+        assert (path.name, film.format) == (name, "GIF") and film.n_frames == (frames or film.n_frames)
 
 
-def test_the_film_of_a_growth_is_named_by_its_settings(shelf: iterations.Shelf) -> None:
-    path = iterations.save(shelf, order(kind="growth"))
-    with Image.open(path) as film:
-        assert (path.name, film.format) == ("fig2_iteration-2_seed-7.gif", "GIF")
-
-
-def test_the_checkpoint_file_is_the_one_of_that_iteration(shelf: iterations.Shelf) -> None:
-    path = iterations.save(shelf, order(kind="checkpoint"))
+def test_the_checkpoint_file_is_the_one_of_that_iteration(tree: Path) -> None:
+    path = iterations.save(tree, request(kind="checkpoint"))
     assert path.name == "fig2_iteration-2.safetensors"
     expected = create("WTA", {"filters": 2}, seed=2).state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in load_file(path).items())
 
 
-def test_there_is_no_other_file_to_save(shelf: iterations.Shelf) -> None:
-    with pytest.raises(ValueError, match="choose one of animation, growth, checkpoint"):
-        iterations.save(shelf, order(kind="../../secrets"))
+def test_there_is_no_other_file_to_save(tree: Path) -> None:
+    with pytest.raises(ValueError, match="one of animation, growth, checkpoint"):
+        iterations.save(tree, request(kind="../../secrets"))
+
+
+def test_the_strip_of_a_run_is_the_first_rows_of_its_sheets(tree: Path) -> None:
+    strip, count = RunIndex(tree).strip("fig2"), iterations.STRIP_COLUMNS * iterations.STRIP_ROWS
+    with Image.open(io.BytesIO(base64.b64decode(strip["sheet"].split(",")[1]))) as rows:
+        symbols = plot.tiles(rows, 28)
+    assert (strip["iterations"], strip["figure"], len(symbols)) == ([0, 1, 2, 3], None, 4 * count)
+    sheets = [Image.open(path) for path in sorted(tree.glob("fig2/*/samples.png"))]
+    expected = [tile for sheet in sheets for tile in plot.tiles(sheet, 28)[:count]]
+    assert all((one == other).all() for one, other in zip(symbols, expected, strict=True))
+
+
+def test_a_strip_says_the_figure_if_there_is_one_and_is_empty_without_sheets(tmp_path: Path) -> None:
+    path = tiny_run(tmp_path, iterations=1) / "fig2" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "experiment": {"figure": "2"}}))
+    assert RunIndex(tmp_path).strip("fig2")["figure"] == "2"
+    for sheet in tmp_path.glob("fig2/*/samples.png"):
+        sheet.unlink()
+    hub.write_index(tmp_path)
+    assert RunIndex(tmp_path).strip("fig2").items() >= {"iterations": [], "sheet": None}.items()
+    with pytest.raises(ValueError, match="fig99"):
+        RunIndex(tmp_path).strip("fig99")  # noqa: B005  # it is no text

@@ -20,7 +20,7 @@ from tests.endpoint import FIRST, SECOND, Endpoint, serving
 from tests.test_hub import grow, is_of, refused
 from toolkit import Model, cli, hub, publish
 from toolkit.cli import numbers
-from toolkit.web.iterations import Shelf
+from toolkit.web.iterations import RunIndex
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = "fig2/iter_002/model.safetensors"
@@ -123,20 +123,6 @@ def test_what_the_readme_shows_of_pulling_runs(far: Endpoint) -> None:
     assert is_of(found["model"], 2)
 
 
-def test_a_cached_model_needs_no_request_and_a_pull_asks_once_whether_there_is_a_newer_one(far: Endpoint) -> None:
-    get("fig2", [2])
-    assert count(far, lambda: Model.from_hub("owner/name", "fig2", 2)) == {"HEAD": 0, "small": 0, "weights": 0}
-    assert count(far, lambda: get("fig2", [2])) == {"HEAD": 1, "small": 0, "weights": 0}
-
-
-def test_a_full_commit_that_is_cached_needs_no_request(far: Endpoint) -> None:
-    get("fig2", [2])
-    far.down = 503
-    assert count(far, lambda: get("fig2", [2], revision=FIRST)) == {"HEAD": 0, "small": 0, "weights": 0}
-    assert is_of(Model.from_hub("owner/name", "fig2", 2, revision=FIRST), 2)
-    assert far.requests == []
-
-
 def test_index_and_weights_are_of_one_commit_though_main_moves_between(far: Endpoint, tmp_path: Path) -> None:
     planned = publish.plan("owner/name", "fig2", [2])
     grow(tmp_path / "later", "fig2", 2)
@@ -222,11 +208,6 @@ def test_a_token_is_shown_to_the_hub_and_not_to_where_it_keeps_large_files(
 # ---- what goes wrong
 
 
-def test_a_download_that_is_cut_goes_on(far: Endpoint) -> None:
-    far.cuts = [1000, 500]
-    assert is_of(Model.from_hub("owner/name", "fig2", 2), 2)
-
-
 def test_a_large_download_that_is_cut_is_resumed_where_it_was(far: Endpoint) -> None:
     far.cuts = [1000, 500]
     with settings(DOWNLOAD_CHUNK_SIZE=100):  # 10 MB otherwise; what is cut within the first begins anew
@@ -284,18 +265,20 @@ def test_a_file_that_the_index_promises_and_the_repo_lacks_is_named(far: Endpoin
         get("fig2", [2])
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_gated_repo_says_how_to_be_let_in(far: Endpoint, status: int) -> None:
-    far.gated = status
-    with refused("owner/name", "gated", "hf auth login"):
-        Model.from_hub("owner/name", "fig2")
-
-
-@pytest.mark.parametrize("status", [500, 503])
-def test_a_hub_that_is_down_is_said_to_be_out_of_reach(far: Endpoint, status: int) -> None:
-    far.down = status
-    with refused("owner/name", "index.json", "out of reach", "local folder"):
-        Model.from_hub("owner/name", "fig2")
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        ("gated", 401, ("gated", "hf auth login")),
+        ("gated", 403, ("gated", "hf auth login")),
+        ("down", 503, ("index.json", "out of reach", "local folder")),
+        ("away", 403, (WEIGHTS, "403", "hf auth login")),
+        ("away", 410, (WEIGHTS, "410", "try again later")),
+    ],
+)
+def test_a_refusal_says_what_would_help(far: Endpoint, fault: str, status: int, words: tuple[str, ...]) -> None:
+    setattr(far, fault, status)
+    with refused("owner/name", *words):
+        Model.from_hub("owner/name", "fig2", 2)
 
 
 def test_a_hub_that_does_not_listen_is_out_of_reach_and_the_cache_goes_on(far: Endpoint) -> None:
@@ -307,13 +290,6 @@ def test_a_hub_that_does_not_listen_is_out_of_reach_and_the_cache_goes_on(far: E
             get("fig2", [3])
 
 
-@pytest.mark.parametrize(("status", "advice"), [(403, "hf auth login"), (410, "try again later")])
-def test_a_refusal_says_its_number(far: Endpoint, status: int, advice: str) -> None:
-    far.away = status
-    with refused("owner/name", WEIGHTS, status, advice):
-        get("fig2", [2])
-
-
 def test_offline_what_is_cached_is_enough_and_nothing_is_asked(far: Endpoint) -> None:
     get("fig2", [2])
     with settings(HF_HUB_OFFLINE=True):
@@ -322,13 +298,6 @@ def test_offline_what_is_cached_is_enough_and_nothing_is_asked(far: Endpoint) ->
             get("fig2", [3])
         with refused("owner/other", "go online once"):
             publish.plan("owner/other")
-
-
-def test_a_slow_hub_is_waited_for(far: Endpoint) -> None:
-    far.slow = 0.3
-    with settings(HF_HUB_ETAG_TIMEOUT=0.1):
-        assert is_of(Model.from_hub("owner/name", "fig2", 2), 2)
-    far.slow = 0.0
 
 
 def test_a_hub_that_never_gets_to_the_point_is_given_up(far: Endpoint) -> None:
@@ -365,15 +334,8 @@ def test_a_pulled_folder_is_a_tree_that_loads_and_opens(far: Endpoint, tmp_path:
     planned = publish.plan("owner/name", "fig2", [2], sheets=True)
     index = publish.place(planned, publish.pull(planned), tmp_path / "runs")
     assert is_of(hub.load(tmp_path / "runs"), 2) and hub.sampling(tmp_path / "runs").limit == 100
-    assert [entry["iteration"] for entry in Shelf(tmp_path / "runs").page()["iterations"]] == [2]
+    assert [entry["iteration"] for entry in RunIndex(tmp_path / "runs").page()["iterations"]] == [2]
     assert index["experiments"]["fig2"]["iterations"] == [planned.entries[0]]  # measures too
-
-
-def test_a_folder_lists_what_it_holds_and_not_what_the_repo_has(far: Endpoint, tmp_path: Path) -> None:
-    planned = publish.plan("owner/name", "fig2", [2], sheets=True)
-    publish.place(planned, publish.pull(planned), tmp_path / "runs")
-    with refused("fig2", "iteration 3", "choose 2"):
-        hub.load(tmp_path / "runs", "fig2", 3)
 
 
 def test_pulls_add_to_a_folder_and_a_whole_experiment_is_the_one_of_the_repo(far: Endpoint, tmp_path: Path) -> None:
@@ -410,13 +372,7 @@ def test_the_command_writes_a_folder_that_the_page_opens(far: Endpoint, tmp_path
     code, out, err = said(capsys, *argv)
     told = json.loads(out)
     assert (code, err, told["iterations"], told["commit"]) == (0, "", [1, 2, 3], FIRST)
-    assert Shelf(tmp_path / "runs").page()["iterations"][0]["iteration"] == 1
-
-
-def test_a_dry_run_of_the_command_leaves_nothing(far: Endpoint, tmp_path: Path, capsys: Any) -> None:
-    code, out, _ = said(capsys, "pull", "owner/name", "fig12", "--to", tmp_path / "runs", "--dry-run")
-    assert code == 0 and "would fetch" in out and "fig12/iter_001/samples.png" in out
-    assert not (tmp_path / "runs").exists() and far.fetched() == ["main/index.json"]
+    assert RunIndex(tmp_path / "runs").page()["iterations"][0]["iteration"] == 1
 
 
 @pytest.mark.parametrize(

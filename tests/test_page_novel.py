@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tests.test_app import build, components, tiny_run
+from tests.test_app import ask as asked
+from tests.test_app import build, components, refused, tiny_run
 from toolkit import data, hub, plot
 from toolkit.metrics import PER_IMAGE, nearest
 from toolkit.metrics.image import as_float
@@ -62,15 +64,14 @@ def noise(seed: int = 0) -> Tensor:
     return torch.randint(0, 256, (1, 1, 28, 28), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
 
 
-def ask(tree: Path, **order: Any) -> dict[str, Any]:
-    message = novel.answer(tree, {"ticket": 7, **order})
-    assert (message["ticket"], message["error"]) == (7, None)
+def ask(tree: Path, **data: Any) -> dict[str, Any]:
+    data = {"image": None, "seed": None, "ticket": 7, **data}
+    (message,) = asked(novel.NoveltyRequest, partial(novel.report, tree), data)
     return message
 
 
-def test_an_answer_is_plain_json_about_the_picture_that_was_sent(tree: Path) -> None:
+def test_an_answer_is_about_the_picture_that_was_sent(tree: Path) -> None:
     message = ask(tree, image=encoded(noise()))
-    assert json.loads(json.dumps(message, allow_nan=False)) == message
     assert base64.b64decode(message["light"]) == noise().numpy().tobytes()
     assert (message["caption"], len(message["known"]), len(message["measures"])) == (None, 2, 4)
 
@@ -138,12 +139,10 @@ def test_what_all_judges_say_is_said_in_words() -> None:
         return {"title": title, "of": 10, "likeliest": [[name, share]]}
 
     unsure = [judge("Digits", "4", 0.38), judge("Letters", "K", 0.61)]
-    assert (
-        novel.judgement(unsure) == "No judge is sure what it is: to the judge of digits 4 (38 %), of letters K (61 %)."
-    )
-    mixed = novel.judgement([judge("Clothes", "bag", 0.995), *unsure])
+    assert novel.summary(unsure) == "No judge is sure what it is: to the judge of digits 4 (38 %), of letters K (61 %)."
+    mixed = novel.summary([judge("Clothes", "bag", 0.995), *unsure])
     assert mixed.startswith("The judge of clothes is sure: bag (99.5 %). The others are not sure")
-    assert novel.judgement([judge("Letters", "K", 1.0)]) == "The judge of letters is sure: K (100 %)."
+    assert novel.summary([judge("Letters", "K", 1.0)]) == "The judge of letters is sure: K (100 %)."
 
 
 def test_a_measure_is_said_to_lie_where_it_lies_among_digits(tree: Path) -> None:
@@ -168,38 +167,24 @@ def test_a_seed_is_the_symbol_of_the_newest_run(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "named"),
+    ("data", "named"),
     [
         ({}, "a picture to judge or a seed"),
         ({"image": "AAAA", "seed": 1}, "a picture to judge or a seed"),
-        ({"image": 5}, "option image"),
-        ({"image": ["A"] * 784}, "option image"),
+        ({"image": ["A"] * 784}, "image ['A', "),
         ({"image": ""}, "28x28 bytes"),
         ({"image": "é" * 1048}, "28x28 bytes"),
         ({"image": "A" * 10**6}, "28x28 bytes"),
         ({"image": "=" * 1048}, "28x28 bytes"),
-        ({"image": "A" * 1048}, "28x28 bytes"),
         ({"image": base64.b64encode(bytes(784)).decode()}, "blank"),
         ({"seed": -1}, "seed -1"),
         ({"seed": 2**32}, "seed 4294967296"),
-        ({"seed": 10**400}, "seed 1000"),
-        ({"seed": 1.5}, "option seed"),
-        ({"seed": True}, "option seed"),
-        ({"seed": float("nan")}, "option seed"),
-        ({"seed": "7"}, "option seed"),
+        ({"seed": "7"}, "seed '7'"),
     ],
 )
-def test_a_bad_order_gets_one_sentence_that_names_it(tree: Path, order: dict[str, Any], named: str) -> None:
-    message = novel.answer(tree, {"ticket": 7, **order})
-    assert (set(message), message["ticket"]) == ({"ticket", "error"}, 7)
-    assert named in message["error"]
-    assert "\n" not in message["error"] and len(message["error"]) < 300
-
-
-@pytest.mark.parametrize("nonsense", [None, "ask", [1], 7, {"ticket": "x" * 10**6}, {"ticket": 10**400}])
-def test_what_is_no_order_at_all_gets_one_sentence_too(tree: Path, nonsense: object) -> None:
-    message = novel.answer(tree, nonsense)
-    assert message["ticket"] is None and "a picture to judge" in message["error"]
+def test_a_bad_request_gets_one_sentence_that_names_it(tree: Path, data: dict[str, Any], named: str) -> None:
+    data = {"image": None, "seed": None, "ticket": 7, **data}
+    assert named in refused(novel.NoveltyRequest, partial(novel.report, tree), data)
 
 
 def test_the_first_page_shows_the_symbol_of_seed_0(tree: Path) -> None:
@@ -216,11 +201,7 @@ def test_the_tab_is_there_where_there_are_judges(tree: Path, tmp_path: Path) -> 
     assert novel.first_page(tiny_run(tmp_path, iterations=1)) is None
 
 
-def test_judging_waits_in_line_with_all_that_computes(tree: Path) -> None:
-    events = [event for event in build(tree).fns.values() if getattr(event.fn, "__name__", "") == "on_ask"]
-    assert [(event.concurrency_id, event.api_visibility) for event in events] == [("model", "private")]
-
-
 def test_a_lost_judge_gets_one_sentence(tmp_path: Path) -> None:
     (tiny_judges(tmp_path) / "judge-digits" / "iter_001" / "model.safetensors").unlink()
-    assert "model.safetensors" in novel.answer(tmp_path, {"image": encoded(noise())})["error"]
+    data = {"ticket": 7, "image": encoded(noise()), "seed": None}
+    assert "model.safetensors" in refused(novel.NoveltyRequest, partial(novel.report, tmp_path), data)

@@ -14,7 +14,7 @@ from toolkit.experiments.judge_runs import GAP, PANEL, SIDE, picture, place, pro
 from toolkit.index import CheckpointError
 from toolkit.models import Judge, create
 from toolkit.publish import stage
-from toolkit.web.iterations import Shelf
+from toolkit.web.iterations import RunIndex
 
 
 def distances(points: torch.Tensor) -> torch.Tensor:
@@ -101,9 +101,9 @@ def _said() -> dict[str, Any]:
 
 
 def test_the_page_has_the_places_of_every_sheet_or_says_there_is_no_map(tmp_path: Path) -> None:
-    told = Shelf(tiny_run(tmp_path / "with", mapped=True)).page()["map"]
+    told = RunIndex(tiny_run(tmp_path / "with", mapped=True)).page()["map"]
     assert (told["judge"], told["explained"], told["places"]["1"][3]) == ("a judge", 0.25, [280, 0])
-    assert Shelf(tiny_run(tmp_path / "without")).page()["map"] is None
+    assert RunIndex(tiny_run(tmp_path / "without")).page()["map"] is None
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_page_has_the_places_of_every_sheet_or_says_there_is_no_map(tmp_path
     ],
 )
 def test_what_is_no_map_is_refused_in_one_sentence(tmp_path: Path, wrong: object) -> None:
-    shelf = Shelf(tiny_run(tmp_path, mapped=True))
+    shelf = RunIndex(tiny_run(tmp_path, mapped=True))
     (tmp_path / "fig2" / "map.json").write_text(json.dumps(wrong))
     with pytest.raises(CheckpointError, match=r"map.json is no map of a run .*: judge the run again"):
         shelf.page()

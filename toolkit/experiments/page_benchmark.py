@@ -27,7 +27,6 @@ from .timing import entry as timing_entry
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120  # seconds
-CONFIG = "window.gradio_config = "  # in the page, and after it all that the page shows
 PICTURE = re.compile(r"data:image/[a-z]+;base64,([A-Za-z0-9+/=]+)")
 Message = dict[str, Any]
 
@@ -94,7 +93,7 @@ def cold_start(launches: int) -> Entry:
 
 def first_picture(page: str) -> bytes:
     """The bytes of the first picture that a page shows, from its text. Raises OSError if there is none."""
-    if found := PICTURE.search(page.partition(CONFIG)[2]):
+    if found := PICTURE.search(page):
         return base64.b64decode(found[1])
     raise OSError("the page of python app.py shows no picture: train a run, or fetch the checkpoints")
 
@@ -355,8 +354,8 @@ def actions_of(visitor: Visitor) -> dict[str, Action]:
 
     def measure(visitor: Visitor, chance: Random) -> Heard:
         kinds = [first.get(kind) or [] for first in visitor.figures for kind in ("iterations", "decoders", "networks")]
-        png = next(it["sheet"] for kind in kinds for it in kind if it.get("sheet"))
-        return _timed(lambda: visitor.call("measure", png, chance.random() < 0.5))
+        png = visitor.read(next(it["sheet"] for kind in kinds for it in kind if it.get("sheet")))
+        return _timed(lambda: visitor.call("measure", base64.b64encode(png).decode(), chance.random() < 0.5))
 
     def look(visitor: Visitor, chance: Random) -> Heard:
         return _timed(lambda: visitor.read("").decode())

@@ -1,9 +1,9 @@
-"""The tab "About": what this is, whose ideas and data it rests on, what is kept of a visitor. Needs no torch.
+"""The tab "About": what this is, whose ideas and data it rests on, what is kept of a visitor.
 
-Its words are in about.html, papers, data and licences in about.json; what runs here is read from the index.
+Its words are in about.html; what runs here is read from the index.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from string import Template
@@ -11,79 +11,49 @@ from typing import Any
 
 import gradio as gr
 
-from .. import __version__
-from .. import index as tree
-from ..index import strict_json
-from .novel import RARE
-from .server import static
+from .. import __version__, index
+from . import novel, server
 
 TAB = "About"
-KINDS = {name: name for name in ("iterations", "decoder", "kaleidoscope", "divergence", "judge")}
 
 
-def linked(text: str, address: str | None) -> str:
-    """Text as HTML; with an address a link, which opens a tab of its own."""
-    if address is None:
-        return escape(text)
-    return f'<a href="{escape(address)}" target="_blank" rel="noopener">{escape(text)}</a>'
-
-
-def items(lines: Iterable[str]) -> str:
-    """Lines of a list."""
-    return "\n".join(f"<li>{line}</li>" for line in lines)
-
-
-def papers(them: Iterable[Mapping[str, str]]) -> str:
-    """Methods and whose they are, as lines of a list."""
-    return items(f"{escape(it['method'])}: {linked(it['paper'], it.get('link'))}" for it in them)
-
-
-def data(them: Iterable[Mapping[str, str]]) -> str:
-    """Whose data the built-in samples are, and under which licence."""
-    return items(
-        f"{linked(it['name'], it.get('link'))}: {escape(it['by'])}. Licence: {linked(it['licence'], it.get('terms'))}."
-        for it in them
-    )
-
-
-def fonts(source: str | Path, index: Mapping[str, Any]) -> str:
-    """Whose letters the judges learned: of how many typefaces, and where these are listed; nothing if none did."""
-    for it in index["experiments"].values():
-        config = strict_json(tree.fetch(source, it["config"]).read_bytes()) if it.get("kind") == "judge" else {}
-        if (count := config.get("typefaces")) and (listed := config.get("fonts")):
-            return f"<li>Letters of {int(count)} free typefaces: packages and licences in {escape(str(listed))}.</li>"
+def fonts(source: str | Path, listed: Mapping[str, Any]) -> str:
+    """How many typefaces the classifiers learned, and where these are listed, as a line; nothing if none did."""
+    for it in listed["experiments"].values():
+        if it.get("kind") == "judge":
+            config = index.strict_json(index.fetch(source, it["config"]).read_bytes())
+            if (count := config.get("typefaces")) and (file := config.get("fonts")):
+                return f"<li>Letters of {int(count)} free typefaces: packages and licences in {escape(str(file))}.</li>"
     return ""
 
 
 def served(source: str | Path) -> str:
     """Where the checkpoints come from: the name of a folder, never its path, or a repo on the Hub."""
-    folder = tree.folder_of(source)
-    if folder is None:
-        return f"the Hub repo {linked(str(source), f'https://huggingface.co/{source}')}"
-    return f"the folder <code>{escape(folder.resolve().name)}</code>"
+    if (folder := index.folder_of(source)) is not None:
+        return f"the folder <code>{escape(folder.resolve().name)}</code>"
+    repo = escape(str(source))
+    return f'the Hub repo <a href="https://huggingface.co/{repo}" target="_blank" rel="noopener">{repo}</a>'
 
 
-def experiments(index: Mapping[str, Any]) -> str:
+def experiments(listed: Mapping[str, Any]) -> str:
     """A row of a table for each experiment: its name, title and kind, and how many models it has."""
-    cells = (
-        (name, it["title"], KINDS.get(it.get("kind", "iterations"), ""), sum("file" in e for e in it["iterations"]))
-        for name, it in index["experiments"].items()
-    )
-    return "\n".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in cells)
+    rows = [
+        (name, it["title"], it.get("kind", "iterations"), sum("file" in entry for entry in it["iterations"]))
+        for name, it in listed["experiments"].items()
+    ]
+    return "\n".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
 
 
 def text(source: str | Path) -> str:
     """The whole tab as HTML. Raises CheckpointError without an index."""
-    facts, index = strict_json(static("about.json").encode()), tree.read_index(source)
+    listed = server.read_index(source)
     try:
-        letters = fonts(source, index)
+        letters = fonts(source, listed)
     except ValueError:  # a config that cannot be read says nothing
         letters = ""
-    return Template(static("about.html")).substitute(
-        papers=papers(facts["papers"]), others=papers(facts["others"]), data=data(facts["data"]), fonts=letters,
-        served=served(source), experiments=experiments(index), home=escape(facts["home"]),
-        licence=escape(facts["licence"]),
-        version=escape(__version__), rare=f"{RARE:.0%}", count=len(index["experiments"]),
+    return Template(server.static("about.html")).substitute(
+        fonts=letters, served=served(source), experiments=experiments(listed), version=escape(__version__),
+        rare=f"{novel.RARE:.0%}", count=len(listed["experiments"]),
     )  # fmt: skip
 
 

@@ -1,33 +1,36 @@
 """The named endpoints: what a program may ask of the page, for `gradio_client.Client(url).predict(..., api_name=...)`.
 
-Everything that comes in is checked here, and answers are plain JSON: numbers, and pictures as base64. What cannot be
-done is one sentence. All wait in one line with the visitors, "model".
+Everything that comes in is checked by the page's own requests, and answers are plain JSON: numbers, and pictures as
+base64. What cannot be done is one sentence. All wait in the slow line. An endpoint is a generator that yields its
+progress and, last, its answer: so a client can cancel it while it runs.
 """
 
 import base64
-import reprlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import wraps
 from inspect import getdoc
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, cast
+from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, cast
 
 import gradio as gr
 from gradio.events import api
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
 
-from .. import index
-from . import creative, iterations, kaleidoscope
-from .server import Message, light
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
+from .. import hub, index, metrics, plot
+from ..data.pictures import fit
+from ..metrics.distance import distinct
+from ..metrics.image import as_float
+from . import creative, kaleidoscope
+from .iterations import RunIndex
+from .server import SLOW, Message, Request, Seed, Word, loaded, pixels
 
 P = ParamSpec("P")
-Work: TypeAlias = Callable[Concatenate[Any, P], Message]
+Endpoint: TypeAlias = Callable[Concatenate[Any, P], Iterator[Message]]
 
 MOST = 64  # pictures in an answer
 TEXT = 1_400_000  # letters of a picture that comes in: a megabyte in base64
@@ -37,18 +40,46 @@ SIDE = 28
 REFERENCES = ("mnist", "fashion")
 
 
-def plainly(work: Work[P]) -> Work[P]:
+class Seeds(Request):
+    """Seeds, a picture each."""
+
+    seeds: list[Seed] = Field(min_length=1, max_length=MOST)
+
+
+class SampleRequest(Seeds):
+    """Symbols of one iteration."""
+
+    experiment: Word
+    iteration: int = Field(ge=1, le=999)
+
+
+class RunsRequest(kaleidoscope.FilmRequest):
+    """The end of a film; a program may ask for the noise itself, and sends no drawing."""
+
+    runs: int = Field(ge=0, le=300)
+    start: Literal["uniform", "normal"]
+
+
+class MeasureRequest(Request):
+    """A picture file in base64."""
+
+    image: str = Field(max_length=TEXT)
+    invert: bool
+
+
+def refusing(work: Endpoint[P]) -> Endpoint[P]:
     """The same endpoint; what it refuses is one sentence to whoever asked, without the paths of this machine."""
 
     @wraps(work)
-    def endpoint(self: Any, *args: P.args, **options: P.kwargs) -> Message:
+    def endpoint(self: Any, *args: P.args, **options: P.kwargs) -> Iterator[Message]:
         try:
-            return work(self, *args, **options)
+            yield from work(self, *args, **options)
         except ValueError as error:
-            said = str(error).replace(str(self.source), "the checkpoints")
-            raise gr.Error(f"{said}.", print_exception=False) from None
+            sentence = str(error).replace(str(self.source), "the checkpoints")
+            raise gr.Error(f"{sentence}.", print_exception=False) from None
 
-    return cast("Work[P]", endpoint)
+    endpoint.__annotations__ = {**work.__annotations__, "return": dict[str, Any]}  # what a client is told it gets
+    return cast("Endpoint[P]", endpoint)
 
 
 @dataclass(frozen=True)
@@ -57,8 +88,8 @@ class Endpoints:
 
     source: str | Path
 
-    @plainly
-    def sample(self, experiment: str, iteration: int, seeds: list[int]) -> dict[str, Any]:
+    @refusing
+    def sample(self, experiment: str, iteration: int, seeds: list[int]) -> Iterator[Message]:
         """Symbols that one iteration's model draws out of noise. A seed is the same picture whatever else is asked for.
 
         Args:
@@ -71,15 +102,15 @@ class Endpoints:
             sheet: The same as one PNG file, side by side, in base64.
 
         """
-        import toolkit
+        request = SampleRequest.read({"experiment": experiment, "iteration": iteration, "seeds": seeds})
+        runs = RunIndex(self.source)
+        name = index.find(runs.listed(), request.experiment)
+        model, sampling = runs.model(name, request.iteration), loaded(hub.sampling, self.source, name)
+        for passes, images in enumerate(sampling.grow(model, request.seeds)):
+            yield {"passes": passes, "shape": list(images.shape)}
+        yield pictures(images)
 
-        chosen, shelf = some(seeds), iterations.Shelf(self.source)
-        wanted = whole("iteration", iteration, 1, 999)
-        name, entry = index.choose(shelf.listed(), text("experiment", experiment), wanted)
-        model = iterations.load(self.source, name, wanted, entry["sha256"])
-        return pictures(toolkit.hub.sampling(self.source, name).grown(model, chosen))
-
-    @plainly
+    @refusing
     def decode(
         self,
         experiment: str,
@@ -90,7 +121,7 @@ class Endpoints:
         low: float = 1.0,
         high: float = 15.0,
         layer: int = -1,
-    ) -> dict[str, Any]:
+    ) -> Iterator[Message]:
         """What a decoder draws with some of its silent neurons switched on, and the same codes as it draws them itself.
 
         Args:
@@ -108,17 +139,13 @@ class Endpoints:
             neurons: Of each picture which were switched on, -1 where no more were off.
 
         """
-        from .. import hub
+        asked = {"experiment": experiment, "method": method, "band": [low, high], "neurons": neurons, "gain": gain}
+        chosen, request = some(seeds), creative.CreativeRequest.read({**asked, "layer": layer, "seed": 0})
+        trained = creative.decoder(self.source, request.experiment)
+        both = hub.decode(trained, chosen, request.creative(trained), request.layer)
+        yield {**pictures(both.images), "regular": pixels(both.regular), "neurons": both.neurons.tolist()}
 
-        order: Message = {"experiment": text("experiment", experiment), "method": text("method", method)}
-        order |= {"band": [low, high], "neurons": neurons, "gain": gain, "layer": layer, "seed": 0}
-        chosen, asked = some(seeds), creative.read_order(order)
-        trained = creative.decoder(self.source, asked.experiment)
-        how = replace(trained.how, method=asked.method, band=asked.band, neurons=asked.neurons)
-        both = hub.decode(trained, chosen, replace(how, gain=asked.gain * how.gain), asked.layer)
-        return {**pictures(both.images), "regular": light(both.regular), "neurons": both.neurons.tolist()}
-
-    @plainly
+    @refusing
     def kaleidoscope(
         self,
         experiment: str,
@@ -127,7 +154,7 @@ class Endpoints:
         perturbation: float = 0.01,
         mode: str = "centred",
         start: str = "uniform",
-    ) -> dict[str, Any]:
+    ) -> Iterator[Message]:
         """What a deep network makes of noise that goes through it again and again.
 
         Args:
@@ -142,22 +169,16 @@ class Endpoints:
             shape, images, sheet: As of sample, after the last run. distinct: How many different pictures there are.
 
         """
-        from .. import hub
-        from ..config import choose
-        from ..metrics.distance import distinct
+        asked = {"experiment": experiment, "runs": runs, "perturbation": perturbation, "mode": mode, "start": start}
+        chosen, request = some(seeds), RunsRequest.read({**asked, "seed": 0, "image": None})
+        k = kaleidoscope.network(self.source, request.experiment)
+        states = hub.stream(k, chosen, start=request.start, perturbation=request.perturbation, mode=request.mode)
+        for run, images in enumerate(islice(states, request.runs + 1)):
+            yield {"runs": run, "shape": list(images.shape)}
+        yield {**pictures(images), "distinct": distinct(images)}
 
-        choose("start", text("start", start), [kind for kind in kaleidoscope.STARTS if kind != "drawing"])
-        times = whole("runs", runs, 0, kaleidoscope.LIMITS["runs"][1])
-        order: Message = {"experiment": text("experiment", experiment), "start": start, "mode": text("mode", mode)}
-        order |= {"perturbation": perturbation, "runs": max(1, times), "seed": 0, "image": None}
-        chosen, asked = some(seeds), kaleidoscope.read_order(order)
-        k = kaleidoscope.network(self.source, asked.experiment)
-        states = hub.stream(k, chosen, start=start, perturbation=asked.perturbation, mode=asked.mode)
-        images = next(islice(states, times, None))
-        return {**pictures(images), "distinct": distinct(images)}
-
-    @plainly
-    def measure(self, image: str, invert: bool = False) -> dict[str, Any]:
+    @refusing
+    def measure(self, image: str, invert: bool = False) -> Iterator[Message]:
         """How complex a drawing is, and how far from the nearest of a thousand digits, and of a thousand clothes.
 
         Args:
@@ -172,75 +193,39 @@ class Endpoints:
             shape, images, sheet: The picture as it was measured, as of sample.
 
         """
-        from .. import metrics
-
-        if type(invert) is not bool:
-            raise ValueError(f"invert {brief(invert)} is not usable: give true or false")
-        x = drawing(image)
-        x = 1 - x if invert else x
+        request = MeasureRequest.read({"image": image, "invert": invert})
+        x = drawing(request.image)
+        x = 1 - x if request.invert else x
         near = {data: metrics.nearest(x, kaleidoscope.sample(data)) for data in REFERENCES}
-        return {
+        yield {
             "measures": {name: function(x).item() for name, function in metrics.PER_IMAGE.items()},
             "nearest": {data: {"distance": d.item(), "row": row.item()} for data, (d, row) in near.items()},
             **pictures(x),
         }
 
 
-def brief(value: object) -> str:
-    """What was given, in a few letters of ASCII or what can be printed, whatever it is."""
-    return reprlib.repr(value)[:60]
-
-
-def text(what: str, value: object) -> str:
-    """A short word. Raises ValueError for anything else."""
-    if not isinstance(value, str) or len(value) > 60:
-        raise ValueError(f"{what} {brief(value)} is not usable: give a word of at most 60 letters")
-    return value
-
-
-def whole(what: str, value: object, low: int, high: int) -> int:
-    """A whole number in a range. Raises ValueError for anything else."""
-    if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{what} {brief(value)} is not usable: give a whole number from {low} to {high}")
-    return value
-
-
 def some(seeds: object) -> list[int]:
-    """Seeds, a picture each. Raises ValueError unless they are 1 to 64 whole numbers in [0, 2**32)."""
-    if not isinstance(seeds, Sequence) or isinstance(seeds, str) or not 1 <= len(seeds) <= MOST:
-        raise ValueError(f"seeds {brief(seeds)} are not usable: give a list of 1 to {MOST} whole numbers")
-    return [whole("seed", seed, 0, 2**32 - 1) for seed in seeds]
+    """Seeds, checked. Raises ValueError."""
+    return Seeds.read({"seeds": seeds}).seeds
 
 
-def pictures(images: "Tensor") -> Message:
+def pictures(images: Tensor) -> Message:
     """Images (B, C, H, W) in [0, 1] as they are answered. Raises ValueError for points, which are no pictures."""
-    from ..plot import png
-
-    return {
-        "shape": list(images.shape),
-        "images": light(images),
-        "sheet": base64.b64encode(png(images)).decode(),
-    }
+    sheet = base64.b64encode(plot.png(images)).decode()
+    return {"shape": list(images.shape), "images": pixels(images), "sheet": sheet}
 
 
-def drawing(image: object) -> "Tensor":
+def drawing(image: str) -> Tensor:
     """A picture file in base64 -> (1, 1, 28, 28) in [0, 1]. Raises ValueError, one sentence, for anything else."""
-    from PIL import Image
-
-    from ..data.files import fit
-    from ..metrics.image import as_float
-
-    if not isinstance(image, str) or len(image) > TEXT:
-        raise ValueError("the image is not usable: give a picture file of at most a megabyte, in base64")
     try:
         data = base64.b64decode(image.partition("base64,")[2] or image, validate=True)
         with Image.open(BytesIO(data), formats=FORMATS) as opened:
-            pixels = opened.width * opened.height
-            fitted = fit(opened, SIDE, color=False) if pixels <= PIXELS else None
+            count = opened.width * opened.height
+            fitted = fit(opened, SIDE, color=False) if count <= PIXELS else None
     except Exception:  # a decoder may raise anything at all over bytes that were made to break it
         raise ValueError("the image cannot be read: give a PNG, GIF, WebP or JPEG file, in base64") from None
     if fitted is None:
-        raise ValueError(f"the image has {pixels:,} pixels: give one of at most {PIXELS:,}")
+        raise ValueError(f"the image has {count:,} pixels: give one of at most {PIXELS:,}")
     return as_float(fitted[None])
 
 
@@ -248,5 +233,4 @@ def endpoints(source: str | Path) -> None:
     """Open the four endpoints, within a gr.Blocks: /sample, /decode, /kaleidoscope and /measure."""
     every = Endpoints(source)
     for work in (every.sample, every.decode, every.kaleidoscope, every.measure):
-        said = {"api_name": work.__name__, "api_description": getdoc(work)}
-        api(work, **said, concurrency_id="model", concurrency_limit=1)
+        api(work, api_name=work.__name__, api_description=getdoc(work), **SLOW)

@@ -1,23 +1,23 @@
-"""The tab "Claims": what the papers claim, what the numbers say, and a verdict, out of claims.json. Needs no torch."""
+"""The tab "Claims": what the papers claim, what the numbers say, and a verdict, out of claims.json."""
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .. import __version__, index
-from ..config import checked, choose
-from ..index import CheckpointError, strict_json
-from .server import Message, figure, module, static
+from ..config import choose
+from ..index import CheckpointError
+from .server import Message, data_url, figure, module, read_index, static
 
 TAB = "Claims"
 FILE = "claims.json"
 LARGEST, LARGEST_PICTURE = 2**22, 2**24  # bytes
 HOLDS, DOES_NOT, UNDECIDED, MISSING = "holds", "does not", "undecided", "not run yet"  # as `claims.rules` has them
 VERDICTS = (HOLDS, DOES_NOT, UNDECIDED, MISSING)
+Verdict = Literal["holds", "does not", "undecided", "not run yet"]
 SHORT = "not decided: "  # so begins the note of a check that has too little for a verdict
-COMPARISONS = ("over", "at most", "under", "at least")
 COMMAND = "python -m toolkit claims"
 TABS = {
     "iterations": "Iterations",
@@ -34,8 +34,13 @@ RUN = {"decoder": "table1 --out runs", "kaleidoscope": "attractors --out runs", 
 TRAIN = {"fig2-novel": "fig2 --set filter=novelty:0.5 --name fig2-novel"}  # of runs that are not a figure as it is
 
 
-@dataclass(frozen=True)
-class Number:
+class Strict(BaseModel):
+    """Part of a claims.json: every key known, and every value of its type."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Number(Strict):
     """A mean over training seeds with the ends of its 95 % interval; of one run there are none."""
 
     mean: float
@@ -44,61 +49,48 @@ class Number:
     n: int
 
 
-@dataclass(frozen=True)
-class Check:
-    """A number against its bar, as `claims.rules` has it. note: of how many runs.
-
-    number: a `Number` as plain values.
-    """
+class Check(Strict):
+    """A number against its bar, as `claims.rules` has it. note: of how many runs."""
 
     measure: str
-    number: dict[str, Any] | None
-    says: str
+    number: Number | None
+    says: Literal["over", "at most", "under", "at least"]
     bar: float
-    verdict: str
+    verdict: Verdict
     note: str
 
-    def __post_init__(self) -> None:
-        choose("verdict", self.verdict[:40], VERDICTS)
-        choose("comparison", self.says[:40], COMPARISONS)
-        if self.number is not None:
-            Number(**checked("a number", Number, self.number))
 
-
-@dataclass(frozen=True)
-class Claim:
+class Claim(Strict):
     """A claim in our words and its checks, as `claims.report` writes it: the first decides, for the reason given."""
 
     key: str
     claim: str
     paper: str
     figure: str
-    verdict: str
+    verdict: Verdict
     reason: str
-    notes: tuple[str, ...]
+    notes: list[str]
     picture: str | None
-    checks: tuple[Check, ...]
+    checks: list[Check]
 
-    def __post_init__(self) -> None:
-        choose("verdict", self.verdict[:40], VERDICTS)
-        if not all(type(note) is str for note in self.notes):
-            raise ValueError("a note is no text")
+
+class Claims(BaseModel):
+    """A claims.json."""
+
+    claims: list[Claim]
 
 
 def read(source: str | Path) -> list[Claim]:
     """The claims in a tree of checkpoints. Raises CheckpointError if there are none, ValueError for a damaged file."""
     data = index.fetch(source, FILE).read_bytes()
+    if len(data) > LARGEST:
+        raise ValueError(f"{FILE} is not readable (it has {len(data):,} bytes): write it with `{COMMAND}`")
     try:
-        if len(data) > LARGEST:
-            raise ValueError(f"it has {len(data):,} bytes")
-        return [_claim(said) for said in strict_json(data)["claims"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{FILE} is not readable ({str(error)[:100]}): write it with `{COMMAND}`") from error
-
-
-def _claim(said: Mapping[str, Any]) -> Claim:
-    checks = [Check(**checked("a check", Check, check)) for check in said["checks"]]
-    return Claim(**checked("a claim", Claim, {**said, "checks": checks}))
+        return Claims.model_validate_json(data).claims
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:100]
+        raise ValueError(f"{FILE} is not readable ({why}): write it with `{COMMAND}`") from None
 
 
 def counts(found: Sequence[Claim]) -> str:
@@ -118,7 +110,7 @@ def why_open(claim: Claim, there: Iterable[str]) -> str:
         decides = claim.checks[0] if claim.checks else None
         if decides and decides.note.startswith(SHORT):
             return f"{decides.note[:80].capitalize()}. A verdict takes three runs, three iterations, a hundred images."
-        seeds = decides.number["n"] if decides and decides.number else 1
+        seeds = decides.number.n if decides and decides.number else 1
         return f"An interval over {seeds} runs reaches across its bar: more runs would narrow it."
     return ""
 
@@ -167,7 +159,7 @@ def picture(source: str | Path, key: object) -> Message:
         file = index.fetch(source, path)
         if file.stat().st_size > LARGEST_PICTURE:
             raise ValueError(f"{path} is too large for this page: open it in the repository")
-        return {"picture": f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}", "name": path}
+        return {"picture": data_url(file.read_bytes()), "name": path}
     except ValueError as error:
         return {"error": f"{error}."}
 
@@ -180,13 +172,16 @@ def first_page(source: str | Path) -> Message | None:
         return None
     except ValueError as error:
         return {"claims": [], "counts": "", "problem": f"{error}.", "version": __version__}
-    listed = index.read_index(source)
+    listed = read_index(source)
     shown = [
-        {**asdict(claim), "notes": [*claim.notes], "checks": [asdict(check) for check in claim.checks],
-         "picture": bool(claim.picture and inner(claim.picture)),
-         "opens": opens(claim, listed), "why_open": why_open(claim, listed["experiments"])}
+        {
+            **claim.model_dump(),
+            "picture": bool(claim.picture and inner(claim.picture)),
+            "opens": opens(claim, listed),
+            "why_open": why_open(claim, listed["experiments"]),
+        }
         for claim in found
-    ]  # fmt: skip
+    ]
     return {"claims": shown, "counts": counts(found), "problem": None, "version": __version__}
 
 
@@ -196,4 +191,4 @@ def claims_tab(source: str | Path, first: Message) -> None:
     def look(key: object) -> Message:
         return picture(source, key)
 
-    figure(first, static("claims.html"), module("claims"), elem_id="claims", server_functions=[look])
+    figure(first, static("claims.html"), module("claims"), look, elem_id="claims")
