@@ -17,15 +17,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from tests.annotators import annotate
 from toolkit import annotation, cli, plot
 from toolkit.annotation import LABELS, Labels, Pool, build, name_of, read
 from toolkit.experiments import annotation as reports
-from toolkit.experiments.annotation import (
-    EPILOG,
-    crowd,
-    export,
-    report,
-)
+from toolkit.experiments.annotation import EPILOG, export, report
 from toolkit.experiments.annotation import pool as make
 from toolkit.hub import decode_all, load_decoder
 from toolkit.presets import preset
@@ -223,7 +219,7 @@ def test_a_name_that_could_be_more_than_a_name_is_refused(name: str) -> None:
 def labelled(pool: Pool, **crowd_of: Any) -> Pool:
     """The pool, labelled by a crowd that knows Table 1."""
     labels = Labels(pool)
-    for row in crowd(reports.schemes(pool), reports.PUBLISHED["mnist"], **crowd_of):
+    for row in annotate(reports.schemes(pool), reports.PUBLISHED["mnist"], **crowd_of):
         labels.put(row.image, row.annotator, row.label)
     return pool
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.experiments.annotation import crowd
+from tests.annotators import annotate
 from toolkit.metrics.agreement import consensus, fleiss_kappa, shares, summary, tally, tied
 
 FLEISS = [  # ten subjects, fourteen raters, five categories: the example that is worked out everywhere
@@ -23,7 +23,7 @@ def votes_of(*rows: list[int]) -> Tensor:
 
 def votes_of_a_crowd(scheme: str, images: int, **crowd_of: float) -> Tensor:
     """What nine annotators say of the pictures of one scheme."""
-    rows = crowd([scheme] * images, TABLE, **crowd_of)
+    rows = annotate([scheme] * images, TABLE, **crowd_of)
     return tally(((row.image, row.label - 1) for row in rows), images)
 
 
@@ -106,7 +106,7 @@ def test_kappa_leaves_out_images_that_nobody_rated_and_does_not_change_if_all_vo
 
 
 def test_kappa_stays_where_it_was_if_some_annotators_stop_halfway() -> None:
-    rows = [row for row in crowd(["low-active"] * 3000, TABLE) if row.image < 1500 or row.annotator < "annotator 4"]
+    rows = [row for row in annotate(["low-active"] * 3000, TABLE) if row.image < 1500 or row.annotator < "annotator 4"]
     votes = tally(((row.image, row.label - 1) for row in rows), 3000)
     assert votes.sum(1).unique().tolist() == [3, 9]
     assert fleiss_kappa(votes) == pytest.approx(0.64, abs=0.03)
@@ -143,11 +143,3 @@ def test_of_mere_guesses_the_consensus_makes_the_commonest_label() -> None:
     row = summary(votes_of_a_crowd("low-active", 1000, sight=0))
     assert row["shares"][1] > 0.6
     assert row["raw"][1] == pytest.approx(0.5, abs=0.03)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"sight": 1.5}, {"fractions": {"regular": (1, 0, 0)}}, {"fractions": {"a": (0,) * 4}}]
-)
-def test_a_crowd_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="give"):
-        crowd(["regular"], **{"fractions": TABLE, **wrong})  # type: ignore[arg-type]

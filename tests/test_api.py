@@ -370,7 +370,7 @@ def test_a_client_gets_an_answer_or_a_sentence_and_the_page_lives_on(
     }
     senders: dict[str, Callable[[Any], Any]] = {
         "call": lambda values: visitor.call(name, *values),
-        "order": lambda data: visitor.order(name, data),
+        "order": lambda data: visitor.trigger(name, data),
         "serve": lambda data: visitor.serve(figures[name], chance.choice(SERVED[name]), data),
     }
     values = filter(sendable, iter(makers[way], FOREVER))
@@ -409,7 +409,7 @@ def test_a_request_that_is_no_order_gets_a_sentence(folder: Path, visitor: Visit
 
 
 def test_what_a_function_of_a_figure_refuses_is_a_sentence_too(folder: Path, visitor: Visitor) -> None:
-    _, figure = visitor.orders["grow"]
+    _, figure = visitor.events["grow"]
     with pytest.raises(HTTPError) as caught:
         visitor.serve(figure, "experiment", "../../etc/passwd")
     assert json.loads(refusal(caught.value))["detail"] == server.FAULT and survives(visitor)
@@ -417,7 +417,7 @@ def test_what_a_function_of_a_figure_refuses_is_a_sentence_too(folder: Path, vis
 
 def test_every_event_and_function_of_the_page_is_among_those_tried(visitor: Visitor) -> None:
     parts = [it["props"] for it in visitor.config["components"]]
-    assert {name for name in visitor.orders if name != "load"} == set(ASKED)
+    assert {name for name in visitor.events if name != "load"} == set(ASKED)
     assert {it["elem_id"]: it["server_fns"] for it in parts if it.get("server_fns")} == SERVED
 
 

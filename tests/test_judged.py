@@ -25,18 +25,14 @@ def noise(count: int = 20, seed: int = 1) -> Tensor:
     return torch.rand(count, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
 
 
-def test_with_everything_at_hand_the_row_has_every_measure_in_order() -> None:
+def test_a_row_has_every_measure_in_order_and_what_is_not_given_is_not_measured() -> None:
     reference, training, held_out = features(judge(), noise(seed=2)), noise(seed=3), noise(seed=4)
     row = judged(noise(), judge(), reference, known=NAMES[:2], training=training, held_out=held_out)
-    assert list(row) == list(JUDGED)
-    assert all(math.isfinite(value) for value in row.values())
-
-
-def test_what_is_not_given_is_not_measured() -> None:
-    row = judged(noise(), judge(), features(judge(), noise(seed=2)))
-    assert not [name for name in row if "class_" in name and name != "class_diversity"]
-    assert not {"parzen", "authenticity", "data_copying"} & set(row)
-    assert judged(noise(), judge(), features(judge(), noise(seed=2)), known=NAMES) == row  # nothing is out of class
+    assert list(row) == list(JUDGED) and all(math.isfinite(value) for value in row.values())
+    bare = judged(noise(), judge(), reference)
+    assert not [name for name in bare if "class_" in name and name != "class_diversity"]
+    assert not {"parzen", "authenticity", "data_copying"} & set(bare)
+    assert judged(noise(), judge(), reference, known=NAMES) == bare  # nothing is out of class
 
 
 def test_each_value_is_that_of_its_own_measure() -> None:

@@ -10,15 +10,10 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
 from toolkit import cli, hub, plot, runs
-from toolkit.experiments import attractors, sweeps
-from toolkit.experiments.attractors import Study
-from toolkit.experiments.sweeps import PERTURBATIONS, SIZES, SWEEPS, USUAL, Sizes
 from toolkit.hub import Kaleidoscope, as_images, learned, load_kaleidoscope, stream
 from toolkit.index import CheckpointError, of_kind
-from toolkit.metrics.stats import Interval
 from toolkit.models import Manifold, create
 from toolkit.presets import KALEIDOSCOPES, SCALES, KaleidoscopeTraining, preset, scattered
 from toolkit.runs import SMOOTH, KaleidoscopeTrainer, loss_trace, train_kaleidoscope, trainer
@@ -264,44 +259,9 @@ def test_points_of_many_coordinates_are_drawn_by_two(tree):
     assert "two of 4" in figure.axes[0].get_title("left")
 
 
-def test_the_sequence_shows_the_same_cells_throughout(digits):
-    found = attractors.states(digits, learned(digits).images, samples=4, runs=(1, 5, 300))
-    assert list(found) == ["training images, recovered", "run 1", "run 5", "run 30"]
-    fifth: Tensor = list(islice(stream(digits, range(4)), 6))[5]
-    assert torch.equal(found["run 5"], fifth) and len(attractors.sequence_figure(found, "").axes) == 4
-
-
-def test_a_flow_has_a_ribbon_for_each_move_and_a_block_for_each_class():
-    labels = {1: torch.tensor([0, 0, 1, 2]), 5: torch.tensor([0, 1, 1, 1])}
-    (panel,) = attractors.alluvial_figure(labels, "abc", "").axes
-    kinds = [type(patch).__name__ for patch in panel.patches]
-    assert kinds.count("PathPatch") == 4 and kinds.count("Rectangle") == 3 + 2
-
-
-def test_the_pictures_that_are_left_are_counted_and_the_most_frequent_comes_first(images):
-    samples = images[[0, 3, 3, 5, 3, 0]]
-    assert attractors.largest(samples, 0.1) == [(1, 3), (0, 2), (3, 1)]
-    (panel,) = attractors.collapse_figure(samples, 0.1, "").axes
-    assert [text.get_text() for text in panel.texts] == ["3", "2", "1"] and len(panel.images) == 3
-
-
 def test_a_figure_becomes_a_frame():
     figure = plot.figure(2, 1, "title", dpi=100)
     assert plot.picture(figure).size == (200, 100) and plot.figure_png(figure)[:4] == b"\x89PNG"
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_the_preset_itself_is_one_of_every_sweep(scale):
-    grid = sweeps.settings(SIZES[scale], scale)
-    base = sweeps.label(preset(sweeps.BASE, scale))
-    plain = [sweep for sweep in SWEEPS if sweep != "equal"]
-    assert all(base in [sweeps.label(t) for t in grid[sweep]] for sweep in plain) and USUAL in PERTURBATIONS
-
-
-def part(depth: int, seed: int, distinct: int) -> dict[str, Any]:
-    row = {"distance": 0.2, "confidence": 0.1 * depth + seed / 100, "still": 0.5, "distinct": 40}
-    rows = [{**row, "run": run} for run in (0, 1, 10)] + [{**row, "run": 300, "distinct": distinct}]
-    return {"depth": depth, "steps": 9, "seed": seed, "loss": 1 / depth, "fixed": 0.0, "unseen": 0.3, "rows": rows}
 
 
 def test_training_ends_when_the_loss_is_low_enough():
@@ -312,64 +272,6 @@ def test_training_ends_when_the_loss_is_low_enough():
     assert SMOOTH <= len(fewer) < len(losses) and losses[: len(fewer)] == fewer
     assert sum(fewer[-SMOOTH:]) / SMOOTH <= 0.05 < sum(fewer[-SMOOTH - 1 : -1]) / SMOOTH
     assert not whole.training
-
-
-def test_a_trend_is_a_slope_per_doubling_over_seeds():
-    trend = sweeps.trends([part(depth, seed, 10 * seed + 5) for depth in (2, 4) for seed in range(3)], "depth")
-    assert trend["confidence"]["mean"] == pytest.approx(0.2) and sweeps.said(trend["confidence"]) == 1
-    assert sweeps.said(trend["kept"]) == 0 and sweeps.said(trend["loss"]) == -1 and trend["loss"]["n"] == 3
-
-
-def test_a_claim_without_an_interval_is_not_shown():
-    assert sweeps.said(Interval(mean=1.0, low=None, high=None, n=1)) == 0
-    assert sweeps.summary(part(2, 0, 10))["kept"] == 0.25
-
-
-@pytest.mark.parametrize(
-    ("x", "text"), [((0.2158, 0.2198), "0.216 ± 0.004"), ((31.4, 37.0), "31 ± 6"), ((-1.5, None), "-1.50")]
-)
-def test_numbers_are_said_with_the_digits_they_need(x, text):
-    assert attractors.number(Interval(mean=x[0], low=None, high=x[1], n=2)) == text
-
-
-SMALLEST = Sizes(
-    seeds=1, samples=6, runs=4, depth=(2, 4), width=(30, 60), steps=(20, 300), images=(20, 60), judge_steps=2,
-    point_seeds=1, point_depth=(2,), dimensions=(2,), counts=(2,),
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def studied(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("study")
-    return Study(out, "smoke", SMALLEST, data="sample:mnist", quiet=True)()
-
-
-def test_a_study_says_everything_in_tables_and_figures(studied):
-    result = json.loads(studied.read_text())
-    assert set(result["sweeps"]) == set(SWEEPS) and set(result["perturbations"]) == set(PERTURBATIONS)
-    text = attractors.markdown(result)
-    assert text.count("\n\n") == 10 and all(found["claim"] in text for found in result["verdicts"])
-    pictures = {path.name for path in studied.parent.iterdir() if path.suffix in (".png", ".webp", ".gif")}
-    assert {
-        "sequence.png",
-        "flow.png",
-        "collapse.png",
-        "runs.png",
-        "sweeps.png",
-        "points.png",
-        "film.webp",
-        "line.gif",
-    } <= pictures
-
-
-def test_a_study_reads_what_it_made_before(studied):
-    before = {path: path.stat().st_mtime_ns for path in (studied.parent / "parts").iterdir()}
-    content = studied.read_bytes()
-    (studied.parent / "parts" / "cube_2_2.json").unlink()
-    work = Study(studied.parents[1], "smoke", SMALLEST, data="sample:mnist", quiet=True)
-    assert work().read_bytes() == content
-    after = {path: path.stat().st_mtime_ns for path in (studied.parent / "parts").iterdir()}
-    assert [path.name for path in before if before[path] != after[path]] == ["cube_2_2.json"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.test_claims import experiment
+from tests.experiments.conftest import experiment
 from toolkit import runs
 from toolkit.data import load
 from toolkit.experiments import evidence, judge_runs

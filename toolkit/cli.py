@@ -176,13 +176,13 @@ class Parser(argparse.ArgumentParser):
 
 COMMANDS: dict[str, tuple[Function, Callable[[Add], None], str]] = {}  # function, what declares its arguments, examples
 EXPERIMENTS = {  # the module of `experiments` that has the command in its own COMMANDS; what it does
-    "table1": ("creative_study", "Train creative decoders, calibrate them, compare methods over seeds: table 1."),
+    "table1": ("table1", "Train creative decoders, calibrate them, compare methods over seeds: table 1."),
     "attractors": ("attractors", "Study where kaleidoscopic runs end up, against depth, width and more."),
     "trade-off": ("trade_off", "Draw every way out of the data as a curve over its strength."),
     "pool": ("annotation", "Build a pool of pictures by all decoders, unmarked, for people to label in the app."),
     "report": ("annotation", "Report the labels of a pool, beside the published table."),
     "export": ("annotation", "Write all labels of a pool as CSV."),
-    "judge": ("claims_report", "Classify the images of runs, iteration by iteration; draw all sheets and a map."),
+    "judge": ("judge_runs", "Classify the images of runs, iteration by iteration; draw all sheets and a map."),
     "claims": ("claims_report", "Decide every claim of the papers from stored results: CLAIMS.md and claims.json."),
     "thin": ("release", "Copy runs as they are shipped: the sheets and measures of all iterations, some models."),
     "notebooks": ("notebooks", "Run the notebooks; with --write keep their pictures, findings and times."),

@@ -35,7 +35,6 @@ from toolkit.diverge import (
     write,
 )
 from toolkit.diverge.weights import KINDS, level_count
-from toolkit.experiments import operators
 from toolkit.models import MODELS
 from toolkit.seeds import Noise
 
@@ -209,55 +208,3 @@ def test_training_leaves_the_callers_random_numbers_and_refuses_steps_that_do_no
     for kept in ((), (3, 2), (-1, 2), (2, 2)):
         with pytest.raises(ValueError, match="^kept is [^\n]+$"):
             next(TRAININGS[method][0](kept))
-
-
-# ---- the same operators at rising strengths, as the trade-off draws them
-
-
-def bright(images: Tensor) -> Tensor:
-    """Two classes: darker and brighter than the median."""
-    ink = images.flatten(1).mean(1)
-    return (ink > ink.median()).long()
-
-
-SEEDS = range(6)
-ROWS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
-    "bend": ("VAE", lambda m, _: operators.bending(m, SEEDS, Edit("decoder.1", "noise", 3.0))),
-    "bend maps": ("WTA", lambda m, _: operators.bending(m, SEEDS, Edit("decoder.1", "rotate"))),
-    "blend": ("WTA", lambda m, other: operators.blending(m, other, SEEDS)),
-    "ramp": ("WTA", lambda m, other: operators.ramping(m, other, SEEDS)),
-    "beyond": ("WTA", lambda m, other: operators.beyond([other, m], SEEDS)),
-    "glitch": ("VAE", lambda m, _: operators.glitching(m, SEEDS, "flip", (0.1, 0.3, 0.5))),
-    "chain": ("WTA", lambda m, _: operators.chaining(m, make("Manifold", size=9), SEEDS)),
-    "write": ("VAE", lambda m, _: operators.rewriting(m, SEEDS, bright, layer="decoder.3", one=0, other=1)),
-    "rewrite": ("VAE", lambda m, _: operators.rewriting(m, SEEDS, bright, layer="decoder.3", one=0, other=1, rank=2)),
-    "repaint": ("VAE", lambda m, _: operators.repainting(m, SEEDS, lambda x: 1 - x, layer="decoder.6")),
-    "search": ("VAE", lambda m, _: operators.searching(m, SEEDS, m.encode, strengths=(1, 2, 3))),
-}
-
-
-@pytest.mark.parametrize("operator", ROWS)
-def test_rows_are_the_model_itself_and_then_three_strengths_of_the_same_seeds(operator: str) -> None:
-    name, rows = ROWS[operator]
-    first, *found = rows(make(name), make(name, seed=1))
-    plain = operators.drawn(make(name), SEEDS)
-    torch.testing.assert_close(first, plain)
-    torch.testing.assert_close(operators.drawn(make(name), [3])[0], plain[3], atol=1e-5, rtol=1e-4)
-    assert len(found) == 3 and all(row.shape == plain.shape for row in found)
-    assert all(not torch.equal(row, plain) and 0 <= row.min() <= row.max() <= 1 for row in found)
-
-
-@pytest.mark.parametrize("name", sorted(operators.BENDS))
-def test_every_edit_of_the_trade_off_fits_its_architecture_at_the_published_size(name: str) -> None:
-    model = MODELS[name](MODELS[name].Config()).eval().requires_grad_(False)  # type: ignore[attr-defined]
-    for edit in operators.BENDS[name]:
-        with torch.no_grad():
-            before, bent = operators.bending(model, [0], edit, (1.0,), passes=1)
-        assert bent.shape == before.shape and not torch.equal(bent, before), edit
-
-
-def test_rows_of_rewriting_refuse_a_class_that_is_not_drawn_and_a_convolution() -> None:
-    with pytest.raises(ValueError, match="^[^\n]+ 0 of 7: choose [^\n]+$"):
-        operators.rewriting(make("VAE"), SEEDS, bright, layer="decoder.3", one=0, other=7)
-    with pytest.raises(ValueError, match="^layer generator.3 has 16 keys a picture[^\n]+$"):
-        operators.rewriting(make("DCGAN"), SEEDS, bright, layer="generator.3", one=0, other=1)

@@ -1,29 +1,24 @@
-"""The annotation study: build a pool, report on its labels, export them; simulated annotators.
+"""The annotation study: build a pool, report on its labels, export them.
 
 Here, and nowhere else, labels and schemes come together: the page that people label on never reads schemes.json.
-
-Every picture has a kind of its own, drawn by the fractions of its scheme. An annotator sees it with probability
-`sight`, and otherwise guesses by the same fractions. Two annotators then agree beyond chance exactly if both see, so
-that within a scheme Fleiss' kappa is sight squared, and the shares of all labels are the fractions whatever the sight.
-The consensus comes near the fractions only if most annotators see: of mere guesses it makes the commonest label.
 """
 
 import argparse
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from io import StringIO
 from math import isnan, sqrt
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import torch
 
 from .. import data, index, train
-from ..annotation import LABELS, Label, Labels, Pool, build, read
+from ..annotation import LABELS, Labels, Pool, build, read
 from ..hub import Trained, decode_all, load_decoder
 from ..metrics.agreement import LEAST, TIES, summary, tally
+from ..plot import markdown_table
 from ..seeds import child
 from .table1 import TABLE1
 
@@ -58,8 +53,8 @@ def pool(args: argparse.Namespace) -> object:
 
 def report(args: argparse.Namespace) -> object:
     """What people said of a pool: shares of the labels per decoder, agreement, the published table beside it."""
-    said = report_of(read(args.pool), least=args.least, ties=args.ties)
-    return said if args.json else table(said)
+    found = report_of(read(args.pool), least=args.least, ties=args.ties)
+    return found if args.json else table(found)
 
 
 def export(args: argparse.Namespace) -> object:
@@ -96,12 +91,8 @@ def declare_report(add: Add) -> None:
     """What `report` takes."""
     add("pool", type=Path, metavar="POOL", help="the folder of a pool")
     add("--least", type=int, default=LEAST, help=f"how many annotators make a consensus (default: {LEAST})")
-    add(
-        "--ties",
-        choices=TIES,
-        default=TIES[0],
-        help="drop pictures whose two most frequent labels tie (default), or count each label with a consensus: multi",
-    )
+    words = "drop pictures whose two most frequent labels tie (default), or count each label with a consensus: multi"
+    add("--ties", choices=TIES, default=TIES[0], help=words)
     add("--json")
 
 
@@ -126,19 +117,19 @@ COLUMNS = ["image", "annotator", "label", "meaning", "time", "scheme", "row"]
 def report_of(pool: Pool, *, least: int = LEAST, ties: str = "drop") -> dict[str, Any]:
     """The table of a pool as plain JSON values; None where there is nothing to divide by.
 
-    least, ties: as in `metrics.annotation.consensus`. Raises ValueError if labels or schemes cannot be read.
+    least, ties: as in `metrics.agreement.consensus`. Raises ValueError if labels or schemes cannot be read.
     """
     rows, places = Labels(pool).rows(), schemes(pool)
     votes = tally(((row.image, row.label - 1) for row in rows), pool.about.images, len(LABELS))
+    published = list(TABLE1["mnist"])  # the order of the table; what is not in it comes after, by name
     table = {}
-    for scheme in sorted(set(places), key=_rank):
+    for scheme in sorted(set(places), key=lambda it: (published.index(it) if it in published else len(published), it)):
         mine = [image for image, other in enumerate(places) if other == scheme]
         table[scheme] = summary(votes[mine], least, ties)
-    whole = summary(votes, least, ties)
     return _plain({
         "title": pool.about.title, "data": pool.about.data, "annotators": len({row.annotator for row in rows}),
         "labels": len(rows), "fewest": int(votes.sum(1).min()), "most": int(votes.sum(1).max()),
-        "least": least, "ties": ties, "names": list(LABELS), **whole, "schemes": table,
+        "least": least, "ties": ties, "names": list(LABELS), **summary(votes, least, ties), "schemes": table,
         "published": PUBLISHED.get(pool.about.data),
     })  # fmt: skip
 
@@ -148,17 +139,15 @@ def schemes(pool: Pool) -> list[str]:
     return [place["scheme"] for place in _places(pool)]
 
 
-def table(said: dict[str, Any]) -> str:
+def table(found: dict[str, Any]) -> str:
     """A report in Markdown: what was found, what was published in italics beneath, and what one should know of it."""
-    lines = []
-    for scheme, row in said["schemes"].items():
+    rows = []
+    for scheme, row in found["schemes"].items():
         counts = [str(row[key]) for key in ("images", "consensus", "tied", "short")]
-        lines.append([scheme, *map(_number, row["shares"]), *counts, _number(row["kappa"])])
-        if scheme in (said["published"] or {}):
-            lines.append(["*published*", *(f"*{share:.2f}*" for share in said["published"][scheme]), *[""] * 5])
-    head = [HEAD, ["---", *["---:"] * (len(HEAD) - 1)]]
-    body = "\n".join("| " + " | ".join(cells) + " |" for cells in [*head, *lines])
-    return f"{_about(said)}\n\n{body}\n\n{_notes(said)}"
+        rows.append([scheme, *map(_number, row["shares"]), *counts, _number(row["kappa"])])
+        if scheme in (found["published"] or {}):
+            rows.append(["*published*", *(f"*{share:.2f}*" for share in found["published"][scheme]), *[""] * 5])
+    return f"{_about(found)}\n\n{markdown_table(HEAD, rows)}\n\n{_notes(found)}"
 
 
 def to_csv(pool: Pool) -> str:
@@ -166,48 +155,43 @@ def to_csv(pool: Pool) -> str:
     places, text = _places(pool), StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_line(row, places[row.image]) for row in Labels(pool).rows())
+    for it in Labels(pool).rows():
+        place = places[it.image]
+        writer.writerow(
+            [it.image, it.annotator, it.label, LABELS[it.label - 1], it.time, place["scheme"], place["row"]]
+        )
     return text.getvalue()
-
-
-def _line(row: Label, place: dict[str, Any]) -> list[Any]:
-    return [row.image, row.annotator, row.label, LABELS[row.label - 1], row.time, place["scheme"], place["row"]]
 
 
 def _places(pool: Pool) -> list[dict[str, Any]]:
     path = pool.folder / "schemes.json"
     try:
-        said = json.loads(path.read_bytes())
-        places = [{"scheme": str(place["scheme"]), "row": int(place["row"])} for place in said["images"]]
-        if said["key"] != pool.about.key or len(places) != pool.about.images:
+        stored = json.loads(path.read_bytes())
+        places = [{"scheme": str(place["scheme"]), "row": int(place["row"])} for place in stored["images"]]
+        if stored["key"] != pool.about.key or len(places) != pool.about.images:
             raise ValueError("it is of another pool")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} does not say who made which picture ({error}): restore it") from error
     return places
 
 
-def _rank(scheme: str) -> tuple[int, str]:
-    """The order of a table: as published; what is not in it comes after, by name."""
-    known = list(TABLE1["mnist"])
-    return (known.index(scheme) if scheme in known else len(known)), scheme
-
-
-def _about(said: dict[str, Any]) -> str:
-    per_picture = f"{said['fewest']} to {said['most']}" if said["fewest"] != said["most"] else str(said["most"])
+def _about(found: dict[str, Any]) -> str:
+    few, most = found["fewest"], found["most"]
     return (
-        f"**{said['title']}**: {said['images']:,} pictures, {said['annotators']} annotators, {said['labels']:,} "
-        f"labels, {per_picture} per picture. Fleiss' kappa over all pictures: {_number(said['kappa'])}."
+        f"**{found['title']}**: {found['images']:,} pictures, {found['annotators']} annotators, {found['labels']:,} "
+        f"labels, {most if few == most else f'{few} to {most}'} per picture. Fleiss' kappa over all pictures: "
+        f"{_number(found['kappa'])}."
     )
 
 
-def _notes(said: dict[str, Any]) -> str:
+def _notes(found: dict[str, Any]) -> str:
     rule = {"drop": "the most frequent one, ties dropped", "multi": "each of them, a picture with two counted twice"}
-    fewest = min((row["consensus"] for row in said["schemes"].values()), default=0)
+    fewest = min((row["consensus"] for row in found["schemes"].values()), default=0)
     margin = f" Shares are within {0.98 / sqrt(fewest):.2f} (95 %, sampling alone)." if fewest else ""
     return (
-        f"A picture has a label that at least {said['least']} annotators gave: {rule[said['ties']]}. Shares are over "
-        f"the pictures with a consensus; *too few*: no label was given by {said['least']}.{margin} The less annotators "
-        f"agree, the more a consensus exaggerates the commonest label: read shares beside kappa."
+        f"A picture has a label that at least {found['least']} annotators gave: {rule[found['ties']]}. Shares are over "
+        f"the pictures with a consensus; *too few*: no label was given by {found['least']}.{margin} The less "
+        f"annotators agree, the more a consensus exaggerates the commonest label: read shares beside kappa."
     )
 
 
@@ -219,37 +203,6 @@ def _plain(value: Any) -> Any:
     """JSON has no NaN: None in its place, at any depth."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     return None if isinstance(value, float) and isnan(value) else value
-
-
-def crowd(
-    schemes: Sequence[str],
-    fractions: Mapping[str, Sequence[float]],
-    *,
-    annotators: int = 9,
-    sight: float = 0.8,
-    seed: int = 0,
-) -> list[Label]:
-    """What a crowd says of a pool: every annotator of every picture.
-
-    schemes: that of each picture. fractions: of each label, in the order of `LABELS`, by scheme. sight: 0 to 1.
-    Raises ValueError for fractions that are no weights of the four labels, or a sight that is no probability.
-    """
-    for scheme, weights in fractions.items():
-        if len(weights) != len(LABELS) or min(weights) < 0 or not sum(weights):
-            raise ValueError(f"the fractions of {scheme} are {list(weights)}: give {len(LABELS)}, none under 0")
-    if not 0 <= sight <= 1:
-        raise ValueError(f"sight {sight} is no probability: give 0 to 1")
-    random = Random(seed)
-
-    def draw(scheme: str) -> int:
-        return random.choices(range(1, len(LABELS) + 1), fractions[scheme])[0]
-
-    kinds = [draw(scheme) for scheme in schemes]
-    return [
-        Label(image, f"annotator {number}", kind if random.random() < sight else draw(scheme))
-        for number in range(1, annotators + 1)
-        for image, (scheme, kind) in enumerate(zip(schemes, kinds, strict=True))
-    ]

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..index import CheckpointError, strict_json
+from ..index import CheckpointError, read_json
 from ..metrics.distance import mean_picture_power, originals
 from ..metrics.image import stroke_count, stroke_width
 from ..metrics.rows import Rows
@@ -140,9 +140,10 @@ def reproduced(claims: Sequence[Claim]) -> str:
 
     `REPRODUCED` if all hold; `PARTLY` if one does; else `NOT` if one is refuted; else `UNDECIDED` or `MISSING`.
     """
-    told = {claim.verdict for claim in claims} or {MISSING}
-    ways = {REPRODUCED: told == {HOLDS}, PARTLY: HOLDS in told, NOT: DOES_NOT in told, UNDECIDED: UNDECIDED in told}
-    return next((word for word, applies in ways.items() if applies), MISSING)
+    found = {claim.verdict for claim in claims} or {MISSING}
+    if HOLDS in found:
+        return REPRODUCED if found == {HOLDS} else PARTLY
+    return NOT if DOES_NOT in found else UNDECIDED if UNDECIDED in found else MISSING
 
 
 SEEDED = re.compile(r"(.+?)(-seed\d+)?")  # fig6-seed1 is fig6 from another seed
@@ -158,15 +159,16 @@ SURE = 0.9  # the probability of all learned classes from which on an image coun
 Row = Mapping[str, float]
 Values = NDArray[np.float64]
 Measure = Callable[["Result"], ArrayLike]
+Pair = Callable[["Result", "Result"], ArrayLike]
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run. rows: the means of its measures by iteration, those of a judge among them; 0 is the data.
+    """A finished run. rows: the means of its measures by iteration, those by a classifier too; 0 is the data.
 
-    controls: the judged measures of other sets. images: measures of each image of seeds 0 to 999, by iteration. sheets:
-    pictures of 100 images each. kept: how much of itself each image keeps from sheet to sheet; None without sheets.
-    count: images that are measured of an iteration.
+    controls: the measures by a classifier of other sets. images: measures of each image of seeds 0 to 999, by
+    iteration. sheets: pictures of 100 images each. kept: how much of itself each image keeps from sheet to sheet; None
+    without sheets. count: images that are measured of an iteration.
     """
 
     name: str
@@ -212,7 +214,7 @@ class Result:
 
     def series(self, measure: str) -> dict[int, Values]:
         """The same at every iteration that has it, the data left out, all of as many images."""
-        tried = {at: _tried(lambda run, at=at: run.values(measure, at), self) for at in range(1, self.final + 1)}
+        tried = {at: _tried(self.values, measure, at) for at in range(1, self.final + 1)}
         found = {at: values for at, values in tried.items() if values is not None}
         sizes = Counter(map(len, found.values()))
         usual = max(sizes, key=lambda size: (sizes[size], size), default=0)
@@ -237,7 +239,7 @@ class Results:
         """A measure of every run of a figure that has it, of each image or of the run, with a bootstrap's interval."""
         return _evidence([((run,), _tried(measure, run)) for run in self.runs.get(figure, ())])
 
-    def paired(self, a: str, b: str, measure: Callable[[Result, Result], ArrayLike]) -> Evidence:
+    def paired(self, a: str, b: str, measure: Pair) -> Evidence:
         """A measure of two figures' runs from the same seed, over the seeds that both have."""
         theirs = {run.seed: run for run in self.runs.get(b, ())}
         pairs = [(run, theirs[run.seed]) for run in self.runs.get(a, ()) if run.seed in theirs]
@@ -245,30 +247,29 @@ class Results:
 
     def picture(self, figure: str) -> Path | None:
         """The contact sheet of the first run of a figure, or its last sample sheet."""
-        runs = self.runs.get(figure, ())
-        folders = [self.root / run.name for run in runs]
+        folders = [self.root / run.name for run in self.runs.get(figure, ())]
         wanted = [[folder / "contact.png", *reversed(release.sheets(folder).values())] for folder in folders]
         return next((path for paths in wanted for path in paths if path.exists()), None)
 
 
 def read(root: Path) -> Results:
     """All results files in a tree. Raises CheckpointError for one that is there and cannot be read."""
-    runs: dict[str, list[Result]] = {}
+    found: dict[str, list[Result]] = {}
     for path in sorted(root.glob("*/config.json")):
-        config, folder = _json(path), path.parent
+        config, folder = read_json(path), path.parent
         figure = SEEDED.fullmatch(folder.name)
         if config.get("kind", "iterations") == "iterations" and figure and (folder / "metrics.json").exists():
-            runs.setdefault(figure[1], []).append(_result(folder, config))
-    ordered = {figure: sorted(found, key=lambda run: (run.seed, run.name)) for figure, found in runs.items()}
+            found.setdefault(figure[1], []).append(_result(folder, config))
+    ordered = {figure: sorted(own, key=lambda run: (run.seed, run.name)) for figure, own in found.items()}
     studies = [root / "creative" / "table1.json", root / "kaleidoscope" / "study.json"]
-    return Results(root, ordered, *(_json(path) if path.exists() else None for path in studies))
+    return Results(root, ordered, *(read_json(path) if path.exists() else None for path in studies))
 
 
 def _result(folder: Path, config: Mapping[str, Any]) -> Result:
-    judged = _json(path) if (path := folder / "judged.json").exists() else {"rows": [], "controls": {}}
+    judged = read_json(path) if (path := folder / "judged.json").exists() else {"rows": [], "controls": {}}
     try:
         means: dict[int, dict[str, float]] = {}
-        for row in [*_json(folder / "metrics.json")["rows"], *judged["rows"]]:
+        for row in [*read_json(folder / "metrics.json")["rows"], *judged["rows"]]:
             means.setdefault(row["iteration"], {}).update({key: row[key] for key in row if key != "iteration"})
         experiment = config["experiment"]
         seed, tone = experiment["seed"], experiment["sampling"]["finish"] == "tone"
@@ -292,21 +293,11 @@ def _of_sheet(measure: str, sheet: Path) -> Values:
     return found
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = strict_json(path.read_bytes())
-        if not isinstance(content, dict):
-            raise ValueError("no dictionary")
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is not readable as JSON ({str(error)[:100]}): fetch it again") from error
-    return content
-
-
 def _evidence(found: Sequence[tuple[Sequence[Result], Any]]) -> Evidence:
     """Of runs that are long enough for a verdict; if none is, of those that there are, and what they are short of."""
-    known = [(runs, np.asarray(value, dtype=np.float64).reshape(-1)) for runs, value in found if value is not None]
-    there = [(runs, value) for runs, value in known if np.isfinite(value).all()]  # not over a mean of nothing
-    lacking = [next((run.short for run in runs if run.short), "") for runs, _ in there]
+    known = [(own, np.asarray(value, dtype=np.float64).reshape(-1)) for own, value in found if value is not None]
+    there = [(own, value) for own, value in known if np.isfinite(value).all()]  # not over a mean of nothing
+    lacking = [next((run.short for run in own if run.short), "") for own, _ in there]
     whole = [value for (_, value), short in zip(there, lacking, strict=True) if not short]
     used = whole or [value for _, value in there]
     if not used:
@@ -315,10 +306,10 @@ def _evidence(found: Sequence[tuple[Sequence[Result], Any]]) -> Evidence:
     return Evidence(hierarchical_bootstrap(used), means, "" if whole else lacking[0])
 
 
-def _tried(measure: Callable[..., Any], *runs: Result) -> Any:
-    """A run that was not judged, or a set that has none of what is compared, has no such number."""
+def _tried(measure: Callable[..., Any], *of: Any) -> Any:
+    """The measure; None of a run that was not classified, or a set that has none of what is compared."""
     try:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return measure(*runs)
+            return measure(*of)
     except (KeyError, ZeroDivisionError):
         return None

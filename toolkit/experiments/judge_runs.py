@@ -1,4 +1,4 @@
-"""Classifiers' scores of stored runs, beside controls, and the plane they span.
+"""A classifier's measures of stored runs, beside controls, and the plane that its features span; the command judge.
 
 RUN/judged.json is {"judge", "sha256", "images", "known", "controls": {NAME: {MEASURE: ...}}, "rows": [{"iteration",
 MEASURE: ...}, ...]}. Iteration 0 is the data. The measures are those of `metrics.JUDGED`.
@@ -8,6 +8,7 @@ order of the sheet, in whole numbers from 0 to 1000, y downwards. One scale hold
 be compared; explained is the share of the spread that the two of them show.
 """
 
+import argparse
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,31 +19,32 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
+from tqdm import tqdm
 
-from .. import data, hub, metrics, runs
-from .. import index as tree
+from .. import data, hub, metrics, runs, train
 from ..config import DIGITS
-from ..index import strict_json
+from ..index import CHECKPOINTS, read_index, strict_json
 from ..metrics.classifier import features
 from ..metrics.image import resized
 from ..models import Judge
-from ..plot import tiles
 from ..presets import Experiment
 from ..runs import OF_DIGITS, from_npy, to_json, write
 from ..samplers import hallucinate
 from ..seeds import child
-from .release import ACROSS, sheets
+from .release import contact, on_sheet, sheets
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+# What is classified: a run's images, its data, and controls.
 
 
 @dataclass(frozen=True)
 class Subjects:
     """Images uint8 (N, C, H, W), all as large as the run's own.
 
-    training: what the first learner heard; reference: as many as are judged, that no learner heard; controls: sets that
-    any measure should tell apart.
+    training: what the first model learned; reference: as many as are classified, that no model learned; controls: sets
+    that any measure should tell apart.
     """
 
     training: Tensor
@@ -55,16 +57,15 @@ def subjects(
 ) -> Subjects:
     """The data of a run and the controls beside it, drawn by the run's seed. letters: uint8 (N, 1, H, W).
 
-    What was kept back is the test set where data have one, for no judge learned it either; else what the run left of
-    the data. Raises ValueError if nothing was, and what `datasets.load` raises.
+    What was kept back is the test set where data have one, for no classifier learned it either; else what the run left
+    of the data. Raises ValueError if nothing was, and what `data.load` raises.
     """
     loaded = data.load(experiment.data, root=root, split="any")
     run = runs.prepare(experiment, loaded.images, Path())
     unseen = _drawn(_unseen(experiment, loaded, run, root), 2 * count, child(experiment.seed, "unseen"))
     if len(unseen) < 2:
         raise ValueError(f"{experiment.name} learned all of {experiment.data}: give more data to tell what it did not")
-    half = len(unseen) // 2
-    shape = (count, *unseen.shape[1:])
+    half, shape = len(unseen) // 2, (count, *unseen.shape[1:])
     generator = torch.Generator().manual_seed(child(experiment.seed, "noise"))
     controls = {
         "unseen data": unseen[half:],
@@ -97,8 +98,8 @@ IMAGES = 1000  # of each iteration, as many as its other measures are taken over
 
 
 @dataclass(frozen=True)
-class Bench:
-    """A judge, and by which bytes it is known. letters: a control, uint8 (N, 1, H, W); root: of data sets."""
+class Scorer:
+    """A classifier, and by which bytes it is known. letters: a control, uint8 (N, 1, H, W); root: of data sets."""
 
     judge: Judge
     name: str
@@ -112,39 +113,45 @@ class Bench:
             raise ValueError(f"images is {self.images}: give 6 or more, or no two sets can be compared")
 
 
-def bench(name: str, source: str | Path = tree.CHECKPOINTS, *, device: str = "cpu", **options: Any) -> Bench:
-    """A bench with a judge of a tree of checkpoints. options: images, letters, root. Raises CheckpointError."""
+def scorer(name: str, source: str | Path = CHECKPOINTS, *, device: str = "cpu", **options: Any) -> Scorer:
+    """A scorer by a classifier of a tree of checkpoints. options: images, letters, root. Raises CheckpointError."""
     judge = hub.load_classifier(source, name, device=device)
-    entries = tree.read_index(source)["experiments"][name]["iterations"]
+    entries = read_index(source)["experiments"][name]["iterations"]
     digest = min((entry["iteration"], entry["sha256"]) for entry in entries if "file" in entry)[1]
-    return Bench(judge, name, digest, **options)
+    return Scorer(judge, name, digest, **options)
 
 
-def judge(folder: Path, by: Bench, on_row: Callable[[str], object] = lambda what: None) -> Path:
-    """Put all iterations of a run before a judge that have images or a model; those that were are kept. -> judged.json
+def score(folder: Path, by: Scorer, on_row: Callable[[str], object] = lambda what: None) -> Path:
+    """Classify all iterations of a run that have images or a model, but for those that were before -> judged.json
 
     folder: of the run. on_row hears what comes next. Raises ValueError for what is no run of iterations, or has another
-    kind of images than the judge knows, and what `subjects` raises.
+    kind of images than the classifier knows, and what `subjects` raises.
     """
-    experiment = stored(folder)
+    experiment, path = stored(folder), folder / FILE
     classes = set(by.judge.config.classes)
     known = [name for name in DIGITS if name in classes] if experiment.data in OF_DIGITS else []
-    facts = {"judge": by.name, "sha256": by.sha256, "images": by.images, "known": known}
-    path = folder / FILE
-    found = _kept(path, facts)
-    left = _left(folder, experiment, found)
+    found = _scored_before(path, {"judge": by.name, "sha256": by.sha256, "images": by.images, "known": known})
+    done = {row["iteration"] for row in found["rows"]}
+    left = [at for at in range(experiment.iterations + 1) if at not in done and (at == 0 or _source(folder, at))]
     if not left and found["controls"] and ("letters" in found["controls"] or by.letters is None):
         return path
-    them = subjects(experiment, by.images, root=by.root, letters=by.letters)
-    measured = _measures(by, them, known)
-    for name, images in them.controls.items():
+    sets, size = subjects(experiment, by.images, root=by.root, letters=by.letters), by.judge.image_shape[-1]
+    training, held_out = (resized(images, size) for images in (sets.training, sets.reference))
+    reference = features(by.judge, held_out)
+
+    def measured(images: Tensor) -> dict[str, float]:
+        """The measures of images of any size; distances to what was learned are taken at the classifier's size too."""
+        x = resized(images, size)
+        return metrics.judged(x, by.judge, reference, known=known, training=training, held_out=held_out)
+
+    for name, images in sets.controls.items():
         if name not in found["controls"]:
             on_row(name)
             found["controls"][name] = measured(images)
             write(path, to_json(found))
     for index in left:
         on_row(f"iteration {index}")
-        images = _said(folder, experiment, index, by) if index else them.training[: by.images]
+        images = _images(folder, experiment, index, by) if index else sets.training[: by.images]
         row = {"iteration": index, **measured(images)}
         found["rows"] = sorted([*found["rows"], row], key=lambda row: row["iteration"])
         write(path, to_json(found))
@@ -186,13 +193,7 @@ def measure_rows(
     return written
 
 
-def _left(folder: Path, e: Experiment, found: dict[str, Any]) -> list[int]:
-    """The iterations that are not judged yet, of those that can be."""
-    done = {row["iteration"] for row in found["rows"]}
-    return [at for at in range(e.iterations + 1) if at not in done and (at == 0 or _source(folder, at))]
-
-
-def _said(folder: Path, e: Experiment, index: int, by: Bench) -> Tensor:
+def _images(folder: Path, e: Experiment, index: int, by: Scorer) -> Tensor:
     """The first images of an iteration, uint8: those stored, or the same again from its checkpoint."""
     source = _source(folder, index)
     if source is None:
@@ -208,29 +209,18 @@ def _source(folder: Path, index: int) -> Path | None:
     return next((path for path in paths if path.exists()), None)
 
 
-def _measures(by: Bench, them: Subjects, known: list[str]) -> Callable[[Tensor], dict[str, float]]:
-    """Images of any size -> their row. The distances to what was learned are taken at the judge's size too."""
-    size = by.judge.image_shape[-1]
-    training, held_out = (resized(images, size) for images in (them.training, them.reference))
-    reference = features(by.judge, held_out)
-
-    def measured(images: Tensor) -> dict[str, float]:
-        x = resized(images, size)
-        return metrics.judged(x, by.judge, reference, known=known, training=training, held_out=held_out)
-
-    return measured
-
-
-def _kept(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """What was judged before, if by the same judge on as many images."""
+def _scored_before(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """What is stored, if it is by the same classifier on as many images."""
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
         if all(before[name] == value for name, value in facts.items()):
             return {**facts, "controls": dict(before["controls"]), "rows": list(before["rows"])}
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # none, or cut short by other hands: begin anew
+        pass  # none, or cut short: begin anew
     return {**facts, "controls": {}, "rows": []}
 
+
+# The map: where the symbols of all sheets lie.
 
 MAP_FILE, PICTURE = "map.json", "map.png"
 SIDE = 1000
@@ -238,7 +228,7 @@ PANEL, LABEL, GAP, FAINT, GREYS = 420, 20, 12, 0.3, 16  # of a picture: pixels, 
 
 
 def place(folder: Path, judge: Judge, name: str) -> Path:
-    """Lay a run's sheets out before a judge, called so -> its map.json; and map.png, a picture of it.
+    """Lay a run's sheets out by the features of a classifier, called so -> its map.json; and map.png, a picture of it.
 
     Raises ValueError for a run without sheets.
     """
@@ -247,8 +237,8 @@ def place(folder: Path, judge: Judge, name: str) -> Path:
         raise ValueError(f"{folder} has no sample sheets: give the folder of a run, such as checkpoints/fig2")
     points, explained = project(seen)
     places = {str(number): each.round().int().tolist() for number, each in points.items()}
-    said = json.dumps({"judge": name, "explained": explained, "places": places}, separators=(",", ":"))
-    write(folder / MAP_FILE, f"{said}\n".encode())
+    text = json.dumps({"judge": name, "explained": explained, "places": places}, separators=(",", ":"))
+    write(folder / MAP_FILE, f"{text}\n".encode())
     write(folder / PICTURE, picture(folder, points))
     return folder / MAP_FILE
 
@@ -284,11 +274,7 @@ def _features(sheet: Path, judge: Judge) -> Tensor:
 
 
 def _greys(sheet: Path) -> Tensor:
-    from PIL import Image
-
-    with Image.open(sheet) as picture:
-        images = tiles(picture, picture.width // ACROSS)
-    return images.float().mean(1, keepdim=True).round().byte()
+    return on_sheet(sheet).float().mean(1, keepdim=True).round().byte()
 
 
 def picture(folder: Path, points: dict[int, Tensor]) -> bytes:
@@ -319,3 +305,71 @@ def _lay(page: "Image", greys: Tensor, points: Tensor, corner: tuple[int, int]) 
         x, y = (round(start + each * (PANEL - side) / SIDE) for start, each in zip(corner, point.tolist(), strict=True))
         ink = Image.fromarray(light[0].round().byte().numpy())
         page.paste(0, (x, y, x + side, y + side), ink)
+
+
+EPILOG = """examples:
+  python -m toolkit judge runs/fig2 runs/fig6            into judged.json, map.json, map.png, contact.png
+  python -m toolkit judge runs/fig2 --judge judge-digits
+  python -m toolkit judge runs/fig2 --letters letters:/usr/share/fonts    with letters among the controls
+  python -m toolkit judge runs/fig2 --rows                     only rows.npz, every measure of every image
+  python -m toolkit judge runs/fig2 --contact                  only all its sheets in one picture
+Stop it whenever you like; the same command continues where it was."""
+LETTERS = "letters:fonts"
+
+
+def judge(args: argparse.Namespace) -> object:
+    """Classify the images of runs, iteration by iteration; all their sheets into one picture, and on a map."""
+    for folder in args.runs:
+        stored(folder)  # before any work: it raises ValueError for what is no run
+        write(folder / "contact.png", contact(folder))
+    if args.contact:
+        return {"contact": [str(folder / "contact.png") for folder in args.runs]}
+    device = str(train.device(args.device))
+    if args.rows:
+        made = [measure_rows(folder, root=args.root, device=device) for folder in args.runs]
+        return {"rows": [str(path) for paths in made for path in paths]}
+    if args.map:
+        judge = hub.load_classifier(args.source, args.judge, device=device)
+        return {"map": [str(place(folder, judge, args.judge)) for folder in args.runs]}
+    by = scorer(
+        args.judge, args.source, device=device, images=args.images, letters=_typefaces(args), root=args.root
+    )  # fmt: skip
+    written = []
+    for folder in args.runs:
+        with tqdm(desc=folder.name, unit="set", disable=args.quiet or args.json, dynamic_ncols=True) as bar:
+
+            def on_row(what: str, bar: "tqdm[None]" = bar) -> None:
+                bar.set_postfix_str(what, refresh=False)
+                bar.update()
+
+            written.append(str(score(folder, by, on_row)))
+        place(folder, by.judge, by.name)
+    return {"judged": written}
+
+
+def _typefaces(args: argparse.Namespace) -> Tensor | None:
+    """Letters of typefaces that no classifier learned; none if no fonts are where they are by default."""
+    try:
+        return data.load(args.letters or LETTERS, root=args.root, split="test").images
+    except FileNotFoundError:
+        if args.letters:
+            raise
+        return None
+
+
+def declare(add: Callable[..., Any]) -> None:
+    """What `judge` takes."""
+    add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs, such as checkpoints/fig2")
+    add("--judge", default="judge-digits-letters", help="which classifier (default: judge-digits-letters)")
+    add("--from", "--judges", help="where it is: a folder of runs or a Hub repo id (default: the shipped ones)")
+    add("--images", type=int, default=IMAGES, help="of each iteration (default: 1000)")
+    add("--letters", metavar="NAME", help=f"the control that is novel (default: {LETTERS}, if it is there)")
+    add("--contact", action="store_true", help="only draw contact.png, all the sheets in one picture")
+    add("--rows", action="store_true", help="only measure every image of seeds 0 to 999, rows.npz where a model is")
+    add("--map", action="store_true", help="only lay the symbols of all sheets out on a map, map.json and map.png")
+    for name in ("--root", "--device", "--quiet"):
+        add(name)
+    add("--json", help="no progress bars")
+
+
+COMMANDS = {"judge": (judge, declare, EPILOG)}

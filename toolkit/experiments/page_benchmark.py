@@ -1,10 +1,9 @@
-"""The benchmark of the page: start, actions, visitors, load."""
+"""The benchmark of the page: how soon it starts and answers one visitor, and what it does with many at once."""
 
 import base64
 import json
 import os
 import random
-import re
 import shutil
 import socket
 import subprocess
@@ -17,17 +16,16 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from random import Random
-from statistics import median
+from statistics import linear_regression, median
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from .timing import Entry, markdown, readable, sentence
-from .timing import entry as timing_entry
+from ..plot import markdown_table
+from .timing import Entry, readable, sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120  # seconds
-PICTURE = re.compile(r"data:image/[a-z]+;base64,([A-Za-z0-9+/=]+)")
 Message = dict[str, Any]
 
 
@@ -37,12 +35,11 @@ class RefusedError(OSError):
 
 @dataclass(frozen=True)
 class Server:
-    """The page as it runs. begun: when it was started, of `time.perf_counter`; page: its first answer."""
+    """The page as it runs. begun: when it was started, of `time.perf_counter`."""
 
     url: str
     process: "subprocess.Popen[bytes]"
     begun: float
-    page: bytes = b""
 
     def resident(self) -> float | None:
         """The memory that it holds, in MB (10**6 bytes); None where the system does not say."""
@@ -62,58 +59,38 @@ def serving(*arguments: object) -> Iterator[Server]:
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet) as process:
         try:
             url = f"http://127.0.0.1:{port}/"
-            yield Server(url, process, begun, answer(process, url))
+            _wait(process, url)
+            yield Server(url, process, begun)
         finally:
             process.terminate()
 
 
-def answer(process: "subprocess.Popen[bytes]", url: str) -> bytes:
-    """What an address answers, as soon as it does. Raises OSError if the process ends first, or it never does."""
+def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
+    """Until an address answers. Raises OSError if the process ends first, or it never does."""
     opener, deadline = build_opener(ProxyHandler({})), time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(URLError, ConnectionError), opener.open(url, timeout=PATIENCE) as response:
-            return response.read()
+        with suppress(URLError, ConnectionError), opener.open(url, timeout=PATIENCE):
+            return
         time.sleep(0.02)
     raise OSError(f"python app.py did not answer at {url}: run it and see what it says")
 
 
-def cold_start(launches: int) -> Entry:
-    """From `python app.py`, a new process, to the bytes of the first picture; "page": until the page answered.
-
-    The files may lie in the system's cache: what is cold is the process.
-    """
-    times: dict[str, list[float]] = {"fast": [], "page": []}
-    for _ in range(launches):
-        with serving() as server:
-            times["page"].append(time.perf_counter() - server.begun)
-            first_picture(server.page.decode())
-            times["fast"].append(time.perf_counter() - server.begun)
-    return timing_entry(times, "s")
-
-
-def first_picture(page: str) -> bytes:
-    """The bytes of the first picture that a page shows, from its text. Raises OSError if there is none."""
-    if found := PICTURE.search(page):
-        return base64.b64decode(found[1])
-    raise OSError("the page of python app.py shows no picture: train a run, or fetch the checkpoints")
-
-
 @dataclass
-class Heard:
-    """The answer to a request. places: how many were before it, each time it was told; started: seconds in the queue.
+class Response:
+    """The response to a request. ranks: how many were before it, each time it was told; started: seconds in the queue.
 
-    first: seconds to the first part of the answer; took: to the last.
+    first: seconds to the first part of the response; took: to the last.
     """
 
     message: Any = None
-    places: list[int] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
     started: float = 0.0
     first: float = 0.0
     took: float = 0.0
 
 
 class Visitor:
-    """One visitor. Raises OSError, of which RefusedError is one, where there is no answer."""
+    """One visitor. Raises OSError, of which RefusedError is one, where there is no response."""
 
     def __init__(self, url: str) -> None:
         self.url, self.name, self.ticket = url, f"{random.getrandbits(64):x}", 0
@@ -125,7 +102,7 @@ class Visitor:
         return json.loads(self.read("config"))
 
     @cached_property
-    def orders(self) -> dict[str, tuple[int, int]]:
+    def events(self) -> dict[str, tuple[int, int]]:
         """By name of what the scripts trigger ("grow", "draw", ...): the number of the event, and of its figure."""
         events = ((it["id"], target) for it in self.config["dependencies"] for target in it["targets"])
         return {name: (number, figure) for number, (figure, name) in events if figure is not None}
@@ -142,37 +119,40 @@ class Visitor:
 
     def read(self, path: str, body: object = None) -> bytes:
         """What an address answers; with a body, what it answers to that."""
-        with self.open(path, body) as response:
+        with self._open(path, body) as response:
             return response.read()
 
-    def open(self, path: str, body: object = None) -> Any:
-        """The same as a stream."""
+    def _open(self, path: str, body: object = None) -> Any:
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         request = Request(self.url + path, data, {"Content-Type": "application/json"})
         return self.opener.open(request, timeout=PATIENCE)
 
-    def order(self, name: str, order: object, overtake: bool = False) -> Heard:
-        """What a figure's script triggers. overtake: after the first answer, tell that nobody waits for more."""
-        event, figure = self.orders[name]
+    def trigger(self, name: str, order: object, cancel: bool = False) -> Response:
+        """An event that a figure's script triggers. cancel: after the first part, tell that nobody waits for more."""
+        event, figure = self.events[name]
         if isinstance(order, dict):
             order = {**self._numbered(), **order}
         joined = {"data": [], "event_data": order, "fn_index": event, "session_hash": self.name, "trigger_id": figure}
-        begun, heard = time.perf_counter(), Heard()
+        begun, response = time.perf_counter(), Response()
         self.read("gradio_api/queue/join", joined)
-        for message in self._stream(f"gradio_api/queue/data?session_hash={self.name}"):
-            now, kind = time.perf_counter() - begun, message["msg"]
-            if kind == "estimation":
-                heard.places.append(message["rank"])
-            elif kind == "process_starts":
-                heard.started = now
-            elif kind.startswith("process_"):
-                heard.first = heard.first or now
-                if kind == "process_completed":
-                    heard.message, heard.took = _ended(message), now
-                    return heard
-                if overtake:
-                    overtake = False
-                    self.serve(figure, "note", self._numbered())
+        with self._open(f"gradio_api/queue/data?session_hash={self.name}") as stream:
+            for line in stream:
+                if not line.startswith(b"data:"):
+                    continue
+                message = json.loads(line[5:])
+                now, kind = time.perf_counter() - begun, message["msg"]
+                if kind == "estimation":
+                    response.ranks.append(message["rank"])
+                elif kind == "process_starts":
+                    response.started = now
+                elif kind.startswith("process_"):
+                    response.first = response.first or now
+                    if kind == "process_completed":
+                        response.message, response.took = _ended(message), now
+                        return response
+                    if cancel:
+                        cancel = False
+                        self.serve(figure, "note", self._numbered())
         raise RefusedError("the page ended its answer in the middle")
 
     def _numbered(self) -> Message:
@@ -187,7 +167,7 @@ class Visitor:
     def call(self, endpoint: str, *values: object) -> Any:
         """A named endpoint. Raises RefusedError with its sentence."""
         event, kind = json.loads(self.read(f"gradio_api/call/{endpoint}", {"data": values}))["event_id"], ""
-        with self.open(f"gradio_api/call/{endpoint}/{event}") as response:
+        with self._open(f"gradio_api/call/{endpoint}/{event}") as response:
             for line in response:
                 head, _, text = line.decode().strip().partition(": ")
                 kind = text if head == "event" else kind
@@ -196,10 +176,6 @@ class Visitor:
                 if head == "data" and kind == "complete":
                     return json.loads(text)[0]
         raise RefusedError("the page ended its answer in the middle")
-
-    def _stream(self, path: str) -> Iterator[Message]:
-        with self.open(path) as response:
-            yield from (json.loads(line[5:]) for line in response if line.startswith(b"data:"))
 
 
 def _ended(message: Message) -> Any:
@@ -217,13 +193,13 @@ def refusal(error: Exception) -> str:
     return error.read().decode()[:300] if isinstance(error, HTTPError) else str(error)[:300]
 
 
-Action = Callable[[Visitor, Random], Heard]
+Action = Callable[[Visitor, Random], Response]
 T = TypeVar("T")
 TARGETS = {"cold": 8.0, "scrub": 0.05, "draw": 0.3, "film": 0.3, "symbols": 2.0}  # seconds
 MEMORY = 1500.0  # MB
 SEEDS = 2**31
-THINKS = (0.5, 2.0)  # seconds between what a visitor sees and does next
-LONG = 1.0  # seconds: who waits longer is to be told how many come before
+PAUSES = (0.5, 2.0)  # seconds between what a visitor sees and does next
+LONG = 1.0  # seconds: who waits longer should be told how many come before
 SAMPLES = 12  # of memory at least, and one each half minute
 MIX = {"grow": 7, "draw": 5, "film": 3, "ask": 2, "sample": 1, "measure": 1, "look": 2}  # how often, under load
 ALONE = ("draw", "film", "symbols", "ask", "grow")  # what one visitor is timed at
@@ -303,7 +279,7 @@ def measure_page(
     part(latency, "cold", cold)
     with serving(*arguments) as server:
         visitor = Visitor(server.url)
-        part(result, "actions", lambda: warm(visitor, actions))
+        part(result, "actions", lambda: warm_up(visitor, actions))
         part(latency, "scrub", lambda: entry("scrub", in_browser(lambda it: scrubs(it, server.url, plan.actions))))
         for name in filter(actions.get, ALONE):
             part(latency, name, partial(alone, visitor, name, actions[name], plan.actions))
@@ -312,7 +288,7 @@ def measure_page(
 
 
 def alone(visitor: Visitor, name: str, action: Action, count: int) -> Entry:
-    """Seconds of an action of one visitor who is alone, to the first of its answer."""
+    """Seconds of an action of one visitor who is alone, to the first part of the response."""
     chance = Random(1)
     return entry(name, [action(visitor, chance).first for _ in range(count)])
 
@@ -326,49 +302,47 @@ def entry(name: str, times: list[float]) -> Entry:
 def actions_of(visitor: Visitor) -> dict[str, Action]:
     """What visitors do, by name, where the page has something for it: as its scripts ask, or as a program does."""
 
-    def grow(visitor: Visitor, chance: Random) -> Heard:
+    def grow(visitor: Visitor, chance: Random) -> Response:
         run, entries = _iterations(visitor)
         seed = str(chance.randrange(SEEDS))
-        return visitor.order("grow", {"experiment": run, "iteration": chance.choice(entries), "seed": seed})
+        return visitor.trigger("grow", {"experiment": run, "iteration": chance.choice(entries), "seed": seed})
 
-    def draw(visitor: Visitor, chance: Random) -> Heard:
+    def draw(visitor: Visitor, chance: Random) -> Response:
         first = visitor.figure("decoders")
         turned = {"seed": chance.randrange(SEEDS), "neurons": chance.randrange(1, 9), "gain": chance.uniform(0, 3)}
         name = chance.choice(first["decoders"])["name"]
-        return visitor.order("draw", {**first["start"], "experiment": name, **turned})
+        return visitor.trigger("draw", {**first["start"], "experiment": name, **turned})
 
-    def film(visitor: Visitor, chance: Random) -> Heard:  # of which the rest is not waited for
+    def film(visitor: Visitor, chance: Random) -> Response:  # of which the rest is not waited for
         first = visitor.figure("networks")
         turned = {"seed": chance.randrange(SEEDS), "perturbation": chance.choice([0, 0.01, 0.1])}
         name = chance.choice(first["networks"])["name"]
-        return visitor.order("film", {**first["start"], "experiment": name, **turned}, overtake=True)
+        return visitor.trigger("film", {**first["start"], "experiment": name, **turned}, cancel=True)
 
-    def ask(visitor: Visitor, chance: Random) -> Heard:
+    def ask(visitor: Visitor, chance: Random) -> Response:
         strokes = bytes(255 if chance.random() < 0.1 else 0 for _ in range(28 * 28))
-        return visitor.order("ask", {"image": base64.b64encode(strokes).decode(), "seed": None})
+        return visitor.trigger("ask", {"image": base64.b64encode(strokes).decode(), "seed": None})
 
-    def symbols(visitor: Visitor, chance: Random, count: int = 64) -> Heard:
+    def symbols(visitor: Visitor, chance: Random, count: int = 64) -> Response:
         run, entries = _iterations(visitor)
         seeds = [chance.randrange(SEEDS) for _ in range(count)]
         return _timed(lambda: visitor.call("sample", run, max(entries), seeds))
 
-    def measure(visitor: Visitor, chance: Random) -> Heard:
+    def measure(visitor: Visitor, chance: Random) -> Response:
         kinds = [first.get(kind) or [] for first in visitor.figures for kind in ("iterations", "decoders", "networks")]
         png = visitor.read(next(it["sheet"] for kind in kinds for it in kind if it.get("sheet")))
         return _timed(lambda: visitor.call("measure", base64.b64encode(png).decode(), chance.random() < 0.5))
 
-    def look(visitor: Visitor, chance: Random) -> Heard:
-        return _timed(lambda: visitor.read("").decode())
-
     every: dict[str, Action] = {
-        "grow": grow, "draw": draw, "film": film, "ask": ask, "symbols": symbols, "measure": measure, "look": look,
+        "grow": grow, "draw": draw, "film": film, "ask": ask, "symbols": symbols, "measure": measure,
+        "look": lambda visitor, chance: _timed(lambda: visitor.read("").decode()),
         "sample": partial(symbols, count=16),
     }  # fmt: skip
     shown = {key for first in visitor.figures for key in first} | {None}
     return {
         name: action
         for name, action in every.items()
-        if NEEDS.get(name) in shown and (name != "ask" or name in visitor.orders)
+        if NEEDS.get(name) in shown and (name != "ask" or name in visitor.events)
     }
 
 
@@ -378,15 +352,15 @@ def _iterations(visitor: Visitor) -> tuple[str, list[int]]:
     return run["experiment"], [entry["iteration"] for entry in run["iterations"] if entry["bytes"]]
 
 
-def _timed(work: Callable[[], object]) -> Heard:
+def _timed(work: Callable[[], object]) -> Response:
     """The seconds of something that is answered at once."""
     begun = time.perf_counter()
     message = work()
     took = time.perf_counter() - begun
-    return Heard(message, first=took, took=took)
+    return Response(message, first=took, took=took)
 
 
-def warm(visitor: Visitor, actions: dict[str, Action]) -> list[str]:
+def warm_up(visitor: Visitor, actions: dict[str, Action]) -> list[str]:
     """Find the actions and do each once, so that what is measured next has imported and loaded all that it needs."""
     actions |= actions_of(visitor)
     for action in actions.values():
@@ -441,19 +415,19 @@ def scrubs(browser: Any, url: str, count: int) -> list[float]:
 
 
 @dataclass
-class Diary:
-    """What one visitor did: (action, what came of it), and what was refused."""
+class Log:
+    """What one visitor did: (action, its response), and what was refused."""
 
-    done: list[tuple[str, Heard]] = field(default_factory=list)
+    done: list[tuple[str, Response]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
 
 def load(server: Server, visitors: int, seconds: float) -> Entry:
     """So many visitors at once for so long, each with actions of the mix, at random but the same each time."""
-    diaries, end = [Diary() for _ in range(visitors)], time.monotonic() + seconds
+    logs, end = [Log() for _ in range(visitors)], time.monotonic() + seconds
     threads = [
-        threading.Thread(target=live, args=(server.url, Random(seed), diary, end), daemon=True)
-        for seed, diary in enumerate(diaries)
+        threading.Thread(target=simulate, args=(server.url, Random(seed), log, end), daemon=True)
+        for seed, log in enumerate(logs)
     ]
     for thread in threads:
         thread.start()
@@ -464,37 +438,37 @@ def load(server: Server, visitors: int, seconds: float) -> Entry:
     for thread in threads:
         thread.join()
     memory.append((seconds, server.resident()))
-    return {"visitors": visitors, "seconds": seconds, **summary(diaries), "memory": grown(memory)}
+    return {"visitors": visitors, "seconds": seconds, **summary(logs), "memory": growth(memory)}
 
 
-def live(url: str, chance: Random, diary: Diary, end: float) -> None:
-    """A visitor: look, act, think, until the time is over."""
+def simulate(url: str, chance: Random, log: Log, end: float) -> None:
+    """A visitor: look, act, pause, until the time is over."""
     visitor, actions = Visitor(url), dict[str, Action]()
-    time.sleep(chance.uniform(0, THINKS[1]))
+    time.sleep(chance.uniform(0, PAUSES[1]))
     while time.monotonic() < end:
         try:
             actions = actions or actions_of(visitor)
             name = chance.choices(list(actions), [MIX.get(name, 0) for name in actions])[0]
-            diary.done.append((name, actions[name](visitor, chance)))
+            log.done.append((name, actions[name](visitor, chance)))
         except OSError as error:
-            diary.errors.append(refusal(error))
-        time.sleep(chance.uniform(*THINKS))
+            log.errors.append(refusal(error))
+        time.sleep(chance.uniform(*PAUSES))
 
 
-def summary(diaries: list[Diary]) -> Entry:
+def summary(logs: list[Log]) -> Entry:
     """Errors; by action how often, how long in the queue and in all; who waited untold; whether visitors were equal."""
-    done = [each for diary in diaries for each in diary.done]
-    queued = [heard for _, heard in done if heard.started]
-    waited = [heard for heard in queued if heard.started > LONG]
-    counts = [len(diary.done) for diary in diaries]
+    done = [each for log in logs for each in log.done]
+    queued = [response for _, response in done if response.started]
+    waited = [response for response in queued if response.started > LONG]
+    counts = [len(log.done) for log in logs]
     return {
         "actions": len(done),
-        "errors": [error for diary in diaries for error in diary.errors],
-        "took_s": {name: spread([heard.took for other, heard in done if other == name]) for name, _ in done},
-        "waited_s": spread([heard.started for heard in queued]),
+        "errors": [error for log in logs for error in log.errors],
+        "took_s": {name: spread([it.took for other, it in done if other == name]) for name, _ in done},
+        "waited_s": spread([response.started for response in queued]),
         "waited_long": len(waited),
-        "waited_long_and_were_told": sum(bool(heard.places) for heard in waited),
-        "most_before": max((place for heard in queued for place in heard.places), default=0),
+        "waited_long_and_were_told": sum(bool(response.ranks) for response in waited),
+        "most_before": max((rank for response in queued for rank in response.ranks), default=0),
         "actions_of_a_visitor": [min(counts), max(counts)],
     }
 
@@ -510,7 +484,7 @@ def spread(values: list[float]) -> Entry:
     }  # fmt: skip
 
 
-def grown(memory: list[tuple[float, float | None]]) -> Entry:
+def growth(memory: list[tuple[float, float | None]]) -> Entry:
     """Memory over time in MB, and its slope in the second half, when everything is loaded."""
     seen = [(at, mb) for at, mb in memory if mb is not None]
     if not seen:
@@ -519,29 +493,25 @@ def grown(memory: list[tuple[float, float | None]]) -> Entry:
     return {
         "mb": [[round(at, 1), round(mb, 1)] for at, mb in seen],
         "most_mb": max(mb for _, mb in seen),
-        "mb_a_minute": 60 * slope(later),
+        "mb_a_minute": 60 * linear_regression(*zip(*later, strict=True)).slope if len(later) > 1 else 0.0,
     }
-
-
-def slope(points: list[tuple[float, float]]) -> float:
-    """Of the straight line through points, by least squares; 0 for fewer than two."""
-    x, y = [sum(values) / len(points) for values in zip(*points, strict=True)]
-    across = sum((at - x) ** 2 for at, _ in points)
-    return sum((at - x) * (value - y) for at, value in points) / across if across else 0.0
 
 
 def page_tables(result: Entry) -> str:
     """All that was measured, as Markdown."""
     latency, crowd, actions = result["latency"], result.get("load", {}), result.get("actions", [])
     rows = [line(NAMES[name], latency[name]) for name in NAMES if name in latency]
-    parts = [markdown(["alone, s", "median", "least", "95 %", "target", "actions"], rows)]
+    parts = [markdown_table(["alone, s", "median", "least", "95 %", "target", "actions"], rows)]
     if isinstance(actions, dict):
         parts.append(f"Not every action of a visitor works: {actions['why']}")
     if "why" in crowd:
         return "\n\n".join([*parts, f"load failed: {crowd['why']}"])
-    waits = [[NAMES[name], *numbers(each)] for name, each in crowd["took_s"].items()]
+    waits = [
+        [NAMES[name], *(readable(each[key]) for key in ("median", "p95", "most")), str(each["count"])]
+        for name, each in crowd["took_s"].items()
+    ]
     head = [f"{crowd['visitors']} at once, s", "median", "95 %", "most", "actions"]
-    return "\n\n".join([*parts, markdown(head, waits), _waiting(crowd), _memory(crowd["memory"])])
+    return "\n\n".join([*parts, markdown_table(head, waits), _waiting(crowd), _memory(crowd["memory"])])
 
 
 def line(what: str, each: Entry) -> list[str]:
@@ -550,11 +520,6 @@ def line(what: str, each: Entry) -> list[str]:
         return [what, each["why"], "", "", "", ""]
     target = "" if each["target"] is None else f"{'' if each['kept'] else 'missed: '}< {each['target']:g}"
     return [what, *(readable(each[key]) for key in ("median", "least", "p95")), target, str(each["count"])]
-
-
-def numbers(each: Entry) -> list[str]:
-    """An action among many visitors."""
-    return [*(readable(each[key]) for key in ("median", "p95", "most")), str(each["count"])]
 
 
 def _waiting(crowd: Entry) -> str:

@@ -1,30 +1,53 @@
-"""Table 1 of the creative decoder: measured, calibrated, compared with what was published.
+"""The study of the creative decoder: table 1, ablations, maps over band and gain.
 
-One network at a time, the same codes for all methods; `summary` puts networks from several seeds together.
+Low-active decoding does two things at once: it draws the first neuron from those that seldom fire (the band), and the
+others by correlation with it (the grouping). Here each is done with and without the other, at equal gain, and again
+with gains at which all pictures are moved equally far from the regular ones. One network at a time is measured, on the
+same codes for all methods; then networks from several seeds are put together.
+
+OUT/creative/table1.json is its result; the parts lie beside the networks, OUT/NAME/iter_NNN/table1.json.
 """
 
+import argparse
+import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from io import BytesIO
-from math import sqrt
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
-from .. import plot
-from ..hub import Trained, decode, decode_all
-from ..metrics import components, edge_length, ink
+from .. import __version__, hub, plot, train
+from .. import data as datasets
+from ..hub import Trained, decode, decode_all, load_decoder
+from ..metrics import components, diversity, edge_length, ink
 from ..metrics.distance import encoder_distance, optimised_distance
 from ..metrics.stats import Interval, above_zero, interval
-from ..samplers import METHODS, Creation, Creative, Statistics
+from ..models import Judge
+from ..plot import markdown_table
+from ..presets import DECODERS, DecoderTraining, preset
+from ..presets import TABLE1 as DECODERS_OF_TABLE1
+from ..runs import decoder_sheet, to_json, trainer, write
+from ..samplers import METHODS, Creation, Creative, activation_statistics, codes
+from .common import classifier, kept_part, number
 
-ORDER = [("low-active", "random"), ("random", "noisy"), ("noisy", "regular")]  # the first of each is said to be farther
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+# Measures of one network.
+
+ORDER = [("low-active", "random"), ("random", "noisy"), ("noisy", "regular")]  # the first of each is claimed farther
 CHUNK = 1000
 
 
 def network(trained: Trained, samples: int, optimised: int) -> dict[str, Any]:
-    """What one network's pictures of seeds 0, 1, ... measure, by method; how its neurons are switched on.
+    """What one network's pictures of seeds 0, 1, ... measure, by method.
 
     optimised: for how many of them the distance is minimised over the code as well.
     """
@@ -35,39 +58,36 @@ def network(trained: Trained, samples: int, optimised: int) -> dict[str, Any]:
         "noise": trained.how.noise,
         "samples": samples,
         "optimised_samples": optimised,
-        "methods": {m: {name: x.double().mean().item() for name, x in values.items()} for m, values in found.items()},
+        "methods": {method: _means(values) for method, values in found.items()},
         "pairs": {f"{a} > {b}": paired(distance[a], distance[b]) for a, b in ORDER},
-        "neurons": neurons(trained, min(samples, CHUNK)),
     }
 
 
 def measured(trained: Trained, how: Creative, samples: int, optimised: int = 0) -> dict[str, Tensor]:
-    """Every measure of one method's pictures, each (samples,), except the minimised distance: (optimised,)."""
+    """Every measure of one method's pictures, each (samples,), except the minimised distance: (optimised,).
+
+    displacement: Euclidean distance from the regular picture. edge_per_ink: edge length over ink, in borders per pixel
+    of ink; low for blots, high for fine or grainy marks. added_edge_per_ink: the same of what became brighter, alone.
+    """
     parts = [
-        {"distance": encoder_distance(trained.model, each.images), **looks(each)}
+        {
+            "distance": encoder_distance(trained.model, each.images),
+            "displacement": displacement(each),
+            "ink": ink(each.images),
+            "edge_per_ink": edge_per_ink(each.images),
+            "added_edge_per_ink": edge_per_ink((each.images - each.regular).clamp_min(0)),
+        }
         for each in creations(trained, how, samples)
     ]
     values = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     if optimised:
-        images = decode(trained, range(optimised), how).images
-        values["minimised_distance"] = optimised_distance(trained.model, images)
+        values["minimised_distance"] = optimised_distance(trained.model, decode(trained, range(optimised), how).images)
     return values
 
 
-def looks(both: Creation) -> dict[str, Tensor]:
-    """How pictures look, and how far they were pushed from the regular ones: (B,) each.
-
-    edge_per_ink: edge length over ink, in borders per pixel of ink; low for blots, high for fine or grainy marks.
-    added_edge_per_ink: the same of what became brighter, alone.
-    """
-    change = both.images - both.regular
-    mark = change.clamp_min(0)
-    return {
-        "displacement": change.flatten(1).norm(dim=1),
-        "ink": ink(both.images),
-        "edge_per_ink": edge_per_ink(both.images),
-        "added_edge_per_ink": edge_per_ink(mark),
-    }
+def displacement(both: Creation) -> Tensor:
+    """How far pictures are from the regular ones of the same codes, Euclidean: (B,)."""
+    return (both.images - both.regular).flatten(1).norm(dim=1)
 
 
 def added_pieces(trained: Trained, how: Creative, samples: int) -> Tensor:
@@ -88,77 +108,15 @@ def creations(trained: Trained, how: Creative, samples: int) -> Iterator[Creatio
 
 
 def paired(a: Tensor, b: Tensor) -> Interval:
-    """How much more a measures than b on the same codes, with the 95 % interval over codes."""
-    difference = (a - b).double()
-    mean, half = difference.mean().item(), 1.96 * difference.std().item() / sqrt(len(difference))
-    return Interval(mean=mean, low=mean - half, high=mean + half, n=len(difference))
+    """How much more a measures than b on the same codes, (N,) each, with the 95 % interval over codes."""
+    return interval((a - b).double().tolist())
 
 
-def neurons(trained: Trained, samples: int) -> dict[str, Any]:
-    """How many neurons are dead, how many may be chosen, and how unnatural the value is that they are switched on with.
-
-    over_peak: the share switched on more strongly than the data ever did; deviations: by how many standard deviations
-    of a neuron's activation, while it is on, the value lies over its mean.
-    """
-    statistics = trained.statistics[max(trained.statistics)]
-    found: dict[str, Any] = {"of": len(statistics.active), "dead": int(statistics.dead.sum())}
-    for method in ("low-active", "random"):
-        how = replace(trained.how, method=method)
-        chosen = decode(trained, range(samples), how).neurons
-        found[method] = _unnatural(statistics, how, chosen[chosen >= 0])
-        found[method]["lacking"] = (chosen < 0).double().mean().item()  # of the five, where too few were off
-    return found
+def _means(values: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: x.double().mean().item() for name, x in values.items()}
 
 
-def _unnatural(statistics: Statistics, how: Creative, chosen: Tensor) -> dict[str, Any]:
-    value = how.gain * (statistics.mean + how.deviations * statistics.std)[chosen]
-    spread = statistics.std[chosen].clamp_min(1e-6)
-    return {
-        "distinct": len(chosen.unique()),
-        "fire_percent": 100 * statistics.active[chosen].double().mean().item(),
-        "value_over_peak": (value / statistics.peak[chosen].clamp_min(1e-6)).double().mean().item(),
-        "over_peak": (value > statistics.peak[chosen]).double().mean().item(),
-        "deviations": ((value - statistics.mean[chosen]) / spread).double().median().item(),
-    }
-
-
-def summary(networks: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """The table: what the networks of several seeds measure, by data set, beside the paper; whether the order holds.
-
-    networks: data set -> what `network` gave, one per seed.
-    """
-    table = {data: _of_set(data, rows) for data, rows in networks.items()}
-    claims = [claim for each in table.values() for claim in each["order"].values()]
-    return {"sets": table, "order_holds_everywhere": all(claim["in_every_network"] for claim in claims)}
-
-
-def _of_set(data: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    methods: dict[str, dict[str, Any]] = {}
-    for method in METHODS:
-        names = rows[0]["methods"][method]
-        methods[method] = {name: interval([row["methods"][method][name] for row in rows]) for name in names}
-        if data in TABLE1:
-            methods[method]["paper"] = TABLE1[data][method].distance
-    ratios = [row["methods"]["low-active"]["distance"] / row["methods"]["random"]["distance"] for row in rows]
-    return {
-        "methods": methods,
-        "gain": interval([row["gain"] for row in rows]),
-        "low-active / random": interval(ratios),
-        "order": {f"{a} > {b}": _claim([row["pairs"][f"{a} > {b}"] for row in rows]) for a, b in ORDER},
-    }
-
-
-def _claim(pairs: Sequence[Interval]) -> dict[str, Any]:
-    """Whether one method lies farther out than the other: in how many networks surely, and over networks."""
-    sure = sum(map(above_zero, pairs))
-    over = interval([pair["mean"] for pair in pairs])
-    return {
-        "difference": over,
-        "networks": len(pairs),
-        "networks_surely": sure,
-        "in_every_network": sure == len(pairs),
-        "over_networks": above_zero(over),
-    }
+# The table: networks of several seeds, beside what was published.
 
 
 class Row(NamedTuple):
@@ -195,21 +153,59 @@ RANDOM = TABLE1["mnist"]["random"].distance  # what the gain is chosen by
 NOISY = TABLE1["mnist"]["noisy"].distance / TABLE1["mnist"]["regular"].distance  # and the noise
 
 
+def summary(data: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The table of a data set, beside the paper; whether the order holds. rows: what `network` gave, one per seed."""
+    methods: dict[str, dict[str, Any]] = {}
+    for method in METHODS:
+        names = rows[0]["methods"][method]
+        methods[method] = {name: interval([row["methods"][method][name] for row in rows]) for name in names}
+        if data in TABLE1:
+            methods[method]["paper"] = TABLE1[data][method].distance
+    order = {}
+    for pair in (f"{a} > {b}" for a, b in ORDER):
+        found = [row["pairs"][pair] for row in rows]
+        over = interval([each["mean"] for each in found])
+        order[pair] = {
+            "difference": over, "networks": len(rows), "networks_surely": sum(map(above_zero, found)),
+            "over_networks": above_zero(over),
+        }  # fmt: skip
+    return {"methods": methods, "gain": interval([row["gain"] for row in rows]), "order": order}
+
+
+def together(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several networks gave, leaf by leaf: numbers become intervals over networks, intervals those of means.
+
+    Of an interval over codes also in how many networks it lies wholly above, or below, 0.
+    """
+    rows = [row for row in rows if "impossible" not in row] or rows
+    first = rows[0]
+    if {"mean", "low", "n"} <= first.keys():
+        above, below = (sum(min(sign * row["low"], sign * row["high"]) > 0 for row in rows) for sign in (1, -1))
+        return {**interval([row["mean"] for row in rows]), "networks_above": above, "networks_below": below}
+    return {key: _leaf([row[key] for row in rows]) for key in first}
+
+
+def _leaf(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], Mapping):
+        return together(values)
+    return values[0] if isinstance(values[0], str) else interval(values)
+
+
+# Calibration: the gain at which pictures lie where the paper's do.
+
 LARGEST = 1024.0
 
 
-def calibrated(trained: Trained, seeds: Sequence[int], how: Creative | None = None, layer: int = -1) -> Creative:
+def calibrated(trained: Trained, seeds: Sequence[int]) -> Creative:
     """The settings with a gain at which *random* has the distance of the paper on MNIST, 4.21, and its noise likewise.
 
     The noise is such that *noisy* lies as many times farther out than *regular* as in the paper, 1.78 / 1.45 times.
     Raises ValueError if no gain gets there.
     """
-    base = how or Creative()
-    gain = gain_for(trained, seeds, replace(base, method="random"), RANDOM, layer)
-    found = replace(base, gain=gain)
+    found = replace(Creative(), gain=gain_for(trained, seeds, Creative(method="random"), RANDOM))
 
     def excess(noise: float) -> float:
-        both = decode(trained, seeds, replace(found, method="noisy", noise=noise), layer)
+        both = decode(trained, seeds, replace(found, method="noisy", noise=noise))
         far, near = (encoder_distance(trained.model, x).mean().item() for x in (both.images, both.regular))
         return far / near
 
@@ -218,29 +214,17 @@ def calibrated(trained: Trained, seeds: Sequence[int], how: Creative | None = No
 
 def gain_for(trained: Trained, seeds: Sequence[int], how: Creative, distance: float, layer: int = -1) -> float:
     """The gain at which the mean round-trip distance of a method's pictures is the one given."""
-    return _gain(trained, seeds, how, layer, distance, lambda x, _: encoder_distance(trained.model, x))
 
-
-def gain_for_displacement(
-    trained: Trained, seeds: Sequence[int], how: Creative, displacement: float, layer: int = -1
-) -> float:
-    """The gain at which the pictures lie so far, Euclidean, from the regular ones of the same codes."""
-    return _gain(trained, seeds, how, layer, displacement, lambda x, regular: (x - regular).flatten(1).norm(dim=1))
-
-
-def _gain(
-    trained: Trained,
-    seeds: Sequence[int],
-    how: Creative,
-    layer: int,
-    target: float,
-    measure: Callable[[Tensor, Tensor], Tensor],
-) -> float:
     def at(gain: float) -> float:
-        both = decode(trained, seeds, replace(how, gain=gain), layer)
-        return measure(both.images, both.regular).mean().item()
+        images = decode(trained, seeds, replace(how, gain=gain), layer).images
+        return encoder_distance(trained.model, images).mean().item()
 
-    return solve(at, target)
+    return solve(at, distance)
+
+
+def gain_for_displacement(trained: Trained, seeds: Sequence[int], how: Creative, distance: float) -> float:
+    """The gain at which the pictures lie so far, Euclidean, from the regular ones of the same codes."""
+    return solve(lambda gain: displacement(decode(trained, seeds, replace(how, gain=gain))).mean().item(), distance)
 
 
 def solve(rising: Callable[[float], float], target: float, steps: int = 18) -> float:
@@ -257,30 +241,346 @@ def solve(rising: Callable[[float], float], target: float, steps: int = 18) -> f
     return (low + high) / 2
 
 
-COLUMNS, SCALE, GAP, LABEL = 16, 2, 6, 92  # pictures in a row of the sheet; pixels
+# Ablations: band and grouping one without the other; other readings of the paper.
+
+CELLS: dict[str, dict[str, Any]] = {
+    "band, grouped": {"method": "low-active", "grouping": "first"},  # low-active, as published
+    "band, by chance": {"method": "low-active", "grouping": "none"},
+    "any, grouped": {"method": "random", "grouping": "first"},
+    "any, by chance": {"method": "random", "grouping": "none"},  # random
+}  # fmt: skip
+EFFECTS = ("distance", "displacement", "edge_per_ink", "added_edge_per_ink", "added_pieces")
+
+# One open point changed at a time (facts of the paper, section 3 onwards); the rest as by default.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "value: the literal mean": {"deviations": 0.0},
+    "value: this picture's active neurons": {"value": "layer"},
+    "value: the largest in the data": {"value": "peak"},
+    "dead neurons kept": {"dead": "kept"},
+    "band by rank": {"percentiles": "rank"},
+    "grouped with all so far": {"grouping": "group"},
+    "grouped by absolute correlation": {"absolute": True},
+}
+STATISTICS: dict[str, dict[str, str]] = {
+    "correlation of preactivations": {"correlate": "preactivation"},
+    "correlation of being on": {"correlate": "phi"},
+    "statistics over posterior samples": {"source": "sample"},
+    "statistics over the prior": {"source": "prior"},
+}
+READINGS = len(VARIANTS) + len(STATISTICS) + 2  # and two other layers
+
+
+def two_by_two(trained: Trained, samples: int) -> dict[str, Any]:
+    """The four cells, at equal gain and at equal displacement (that of low-active); what band and grouping add each."""
+    ways = {cell: replace(trained.how, **change) for cell, change in CELLS.items()}
+    seeds = range(min(samples, 500))
+    equal_gain = {cell: _with_pieces(trained, how, samples) for cell, how in ways.items()}
+    far = next(iter(equal_gain.values()))["displacement"][: len(seeds)].mean().item()
+    gains = {cell: gain_for_displacement(trained, seeds, how, far) for cell, how in ways.items()}
+    moved = {cell: _with_pieces(trained, replace(how, gain=gains[cell]), samples) for cell, how in ways.items()}
+    return {
+        "samples": samples,
+        "equal gain": _cells(equal_gain, dict.fromkeys(CELLS, trained.how.gain)),
+        "equal displacement": _cells(moved, gains),
+    }
+
+
+def _with_pieces(trained: Trained, how: Creative, samples: int) -> dict[str, Tensor]:
+    return {**measured(trained, how, samples), "added_pieces": added_pieces(trained, how, samples)}
+
+
+def _cells(found: Mapping[str, Mapping[str, Tensor]], gains: Mapping[str, float]) -> dict[str, Any]:
+    effects = {}
+    for measure in EFFECTS:
+        a, b, c, d = (found[cell][measure] for cell in CELLS)
+        effects[measure] = {
+            "band": paired((a + b) / 2, (c + d) / 2),
+            "grouping": paired((a + c) / 2, (b + d) / 2),
+            "low-active - random": paired(a, d),
+        }
+    return {"cells": {cell: {"gain": gains[cell], **_means(found[cell])} for cell in found}, "effects": effects}
+
+
+def open_points(
+    trained: Trained, images: Tensor, samples: int, on_variant: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
+    """Low-active against random under each reading, the gain set anew so that random has the distance 4.21.
+
+    images: uint8 (N, C, H, W), the training data. A reading under which no gain gets there says so.
+    """
+    found = {}
+    for name, change in VARIANTS.items():
+        found[name] = _reading(trained, replace(trained.how, **change), samples)
+        on_variant()
+    for name, changed in STATISTICS.items():
+        found[name] = _reading(_with_statistics(trained, images, **changed), trained.how, samples)
+        on_variant()
+    for layer in sorted(trained.statistics)[:-1]:
+        found[f"hidden layer {layer}"] = _reading(trained, trained.how, samples, layer)
+        on_variant()
+    return found
+
+
+def _with_statistics(trained: Trained, images: Tensor, correlate: str = "activation", source: str = "mean") -> Trained:
+    z = codes(trained.model, images, source=source)
+    last = max(trained.statistics)
+    return replace(trained, statistics={last: activation_statistics(trained.model, z, correlate=correlate)})
+
+
+def _reading(trained: Trained, how: Creative, samples: int, layer: int = -1) -> dict[str, Any]:
+    seeds, random = range(samples), replace(how, method="random")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a band that holds only neurons that never fired
+        try:
+            gain = gain_for(trained, seeds, random, RANDOM, layer)
+            pictures = [decode(trained, seeds, replace(each, gain=gain), layer) for each in (how, random)]
+        except ValueError as error:
+            return {"impossible": str(error)}
+    low, chance = (encoder_distance(trained.model, each.images) for each in pictures)
+    return {
+        "gain": gain,
+        "low-active": low.mean().item(),
+        "random": chance.mean().item(),
+        "pair": paired(low, chance),
+    }
+
+
+# Maps: measures over bands, and over the number of neurons and the gain.
+
+EDGES = (0, 1, 5, 10, 15, 25, 40, 60, 80, 100)  # percentiles, lower and upper
+NEURONS = (0, 1, 2, 3, 5, 8, 12, 20, 30, 50)
+GAINS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # times the calibrated one
+MEASURES = {
+    "distance": "reconstruction distance",
+    "confidence": "confidence of a classifier",
+    "diversity": "diversity",
+    "edge_per_ink": "edge length per ink",
+}
+MAP_CELLS = len(EDGES) * (len(EDGES) - 1) // 2 + 2 * (len(NEURONS) + len(GAINS))
+
+
+def maps(
+    trained: Trained, judge: Judge, samples: int, on_cell: Callable[[], object] = lambda: None
+) -> dict[str, list[dict[str, float]]]:
+    """Rows of measures over a grid of bands, and over the number of neurons and the gain of low-active and random.
+
+    judge: a classifier of the same images; confidence is the mean probability of its likeliest class.
+    """
+    low = replace(trained.how, method="low-active")
+    found: dict[str, list[dict[str, float]]] = {}
+
+    def cell(row: str, place: dict[str, float], how: Creative) -> None:
+        found.setdefault(row, []).append({**place, **_map_cell(trained, judge, how, samples)})
+        on_cell()
+
+    for a, b in combinations(map(float, EDGES), 2):
+        cell("band", {"low": a, "high": b}, replace(low, band=(a, b)))
+    for method in ("low-active", "random"):
+        how = replace(low, method=method)
+        for count in NEURONS:
+            cell(f"neurons, {method}", {"neurons": float(count)}, replace(how, neurons=count))
+        for factor in GAINS:
+            cell(f"gain, {method}", {"gain": factor}, replace(how, gain=factor * how.gain))
+    return found
+
+
+def _map_cell(trained: Trained, judge: Judge, how: Creative, samples: int) -> dict[str, float]:
+    """An empty band has no pictures, and no measures."""
+    try:
+        x = decode(trained, range(samples), how).images
+    except ValueError:
+        return {}
+    return {
+        "distance": encoder_distance(trained.model, x).mean().item(),
+        "confidence": judge.probabilities(x).amax(1).mean().item(),
+        "diversity": diversity(x),
+        "edge_per_ink": edge_per_ink(x).mean().item(),
+    }
+
+
+def figure(found: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> "Figure":
+    """Four measures in rows of panels: the map over bands, and the curves over neurons and gain."""
+    drawing: Figure = plot.figure(11, 8.4, title, dpi=120)
+    panels = drawing.subplots(3, 4)
+    for column, (measure, words) in enumerate(MEASURES.items()):
+        _band(drawing, panels[0][column], found["band"], measure, words)
+        _curves(panels[1][column], found, "neurons", measure)
+        _curves(panels[2][column], found, "gain", measure)
+    panels[1][0].legend(fontsize=8, frameon=False)
+    return drawing
+
+
+def _band(drawing: Any, panel: Any, rows: Sequence[Mapping[str, float]], measure: str, words: str) -> None:
+    square = np.full((len(EDGES), len(EDGES)), np.nan)
+    for row in rows:
+        square[EDGES.index(int(row["high"])), EDGES.index(int(row["low"]))] = row.get(measure, np.nan)
+    image = panel.imshow(square, origin="lower", cmap="cividis")
+    panel.set_title(words, fontsize=10, loc="left")
+    panel.set_xticks(range(len(EDGES)), EDGES, fontsize=7)
+    panel.set_yticks(range(len(EDGES)), EDGES, fontsize=7)
+    panel.set_xlabel("band from percentile", fontsize=8)
+    panel.set_ylabel("to percentile", fontsize=8)
+    low, high = EDGES.index(1), EDGES.index(15)
+    panel.plot([low], [high], marker="s", ms=9, mfc="none", mec="white", mew=1.6)  # the paper's
+    drawing.colorbar(image, ax=panel, shrink=0.8).ax.tick_params(labelsize=7)
+
+
+def _curves(panel: Any, found: Mapping[str, Sequence[Mapping[str, float]]], over: str, measure: str) -> None:
+    for method, style in (("low-active", "-"), ("random", "--")):
+        rows = [row for row in found[f"{over}, {method}"] if measure in row]
+        points = [row[over] for row in rows], [row[measure] for row in rows]
+        panel.plot(*points, style, color="black", lw=1.3, marker="o", ms=2.5, label=method)
+    panel.axvline(5 if over == "neurons" else 1, color="black", lw=0.6, ls=":")  # the paper's, the calibrated
+    panel.set_xlabel({"neurons": "neurons switched on", "gain": "gain, times the calibrated"}[over], fontsize=8)
+    plot.plain(panel)
+
+
 ROWS = ("regular", "noisy", "random", "low-active")
+
+
+def sheet(trained: Trained, columns: int = 16) -> bytes:
+    """The four methods as rows of a PNG, one code a column, with their names; enlarged by a whole factor."""
+    from matplotlib.figure import Figure
+
+    pictures, label, dpi = decode_all(trained, range(columns)), 92, 100
+    grid = plot.grid(torch.cat([pictures[method] for method in ROWS]), columns, scale=2, gap=6, ground=1.0)
+    drawing = Figure(figsize=((grid.width + label) / dpi, grid.height / dpi), dpi=dpi, facecolor="white")
+    drawing.figimage(np.asarray(grid), label, 0, cmap="gray", vmin=0, vmax=255, origin="upper")
+    for row, method in enumerate(ROWS):
+        drawing.text(0, 1 - (row + 0.5) / len(ROWS), method, va="center", fontsize=10)
+    return plot.figure_png(drawing)
+
+
+# The study as a whole.
+
+
+def calibrate(out: Path, name: str, at: int, how: Creative) -> None:
+    """Store calibrated settings with a network, and draw its sheet again."""
+    folder = out / name / f"iter_{at:03d}"
+    statistics, before = hub.read_statistics(folder / "statistics.safetensors")
+    if how != before:
+        hub.write_statistics(folder / "statistics.safetensors", statistics, how)
+        hub.write_index(out)
+        write(folder / "samples.png", decoder_sheet(load_decoder(out, name, iteration=at)))
+
+
+REFERENCE = "creative-mnist"  # where the gain is chosen, and other readings are tried
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    networks: int = 3  # from different seeds
+    samples: int = 10_000
+    optimised: int = 100  # of them, by descent over the code
+    calibration: int = 1000
+    ablation: int = 1000
+    readings: int = 500  # pictures under each other reading of the paper, on one set
+    cells: int = 500  # pictures in a cell of a map
+    judge_steps: int = 2000
+
+    def __post_init__(self) -> None:
+        if min(self.networks, self.samples) < 1:
+            raise ValueError(f"{self.networks} networks, {self.samples} samples: give at least one of each")
+
+
+SIZES = {
+    "cpu": Sizes(),
+    "smoke": Sizes(
+        networks=2, samples=30, optimised=4, calibration=20, ablation=20, readings=10, cells=10, judge_steps=5,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Study:
+    """out: the folder of runs. changes: of every preset's settings (`data`, say)."""
+
+    out: Path
+    scale: str = "cpu"
+    sizes: Sizes = Sizes()
+    changes: dict[str, Any] = field(default_factory=dict)
+    root: Path | None = None
+    device: str = "cpu"
+    quiet: bool = False
+
+    def __call__(self) -> Path:
+        """Do what is not done yet, and return the file of the result. Raises what training and `decode` raise."""
+        trainings = [preset(name, self.scale, **self.changes) for name in DECODERS_OF_TABLE1]
+        numbers = range(1, self.sizes.networks + 1)
+        for training in trainings:
+            trainer(training, self.out, root=self.root, device=self.device, quiet=self.quiet)(self.sizes.networks)
+        settings = {at: self._calibrated(at) for at in numbers}
+        for training in trainings:
+            for at, how in settings.items():
+                calibrate(self.out, training.name, at, how)
+        parts = {training.name: [self._network(training, at) for at in numbers] for training in trainings}
+        path = self.out / "creative" / "table1.json"
+        write(path, to_json(self._result(parts)))
+        for training in trainings:
+            name, chart = training.name, figure(parts[training.name][0]["maps"], training.title)
+            write(path.with_name(f"{name}.png"), sheet(self._load(name, 1)))
+            write(path.with_name(f"{name}_maps.png"), plot.figure_png(chart))
+        return path
+
+    def _load(self, name: str, at: int) -> Trained:
+        return load_decoder(self.out, name, iteration=at, device=self.device)
+
+    def _calibrated(self, at: int) -> Creative:
+        """The settings of a seed, the same for all data sets: chosen where the paper's random has 4.21."""
+        trained = self._load(REFERENCE, at)
+        chosen_before = trained.how.gain != 1
+        return trained.how if chosen_before else calibrated(trained, range(self.sizes.calibration))
+
+    def _network(self, training: DecoderTraining, at: int) -> dict[str, Any]:
+        """All that is measured of one network: read, if it was measured before at these sizes."""
+        name, s = training.name, self.sizes
+
+        def measure() -> dict[str, Any]:
+            trained = self._load(name, at)
+            data = datasets.load(training.data, root=self.root, limit=training.images)
+            with tqdm(total=2 + READINGS + MAP_CELLS, desc=f"{name} {at}", disable=self.quiet) as bar:
+                found: dict[str, Any] = {"table": network(trained, s.samples, s.optimised)}
+                bar.update()
+                found["two_by_two"] = two_by_two(trained, s.ablation)
+                bar.update()
+                if name == REFERENCE:
+                    found["open_points"] = open_points(trained, data.images, s.readings, bar.update)
+                if at == 1:
+                    path = self.out / "creative" / f"judge_{training.data}.safetensors"
+                    labelled = training.data, data.images, data.labels
+                    judge = classifier(path, lambda: labelled, s.judge_steps, self.device)
+                    found["maps"] = maps(trained, judge, s.cells, bar.update)
+            return found
+
+        return dict(kept_part(self.out / name / f"iter_{at:03d}" / "table1.json", "sizes", vars(s), measure))
+
+    def _result(self, parts: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        """By data set: the table, and each further part that its networks have, put together."""
+        sets = {DECODERS[name].data: rows for name, rows in parts.items()}
+
+        def joined(what: str) -> dict[str, Any]:
+            return {data: together([row[what] for row in rows]) for data, rows in sets.items() if what in rows[0]}
+
+        return {
+            "toolkit": __version__,
+            "scale": self.scale,
+            "sizes": vars(self.sizes),
+            "sets": {data: summary(data, [row["table"] for row in rows]) for data, rows in sets.items()},
+            "two_by_two": joined("two_by_two"),
+            "open_points": joined("open_points"),
+            "maps": {data: rows[0]["maps"] for data, rows in sets.items()},
+        }
+
+
+# The tables as text.
+
 NAMES = {"mnist": "MNIST", "fashion": "FashionMNIST", "mnist+fashion": "both"}
 
 
-def sheet(trained: Trained, columns: int = COLUMNS) -> bytes:
-    """The four methods as rows of a PNG, one code a column, with their names; enlarged by a whole factor."""
-    import numpy as np
-    from matplotlib.figure import Figure
-
-    pictures = decode_all(trained, range(columns))
-    x = torch.cat([pictures[method] for method in ROWS])
-    grid = plot.grid(x, columns, scale=SCALE, gap=GAP, ground=1.0, invert=False)
-    width, height, dpi = grid.width + LABEL, grid.height, 100
-    figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="white")
-    figure.figimage(np.asarray(grid), LABEL, 0, cmap="gray", vmin=0, vmax=255, origin="upper")
-    for row, method in enumerate(ROWS):
-        figure.text(0, 1 - (row + 0.5) / len(ROWS), method, va="center", fontsize=10)
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    return buffer.getvalue()
-
-
-def markdown(result: Mapping[str, Any]) -> str:
+def report(result: Mapping[str, Any]) -> str:
     """What the study found: Table 1, whether its order holds, and the two-by-two table."""
     return "\n\n".join([table(result), order(result), cells(result, "equal gain"), cells(result, "equal displacement")])
 
@@ -293,34 +593,32 @@ def table(result: Mapping[str, Any]) -> str:
         for method in METHODS:
             m = found["methods"][method]
             measures = (m[name] for name in ("distance", "minimised_distance", "displacement", "edge_per_ink"))
-            rows.append(
-                [NAMES.get(data, data), method, f"{m['paper']:.2f}" if "paper" in m else "", *map(said, measures)]
-            )
-    return _markdown(head, rows)
+            paper = f"{m['paper']:.2f}" if "paper" in m else ""
+            rows.append([NAMES.get(data, data), method, paper, *map(_number, measures)])
+    return markdown_table(head, rows, 2)
 
 
 def order(result: Mapping[str, Any]) -> str:
     """Whether each method lies farther out than the next, on each set."""
     head = ["data", "claim", "difference of D_r", "networks in which it is sure", "over networks"]
     rows = [
-        [NAMES.get(data, data), claim, said(it["difference"]), f"{it['networks_surely']} of {it['networks']}",
+        [NAMES.get(data, data), claim, _number(it["difference"]), f"{it['networks_surely']} of {it['networks']}",
          "yes" if it["over_networks"] else "no"]
         for data, found in result["sets"].items()
         for claim, it in found["order"].items()
     ]  # fmt: skip
-    return _markdown(head, rows)
+    return markdown_table(head, rows, 2)
 
 
 def cells(result: Mapping[str, Any], at: str) -> str:
     """The two-by-two table of band and grouping, at equal gain or displacement."""
     head = ["data", f"at {at}", "gain", "D_r", "displacement", "edge per ink", "of what was added", "its pieces"]
-    names = ("gain", "distance", "displacement", "edge_per_ink", "added_edge_per_ink", "added_pieces")
     rows = [
-        [NAMES.get(data, data), cell, *(said(values[name]) for name in names)]
+        [NAMES.get(data, data), cell, *(_number(values[name]) for name in ("gain", *EFFECTS))]
         for data, found in result["two_by_two"].items()
         for cell, values in found[at]["cells"].items()
     ]
-    return _markdown(head, rows)
+    return markdown_table(head, rows, 2)
 
 
 def readings(result: Mapping[str, Any], data: str = "mnist") -> str:
@@ -329,20 +627,42 @@ def readings(result: Mapping[str, Any], data: str = "mnist") -> str:
     for reading, found in result["open_points"][data].items():
         if "impossible" in found:
             rows.append([reading, found["impossible"], "", "", ""])
-            continue
-        pair = found["pair"]
-        sure = f"{pair['networks_above']} of {pair['n']}"
-        rows.append([reading, said(found["gain"]), said(found["low-active"]), said(found["random"]), sure])
-    return _markdown(["reading", "gain", "low-active", "random", "low-active surely farther"], rows)
+        else:
+            pair = f"{found['pair']['networks_above']} of {found['pair']['n']}"
+            rows.append([reading, *(_number(found[name]) for name in ("gain", "low-active", "random")), pair])
+    return markdown_table(["reading", "gain", "low-active", "random", "low-active surely farther"], rows, 2)
 
 
-def said(x: Interval) -> str:
-    """A mean and how far its interval goes: 4.21 ± 0.05."""
-    if x["high"] is None:
-        return f"{x['mean']:.2f}"
-    return f"{x['mean']:.2f} ± {x['high'] - x['mean']:.2f}"
+def _number(x: Interval) -> str:
+    return number(x, digits=2)
 
 
-def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * 2 + ["---:"] * (len(head) - 2), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+EPILOG = """examples:
+  python -m toolkit table1 --out runs                 trains nine decoders and measures them: hours on two cores
+  python -m toolkit table1 --out runs --scale smoke   seconds, with numbers that mean nothing
+Stop it whenever you like; the same command continues where it was."""
+
+
+def table1(args: argparse.Namespace) -> object:
+    """Table 1 and beyond: train decoders, calibrate, compare methods over seeds; into OUT/creative/table1.json."""
+    given = {name: value for name in ("networks", "samples") if (value := getattr(args, name)) is not None}
+    study = Study(
+        args.out, args.scale, replace(SIZES[args.scale], **given), {"data": args.data} if args.data else {},
+        args.root, str(train.device(args.device)), args.quiet or args.json,
+    )  # fmt: skip
+    result = json.loads(study().read_text())
+    return result if args.json else report(result)
+
+
+def declare(add: Callable[..., Any]) -> None:
+    """What `table1` takes."""
+    add("--out", required=True, metavar="DIR", help="the folder of runs")
+    add("--scale", default="cpu", choices=list(SIZES), help="cpu (the published networks; default) or smoke (seconds)")
+    add("--networks", type=int, help="trained per data set, from different seeds (default: 3)")
+    add("--samples", type=int, help="per method and network (default: 10000)")
+    add("--data", help="another data set for all three, such as sample:mnist")
+    for name in ("--root", "--device", "--quiet", "--json"):
+        add(name)
+
+
+COMMANDS = {"table1": (table1, declare, EPILOG)}

@@ -1,4 +1,4 @@
-"""Timing: clocks, plans, plain implementations to compare with, tables."""
+"""Timing: clocks, plans, plain implementations to compare with."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,12 +19,6 @@ from ..train import Objective, Shuffled, fit
 Clock = Callable[[], float]
 Work = Callable[[], object]
 Entry = dict[str, Any]  # a measurement as JSON values
-Sizes = Mapping[str, tuple[dict[str, Any], int]]  # a model's options, and how many images a batch of it has
-OTHERS: Sizes = {"Manifold": ({}, 1000), "VAE": ({}, 128), "DCGAN": ({}, 100), "Judge": ({}, 128)}
-TINY: Sizes = {
-    "Manifold": ({"depth": 2, "width": 8}, 10), "VAE": ({"widths": (40, 40, 40), "z": 8}, 10),
-    "DCGAN": ({"filters": 2, "z": 2}, 10), "Judge": ({"filters": 2}, 10),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,18 +42,17 @@ class Plan:
     starts: int = 1000  # of the kaleidoscope
     kaleidoscope_runs: int = 300
     pairs: int = 32  # of images that the creative decoder draws
-    counts: tuple[int, ...] = (10_000, 60_000, 300_000, 1_200_000)  # accumulated images of the growth table
-    most: int = 1_260_000  # accumulated images at the end of the paper's run
-    launches: int = 3  # of processes: imports, the app, the training that holds `most` images
-    others: Sizes = field(default_factory=lambda: OTHERS)  # models that `fit` trains as well
-    curve_steps: int = 200  # of the plain and the fast loss curve, three seeds each
+    decoder: dict[str, Any] = field(default_factory=dict)  # options of the creative decoder, a VAE
+    manifold: dict[str, Any] = field(default_factory=dict)  # of the kaleidoscope's network
+    curve_steps: int = 200  # of the trainings whose ends are compared
     curve_filters: int = 16
+    curve_seeds: int = 3
 
 
 QUICK = Plan(
     filters=4, batch=10, trained=3, runs=3, steps=1, images=20, fixed_images=10, plain_images=10, passes=3, symbols=2,
-    starts=10, kaleidoscope_runs=3, pairs=2, counts=(1000,), most=1000, launches=1, others=TINY, curve_steps=3,
-    curve_filters=2,
+    starts=10, kaleidoscope_runs=3, pairs=2, curve_steps=3, curve_filters=2,
+    decoder={"widths": (40, 40, 40), "z": 8}, manifold={"depth": 2, "width": 8},
 )  # fmt: skip
 
 
@@ -118,10 +111,8 @@ def entry(times: Mapping[str, list[float]], unit: str = "", **notes: Any) -> Ent
     The value is the median of the side "fast" in the unit ("s", "ms", or "MB", for which times hold megabytes); without
     a unit it is how many times as fast as "plain" that is, a ratio of medians.
     """
-    scale = 1000 if unit == "ms" else 1
-    runs = {side: [scale * each for each in values] for side, values in times.items()}
-    medians = {side: median(values) for side, values in runs.items()}
-    minima = {side: min(values) for side, values in runs.items()}
+    runs = scaled(times, **dict.fromkeys(times, 1000)) if unit == "ms" else dict(times)
+    medians, minima = ({side: of(values) for side, values in runs.items()} for of in (median, min))
     ratios = {
         name: of["plain"] / of["fast"]
         for name, of in {"ratio": medians, "ratio_of_minima": minima}.items()
@@ -174,12 +165,6 @@ def readable(value: float) -> str:
     if isinstance(value, int) or value >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if value >= 1 else f"{value:.4f}"
-
-
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    """A table: the first column to the left, numbers to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 class Autoencoder(nn.Module):
@@ -255,7 +240,7 @@ def sample(model: Callable[[Tensor], Tensor], x: Tensor, passes: int) -> Tensor:
 
 @torch.no_grad()
 def kaleidoscope(network: Callable[[Tensor], Tensor], x: Tensor, runs: int, perturbation: float) -> Tensor:
-    """Images (B, C, H, W) in [0, 1] through a network in [-1, 1], again and again, stirred and clipped in between."""
+    """Images (B, C, H, W) in [0, 1] through a network in [-1, 1], again and again, perturbed and clipped in between."""
     inside = 2 * x.flatten(1) - 1
     for run in range(runs):
         if run > 0:
@@ -265,22 +250,10 @@ def kaleidoscope(network: Callable[[Tensor], Tensor], x: Tensor, runs: int, pert
 
 
 @torch.no_grad()
-def decode(decoder: nn.Module, z: Tensor) -> Tensor:
-    """Codes (B, z) -> images in [0, 1]; the decoder gives logits."""
-    return decoder(z).sigmoid()
-
-
-@torch.no_grad()
 def switch_on(
-    decoder: nn.Sequential,
-    layer: int,
-    z: Tensor,
-    able: Tensor,
-    correlation: Tensor,
-    value: Tensor,
-    lots: Tensor,
+    decoder: nn.Sequential, layer: int, z: Tensor, able: Tensor, correlation: Tensor, value: Tensor, lots: Tensor,
     count: int,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Decode, code by code, with `count` silent neurons of a layer on: one by lot, the others correlated with it.
 
     able: (K,) bool, the candidates; correlation: (K, K); value: (K,), what "on" is; lots: (B, K).

@@ -1,7 +1,7 @@
 """Divergence against coherence: every operator on every data set, as a picture and a table.
 
-The survey's trade-off: the more a model diverges, the less of what it draws is anything. An Evaluator measures both by
-a judge, so that machines of every kind, and edits of every kind, have their place on one picture, and noise has too.
+The survey's trade-off: the more a model diverges, the less of what it draws is anything. An Evaluator measures both
+by a classifier, so that models and edits of every kind have their place on one picture, and noise has too.
 """
 
 import argparse
@@ -12,76 +12,173 @@ from itertools import cycle, islice
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from .. import data, hub, plot
 from ..config import DIGITS
-from ..diverge import Snapshot, class_direction, feedback, fine_tune, fitted, follow
+from ..diverge import (
+    Edit,
+    Glitch,
+    Search,
+    Snapshot,
+    along,
+    bend,
+    blend,
+    chain,
+    class_direction,
+    feedback,
+    fine_tune,
+    fitted,
+    follow,
+    glitch,
+    keys,
+    matrix,
+    novelty_search,
+    ramp,
+    repaint,
+    second_moment,
+)
+from ..diverge import write as write_association
+from ..diverge.weights import level_count
 from ..index import fetch, of_kind, read_index, strict_json
 from ..metrics.classifier import Eye, columns, count_by_max
 from ..metrics.distance import diversity
 from ..metrics.image import as_float
 from ..metrics.stats import Interval, interval
+from ..plot import markdown_table
 from ..runs import to_json, write
-from ..seeds import Noise
-from . import operators
-from .operators import drawn
+from ..samplers.generate import generates
+from ..samplers.iterate import iterate
+from ..seeds import Noise, child
 
 Seeds = Sequence[int]
-Row = Mapping[str, Any]
-ABOUT = ("way", "kind", "touches", "training", "data")
-LANDMARK = "landmark"
-KINDS = {
-    "system": "The three systems",
-    "activations": "Activations bent",
-    "weights": "Weights changed",
-    "output": "Codes searched, models chained",
-    "training": "Trained to diverge",
-}
-"""The rows of the picture, by what a way touches."""
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#882255")  # Okabe and Ito's
-CONTEXT = "#DDDDDD"
-NAME: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8.5, "zorder": 3}
-TOLD = """A line is a way out of the data, from weak (small dot) to strong (large); crosses: 95 % intervals over seeds.
-1 on the horizontal axis is as near to real pictures as unseen real ones are. Dotted: how sure the judge is of noise."""
-HEAD: tuple[tuple[str, float, dict[str, Any]], ...] = (
-    ("How far out, and how much of it is still something", 0.1, {"fontsize": 13, "fontweight": "bold"}),
-    (TOLD, 0.37, {"fontsize": 8.5, "color": "#444444"}),
-)
+Rows = list[Tensor]  # pictures (B, C, H, W) in [0, 1] of the same seeds: untouched, then a row for each strength
+
+# Operators that need no training. What a strength is, each function says.
+
+PASSES = 10  # reconstructions, where a model makes its pictures out of noise
+BENDS = [  # edits of a VAE worth a look, chosen by eye
+    Edit("decoder.1", "threshold", 0.02), Edit("decoder.1", "invert", strength=0.3), Edit("decoder.1", "ablate"),
+    Edit("decoder.1", "multiply", -1.5), Edit("decoder.1", "noise", 5.0),
+]  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Way:
-    """A way out: rows(seeds) are its pictures, (B, C, H, W) in [0, 1], one row for each strength, one picture a seed.
+def drawn(model: Any, seeds: Seeds, passes: int = PASSES) -> Tensor:
+    """A model's pictures, one per seed: decoded from the prior, or reconstructed out of noise."""
+    if generates(model):
+        return model.sample(Noise(seeds))
+    return _nth(model, Noise(seeds).rand(*model.image_shape), passes)
 
-    kind: one of KINDS, or LANDMARK for a place on the map that no strength leads to. touches: what it acts on, "data",
-    "loss", "activations", "weights", "codes" or "output". training, data: whether it needs any.
+
+def bending(model: Any, seeds: Seeds, edit: Edit, strengths: Sequence[float], *, passes: int = 2) -> Rows:
+    """Strength: the share of the layer's channels. passes: how many are bent, after PASSES that are not, from noise."""
+    before = drawn(model, seeds)
+
+    def bent(share: float) -> Tensor:
+        with bend(model, replace(edit, channels="random", share=share), seeds=seeds):
+            return model.sample(Noise(seeds)) if generates(model) else _nth(model, before, passes)
+
+    return [before, *map(bent, strengths)]
+
+
+def blending(parent: nn.Module, other: nn.Module, seeds: Seeds, strengths: Sequence[float]) -> Rows:
+    """Strength: the weight of the other model, over 1 beyond it."""
+    return [drawn(blend(parent, other, weight), seeds) for weight in (0.0, *strengths)]
+
+
+def ramping(parent: nn.Module, other: nn.Module, seeds: Seeds, strengths: Sequence[float]) -> Rows:
+    """Strength: the share of the depth, from the output down, that is the other's, on a ramp two levels wide."""
+    levels = level_count(parent)
+    weights = [ramp(levels, (1 - share) * levels, 2.0) for share in strengths]
+    return [drawn(parent, seeds), *(drawn(blend(parent, other, each), seeds) for each in weights)]
+
+
+def beyond(models: Sequence[nn.Module], seeds: Seeds, strengths: Sequence[float]) -> Rows:
+    """Strength: how many iterations beyond the last of a run, on the line from the last but one."""
+    return [drawn(along(models, len(models) + further), seeds) for further in (0.0, *strengths)]
+
+
+def glitching(model: Any, seeds: Seeds, kind: str, strengths: Sequence[float]) -> Rows:
+    """Strength: the share of the weights, or filters, of each layer. A VAE bears ten times what the others do."""
+
+    def altered(share: float) -> Tensor:
+        with glitch(model, Glitch(kind, share)):
+            return drawn(model, seeds)
+
+    return [altered(share) for share in (0.0, *strengths)]
+
+
+def chaining(first: Any, other: Any, seeds: Seeds, strengths: Sequence[int]) -> Rows:
+    """Strength: how often the other model reconstructs what the first drew. All in the first one's size."""
+    before = drawn(first, seeds)
+    chained = (next(chain([other], before, passes=passes)) for passes in strengths)
+    return [before, *(fitted(x, first.image_shape) for x in chained)]
+
+
+def rewriting(
+    model: Any, seeds: Seeds, labels: Callable[[Tensor], Tensor], strengths: Sequence[float], *, layer: str, one: int,
+    other: int,
+) -> Rows:  # fmt: skip
+    """Strength: of one association, in closed form: asked by pictures of one class, a layer answers as for another.
+
+    labels: images -> classes (B,). Raises ValueError if of the 500 pictures that it looks at none is of a class, or for
+    a convolutional layer.
     """
+    codes = _codes(model, (child(0, "rewriting", place) for place in range(500)))
+    found = keys(model, layer, lambda model: model.decode(codes))
+    if len(found) != len(codes):
+        each = len(found) // len(codes)
+        raise ValueError(f"layer {layer} has {each} keys a picture, for its places: choose one that is fully connected")
+    classes = labels(model.decode(codes))
+    mine, yours = found[classes == one], found[classes == other]
+    if not len(mine) or not len(yours):
+        raise ValueError(f"{len(mine)} pictures of class {one}, {len(yours)} of {other}: choose classes that it draws")
+    value = matrix(model, layer) @ yours.mean(0)
+    rewritten = write_association(model, layer, mine.mean(0), value, second_moment(found))
+    return blending(model, rewritten, seeds, strengths)
 
-    name: str
-    kind: str
-    rows: Callable[[Seeds], Iterable[Tensor]]
-    strengths: Sequence[float]
-    touches: str = ""
-    training: bool = False
-    data: bool = False
 
-    def says(self) -> dict[str, Any]:
-        """All of it that is plain JSON, and the same at every strength."""
-        return {"way": self.name, **{name: getattr(self, name) for name in ABOUT[1:]}}
+def repainting(
+    model: Any, seeds: Seeds, paint: Callable[[Tensor], Tensor], strengths: Sequence[float], *, layer: str
+) -> Rows:
+    """Strength: of a change by gradient. The first picture is painted over, (1, C, H, W) -> same, and learned."""
+    code = _codes(model, seeds[:1])
+    kept = _codes(model, (child(0, "repainting", place) for place in range(100)))
+    learned = repaint(model, layer, code, paint(model.decode(code)), kept=kept, lr=3e-3)
+    return blending(model, learned, seeds, strengths)
 
+
+def searching(model: Any, seeds: Seeds, features: Callable[[Tensor], Tensor], strengths: Sequence[int]) -> Rows:
+    """Strength: the generations of a novelty search that starts from the seeds; a row is its population."""
+    first = Noise(seeds).randn(*model.code_shape)
+    search = novelty_search(first, model.decode, features, None, Search(population=len(seeds)))
+    codes = [generation.codes for generation in islice(search, max(strengths) + 1)]
+    return [model.decode(codes[number]) for number in (0, *strengths)]
+
+
+def _codes(model: Any, seeds: Iterable[int]) -> Tensor:
+    """One from the prior for each seed, where the model is."""
+    codes: Tensor = Noise(seeds).randn(*model.code_shape)
+    return codes.to(next(model.parameters()).device)
+
+
+def _nth(model: Any, x: Tensor, passes: int) -> Tensor:
+    with torch.no_grad():
+        return next(islice(iterate(model.reconstruct, x), passes, None))
+
+
+# Divergence and coherence of a set of pictures.
 
 NEAREST = 5  # real images that a distance is to
-EVALUATED = {
+EVALUATED = {  # what each number of an Evaluator says
     "divergence": "how far from real pictures; 1 is as far as unseen real ones are",
     "coherence": "probability of the class that the judge holds for likeliest, averaged over the pictures",
     "reconstruction_distance": "norm of what an autoencoder of the data changes in a picture",
     "out_of_class_share": "share of pictures that the judge surely takes for a class that is not of the data",
     "diversity": "mean distance between two pictures: 0 if all are equal",
 }
-"""What each number of an Evaluator says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,41 +242,54 @@ def evaluator(
     return Evaluator(classifier, known, unit, [at for at in range(len(every)) if at not in own], reconstruct)
 
 
+# Ways out of the data, measured.
+
+Row = Mapping[str, Any]
+ABOUT = ("way", "kind", "touches", "training", "data")
+LANDMARK = "landmark"
+KINDS = {  # the rows of the picture, by what a way touches
+    "system": "The three systems",
+    "activations": "Activations bent",
+    "weights": "Weights changed",
+    "output": "Codes searched, models chained",
+    "training": "Trained to diverge",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A way out: rows(seeds) are its pictures, (B, C, H, W) in [0, 1], one row for each strength, one picture a seed.
+
+    kind: one of KINDS, or LANDMARK for a place on the map that no strength leads to. touches: what it acts on, "data",
+    "loss", "activations", "weights", "codes" or "output". training, data: whether it needs any.
+    """
+
+    name: str
+    kind: str
+    rows: Callable[[Seeds], Iterable[Tensor]]
+    strengths: Sequence[float]
+    touches: str = ""
+    training: bool = False
+    data: bool = False
+
+
 def measured(ways: Iterable[Way], by: Evaluator, groups: Sequence[Seeds]) -> Iterator[dict[str, Any]]:
     """One row per way, strength and group of seeds, as plain JSON values, as they are found.
 
     Raises ValueError for a way that has another number of rows than of strengths.
     """
     for way in ways:
+        about = {"way": way.name, **{name: getattr(way, name) for name in ABOUT[1:]}}
         for number, seeds in enumerate(groups):
             rows = list(way.rows(seeds))
             if len(rows) != len(way.strengths):
                 raise ValueError(f"{way.name} has {len(rows)} rows and {len(way.strengths)} strengths: give as many")
             for strength, x in zip(way.strengths, rows, strict=True):
-                yield {**way.says(), "group": number, "strength": strength, **by(x)}
-
-
-def landmarks(images: Tensor) -> list[Way]:
-    """Places to find one's way by: unseen real pictures, of (N, C, H, W), a blank one, and noise."""
-    unseen = as_float(images[1::2])
-    shape = tuple(images.shape[1:])
-    places: dict[str, Callable[[Seeds], list[Tensor]]] = {
-        "real": lambda seeds: [unseen[Noise(seeds).rand(1).mul(len(unseen)).long().flatten()]],
-        "blank": lambda seeds: [torch.zeros(len(seeds), *shape)],
-        "noise": lambda seeds: [Noise(seeds).rand(*shape)],
-    }
-    return [Way(name, LANDMARK, place, [0]) for name, place in places.items()]
-
-
-def trained_curves(name: str, snapshots: Iterable[Snapshot], touches: str = "loss", *, data: bool = False) -> Way:
-    """What a learner leaves behind as a way, its steps the strengths."""
-    kept = list(snapshots)
-    steps = [snapshot.step for snapshot in kept]
-    return Way(name, "training", lambda seeds: (drawn(each.model, seeds) for each in kept), steps, touches, True, data)
+                yield {**about, "group": number, "strength": strength, **by(x)}
 
 
 def way_curves(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Each way as a curve: what it says of itself, and points in the order of its strengths.
+    """Each way as a curve: what it is, and points in the order of its strengths.
 
     A point is a strength, and of each measure the 95 % interval over the groups, or None where there is no such number.
     """
@@ -189,16 +299,14 @@ def way_curves(rows: Iterable[Row]) -> list[dict[str, Any]]:
     return [
         {
             **dict(zip(ABOUT, about, strict=True)),
-            "points": [_point(strength, some) for strength, some in points.items()],
+            "points": [
+                {"strength": strength}
+                | {name: _interval([row[name] for row in some]) for name in EVALUATED if name in some[0]}
+                for strength, some in points.items()
+            ],
         }
         for about, points in found.items()
     ]
-
-
-def _point(strength: float, rows: Sequence[Row]) -> dict[str, Any]:
-    return {"strength": strength} | {
-        name: _interval([row[name] for row in rows]) for name in EVALUATED if name in rows[0]
-    }
 
 
 def _interval(values: Sequence[float | None]) -> Interval | None:
@@ -206,10 +314,180 @@ def _interval(values: Sequence[float | None]) -> Interval | None:
     return interval(there) if there else None
 
 
+def landmarks(images: Tensor) -> list[Way]:
+    """Places to find one's way by: unseen real pictures, of (N, C, H, W), a blank one, and noise."""
+    unseen, shape = as_float(images[1::2]), tuple(images.shape[1:])
+    places: dict[str, Callable[[Seeds], Rows]] = {
+        "real": lambda seeds: [unseen[Noise(seeds).rand(1).mul(len(unseen)).long().flatten()]],
+        "blank": lambda seeds: [torch.zeros(len(seeds), *shape)],
+        "noise": lambda seeds: [Noise(seeds).rand(*shape)],
+    }
+    return [Way(name, LANDMARK, place, [0]) for name, place in places.items()]
+
+
+def trained_curves(name: str, snapshots: Iterable[Snapshot], touches: str = "loss", *, data: bool = False) -> Way:
+    """The snapshots of a training as a way, its steps the strengths."""
+    kept = list(snapshots)
+    steps = [snapshot.step for snapshot in kept]
+    return Way(name, "training", lambda seeds: (drawn(each.model, seeds) for each in kept), steps, touches, True, data)
+
+
+# All ways, of the shipped models.
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A data set, models of it, and a classifier. steer: from which class to which; write: which classes.
+
+    classes: of the classifier, those of the data; None: all. run: an experiment of iterated learning, if there is one.
+    """
+
+    title: str
+    sample: str
+    other: str
+    decoder: str
+    kaleidoscope: str
+    judge: str
+    steer: tuple[str, str]
+    write: tuple[int, int]
+    classes: tuple[str, ...] | None = None
+    run: str | None = None
+
+
+SUBJECTS = [
+    Subject(
+        "MNIST: digits", "sample:mnist", "sample:fashion", "creative-mnist", "kaleidoscope-mnist",
+        "judge-digits-letters", ("1", "A"), (1, 0), DIGITS, "fig2",
+    ),
+    Subject(
+        "FashionMNIST: clothes", "sample:fashion", "sample:mnist", "creative-fashion", "kaleidoscope-fashion",
+        "judge-fashion", ("shirt", "bag"), (1, 8), run="fig2-fashion",
+    ),
+]  # fmt: skip
+HERE = ("adversarial", "fine-tuning", "feedback", "external knowledge")  # no way out, or trained here anew
+ITERATIONS = (1, 2, 5, 10, 20)
+GAINS, NEURONS, RUNS, AMOUNTS = (0.0, 0.5, 1.0, 2.0, 4.0), (1, 5, 15, 50), (1, 3, 10, 30, 100), (0.0, 0.03, 0.1, 0.3)
+STEPS, ROUNDS, LED = [0, 10, 25, 50, 100, 200], [0, 1, 2, 4], [0, 10, 25, 50, 100]
+
+
+def ways(source: str, subject: Subject, seed: int = 0) -> Iterator[Way]:
+    """Every way there is for the models of one data set."""
+    trained = hub.load_decoder(source, subject.decoder)
+    k = hub.load_kaleidoscope(source, subject.kaleidoscope)
+    judge = hub.load_classifier(source, subject.judge)
+    others = data.load(subject.other).images
+    yield from _systems(source, subject, trained, k)
+    tuned = list(fine_tune(trained.model, others, STEPS, seed=seed))
+    yield from _operators(source, subject, trained.model, tuned[-1].model, k.model, judge)
+    yield trained_curves("fine-tuning", tuned, "data", data=True)
+    fed = feedback(tuned[3].model, ROUNDS, count=500, steps=30, rate=0.3, seed=seed)
+    yield trained_curves("feedback", fed, "data")
+    led = follow(trained.model, judge.features, class_direction(judge, *subject.steer), LED, seed=seed)
+    yield trained_curves(f"external knowledge, {subject.steer[0]} to {subject.steer[1]}", led)
+    yield from _stored(source, subject)
+
+
+def _systems(source: str, subject: Subject, trained: Any, k: Any) -> Iterator[Way]:
+    def decoded(seeds: Seeds, **change: Any) -> Tensor:
+        return hub.decode(trained, seeds, replace(trained.how, **change)).images
+
+    def runs(seeds: Seeds) -> Rows:
+        states = list(islice(hub.stream(k, seeds), RUNS[-1] + 1))
+        return [states[run] for run in RUNS]
+
+    def perturbed(seeds: Seeds) -> Iterator[Tensor]:
+        streams = (hub.stream(k, seeds, perturbation=amount) for amount in AMOUNTS)
+        return (next(islice(stream, 30, None)) for stream in streams)
+
+    if subject.run:
+        sampling = hub.sampling(source, subject.run)
+        numbers = [number for number in _iterations(source, subject.run) if number in ITERATIONS]
+        models = [hub.load(source, subject.run, number) for number in numbers]
+        rows = partial(lambda models, seeds: (sampling.grown(model, seeds) for model in models), models)
+        yield Way("iterated learning", "system", rows, numbers, "data", training=True, data=True)
+
+    def gains(seeds: Seeds) -> Rows:
+        return [decoded(seeds, gain=trained.how.gain * factor) for factor in GAINS]
+
+    def neurons(seeds: Seeds) -> Rows:
+        return [decoded(seeds, neurons=number) for number in NEURONS]
+
+    yield Way("creative decoder, gain", "system", gains, GAINS, "activations")
+    yield Way("creative decoder, neurons", "system", neurons, NEURONS, "activations")
+    yield Way("kaleidoscope, runs", "system", runs, RUNS, "output")
+    yield Way("kaleidoscope, stirring", "system", perturbed, AMOUNTS, "output")
+
+
+def _iterations(source: str, run: str) -> list[int]:
+    """The iterations of a run whose models there are."""
+    return [entry["iteration"] for entry in read_index(source)["experiments"][run]["iterations"] if "file" in entry]
+
+
+def _operators(source: str, subject: Subject, vae: Any, tuned: Any, manifold: Any, judge: Any) -> Iterator[Way]:
+    def way(name: str, kind: str, rows: Callable[..., Any], *strengths: float, touches: str | None = None) -> Way:
+        return Way(name, kind, lambda seeds: rows(seeds=seeds, strengths=strengths), (0, *strengths), touches or kind)
+
+    for edit in BENDS:
+        yield way(edit.transform, "activations", partial(bending, vae, edit=edit), 0.1, 0.25, 0.5, 1.0)
+    yield way("blending", "weights", partial(blending, vae, tuned), 0.25, 0.5, 0.75, 1.0, 1.5)
+    yield way("blending by depth", "weights", partial(ramping, vae, tuned), 0.25, 0.5, 0.75)
+    for kind in ("flip", "swap"):
+        yield way(f"glitch, {kind}", "weights", partial(glitching, vae, kind=kind), 0.02, 0.05, 0.1, 0.3)
+    one, other = subject.write
+    labels = partial(lambda judge, x: judge.probabilities(x).argmax(1), judge)
+    rewritten = partial(rewriting, vae, labels=labels, layer="decoder.3", one=one, other=other)
+    yield way("rewriting", "weights", rewritten, 0.5, 1.0, 2.0, 4.0)
+    repainted = partial(repainting, vae, paint=_bar, layer="decoder.6")
+    yield way("repainting", "weights", repainted, 0.5, 1.0, 2.0, 4.0)
+    if subject.run:
+        last = [hub.load(source, subject.run, number) for number in _iterations(source, subject.run)[-2:]]
+        yield way("beyond the last iteration", "weights", partial(beyond, last), 0.5, 1.0, 2.0, 4.0)
+    yield way("chained to a kaleidoscope", "output", partial(chaining, vae, manifold), 1, 3, 10, 30)
+    yield way("novelty search", "output", partial(searching, vae, features=vae.encode), 5, 15, 40, touches="codes")
+
+
+def _bar(x: Tensor) -> Tensor:
+    """A bright bar painted across a picture."""
+    painted = x.clone()
+    painted[:, :, 12:16, 2:-2] = 1
+    return painted
+
+
+def _stored(source: str, subject: Subject) -> Iterator[Way]:
+    """What was trained to diverge and is stored, of models that this classifier is for."""
+    index = read_index(source)
+    for name in of_kind(index, "divergence"):
+        entry = index["experiments"][name]
+        experiment = strict_json(fetch(source, entry["config"]).read_bytes())["experiment"]
+        if experiment["judge"] == subject.judge and experiment["method"] not in HERE:
+            there = [each for each in entry["iterations"] if "file" in each]
+            kept = [
+                Snapshot(int(each["metrics"]["step"]), hub.load(source, name, each["iteration"]), {}) for each in there
+            ]
+            yield trained_curves(experiment["method"], kept, data=bool(experiment["data"]))
+
+
+# The picture.
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#882255")  # Okabe and Ito's
+CONTEXT = "#DDDDDD"
+NAME: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8.5, "zorder": 3}
+HEAD: tuple[tuple[str, float, dict[str, Any]], ...] = (
+    ("How far out, and how much of it is still something", 0.1, {"fontsize": 13, "fontweight": "bold"}),
+    (
+        "A line is a way out of the data, from weak (small dot) to strong (large); crosses: 95 % intervals over seeds."
+        "\n1 on the horizontal axis is as near to real pictures as unseen real ones are. Dotted: how sure the judge is "
+        "of noise.",
+        0.37,
+        {"fontsize": 8.5, "color": "#444444"},
+    ),
+)
+
+
 def figure(found: Mapping[str, Sequence[Row]]) -> Any:
     """The picture, a matplotlib figure 900 pixels wide: a column for each data set, a row for each kind of way.
 
-    found: `curves` by the name of the data. Raises ValueError if there are none.
+    found: `way_curves` by the name of the data. Raises ValueError if there are none.
     """
     from matplotlib.figure import Figure
 
@@ -222,26 +500,21 @@ def figure(found: Mapping[str, Sequence[Row]]) -> Any:
     drawing.subplots_adjust(0.075, 0.55 / height, 0.995, 1 - 1.27 / height, 0.1, 0.2)
     for words, down, look in HEAD:
         drawing.text(0.012, 1 - down / height, words, va="top", **look)
-    _frame(panels, found)
+    reach = [point["divergence"]["mean"] for own in found.values() for curve in own for point in curve["points"]]
+    low, high = min(reach), max(reach)
+    panels[0, 0].set_xlim(low - 0.13 * (high - low), high + 0.34 * (high - low))  # room for names
+    for panel, name in zip(panels[0], found, strict=True):
+        panel.text(0, 1.19, name, transform=panel.transAxes, fontsize=11, fontweight="bold")
     for kind, line in zip(kinds, panels, strict=True):
         for panel, own in zip(line, found.values(), strict=True):
+            panel.spines[["top", "right"]].set_visible(False)
+            panel.tick_params(labelsize=8, length=2)
             _panel(panel, own, kind)
     drawing.text(0.53, 0.1 / height, "divergence: how far from real pictures", fontsize=9.5, ha="center")
     drawing.text(0.008, 0.5, "coherence: how sure the judge is", fontsize=9.5, va="center", rotation=90)
     for panel in panels.flat:
         _spread(panel)
     return drawing
-
-
-def _frame(panels: Any, found: Mapping[str, Sequence[Row]]) -> None:
-    reach = [point["divergence"]["mean"] for own in found.values() for curve in own for point in curve["points"]]
-    low, high = min(reach), max(reach)
-    panels[0, 0].set_xlim(low - 0.13 * (high - low), high + 0.34 * (high - low))  # room for names
-    for panel, name in zip(panels[0], found, strict=True):
-        panel.text(0, 1.19, name, transform=panel.transAxes, fontsize=11, fontweight="bold")
-    for panel in panels.flat:
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.tick_params(labelsize=8, length=2)
 
 
 def _panel(panel: Any, found: Sequence[Row], kind: str) -> None:
@@ -251,9 +524,8 @@ def _panel(panel: Any, found: Sequence[Row], kind: str) -> None:
         x, y = _of(curve, "mean")
         if curve["kind"] == LANDMARK:
             panel.plot(x, y, marker="+", ms=8, color="#666666", zorder=2)
-            panel.annotate(
-                curve["way"], (x[0], y[0]), (-6, 0), **{**NAME, "zorder": 1}, ha="right", va="center", color="#888888"
-            )
+            look = {**NAME, "zorder": 1, "ha": "right", "va": "center", "color": "#888888"}
+            panel.annotate(curve["way"], (x[0], y[0]), (-6, 0), **look)
             if curve["way"] == "noise":
                 panel.axhline(y[0], lw=0.8, ls=":", color="#888888", zorder=0)
         elif curve["kind"] != kind:
@@ -300,9 +572,8 @@ def apart_by(places: Sequence[float], apart: float, floor: float, ceiling: float
     """Rising places, moved as little as it takes to be so far apart from each other, between floor and ceiling."""
 
     def first(block: Sequence[float]) -> float:  # where the lowest of a block goes, so that its mean stays
-        return max(
-            floor, min(sum(block) / len(block) - (len(block) - 1) * apart / 2, ceiling - (len(block) - 1) * apart)
-        )
+        extent = (len(block) - 1) * apart
+        return max(floor, min(sum(block) / len(block) - extent / 2, ceiling - extent))
 
     blocks: list[list[float]] = []  # of names that touch
     for place in places:
@@ -312,45 +583,39 @@ def apart_by(places: Sequence[float], apart: float, floor: float, ceiling: float
     return [first(block) + number * apart for block in blocks for number in range(len(block))]
 
 
+# The table.
+
+TABLE_HEAD = ("operator", "acts on", "training", "data", "strengths")
+COLUMNS = {
+    "reconstruction_distance": "reconstruction distance",
+    "coherence": "judge's confidence",
+    "out_of_class_share": "out of class",
+    "diversity": "diversity",
+}
+
+
+def table(curves: Iterable[Row]) -> str:
+    """Markdown: a row for each of `way_curves` that is a way, with the numbers of three of its strengths.
+
+    The weakest that does something, the middle one, and the strongest; of fewer, what there is.
+    """
+    rows = []
+    for curve in curves:
+        if curve["kind"] == LANDMARK:
+            continue
+        doing = [point for point in curve["points"] if point["strength"]] or list(curve["points"])
+        points = [doing[at] for at in sorted({0, len(doing) // 2, len(doing) - 1})]
+        needs = ("yes" if curve[name] else "no" for name in ("training", "data"))
+        strengths = ", ".join(f"{point['strength']:g}" for point in points)
+        numbers = (", ".join(f"{p[name]['mean']:.2f}" for p in points if p[name]) or "none" for name in COLUMNS)
+        rows.append([curve["way"], curve["touches"], *needs, strengths, *numbers])
+    return markdown_table([*TABLE_HEAD, *COLUMNS.values()], rows, len(TABLE_HEAD))
+
+
 EPILOG = """examples:
   python -m toolkit trade-off --out trade_off                        the picture, .json, and the table, .md
   python -m toolkit trade-off --out trade_off --images 16 --groups 2     a quick look
 It needs the shipped checkpoints and the built-in samples, and no download."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A data set, what learned it, and who judges. steer: from which class of the judge to which; write: which classes.
-
-    classes: of the judge, those of the data; None: all. run: an experiment of iterated learning, if there is one.
-    """
-
-    title: str
-    sample: str
-    other: str
-    decoder: str
-    kaleidoscope: str
-    judge: str
-    steer: tuple[str, str]
-    write: tuple[int, int]
-    classes: tuple[str, ...] | None = None
-    run: str | None = None
-
-
-SUBJECTS = [
-    Subject(
-        "MNIST: digits", "sample:mnist", "sample:fashion", "creative-mnist", "kaleidoscope-mnist",
-        "judge-digits-letters", ("1", "A"), (1, 0), DIGITS, "fig2",
-    ),
-    Subject(
-        "FashionMNIST: clothes", "sample:fashion", "sample:mnist", "creative-fashion", "kaleidoscope-fashion",
-        "judge-fashion", ("shirt", "bag"), (1, 8), run="fig2-fashion",
-    ),
-]  # fmt: skip
-HERE = ("adversarial", "fine-tuning", "feedback", "external knowledge")  # no way out, or trained here anew
-ITERATIONS = (1, 2, 5, 10, 20)
-GAINS, NEURONS, RUNS, STIRRINGS = (0.0, 0.5, 1.0, 2.0, 4.0), (1, 5, 15, 50), (1, 3, 10, 30, 100), (0.0, 0.03, 0.1, 0.3)
-STEPS, ROUNDS, LED = [0, 10, 25, 50, 100, 200], [0, 1, 2, 4], [0, 10, 25, 50, 100]
 
 
 def trade_off(args: argparse.Namespace) -> object:
@@ -359,134 +624,19 @@ def trade_off(args: argparse.Namespace) -> object:
         raise ValueError(f"--images {args.images}, --groups {args.groups}: give two or more of each")
     start = args.seed or 0
     groups = [range(start + g * args.images, start + (g + 1) * args.images) for g in range(args.groups)]
-    found = {}
+    curves = {}
     for subject in SUBJECTS:
         images, judge = data.load(subject.sample).images, hub.load_classifier(args.source, subject.judge)
         out = [*landmarks(images), *ways(args.source, subject, start)]
         by = evaluator(judge, images, subject.classes, hub.load_decoder(args.source, subject.decoder).model.reconstruct)
-        rows = list[dict[str, Any]]()
-        for way in tqdm(out, subject.title, disable=args.json, unit="way"):
-            rows += measured([way], by, groups)
-        found[subject.title] = rows
-    curves = {title: way_curves(rows) for title, rows in found.items()}
-    said = {"images": args.images, "groups": args.groups, "seed": start, "measures": EVALUATED, "curves": curves}
-    write(args.out.with_suffix(".json"), to_json(said))
+        bar = tqdm(out, subject.title, disable=args.json, unit="way")
+        curves[subject.title] = way_curves(measured(bar, by, groups))
+    result = {"images": args.images, "groups": args.groups, "seed": start, "measures": EVALUATED, "curves": curves}
+    write(args.out.with_suffix(".json"), to_json(result))
     write(args.out.with_suffix(".png"), plot.figure_png(figure(curves)))
     tables = [f"## {title}\n\n{table(own)}\n" for title, own in curves.items()]
     write(args.out.with_suffix(".md"), "\n".join(tables).encode())
     return {"picture": str(args.out.with_suffix(".png")), "ways": {title: len(own) for title, own in curves.items()}}
-
-
-def ways(source: str, subject: Subject, seed: int = 0) -> Iterator[Way]:
-    """Every way there is for what learned one data set."""
-    trained = hub.load_decoder(source, subject.decoder)
-    k = hub.load_kaleidoscope(source, subject.kaleidoscope)
-    others = data.load(subject.other).images
-    yield from _systems(source, subject, trained, k)
-    tuned = list(fine_tune(trained.model, others, STEPS, seed=seed))
-    yield from _operators(source, subject, trained.model, tuned[-1].model, k.model)
-    yield trained_curves("fine-tuning", tuned, "data", data=True)
-    fed = feedback(tuned[3].model, ROUNDS, count=500, steps=30, rate=0.3, seed=seed)
-    yield trained_curves("feedback", fed, "data")
-    judge = hub.load_classifier(source, subject.judge)
-    led = follow(trained.model, judge.features, class_direction(judge, *subject.steer), LED, seed=seed)
-    yield trained_curves(f"external knowledge, {subject.steer[0]} to {subject.steer[1]}", led)
-    yield from _stored(source, subject)
-
-
-def _stored(source: str, subject: Subject) -> Iterator[Way]:
-    """What was trained to diverge and is stored, of models that this judge looks at."""
-    index = read_index(source)
-    for name in of_kind(index, "divergence"):
-        entry = index["experiments"][name]
-        said = strict_json(fetch(source, entry["config"]).read_bytes())["experiment"]
-        if said["judge"] == subject.judge and said["method"] not in HERE:
-            there = [each for each in entry["iterations"] if "file" in each]
-            models = [hub.load(source, name, each["iteration"]) for each in there]
-            steps = [int(each["metrics"]["step"]) for each in there]
-            kept = map(Snapshot, steps, models, [{}] * len(steps))
-            yield trained_curves(said["method"], kept, data=bool(said["data"]))
-
-
-def _systems(source: str, subject: Subject, trained: Any, k: Any) -> Iterator[Way]:
-    def decoded(seeds: Seeds, **change: Any) -> Tensor:
-        return hub.decode(trained, seeds, replace(trained.how, **change)).images
-
-    def runs(seeds: Seeds) -> list[Tensor]:
-        states = list(islice(hub.stream(k, seeds), RUNS[-1] + 1))
-        return [states[run] for run in RUNS]
-
-    def stirred(seeds: Seeds) -> Iterator[Tensor]:
-        streams = (hub.stream(k, seeds, perturbation=by) for by in STIRRINGS)
-        return (next(islice(stream, 30, None)) for stream in streams)
-
-    if subject.run:
-        sampling = hub.sampling(source, subject.run)
-        numbers = [number for number in _learned(source, subject.run) if number in ITERATIONS]
-        models = [hub.load(source, subject.run, number) for number in numbers]
-        grown = partial(_grown, models, sampling)
-        yield Way("iterated learning", "system", grown, numbers, "data", training=True, data=True)
-    gain = trained.how.gain
-    for name, rows, strengths, touches in (
-        ("creative decoder, gain", lambda s: [decoded(s, gain=gain * f) for f in GAINS], GAINS, "activations"),
-        ("creative decoder, neurons", lambda s: [decoded(s, neurons=n) for n in NEURONS], NEURONS, "activations"),
-        ("kaleidoscope, runs", runs, RUNS, "output"),
-        ("kaleidoscope, stirring", stirred, STIRRINGS, "output"),
-    ):
-        yield Way(name, "system", rows, strengths, touches)
-
-
-def _learned(source: str, run: str) -> list[int]:
-    """The iterations of a run whose models there are."""
-    return [entry["iteration"] for entry in read_index(source)["experiments"][run]["iterations"] if "file" in entry]
-
-
-def _grown(models: Sequence[Any], sampling: Any, seeds: Seeds) -> Iterator[Tensor]:
-    return (sampling.grown(model, seeds) for model in models)
-
-
-def _operators(source: str, subject: Subject, vae: Any, tuned: Any, manifold: Any) -> Iterator[Way]:
-    for edit in operators.BENDS["VAE"]:
-        shares = (0.1, 0.25, 0.5, 1.0)
-        yield _rows(edit.transform, "activations", partial(operators.bending, vae, edit=edit, strengths=shares), shares)
-    judge = hub.load_classifier(source, subject.judge)
-    one, other = subject.write
-    few = (0.02, 0.05, 0.1, 0.3)
-    yield _rows("blending", "weights", partial(operators.blending, vae, tuned), (0.25, 0.5, 0.75, 1.0, 1.5))
-    yield _rows("blending by depth", "weights", partial(operators.ramping, vae, tuned), (0.25, 0.5, 0.75))
-    for kind in ("flip", "swap"):
-        yield _rows(f"glitch, {kind}", "weights", partial(operators.glitching, vae, kind=kind), few)
-    rewritten = partial(
-        operators.rewriting,
-        vae,
-        labels=lambda x: judge.probabilities(x).argmax(1),
-        layer="decoder.3",
-        one=one,
-        other=other,
-    )
-    yield _rows("rewriting", "weights", rewritten, (0.5, 1.0, 2.0, 4.0))
-    repainted = partial(operators.repainting, vae, paint=_bar, layer="decoder.6")
-    yield _rows("repainting", "weights", repainted, (0.5, 1.0, 2.0, 4.0))
-    if subject.run:
-        last = [hub.load(source, subject.run, number) for number in _learned(source, subject.run)[-2:]]
-        yield _rows("beyond the last iteration", "weights", partial(operators.beyond, last), (0.5, 1.0, 2.0, 4.0))
-    yield _rows("chained to a kaleidoscope", "output", partial(operators.chaining, vae, manifold), (1, 3, 10, 30))
-    search = partial(operators.searching, vae, features=vae.encode)
-    yield _rows("novelty search", "output", search, (5, 15, 40), touches="codes")
-
-
-def _rows(
-    name: str, kind: str, rows: Callable[..., Any], strengths: tuple[float, ...], touches: str | None = None
-) -> Way:
-    """A way of `presets`: the untouched model, and then the strengths."""
-    return Way(name, kind, lambda seeds: rows(seeds=seeds, strengths=strengths), (0, *strengths), touches or kind)
-
-
-def _bar(x: Tensor) -> Tensor:
-    """A bright bar painted across a picture."""
-    painted = x.clone()
-    painted[:, :, 12:16, 2:-2] = 1
-    return painted
 
 
 def declare(add: Callable[..., Any]) -> None:
@@ -500,41 +650,3 @@ def declare(add: Callable[..., Any]) -> None:
 
 
 COMMANDS = {"trade-off": (trade_off, declare, EPILOG)}
-
-
-TABLE_HEAD = ("operator", "acts on", "training", "data", "strengths")
-COLUMNS = {
-    "reconstruction_distance": "reconstruction distance",
-    "coherence": "judge's confidence",
-    "out_of_class_share": "out of class",
-    "diversity": "diversity",
-}
-ALIGNED = "| --- | --- | --- | --- | --- |" + " ---: |" * len(COLUMNS)
-
-
-def table(curves: Iterable[Row]) -> str:
-    """Markdown: a row for each of `trade_off.curves` that is a way, with the numbers of three of its strengths."""
-    rows = (_row(curve) for curve in curves if curve["kind"] != LANDMARK)
-    return "\n".join([_line([*TABLE_HEAD, *COLUMNS.values()]), ALIGNED, *rows])
-
-
-def _row(curve: Row) -> str:
-    points = three(curve["points"])
-    needs = ("yes" if curve[name] else "no" for name in ("training", "data"))
-    strengths = ", ".join(f"{point['strength']:g}" for point in points)
-    return _line([curve["way"], curve["touches"], *needs, strengths, *(_cell(points, name) for name in COLUMNS)])
-
-
-def three(points: Sequence[Row]) -> list[Row]:
-    """The weakest that does something, the middle one, and the strongest; of fewer, what there is."""
-    doing = [point for point in points if point["strength"]] or list(points)
-    return [doing[at] for at in sorted({0, len(doing) // 2, len(doing) - 1})]
-
-
-def _cell(points: Sequence[Row], name: str) -> str:
-    found = [point[name]["mean"] for point in points if point[name]]
-    return ", ".join(f"{value:.2f}" for value in found) or "none"
-
-
-def _line(cells: Iterable[Any]) -> str:
-    return f"| {' | '.join(map(str, cells))} |"

@@ -7,41 +7,25 @@ from random import Random
 import pytest
 
 from toolkit.experiments import page_benchmark
-from toolkit.experiments.page_benchmark import (
-    Action,
-    Diary,
-    Heard,
-    RefusedError,
-    Server,
-    Visitor,
-    grown,
-    load,
-    slope,
-    spread,
-    summary,
-    warm,
-)
-
-
-def test_the_slope_is_that_of_the_line() -> None:
-    assert slope([(0, 5), (1, 7), (2, 9)]) == pytest.approx(2)
-    assert slope([(3, 5)]) == 0
+from toolkit.experiments.page_benchmark import Action, Log, RefusedError, Response, Server, Visitor
 
 
 def test_of_a_hundred_times_the_95th_percentile_is_exceeded_by_few() -> None:
-    found = spread([float(value) for value in range(100)])
+    found = page_benchmark.spread([float(value) for value in range(100)])
     assert (found["count"], found["median"], found["p95"], found["most"]) == (100, 49.5, 95.0, 99.0)
-    assert spread([]) == {"count": 0}
+    assert page_benchmark.spread([]) == {"count": 0}
 
 
 def test_memory_growth_is_by_minute_in_the_second_half() -> None:
-    found = grown([(float(at), 100 + max(0, at - 60) / 60) for at in range(0, 121, 10)])
+    found = page_benchmark.growth([(float(at), 100 + max(0, at - 60) / 60) for at in range(0, 121, 10)])
     assert found["mb_a_minute"] == pytest.approx(1) and found["most_mb"] == 101
 
 
 def test_who_waited_long_without_a_word_is_counted() -> None:
-    heard = [Heard(places=[3, 0], started=4.0, took=5.0), Heard(started=2.0, took=3.0), Heard(places=[0], started=0.1)]
-    found = summary([Diary(done=[("grow", each) for each in heard], errors=["no"])])
+    responses = [
+        Response(ranks=[3, 0], started=4.0, took=5.0), Response(started=2.0, took=3.0), Response(ranks=[0], started=0.1)
+    ]  # fmt: skip
+    found = page_benchmark.summary([Log(done=[("grow", each) for each in responses], errors=["no"])])
     assert (found["waited_long"], found["waited_long_and_were_told"], found["most_before"]) == (2, 1, 3)
     assert (found["actions"], found["errors"]) == (3, ["no"])
 
@@ -60,7 +44,7 @@ def test_every_action_has_words_and_those_of_a_mixed_session_a_share() -> None:
 def test_the_page_says_what_it_can_be_asked_and_answers_it(server: Server) -> None:
     visitor = Visitor(server.url)
     actions: dict[str, Action] = {}
-    assert {"grow", "draw", "film", "sample", "look"} <= set(warm(visitor, actions))
+    assert {"grow", "draw", "film", "sample", "look"} <= set(page_benchmark.warm_up(visitor, actions))
     drawn = actions["draw"](visitor, Random(0))
     assert len(drawn.message["neurons"]) == 32 and 0 < drawn.started <= drawn.first <= drawn.took
 
@@ -69,12 +53,12 @@ def test_what_is_refused_is_raised_with_its_sentence(server: Server) -> None:
     with pytest.raises(RefusedError, match="seed 'x' is not usable"):
         Visitor(server.url).call("sample", "fig2", 2, ["x"])
     with pytest.raises(RefusedError, match="option experiment"):
-        Visitor(server.url).order("draw", {})
+        Visitor(server.url).trigger("draw", {})
 
 
 @pytest.mark.slow
 def test_a_crowd_is_served_without_an_error_and_its_table_is_whole(server: Server) -> None:
-    crowd = load(server, visitors=4, seconds=6)
+    crowd = page_benchmark.load(server, visitors=4, seconds=6)
     assert crowd["errors"] == [] and crowd["actions"] >= 4 and crowd["memory"]["most_mb"] > 50
     result = json.loads(json.dumps({"latency": {"draw": page_benchmark.entry("draw", [0.1])}, "load": crowd}))
     text = page_benchmark.page_tables(result)

@@ -1,0 +1,205 @@
+"""The benchmark: its arithmetic on known times, both sides the same work, and everything in what it writes."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from toolkit import cli, data
+from toolkit.experiments import benchmark, timing
+from toolkit.experiments.benchmark import PARTS
+from toolkit.experiments.timing import QUICK, Entry, Subject, alternate, entry, scaled, stopwatch
+from toolkit.models import create, sparse
+from toolkit.samplers import creative, iterate
+from toolkit.seeds import Noise, child
+
+TIMED = {
+    "train_step_published", "train_step_speedup", "pass_speedup", "creative_ms", "kaleidoscope_s", "symbols_64_s",
+    "checkpoint_ms",
+}  # fmt: skip
+RULES = pytest.mark.parametrize("rule", ["channel", "position"])
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    return Subject(QUICK, data.load("sample:mnist").images)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Entry:
+    file = tmp_path_factory.mktemp("benchmark") / "speed.json"
+    assert cli.main(["benchmark", "--quick", "--json", str(file)]) == 0
+    return dict(json.loads(file.read_text()))
+
+
+# arithmetic
+
+
+def test_a_speedup_is_the_ratio_of_the_medians_beside_minima_and_spread() -> None:
+    found = entry({"plain": [8.0, 6.0, 100.0], "fast": [2.0, 0.5, 3.0]}, batch=100)
+    assert (found["value"], found["plain"], found["fast"], found["batch"]) == (4.0, 8.0, 2.0, 100)
+    assert found["minimum"] == {"plain": 6.0, "fast": 0.5} and found["ratio_of_minima"] == 12
+    assert found["spread"] == {"plain": 100 / 6, "fast": 6} and found["runs"]["fast"] == [2.0, 0.5, 3.0]
+
+
+def test_milliseconds_are_seconds_times_a_thousand_and_a_side_alone_has_no_ratio() -> None:
+    found = entry({"plain": [0.5], "fast": [0.25]}, "ms")
+    assert (found["value"], found["unit"], found["ratio"], found["runs"]["plain"]) == (250.0, "ms", 2.0, [500.0])
+    assert "ratio" not in entry({"fast": [1.0]}, "s")
+    assert scaled({"plain": [10.0], "fast": [5.0]}, plain=1 / 10) == {"plain": [1.0], "fast": [5.0]}
+
+
+def test_the_sides_take_turns_and_warming_up_does_not_count() -> None:
+    done = list[str]()
+    sides: dict[str, Callable[[], object]] = {name: lambda name=name: done.append(name) for name in "pf"}  # type: ignore[misc]
+    times = alternate(sides, runs=2, clock=count().__next__)
+    assert "".join(done) == "pfpfpf" and times == {"p": [1, 1], "f": [1, 1]}
+    assert stopwatch(lambda: None, iter([10.0, 12.5]).__next__) == 2.5
+
+
+# both sides do the same work
+
+
+@RULES
+def test_plain_training_lowers_the_same_loss_by_the_same_steps(subject: Subject, rule: str) -> None:
+    model = subject.untrained(1, lifetime_per=rule, lifetime=0.2)
+    fast = benchmark.fit_in(torch.float32, model, subject.batches, 3)
+    losses, plain = benchmark.by_hand(model, subject.batches, 3)
+    assert len(losses) == 3
+    for (name, ours), theirs in zip(fast.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-2, msg=name)
+
+
+@RULES
+def test_the_plain_rules_of_lifetime_sparsity_lower_the_loss_of_the_definition(subject: Subject, rule: str) -> None:
+    model, x = subject.untrained(1, lifetime_per=rule, lifetime=0.2, kernel=3), torch.rand(20, 1, 28, 28)
+    z = model.encode(x)
+    kept = {"channel": sparse.lifetime(z, 0.2), "position": sparse.lifetime_per_position(z, 0.2)}
+    assert kept["position"].count_nonzero() > kept["channel"].count_nonzero()
+    loss = (model.decode(kept[rule]) - x).square().flatten(1).sum(1).mean() / 2
+    torch.testing.assert_close(timing.autoencoder(model).loss(x), loss)
+
+
+def test_plain_sampling_is_the_same_number_of_passes_for_every_image(subject: Subject) -> None:
+    x = torch.rand(3, 1, 28, 28)
+    states = iterate(subject.model.reconstruct, x)
+    expected = [next(states) for _ in range(4)][-1]
+    torch.testing.assert_close(timing.sample(subject.model, x, 3), expected)
+    with torch.no_grad():
+        plain = timing.autoencoder(subject.model)(x)
+    torch.testing.assert_close(plain, subject.model(x), atol=1e-5, rtol=1e-4)
+
+
+def test_plain_kaleidoscopic_runs_give_the_same_pictures_if_nothing_perturbs_them() -> None:
+    model: Any = create("Manifold", QUICK.manifold, seed=0)
+    start = Noise(range(QUICK.starts)).rand(*model.image_shape)
+    expected = benchmark.fast_kaleidoscope(model, QUICK, perturbation=0.0)
+    plain = timing.kaleidoscope(model.net, start, QUICK.kaleidoscope_runs, 0.0)
+    torch.testing.assert_close(plain, expected, atol=1e-2, rtol=0)
+
+
+def test_plain_creative_decoding_gives_the_same_pairs_for_the_same_lots(subject: Subject) -> None:
+    model, statistics = benchmark.trained_decoder(subject)
+    z = Noise(range(4)).randn(*model.code_shape)
+    lots = Noise(child(seed, "neurons") for seed in range(4)).rand(len(statistics.active))
+    created = creative.creative_decode(model, z, statistics, range(4), benchmark.HOW)
+    regular, low_active = benchmark.decode_by_hand(model, statistics, z, lots)
+    assert (created.neurons >= 0).any() and not torch.equal(created.images, created.regular)
+    torch.testing.assert_close(regular, created.regular)
+    torch.testing.assert_close(low_active, created.images)
+
+
+def test_exactness_is_near_zero_in_float32_and_sees_bfloat16_and_a_wrong_gradient(subject: Subject) -> None:
+    found = benchmark.batch_differences(subject, subject.model)
+    assert 0 < found["outputs"]["float64"] < 1e-4 and 0 < found["gradients"]["float64"] < 1e-3
+    assert 10 * found["gradients"]["plain"] < found["gradients"]["bfloat16"] < 1
+    model, twin = subject.untrained(1), subject.untrained(1)
+    for ours, theirs in zip(model.parameters(), twin.parameters(), strict=True):
+        ours.grad, theirs.grad = torch.full_like(ours, 1.1), torch.ones_like(theirs)
+    assert benchmark.gradient_differences(model, twin) == pytest.approx([0.1] * 12, rel=1e-4)
+
+
+def test_training_in_bfloat16_ends_where_float32_does_nearer_than_in_another_order_of_the_images(
+    subject: Subject,
+) -> None:
+    plan = replace(QUICK, curve_filters=8, curve_steps=40, batch=20)
+    found = benchmark.training_ends(Subject(plan, subject.images[:300]))
+    assert {len(own) for own in found["held_out_loss"].values()} == {3} and found["loss_spread"] > 0
+    for side, loss, weights, images in (("plain", 0.1, 0.1, 0.1), ("bfloat16", 1.0, 1.0, 1.5)):
+        assert abs(found["loss_difference"][side]["mean"]) < loss * found["loss_spread"], side
+        assert 0 < found["weights"][side] < weights * found["weights"]["another order"], side
+        assert 0 < found["images"][side] < images * found["images"]["another order"], side
+    assert found["weights"]["float32"] == found["images"]["float32"] == 0
+
+
+def test_what_a_card_is_asked_runs_on_any_device(subject: Subject) -> None:
+    found = benchmark.measure_device(subject, steps=2, sampled=3, side=16)
+    training, sampling = found["training_images_per_second"], found["image_passes_per_second"]
+    hours = (benchmark.PRESENTED / training + benchmark.PASSED / sampling) / 3600
+    assert found["figure_2_h_extrapolated"] == pytest.approx(hours)
+    assert found["share_of_matrix_product"] == pytest.approx(found["training_tflops"] / found["matrix_product_tflops"])
+
+
+def test_operations_are_two_for_each_weight_at_each_place_it_is_put(subject: Subject) -> None:
+    filters = QUICK.filters  # of 5 by 5 pixels, in three layers of images of 28
+    pixels, weights = [24**2, 20**2, 16**2], [25 * filters, 25 * filters**2, 25 * filters**2]
+    dense = sum(place * weight for place, weight in zip(pixels, weights, strict=True))
+    assert benchmark.operations(subject.model) == 2 * 2 * dense  # encoder and decoder
+
+
+# everything is in what it writes
+
+
+def test_the_quick_benchmark_writes_every_part_with_its_runs(result: Entry) -> None:
+    assert result.keys() == {*PARTS, "machine", "plan"}
+    assert [name for name in PARTS if "error" in result[name]] == []
+    for each in [*(result[name] for name in TIMED), result["sampling"]["fixed"], result["sampling"]["stop_rule"]]:
+        assert each["value"] > 0 and each["unit"] and len(each["runs"]["fast"]) >= 3 and each["spread"]["fast"] >= 1
+    assert result["train_step_published"]["lifetime_per"] == "position"
+
+
+def test_the_table_has_a_line_for_every_measurement(result: Entry) -> None:
+    text = benchmark.tables(result)
+    assert "| plain | fast | ratio | of minima | runs |" in text and "failed" not in text
+    assert text.count("\n| ") == len(benchmark.LINES) + 1 and "\n| images, a fixed number of passes" in text
+    assert "Images after 20 passes within" in text and "bfloat16 " in text and "another order" in text
+
+
+def test_some_parts_alone_are_measured_and_what_fails_is_named(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(subject: Subject) -> Entry:
+        raise OSError("no app here\nand more")
+
+    monkeypatch.setitem(PARTS, "creative_ms", broken)
+    seen = list[int]()
+    only = ["checkpoint_ms", "creative_ms"]
+    found = benchmark.measure_paths(subject.images, QUICK, only=only, on_result=lambda now: seen.append(len(now)))
+    assert found.keys() == {"machine", "plan", *only} and seen == [2, 3, 4]
+    text = benchmark.tables(found)
+    assert "creative_ms failed: OSError: no app here" in text and "and more" not in text
+    assert "| loading a checkpoint |" in text
+
+
+def test_the_file_is_whole_when_a_measurement_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(subject: Subject) -> Entry:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(PARTS, "creative_ms", interrupted)
+    file = tmp_path / "speed.json"
+    argv = ["benchmark", "--quick", "--only", "checkpoint_ms,creative_ms", "--json", str(file)]
+    assert cli.main(argv) == 130
+    assert json.loads(file.read_text()).keys() == {"machine", "plan", "checkpoint_ms"}
+    assert [path.name for path in tmp_path.iterdir()] == ["speed.json"]
+
+
+def test_a_part_that_is_none_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["benchmark", "--quick", "--only", "speed", "--json", str(tmp_path / "speed.json")]) == 2
+    assert "there is no part speed: choose of train_step_published" in capsys.readouterr().err
