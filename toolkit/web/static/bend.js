@@ -70,7 +70,8 @@ function readUrl() {
     start: oneOf(["symbols", "noise"]), passes: whole(1, 30), layer: matching(/^[a-z]+(\.\d{1,3}){0,4}$/),
     transform: oneOf(Object.keys(amounts)), amount: matching(/./), channels: oneOf(Object.keys(CHANNELS)),
     share: decimal(0, 1), group: whole(0, groups - 1), kind: oneOf(kinds), one: text, another: text,
-    parent: oneOf(of.iterations), child: oneOf(of.iterations), other: oneOf(names.filter((name) => name !== machine)), cell: whole(0, count - 1),
+    parent: oneOf(of.iterations), child: oneOf(of.iterations), other: oneOf(names.filter((name) => name !== machine)),
+    cell: whole(0, count - 1),
   });
   const bent = readAmount(transform, amount);
   return {...defaults, ...initial(of, operator), ...said, ...bent, ...(seed === undefined ? {} : {seed})};
@@ -296,10 +297,7 @@ function setAmount(changes, isFinal) {  // passes take a while: they are asked f
   else showControls();
 }
 
-function setSeed(seed) {
-  url.chooseSeed(seed);
-  update({seed});
-}
+const setSeed = (seed) => update({seed: url.chooseSeed(seed)});
 
 /** An amount by chance, around the usual one: [unit, from, to, in steps of, usually]. */
 export function randomAmount([, low, high, step, often], random = Math.random) {

@@ -234,10 +234,7 @@ function settings() {  // of the pictures on show
 
 // ---- what a visitor does
 
-function setSeed(seed) {
-  url.chooseSeed(seed);
-  update({seed});
-}
+const setSeed = (seed) => update({seed: url.chooseSeed(seed)});
 
 function setEdge(input) {  // a handle stops before the other
   const edge = Number(input.dataset.edge), value = Number(input.value), band = [...now.band];

@@ -62,3 +62,15 @@ export function pictureAt(pixels, [channels, height, width], index) {
   const size = channels * height * width;
   return pixels.subarray(index * size, (index + 1) * size);
 }
+
+// ---- strips of thumbnails, each a button with a canvas and a text
+
+export function newThumbs(count, side) {
+  return Array.from({length: count}, () => make("button", {type: "button"}, blankCanvas(side), make("span")));
+}
+
+export function showThumb(button, {shape, pixels, index = 0, text, label, isPressed, isReady = true}) {
+  paint(button.firstChild, shape, isReady ? pixels : null, index);
+  button.lastChild.textContent = text;
+  Object.assign(button, {disabled: !isReady, ariaLabel: label, ariaPressed: isPressed});
+}

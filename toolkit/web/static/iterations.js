@@ -16,7 +16,7 @@ const BEAT = 480, NUDGE = 4_000;  // milliseconds
 let figure, $, $$, article, url, player, symbol, overview;
 let runs, panels;                 // {a, b}: the run on show and the one beside it, mostly the same; their sheets
 const now = {a: 0, b: 0, compare: false, map: false};  // a, b: rows of the iterations of the two
-const fetched = new Map();        // experiment -> a promise of what the server says of it, with its sheets as pixels
+const fetched = new Map();        // experiment -> a promise of what the server says of it; sheets come later, as pixels
 
 const iterationOf = (key) => iterationAt(runs[key], now[key]);
 
@@ -159,24 +159,36 @@ function settings() {
 // ---- experiments
 
 function fetchRun(experiment, page, server) {  // an experiment comes once
-  const unfold = async (payload) => {
-    const sheets = await Promise.all(payload.iterations.map(({sheet}) => loadSheet(sheet, COLUMNS)));
-    return {...payload, side: sheets[0].side, sheets: sheets.map(({pixels}) => pixels)};
-  };
   if (!fetched.has(experiment)) {
     const payload = experiment === page.experiment ? Promise.resolve(page) : server.experiment(experiment);
-    fetched.set(experiment, payload.then(unfold));
+    fetched.set(experiment, payload.then((run) => ({...run, sheets: [], loading: []})));
     fetched.get(experiment).catch(() => fetched.delete(experiment));
   }
-  return fetched.get(experiment).catch(() => {
-    figure.showProblem(`${experiment} could not be fetched: choose it again.`);
-    return null;
+  return fetched.get(experiment);
+}
+
+/** Fetch the sheet of a row, once, and show it where it lacks. */
+function loadRow(run, row) {
+  run.loading[row] ??= loadSheet(run.iterations[row].sheet, COLUMNS).then(({pixels, side}) => {
+    run.side = side;
+    run.sheets[row] = pixels;
+    if (panels) [...Object.values(panels), symbol].forEach((each) => each.onSheet(run, row));
   });
+  run.loading[row].catch(() => { run.loading[row] = null; });  // it is asked for again when it is to be shown
+  return run.loading[row];
+}
+
+async function loadRest(run) {  // one after the other, when there is nothing else to do
+  for (const row of run.iterations.keys()) {
+    await new Promise((done) => (window.requestIdleCallback ?? setTimeout)(done));
+    await loadRow(run, row).catch(() => {});
+  }
 }
 
 function newPanel(key) {
   const panel = new Panel(figure, $(`[data-panel=${key}]`), runs[key], {
     onRow: (row) => { player.stop(); goTo(key, row); },
+    onMissing: (run, row) => loadRow(run, row).catch(() => {}),
     onSelect: selectSeed,
     onHover: (over) => Object.values(panels).forEach(({cells}) =>  // the same seed on the other sheet
       cells.forEach((cell, k) => cell.classList.toggle("twin", k === over))),
@@ -185,8 +197,11 @@ function newPanel(key) {
   return panel;
 }
 
-function open(run, {iteration, beside, against, seed = symbol.seed} = {}) {
-  runs = {a: run, b: against ?? (!runs || runs.b === runs.a ? run : runs.b)};
+async function open(run, {iteration, beside, against, seed = symbol.seed} = {}) {
+  const other = against ?? (!runs || runs.b === runs.a ? run : runs.b);
+  const rows = {a: rowOf(run, iteration, lastRow(run)), b: rowOf(other, beside, Math.min(1, lastRow(other)))};
+  await Promise.all([loadRow(run, rows.a), other !== run && loadRow(other, rows.b)]);
+  runs = {a: run, b: other};
   now.map = now.map && Boolean(run.map);
   $(".experiments select").value = run.experiment;
   $(".learned").textContent = run.learned;
@@ -194,21 +209,23 @@ function open(run, {iteration, beside, against, seed = symbol.seed} = {}) {
   $(".against").value = runs.b.experiment;
   panels = {a: newPanel("a"), b: newPanel("b")};
   symbol.open(run);
-  Object.assign(now, {
-    a: rowOf(run, iteration, lastRow(run)), b: rowOf(runs.b, beside, Math.min(1, lastRow(runs.b))),
-  });
+  Object.assign(now, rows);
   Object.assign($("[data-do=map]"), {hidden: !run.map, ariaPressed: now.map});
   goTo("a", now.a);
   compare(now.compare || rowOf(runs.b, beside) >= 0);
   selectSeed(seed);
   article.dataset.ready = "true";
+  loadRest(run);
+  if (other !== run) loadRest(other);
 }
 
-function openBeside(run) {  // another experiment, at the same iteration
+async function openBeside(run) {  // another experiment, at the same iteration
+  await loadRow(run, rowOf(run, iterationOf("a"), lastRow(run)));
   runs.b = run;
   panels.b = newPanel("b");
   panels.b.mark(symbol.seed);
   goTo("b", rowOf(run, iterationOf("a"), lastRow(run)));
+  loadRest(run);
 }
 
 function compare(on) {
@@ -284,20 +301,18 @@ export default function start({element, props, server, trigger}) {
   url = new UrlState("iterations");
   player = new Player(article, BEAT, advance);
   symbol = new SymbolView(figure, goToIteration);
-  const fetchRunOf = (name) => fetchRun(name, page, server), select = $(".experiments select");
-  const openNamed = async (name, how) => {
-    const run = await fetchRunOf(name);
-    if (run) open(run, how);
-  };
+  const select = $(".experiments select");
+  const fetchThen = (name, use) => fetchRun(name, page, server).then(use).catch((error) => {
+    console.error(error);
+    figure.showProblem(`${name} could not be fetched: choose it again.`);
+  });
+  const openNamed = (name, how) => fetchThen(name, (run) => open(run, how));
   const options = html`${experiments.map(([name, title]) => html`<option value="${name}">${name}: ${title}</option>`)}`;
   overview = new Overview(figure, experiments, {
     fetchStrip: (name) => server.strip(name), lastOf: () => lastIteration(runs.a), onChange: showCaption,
     onMove: () => player.stop(), onOpen: (name, iteration) => { player.stop(); openNamed(name, {iteration}); },
   });
-  addPanelBeside(options, async (name) => {
-    const run = await fetchRunOf(name);
-    if (run) openBeside(run);
-  });
+  addPanelBeside(options, (name) => fetchThen(name, openBeside));
   select.innerHTML = options;
   $(".experiments").hidden = names.length < 2;
   select.onchange = () => {
@@ -348,9 +363,9 @@ export default function start({element, props, server, trigger}) {
     if (chosen === undefined || String(chosen) === symbol.seed) symbol.askForLife();
     else selectSeed(String(chosen));
   }, () => player.stop());
-  Promise.all([fetchRunOf(experiment), against && fetchRunOf(against)]).then(([run, facing]) => {
-    if (!run) return;
-    open(run, {...rows, seed: String(seed), against: facing ?? undefined});
+  const facing = against && fetchRun(against, page, server).catch(() => undefined);
+  fetchThen(experiment, async (run) => {
+    await open(run, {...rows, seed: String(seed), against: await facing});
     if (linkedView === "map" && run.map) showMap(true);
     if (linkedView === "all" && names.length > 1) survey(true, rows.iteration ?? iterationOf("a"));
   });

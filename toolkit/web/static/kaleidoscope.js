@@ -4,7 +4,7 @@ import {blankCanvas, fromBase64, loadSheet, onThemeChange, paint, paintGrey, toB
 import {Controls, Player, REDUCED_MOTION, clamp, elementOf, figureOf, html, make, onActions, onKeys, randomSeed, reveal,
   seedField, setSlider} from "./controls.js";
 import {addShareButtons, saveSheet} from "./download.js";
-import {Gallery, pictureAt} from "./gallery.js";
+import {Gallery, newThumbs, pictureAt, showThumb} from "./gallery.js";
 import {Request} from "./request.js";
 import {Sketchpad} from "./sketchpad.js";
 import {offerPicture} from "./tabs.js";
@@ -250,14 +250,11 @@ function showCell() {
   $(".big").setAttribute("aria-label", `Picture of seed ${seedOf(cell)} after ${run} runs`);
   $(".one .note").textContent = run ? `after ${run} ${run === 1 ? "run" : "runs"}` : "the start";
   $$(".film button").forEach((button, i) => {
-    const its = Math.round((i * (film.runs.length - 1)) / (THUMBS - 1)), ready = its <= lastFrame();
-    if (ready) paint(button.firstChild, film.shape, film.frames[its], cell);
-    else paintGrey(button.firstChild, null);
-    button.disabled = !ready;
+    const its = Math.round((i * (film.runs.length - 1)) / (THUMBS - 1)), isReady = its <= lastFrame();
+    const {shape, frames, runs} = film, label = isReady ? `After ${runs[its]} runs` : "Not there yet";
+    const what = {shape, pixels: frames[its], index: cell, text: runs[its]};
+    showThumb(button, {...what, label, isPressed: its === frame, isReady});
     button.dataset.frame = its;
-    button.lastChild.textContent = film.runs[its];
-    button.setAttribute("aria-label", ready ? `After ${film.runs[its]} runs` : "Not there yet");
-    button.setAttribute("aria-pressed", its === frame);
   });
   showNeighbours();
 }
@@ -363,10 +360,7 @@ function onKnob(knob, value, isFinal) {
   else showControls();  // a film takes a second or two: ask when the handle is let go
 }
 
-function setSeed(seed) {
-  url.chooseSeed(seed);
-  change({seed});
-}
+const setSeed = (seed) => change({seed: url.chooseSeed(seed)});
 
 export default function start({element, props, server, trigger}) {
   ({networks, start: defaults, cells: cellCount, version} = props.value);
@@ -390,9 +384,8 @@ export default function start({element, props, server, trigger}) {
 
   controls = new Controls(element, onKnob);
   gallery = new Gallery($(".grid"), {count: cellCount, columns: () => COLUMNS, onSelect: select});
-  const thumb = () => make("button", {type: "button"}, blankCanvas(), make("span"));
   const neighbour = () => make("figure", {}, Object.assign(blankCanvas(), {role: "img"}), make("figcaption"));
-  $(".film").replaceChildren(...Array.from({length: THUMBS}, thumb));
+  $(".film").replaceChildren(...newThumbs(THUMBS));
   $(".neighbours").replaceChildren(...Array.from({length: 3}, neighbour));
 
   const actions = {

@@ -107,8 +107,8 @@ function show() {
   const far = shown.known.map(({kind, distances: [first]}) => `${first.toFixed(3)} from the nearest of ${kind}`);
   const named = shown.judges.map(({title, likeliest: [[name, share]]}) =>
     `${title.toLowerCase()}: ${name} ${percentOf(share)}`).join(", ");
-  $(".caption").textContent = `${describe()}. ${shown.title}: ${far.join(", ")} (root of the mean squared difference). Judges of `
-    + `${named}. That Are Not ${version}.`;
+  $(".caption").textContent = `${describe()}. ${shown.title}: ${far.join(", ")} (root of the mean squared `
+    + `difference). Judges of ${named}. That Are Not ${version}.`;
   article.dataset.ready = "true";
 }
 

@@ -15,12 +15,11 @@ function setPlace(picture, [x, y]) {
 /** What lies under the symbols of a map: the data, faint, or dots where they may not be shown; the way of a seed. */
 class Ground {
   constructor(run) {
-    const row = rowOf(run, 0), area = run.side ** 2, middle = (area + run.side) / 2;
+    const area = run.side ** 2, middle = (area + run.side) / 2, row = rowOf(run, 0);
     this.run = run;
+    this.row = row;  // of the data, or -1
+    this.dot = new Uint8ClampedArray(area).fill(255, middle - 1, middle + 1);
     this.places = row < 0 ? run.map?.places[0] ?? [] : placesAt(run, row);
-    this.isData = row >= 0;
-    this.pixels = this.isData ? run.sheets[row].map((value) => value * FAINT)
-      : new Uint8ClampedArray(area).fill(255, middle - 1, middle + 1);
     this.pictures = this.places.map((place) => {
       const picture = blankCanvas(run.side);
       setPlace(picture, place);
@@ -32,7 +31,9 @@ class Ground {
   }
 
   draw() {
-    this.pictures.forEach((picture, k) => paintGrey(picture, this.pixels, this.isData ? k * this.run.side ** 2 : 0));
+    const isData = this.row >= 0, area = this.run.side ** 2;
+    const pixels = isData ? this.run.sheets[this.row]?.map((value) => value * FAINT) : this.dot;
+    this.pictures.forEach((picture, k) => paintGrey(picture, pixels, isData ? k * area : 0));
   }
 
   trace(seed, until) {  // from the first iteration
@@ -48,9 +49,10 @@ export class Panel {
   #row = 0;
   #frame = 0;
 
-  /** onRow(row) when the slider moves; onSelect(seed); onHover(cell, or -1). */
-  constructor({$}, root, run, {onRow, onSelect, onHover}) {
-    Object.assign(this, {find: (query) => $(query, root), root, run});
+  /** onRow(row) when the slider moves; onMissing(run, row) where its sheet is not there yet; onSelect(seed);
+   *  onHover(cell, or -1). */
+  constructor({$}, root, run, {onRow, onMissing, onSelect, onHover}) {
+    Object.assign(this, {find: (query) => $(query, root), root, run, onMissing});
     this.cells = Array.from({length: CELLS}, () =>
       make("button", {type: "button", className: "cell"}, blankCanvas(run.side)));
     this.ground = new Ground(run);
@@ -72,20 +74,31 @@ export class Panel {
     this.root.classList.toggle("mapped", on && Boolean(this.run.map));
   }
 
-  show(row, seed) {  // one sheet melts into the next; the first is there at once
-    const from = this.#shown, to = this.run.sheets[row], begun = performance.now();
-    cancelAnimationFrame(this.#frame);
-    const melt = (time) => {
-      const t = !from || REDUCED_MOTION.matches || document.hidden ? 1 : clamp((time - begun) / TWEEN, 0, 1);
-      this.#shown = t < 1 ? from.map((value, i) => value + (to[i] - value) * t) : to;
-      this.#draw();
-      if (t < 1) this.#frame = requestAnimationFrame(melt);
-    };
-    melt(begun);
+  show(row, seed) {
     this.#row = row;
+    this.#melt();
     placesAt(this.run, row).forEach((place, k) => setPlace(this.cells[k], place));
     this.ground.trace(seed, row);
     this.#describe(row);
+    if (!this.run.sheets[row]) this.onMissing(this.run, row);
+  }
+
+  onSheet(run, row) {
+    if (run !== this.run) return;
+    if (row === this.#row) this.#melt();
+    if (row === this.ground.row) this.ground.draw();
+  }
+
+  #melt() {  // one sheet melts into the next; the first is there at once
+    const to = this.run.sheets[this.#row] ?? null, from = to && this.#shown, begun = performance.now();
+    cancelAnimationFrame(this.#frame);
+    const draw = (time) => {
+      const t = !from || REDUCED_MOTION.matches || document.hidden ? 1 : clamp((time - begun) / TWEEN, 0, 1);
+      this.#shown = t < 1 ? from.map((value, i) => value + (to[i] - value) * t) : to;
+      this.#draw();
+      if (t < 1) this.#frame = requestAnimationFrame(draw);
+    };
+    draw(begun);
   }
 
   #draw() {

@@ -1,8 +1,9 @@
 // One symbol of the tab "Iterations": how it grew out of noise pass by pass, and its life across the iterations.
-import {blankCanvas, fromBase64, paintGrey} from "./canvas.js";
-import {make, setSlider} from "./controls.js";
+import {fromBase64, paintGrey} from "./canvas.js";
+import {setSlider} from "./controls.js";
+import {newThumbs, showThumb} from "./gallery.js";
 import {Request} from "./request.js";
-import {isOnSheet, lifeOf, nearestModel, rowOf, stripPasses, withModel} from "./runs.js";
+import {isOnSheet, lifeOf, nearestModel, stripPasses, withModel} from "./runs.js";
 
 const BEAT = 110, FRAMES = 12;  // milliseconds between the states that are shown; pictures of the strip
 
@@ -38,6 +39,10 @@ export class SymbolView {
     return lifeOf(this.#run, this.seed);
   }
 
+  get #shape() {
+    return [1, this.#run.side, this.#run.side];
+  }
+
   get #shownIteration() {  // the data have no symbol: the first that is here
     return this.#iteration || this.#stages[0];
   }
@@ -47,29 +52,32 @@ export class SymbolView {
     this.#run = run;
     $(".untaught").hidden = able;
     $(".film").hidden = $(".passes").hidden = !able;
-    $(".film").replaceChildren(...this.#thumbs(FRAMES));
+    $(".film").replaceChildren(...newThumbs(FRAMES, run.side));
     $(".life").replaceChildren();
     Object.assign($(".big"), {width: run.side, height: run.side});
   }
 
-  #thumbs(count) {
-    const thumb = () => make("button", {type: "button"}, blankCanvas(this.#run.side), make("span"));
-    return Array.from({length: count}, thumb);
-  }
-
   select(seed) {
-    const {$, $$} = this.figure, run = this.#run, size = run.side ** 2;
+    const {$, $$} = this.figure;
     this.seed = seed;
     this.#life = new Map();
-    if (isOnSheet(seed)) {
-      const start = Number(seed) * size;
-      const onSheet = (iteration) => run.sheets[rowOf(run, iteration)].slice(start, start + size);
-      this.#stages.forEach((iteration) => this.#life.set(iteration, onSheet(iteration)));
-    }
+    [...this.#run.iterations.keys()].forEach((row) => this.#takeFromSheet(row));
     const count = this.#stages.length;
-    if ($$(".life button").length !== count) $(".life").replaceChildren(...this.#thumbs(count));
+    if ($$(".life button").length !== count) $(".life").replaceChildren(...newThumbs(count, this.#run.side));
     $(".symbol .seed").textContent = $(".choose [name=seed]").value = seed;
     this.#grow();
+  }
+
+  #takeFromSheet(row) {
+    const {sheets, side, iterations} = this.#run, start = Number(this.seed) * side ** 2;
+    if (!isOnSheet(this.seed) || !sheets[row]) return;
+    this.#life.set(iterations[row].iteration, sheets[row].slice(start, start + side ** 2));
+  }
+
+  onSheet(run, row) {
+    if (run !== this.#run || !isOnSheet(this.seed)) return;
+    this.#takeFromSheet(row);
+    this.draw();
   }
 
   show(iteration) {
@@ -106,7 +114,8 @@ export class SymbolView {
   /** Its life one by one, so that a new seed need not wait, and only while one looks on. */
   askForLife() {
     const missing = this.#stages.find((iteration) => !this.#life.has(iteration));
-    if (missing && !this.request.busy && this.figure.article.offsetParent) this.#send(missing, true);
+    const isWatched = this.figure.article.offsetParent && !isOnSheet(this.seed);  // sheets come by themselves
+    if (missing && isWatched && !this.request.busy) this.#send(missing, true);
   }
 
   // ---- the growth
@@ -153,15 +162,12 @@ export class SymbolView {
   }
 
   #drawStrip(here, count) {
-    const passes = stripPasses(count);
+    const passes = stripPasses(count), shape = this.#shape;
     this.figure.$$(".film button").forEach((button, i) => {
-      const pass = passes[i], ready = Boolean(here) && pass <= here.head;
-      paintGrey(button.firstChild, ready ? here.states[pass] : null);
-      button.disabled = !ready;
+      const pass = passes[i], isReady = Boolean(here) && pass <= here.head;
+      const label = isReady ? `After ${pass} passes` : "Not grown yet", isPressed = isReady && pass === here.head;
+      showThumb(button, {shape, pixels: here?.states[pass], text: isReady ? pass : "", label, isPressed, isReady});
       button.dataset.pass = pass;
-      button.lastChild.textContent = ready ? pass : "";
-      button.setAttribute("aria-label", ready ? `After ${pass} passes` : "Not grown yet");
-      button.setAttribute("aria-pressed", ready && pass === here.head);
     });
   }
 
@@ -170,10 +176,8 @@ export class SymbolView {
     const isGrowing = known < stages.length && !$(".problem").textContent;
     $(".progress").textContent = isGrowing ? `${known} of ${stages.length} iterations` : "";
     $$(".life button").forEach((button, i) => {
-      paintGrey(button.firstChild, this.#life.get(stages[i]));
-      button.lastChild.textContent = stages[i];
-      button.setAttribute("aria-pressed", stages[i] === iteration);
-      button.setAttribute("aria-label", `Iteration ${stages[i]}`);
+      const its = stages[i], pixels = this.#life.get(its), isPressed = its === iteration;
+      showThumb(button, {shape: this.#shape, pixels, text: its, label: `Iteration ${its}`, isPressed});
     });
   }
 

@@ -4,13 +4,13 @@
 const PAUSE = 400;  // milliseconds between changes of the address
 export const LARGEST_SEED = 2 ** 32 - 1;
 
-const told = {};    // tab -> what its address says
+const settingsOf = {};  // tab -> what its address says
 let current = globalThis.thatAreNot?.linked, timer = null, written = 0, goingBack = false;
 let handedOver = null;  // the picture that another tab sent to "Is it new?", until that tab takes it
 
 const page = () => window.thatAreNot;
 const buttons = () => [...document.querySelectorAll("[role=tab]")];
-const query = () => new URLSearchParams({tab: current, ...told[current]});
+const query = () => new URLSearchParams({tab: current, ...settingsOf[current]});
 
 /** A link to what is on show. On a Space the page is in a frame, so that the link names the Space. */
 export function pageLink() {
@@ -28,7 +28,7 @@ function writeAddress(how) {
 
 /** The address says these settings of a tab: at once, but not so often that a browser refuses. */
 export function setAddress(tab, settings) {
-  told[tab] = settings;
+  settingsOf[tab] = settings;
   if (tab !== current) return;
   const wait = written + PAUSE - performance.now();
   if (wait <= 0) writeAddress("replaceState");

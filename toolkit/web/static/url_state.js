@@ -28,9 +28,9 @@ export const matching = (pattern) => (text) => (pattern.test(text) ? text : unde
 
 /** The values of a query that its schema takes; a name that is there twice, or too long, is as if it were not. */
 export function parseQuery(query, schema) {
-  const said = new URLSearchParams(query), values = {};
+  const params = new URLSearchParams(query), values = {};
   for (const [name, parse] of Object.entries(schema)) {
-    const all = said.getAll(name);
+    const all = params.getAll(name);
     const value = all.length === 1 && all[0].length <= LONGEST ? parse(all[0]) : undefined;
     if (value !== undefined) values[name] = value;
   }
@@ -53,9 +53,9 @@ export class UrlState {
 
   /** What the link that opened the page says of this tab, if it is the tab that it opens; and a seed chosen before. */
   read(schema) {
-    const said = this.tab === window.thatAreNot.linked ? parseQuery(page.search, schema) : {};
+    const values = this.tab === window.thatAreNot.linked ? parseQuery(page.search, schema) : {};
     const seed = this.newSeed();
-    return seed === undefined ? said : {...said, seed};
+    return seed === undefined ? values : {...values, seed};
   }
 
   write(settings) {
@@ -67,8 +67,10 @@ export class UrlState {
     return this.#seed.news(this.largestSeed);
   }
 
+  /** A seed is chosen here; the other tabs will follow. Returns it. */
   chooseSeed(seed) {
     this.#seed.choose(seed);
+    return seed;
   }
 
   /** When the tab comes on show, onSeed(seed) if another one was chosen elsewhere. current: () => the one here. */
