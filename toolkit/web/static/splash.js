@@ -18,7 +18,7 @@ const over = () => {
   splash.classList.add("over");
   setTimeout(() => splash.remove(), matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 250);
 };
-const there = '.figure-page[data-ready="true"], .no-run';
+const there = '.figure-page[data-ready="true"]';
 const waiting = new MutationObserver(() => document.querySelector(there) && over());
 waiting.observe(document, {subtree: true, childList: true, attributeFilter: ["data-ready"]});
 setTimeout(over, 20000);  // whatever is behind it then is better than a picture that stays
