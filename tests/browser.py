@@ -37,7 +37,9 @@ AT_REST = """canvas => new Promise((done) => {
 NAMELESS = """all => all
     .filter((one) => !one.getAttribute("aria-label") && !one.innerText?.trim() && !one.labels?.length)
     .map((one) => one.outerHTML.slice(0, 99))"""
-BEYOND = "(all, width) => all.filter((one) => one.getBoundingClientRect().right > width).map((one) => one.outerHTML)"
+BEYOND = """(all, width) => all
+    .filter((one) => one.offsetParent && one.getBoundingClientRect().right > width)
+    .map((one) => one.outerHTML.slice(0, 99))"""
 
 
 @contextmanager

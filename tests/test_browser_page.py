@@ -61,8 +61,7 @@ def test_every_tab_is_drawn_as_wide_as_the_screen_and_all_of_it_is_said(
         picture = photographed(page, tab, width)
         assert drawn(picture) > 0.02 and picture.width == size[0], tab
         assert page.evaluate("document.documentElement.scrollWidth") == size[0], tab
-        beyond = f"all => all.filter(one => one.offsetParent && one.getBoundingClientRect().right > {size[0]}).length"
-        assert page.eval_on_selector_all(".figure-page *", beyond) == 0, tab
+        assert page.eval_on_selector_all(".figure-page *", browser.BEYOND, size[0]) == [], tab
         assert page.eval_on_selector_all(SAID, browser.NAMELESS) == [], tab
         if width == "phone":
             assert page.eval_on_selector_all(TOUCHED, SMALL) == [], tab
@@ -82,6 +81,22 @@ def test_on_a_phone_every_tab_is_in_reach_and_the_overview_fits(chromium: Any, a
         page.get_by_role("button", name="All side by side").click()
         page.wait_for_function("document.querySelectorAll('.card .figure').length === 2")
         assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_modules_are_kept_for_the_next_visit_and_one_that_cannot_be_loaded_is_said_to_be(
+    chromium: Any, address: str
+) -> None:
+    sizes = """performance.getEntriesByType("resource")
+        .filter(one => one.name.includes("/modules/")).map(one => one.transferSize)"""
+    for _ in range(2):
+        with browser.visiting(chromium, address) as page:
+            came = page.evaluate(sizes)
+    assert len(came) > 8 and set(came) == {0}
+    page = browser.blank(chromium)
+    page.route("**/modules/*/claims.js", lambda route: route.abort())
+    page.goto(f"{address}?tab=claims")
+    browser.told(page, "could not be loaded: open the page again")
+    page.close()
 
 
 # ---- links

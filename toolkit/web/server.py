@@ -322,7 +322,7 @@ def module(name: str, *events: str) -> str:
     """
     given = "{element, props, trigger, server: typeof server === 'undefined' ? undefined : server}"
     named = json.dumps([*events, "stir"])
-    return f'thatAreNot.load("{name}").then(({{default: start}}) => start({given}));  // triggers {named}'
+    return f'thatAreNot.start("{name}", {given});  // triggers {named}'
 
 
 def head() -> str:

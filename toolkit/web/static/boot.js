@@ -8,7 +8,13 @@
   if (row && named) row.props.selected = asked[0];
   const home = location.origin + new URL(root ?? ".", location.href).pathname.replace(/\/?$/, "/");
   const load = (name) => import(`${home}${thatAreNot.modules}${name}.js`);
-  Object.assign(thatAreNot, {tabs, linked: named ? asked[0] : tabs[0], load});
+  const start = (name, given) => load(name).then((module) => module.default(given)).catch((error) => {
+    const article = given.element.querySelector(".figure-page"), problem = article.querySelector(".problem");
+    Object.assign(problem, {hidden: false, textContent: "This could not be loaded: open the page again."});
+    article.dataset.ready = "true";
+    throw error;
+  });
+  Object.assign(thatAreNot, {tabs, linked: named ? asked[0] : tabs[0], start});
   const shared = ["url_state", "request", "download", "gallery", "text"];  // with tabs.js, which follows from the first
   [...shared, ...(thatAreNot.linked === "iterations" ? ["iterations"] : [])].forEach(load);  // while Gradio comes up
 }
