@@ -138,8 +138,8 @@ def test_keys_1_to_4_and_clicks_label_and_each_is_stored_on_the_server(visit: An
     stored(page, 5)
     assert Labels(pools["long"]).of("bo") == first(pools["long"], "bo", 1, 2, 3, 4, 1)
     for _ in range(3):
-        page.keyboard.down("3")  # again without up: a repeat
         page.wait_for_timeout(MOMENT)
+        page.keyboard.down("3")  # again without up: a repeat
     stored(page, 6)
     assert page.inner_text(".place") == "Picture 7 of 30"
     page = enter(visit(), "bo ", start=False)
