@@ -310,3 +310,9 @@ def test_the_data_measured_against_itself_is_not_novel(images: Tensor) -> None:
     assert row["novelty_median"] < 0.01
     assert row["unique_share"] == 1
     assert row["holes"] == holes(images).mean()
+
+
+def test_arrays_are_measured_as_tensors_are(images: Tensor) -> None:
+    from toolkit.metrics import measure as measure_set
+
+    assert measure_set(images.numpy(), images.flip(0).numpy()) == measure_set(images, images.flip(0))

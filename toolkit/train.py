@@ -186,8 +186,8 @@ def fit(
     computes over a batch is then over the rows of one process, unless it asks for `all_gather_rows`, as lifetime
     sparsity does, and what it draws at random is each process's own.
     """
-    if isinstance(batches, (Tensor, ConcatImages)):
-        raise ValueError("batches is one tensor: give batches of it, such as Shuffled(images, batch=100)")
+    if isinstance(batches, ConcatImages) or hasattr(batches, "dtype"):  # a tensor or an array
+        raise ValueError("batches is one tensor or array: give batches of it, such as Shuffled(images, batch=100)")
     if objectives is None and not hasattr(model, "objectives"):
         raise ValueError(f"a {type(model).__name__} has no objectives: give objectives=, a function of the model that "
                          "returns {name: Objective(loss, parameters)}")  # fmt: skip

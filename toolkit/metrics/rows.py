@@ -1,6 +1,7 @@
 """Rows of measures: of a set of images, every measure's mean; of each image, every measure."""
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,12 +31,16 @@ PER_IMAGE = {
 }  # fmt: skip
 
 
-def measure(x: Tensor, reference: Tensor, passes: Tensor | None = None) -> dict[str, float]:
+def measure(
+    x: Tensor | NDArray[Any], reference: Tensor | NDArray[Any], passes: Tensor | None = None
+) -> dict[str, float]:
     """One row of the table: every measure of a set of images, averaged over the set. The keys are those of `MEASURES`.
 
-    x: (B, C, H, W), float in [0, 1] or uint8; reference: (N, C, H, W), the same. passes: (B,), how many each image took
-    to settle; without it the row has no "passes". Raises ValueError for an empty set, or images that differ in shape.
+    x: (B, C, H, W), float in [0, 1] or uint8, as a tensor or array; reference: (N, C, H, W), the same. passes: (B,),
+    how many each image took to settle; without it the row has no "passes". Raises ValueError for an empty set, or
+    images that differ in shape.
     """
+    x, reference = (torch.as_tensor(images) for images in (x, reference))
     row = {"blank_share": blank_share(x), "unique_share": unique_share(x), "diversity": diversity(x)}
     row |= {name: function(x).mean().item() for name, function in PER_IMAGE.items()}
     distance = novelty(x, reference)
