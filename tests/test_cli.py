@@ -1,34 +1,49 @@
-"""The commands: help that teaches, output a machine can read, errors of one sentence."""
+"""The command line: help that teaches, output that a machine can read, and one sentence for whatever is wrong."""
 
 import argparse
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
+import torch
 from PIL import Image
 
-from toolkit import cli, data, presets
+from toolkit import cli, hub, plot, presets
+from toolkit.samplers import METHODS, Sampling, to_bytes
+from toolkit.samplers.kaleidoscope import MODES
+from toolkit.seeds import Noise
 
+ROOT = Path(__file__).parents[1]
+NAMES = [*cli.COMMANDS, *cli.EXPERIMENTS]
+SMOKE = ["--scale", "smoke", "--data", "sample:mnist"]
 TINY = [
-    "--set", "images=40", "--set", "generated=20", "--set", "iterations=1", "--set", "first_steps=3",
+    *SMOKE, "--set", "images=40", "--set", "generated=20", "--set", "iterations=1", "--set", "first_steps=3",
     "--set", "batch=10", "--set", "model.filters=2",
 ]  # fmt: skip
+shipped = pytest.mark.skipif(not (ROOT / "checkpoints" / "index.json").exists(), reason="no checkpoints in this copy")
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     out = tmp_path_factory.mktemp("tree")
-    assert (
-        cli.main(["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", str(out), "--quiet", *TINY])
-        == 0
-    )
+    assert cli.main(["train", "fig2", *TINY, "--out", str(out), "--quiet"]) == 0
     return out
 
 
-def said(capsys, *argv):
+@pytest.fixture(scope="module")
+def diverged(tmp_path_factory):
+    """A creative adversarial network, and the base that was trained for it first."""
+    out = tmp_path_factory.mktemp("diverged")
+    assert cli.main(["diverge", "can-mnist", *SMOKE, "--out", str(out), "--quiet"]) == 0
+    return out
+
+
+def ran(capsys, *argv):
     """The exit code, and what was printed."""
     capsys.readouterr()
     try:
@@ -39,211 +54,101 @@ def said(capsys, *argv):
     return code, printed.out, printed.err
 
 
-def test_training_says_where_to_look(tree, capsys):
-    argv = ["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", tree, "--quiet", *TINY]
-    code, out, _ = said(capsys, *argv)
-    assert code == 0 and str(tree / "fig2/iter_001/samples.png") in out and f"python app.py {tree}" in out
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_training_prints_its_measures_as_json(tree, capsys):
-    argv = ["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", tree, "--json", *TINY]
-    code, out, _ = said(capsys, *argv)
-    assert code == 0 and [row["iteration"] for row in json.loads(out)["rows"]] == [0, 1]
+# ---- help
 
 
-@pytest.mark.parametrize("name", ["sheet.png", "film.gif"])
-def test_sampling_writes_a_picture(name, tree, tmp_path, capsys):
-    from PIL import Image
-
-    out = tmp_path / name
-    code, printed, _ = said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:4", "--out", out)
-    assert code == 0 and json.loads(printed)["images"] == 4
-    with Image.open(out) as picture:
-        assert getattr(picture, "n_frames", 1) == (1 if name.endswith("png") else json.loads(printed)["passes"] + 1)
+def options(name):
+    command = cli.parser().command(name)
+    return {option for action in command._actions for option in action.option_strings} - {"-h", "--help"}
 
 
-def test_measuring_a_run_prints_its_table(tree, capsys):
-    code, out, _ = said(capsys, "measure", tree / "fig2")
-    assert code == 0 and out.startswith("| iteration |")
+@pytest.mark.parametrize("name", NAMES)
+def test_the_examples_of_a_command_are_lines_that_it_takes(name, capsys):
+    code, text, _ = ran(capsys, name, "--help")
+    examples = re.findall(rf"^  python -m toolkit ({name}\b.*?)(?:  .*)?$", text, re.MULTILINE)
+    assert code == 0 and examples
+    assert all(callable(cli.parser().parse_args(shlex.split(line)).run) for line in examples)
 
 
-def test_measuring_a_data_set_against_itself_finds_copies(capsys):
-    code, out, _ = said(capsys, "measure", "sample:mnist", "--reference", "sample:mnist", "--limit", "20")
-    assert code == 0 and json.loads(out)["novelty_median"] == 0
+def test_help_lists_every_command_imports_no_torch_and_takes_no_time():
+    code = f"""
+import sys, time
+from toolkit import cli
+for name in {["", *cli.COMMANDS]!r}:
+    try:
+        cli.main([*filter(None, [name]), "--help"])
+    except SystemExit as stopped:
+        assert stopped.code == 0
+assert time.process_time() < 0.5, time.process_time()
+assert not {{"torch", "numpy"}} & {{*sys.modules}}
+"""
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+    assert all(f"usage: python -m toolkit {name}" in done.stdout for name in cli.COMMANDS)
+    assert all(re.search(rf"^    {name}\b", done.stdout, re.MULTILINE) for name in NAMES)
 
 
-def test_pictures_of_dark_ink_measure_as_their_negatives_once_they_are_inverted(tmp_path, capsys):
-    images = data.load("sample:mnist", limit=20).images[:, 0]
-    for name, pictures in (("light", images), ("dark", 255 - images)):
-        (tmp_path / name).mkdir()
-        for number, picture in enumerate(pictures):
-            Image.fromarray(picture.numpy()).save(tmp_path / name / f"{number:02}.png")
-    command = ["measure", f"folder:{tmp_path}/light", "--reference", "sample:mnist"]
-    _, right, _ = said(capsys, *command)
-    command[1] = f"folder:{tmp_path}/dark"
-    assert said(capsys, *command, "--invert") == (0, right, "")
-    command[1] += "?invert"
-    assert said(capsys, *command, "--invert") == said(capsys, *command) == (0, right, "")
-    argv = ["train", "fig2", "--data", f"folder:{tmp_path}/dark", "--invert", "--out", str(tmp_path)]
-    assert cli.changes(cli.parser().parse_args(argv))["data"] == command[1]
-    assert (
-        presets.preset("creative-mnist", data=command[1]).title
-        == presets.preset("creative-mnist", data=command[1][:-7]).title
-    )
-    code, _, told = said(capsys, "train", "fig2", "--invert", "--out", tmp_path)
-    assert code == 2 and "give --data" in told
+def expanded(text):
+    """ "creative-mnist, -fashion" as the names that it stands for."""
+    first, *others = text.split(", ")
+    return {first, *(first.partition("-")[0] + other if other[0] == "-" else other for other in others)}
 
 
-def test_a_note_is_one_sentence_without_a_place_in_the_code(tmp_path):
-    Image.new("L", (28, 28), 255).save(tmp_path / "a.png")
-    (tmp_path / "b.png").write_text("no picture")
-    run = [sys.executable, "-m", "toolkit", "measure", f"folder:{tmp_path}", "--reference", "sample:mnist"]
-    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=Path(cli.__file__).parents[1])
-    assert re.fullmatch(r"note: skipped 1 of 2 pictures.*b\.png\n", done.stderr)
+def test_the_names_that_help_shows_are_those_there_are():
+    kinds = {"iterations": cli.FIGURES, "decoder": cli.DECODERS, "kaleidoscope": cli.KALEIDOSCOPES,
+             "judge": cli.CLASSIFIERS}  # fmt: skip
+    assert all(expanded(text) == {*presets.NAMES[kind]} for kind, text in kinds.items())
+    assert all(name in cli.COMMANDS["diverge"][2] for name in presets.DIVERGENCES) and {*cli.METHODS} == {*METHODS}
+    (modes,) = (action.choices for action in cli.parser().command("kaleidoscope")._actions if action.dest == "mode")
+    assert {*modes} == {*MODES}
 
 
-def test_inspecting_a_checkpoint_says_how_it_was_made(tree, capsys):
-    code, out, _ = said(capsys, "inspect", tree / "fig2/iter_001/model.safetensors")
-    assert code == 0 and json.loads(out)["facts"]["experiment"] == "fig2" and json.loads(out)["config"]["filters"] == 2
+def test_an_option_is_there_only_where_it_does_something():
+    seeded = {"train", "diverge", "pool", "trade-off", "benchmark"}
+    assert {name for name in NAMES if "--seed" in options(name)} == seeded
+    computing = {"sample", "decode", "kaleidoscope", "font", "judge", "table1", "attractors"} | (seeded - {"trade-off"})
+    assert {name for name in NAMES if "--device" in options(name)} == computing
+    reading = {"sample", "decode", "kaleidoscope", "font", "diverge", "push", "pool", "judge", "claims", "trade-off"}
+    assert {name for name in NAMES if "--from" in options(name)} == reading
+    assert {name for name in NAMES if "--set" in options(name)} == {"train", "diverge", "decode"}
 
 
 @pytest.mark.parametrize(
-    ("argv", "named"),
-    [
-        (["train", "fgi2", "--out", "x"], "unknown preset 'fgi2': did you mean fig2"),
-        (["tarin", "fig2"], "did you mean train"),
-        ([], "COMMAND"),
-        (["train", "fig2", "--scale", "smoke", "--set", "steps=0", "--out", "x"], "steps"),
-        (["train", "fig2", "--scale", "smoke", "--set", "images=-5", "--out", "x"], "images"),
-        (["train", "creative-mnist", "--scale", "smoke", "--set", "model=5", "--out", "x"], "write model.NAME=VALUE"),
-        (["train", "judge-digits", "--scale", "smoke", "--set", "model=null", "--out", "x"], "write model.NAME=VALUE"),
-        (["train", "fig2", "--scale", "smoke", "--set", "model.size=20", "--out", "x"], "model.size"),
-        (["train", "fig2", "--scale", "smoke", "--set", "steps.few=3", "--out", "x"], "steps is no group"),
-        (["sample", "fig2", "--seed", "3", "--out", "x.png"], "--seed"),
-        (["list", "--device", "cuda"], "--device"),
-        (["sample", "fig2", "--seeds", "5:0", "--out", "x.png"], "5:0 holds no seed: write 0:5"),
-        (["sample", "fig2", "--seeds", "", "--out", "x.png"], "write 42"),
-        (["sample", "fig2", "--seeds", "0:99999999999999", "--out", "x.png"], "a seed is a whole number"),
-        (["sample", "fig2", "--seeds", "0:300000", "--out", "x.png"], "at most 100,000"),
-        (["sample", "fig2", "--seeds", "0:1000", "--out", "x.gif"], "an animation shows at most"),
-        (["pull", "owner/name", "--iterations", "5:1"], "write 1:5"),
-        (["claims", "--from", "nowhere"], "nowhere: there is no such folder"),
-        (["push", "owner/name", "--from", "nowhere"], "nowhere: there is no such folder"),
-        (["font", "fig2", "--from", "nowhere", "--out", "x.ttf"], "nowhere"),
-        (["decode", "creative-mnist", "--from", "nowhere", "--out", "x.png"], "nowhere"),
-        (["kaleidoscope", "kaleidoscope-1d", "--from", "nowhere", "--out", "x.png"], "nowhere"),
-        (["diverge", "gan-mnist", "--from", "nowhere", "--out", "x", "--quiet"], "nowhere"),
-        (["pool", "creative-mnist", "--from", "nowhere", "--out", "x"], "nowhere"),
-        (["judge", "x", "--from", "nowhere"], "x"),
-        (["list", "nowhere"], "nowhere"),
-        (["train", "fig2", "--scale", "huge", "--out", "x"], "huge"),
-        (["train", "fig2", "--scale", "smoke", "--data", "digits", "--out", "x"], "digits"),
-        (["train", "fig2", "--scale", "smoke", "--data", "folder:nowhere", "--out", "x"], "nowhere"),
-        (
-            ["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--device", "quantum", "--out", "x"],
-            "quantum",
-        ),
-        (["train", "fig2", "--scale", "smoke", "--set", "steps", "--out", "x"], "steps"),
-        (["train", "fig2", "--scale", "smoke", "--set", "stpes=3", "--out", "x"], "stpes"),
-        (["train", "fig2", "--scale", "smoke", "--seed", "-1", "--data", "sample:mnist", "--out", "x"], "seed -1"),
-        (["sample", "fig2", "--from", "nowhere", "--out", "x.png"], "nowhere"),
-        (["inspect", "nothing.safetensors"], "nothing.safetensors"),
-    ],
+    "option", ["--out", "--seed", "--seeds", "--device", "--from", "--set", "--root", "--iteration"]
 )
-def test_a_wrong_argument_is_one_sentence_that_names_it(argv, named, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    code, out, err = said(capsys, *argv)
-    assert code == 2 and out == "" and named in err and err.count("\n") == 1
+def test_the_same_option_means_the_same_everywhere(option):
+    found = [action for name in NAMES for action in cli.parser().command(name)._actions]
+    found = [action for action in found if option in action.option_strings]
+    assert len({action.dest for action in found}) == 1
+    assert len({action.type for action in found} - ({Path} if option == "--from" else set())) == 1
 
 
-def test_a_missing_experiment_lists_those_there_are(tree, capsys):
-    code, _, err = said(capsys, "sample", "fig3", "--from", tree, "--out", "x.png")
-    assert code == 2 and "fig2" in err
-
-
-@pytest.mark.parametrize("out", ["sheet.docx", "sheet"])
-def test_an_unknown_kind_of_picture_is_refused_before_any_work(out, tree, capsys):
-    code, _, err = said(capsys, "sample", "fig2", "--from", tree, "--out", Path(out))
-    assert code == 2 and ".png" in err
+# ---- values
 
 
 @pytest.mark.parametrize(("text", "seeds"), [("42", [42]), ("1,5", [1, 5]), ("0:3", [0, 1, 2]), ("7,2", [7, 2])])
-def test_seeds_are_written_as_people_write_them(text, seeds):
+def test_seeds_are_one_or_some_or_a_range(text, seeds):
     assert list(cli.seeds(text)) == seeds
 
 
-def test_a_run_in_place_of_the_folder_it_lies_in_is_named(tree, tmp_path, capsys):
-    code, _, err = said(capsys, "sample", "fig2", "--from", tree / "fig2", "--out", tmp_path / "x.png")
-    assert code == 2 and f"give the folder that it lies in, {tree}" in err and err.count("\n") == 1
+@pytest.mark.parametrize(("text", "meant"), [("7", [7]), ("1,5,20", [1, 5, 20]), ("1:3", [1, 2, 3])])
+def test_iterations_are_counted_with_both_ends(text, meant):
+    assert [*cli.numbers(text)] == meant
 
 
-@pytest.mark.parametrize("name", ["sheet.png", "film.gif"])
-def test_the_folder_of_a_picture_is_made(name, tree, tmp_path, capsys):
-    out = tmp_path / "new" / "folder" / name
-    assert said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", out)[0] == 0 and out.exists()
+@pytest.mark.parametrize("text", ["", "a", "1:", "3:x", "1;2"])
+def test_what_is_no_seed_or_iteration_is_refused(text):
+    for read, advice in ((cli.seeds, "write 42"), (cli.numbers, "write 7")):
+        with pytest.raises(argparse.ArgumentTypeError, match=advice):
+            read(text)
 
 
-@pytest.mark.parametrize("command", ["sample", "decode", "kaleidoscope", "font"])
-def test_a_place_that_cannot_be_written_is_refused_before_any_work(command, tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    out = tmp_path / "file" / ("x.ttf" if command == "font" else "x.png")
-    code, _, err = said(capsys, command, "anything", "--from", "nowhere", "--out", out)
-    assert code == 2 and f"--out {out} cannot be written" in err and err.count("\n") == 1
-
-
-def test_many_images_are_drawn_a_few_at_a_time_and_are_the_same(tree, tmp_path, capsys, monkeypatch):
-    from PIL import Image
-
-    from toolkit.samplers import Sampling
-
-    drawn = []
-    grow = Sampling.grow
-    monkeypatch.setattr(
-        Sampling, "grow", lambda self, model, seeds: (drawn.append(len(seeds)), grow(self, model, seeds))[1]
-    )
-    pictures = []
-    for at_once in (256, 4):
-        monkeypatch.setattr(cli, "AT_ONCE", at_once)
-        assert said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:9", "--out", tmp_path / "x.png")[0] == 0
-        with Image.open(tmp_path / "x.png") as picture:
-            pictures.append(picture.tobytes())
-    assert drawn == [9, 4, 4, 1] and pictures[0] == pictures[1]
-
-
-def test_a_long_film_is_thinned_and_ends_with_the_last_picture(tree, tmp_path, capsys, monkeypatch):
-    from PIL import Image
-
-    monkeypatch.setattr(cli, "FRAMES", 3)
-    code, printed, _ = said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.webp")
-    said(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.png")
-    with Image.open(tmp_path / "x.webp") as film, Image.open(tmp_path / "x.png") as sheet:
-        assert code == 0 and json.loads(printed)["passes"] > 3 and film.n_frames <= 4
-        film.seek(film.n_frames - 1)
-        assert film.convert("L").tobytes() == sheet.tobytes()
-
-
-@pytest.mark.parametrize("text", ["", "a", "1:", "3:x", "1;2", "1,"])
-def test_what_is_no_seed_is_said_so(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="write 42"):
-        cli.seeds(text)
-
-
-def test_every_option_of_training_reaches_the_experiment(tmp_path):
-    """Regression: earlier code parsed a flag and then passed False whatever it said."""
-    argv = [
-        "train",
-        "fig2",
-        "--out",
-        str(tmp_path),
-        "--seed",
-        "3",
-        "--data",
-        "fashion",
-        "--iterations",
-        "7",
-        "--name",
-        "x",
-    ]
+def test_every_option_of_training_reaches_the_experiment():
+    argv = ["train", "fig2", "--out", "x", "--seed", "3", "--data", "fashion", "--iterations", "7", "--name", "x"]
     settings = ["share=0.5", "noise=fixed", "inheritance=fresh", "model.filters=9", "sampling.stop=batch"]
     args = cli.parser().parse_args([*argv, *[part for setting in settings for part in ("--set", setting)]])
     e = presets.preset(args.preset, args.scale, **cli.changes(args))
@@ -252,7 +157,277 @@ def test_every_option_of_training_reaches_the_experiment(tmp_path):
 
 
 def test_a_setting_is_read_and_never_run(tmp_path, capsys):
-    """Regression: earlier code put options through `eval`."""
-    argv = ["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", tmp_path / "run"]
-    code, _, err = said(capsys, *argv, "--set", f"model.filters=open({str(tmp_path / 'run')!r}, 'w')")
+    argv = ["train", "fig2", *SMOKE, "--out", tmp_path / "run"]
+    code, _, err = ran(capsys, *argv, "--set", f"model.filters=open({str(tmp_path / 'run')!r}, 'w')")
     assert code == 2 and "filters" in err and not (tmp_path / "run").is_file()
+
+
+# ---- training
+
+
+def test_training_ends_with_where_to_look_or_with_its_measures_as_json(tree, capsys):
+    argv = ["train", "fig2", *TINY, "--out", tree]
+    code, out, _ = ran(capsys, *argv, "--quiet")
+    assert code == 0 and str(tree / "fig2/iter_001/samples.png") in out and f"python app.py {tree}" in out
+    code, out, _ = ran(capsys, *argv, "--json")
+    assert code == 0 and [row["iteration"] for row in json.loads(out)["rows"]] == [0, 1]
+
+
+def test_the_kept_steps_of_a_divergence_are_iterations_in_the_index(diverged):
+    listed = hub.read_index(diverged)["experiments"]
+    entries = listed["can-mnist"]["iterations"]
+    assert [*listed] == ["can-mnist", "gan-mnist"] and listed["can-mnist"]["kind"] == "divergence"
+    assert [(e["iteration"], e["metrics"]["step"]) for e in entries] == [(1, 1), (2, 2), (3, 3)]
+    facts = hub.inspect(diverged / "can-mnist/iter_003/model.safetensors")["facts"]
+    known = {"method": "creative adversarial", "base": "gan-mnist", "data": "sample:mnist", "step": 3}
+    assert {name: facts[name] for name in known} == known
+
+
+def test_a_sheet_is_what_the_stored_model_draws_from_a_hundred_seeds(diverged):
+    model = hub.load(diverged, "can-mnist", 2)
+    with Image.open(diverged / "can-mnist/iter_002/samples.png") as sheet:
+        assert torch.equal(plot.tiles(sheet, 32), to_bytes(model.sample(Noise(range(100)))))
+
+
+def test_the_same_command_continues_with_what_is_missing_and_makes_the_same(diverged):
+    def content():
+        files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "config.json")
+        return {path: path.read_bytes() for path in files}
+
+    folder = diverged / "can-mnist"
+    before = content()
+    for path in (folder / "iter_002").iterdir():
+        path.unlink()
+    (folder / "iter_002").rmdir()
+    kept = (folder / "iter_003/model.safetensors").stat().st_mtime_ns
+    assert cli.main(["diverge", "can-mnist", *SMOKE, "--out", str(diverged), "--quiet"]) == 0
+    assert content() == before and (folder / "iter_003/model.safetensors").stat().st_mtime_ns == kept
+
+
+def test_a_divergence_starts_from_a_base_that_is_there(diverged, capsys):
+    code, out, _ = ran(capsys, "diverge", "hacked-mnist", "--scale", "smoke", "--set", "kept=[0]", "--out", diverged,
+                       "--set", "base=can-mnist", "--json")  # fmt: skip
+    (row,) = json.loads(out)["rows"]
+    ours, theirs = (hub.load(diverged, name).state_dict() for name in ("hacked-mnist", "can-mnist"))
+    assert code == 0 and row["step"] == row["displacement"] == 0
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+# ---- drawing and measuring
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "film.gif"])
+def test_sampling_writes_a_picture_in_a_new_folder(name, tree, tmp_path, capsys):
+    out = tmp_path / "new" / name
+    code, printed, _ = ran(capsys, "sample", "--from", tree, "--seeds", "0:4", "--out", out)
+    assert code == 0 and json.loads(printed)["images"] == 4
+    with Image.open(out) as picture:
+        assert getattr(picture, "n_frames", 1) == (1 if name.endswith("png") else json.loads(printed)["passes"] + 1)
+
+
+def test_many_images_are_drawn_a_few_at_a_time_and_are_the_same(tree, tmp_path, capsys, monkeypatch):
+    drawn, grow, pictures = [], Sampling.grow, []
+    monkeypatch.setattr(
+        Sampling, "grow", lambda self, model, seeds: (drawn.append(len(seeds)), grow(self, model, seeds))[1]
+    )
+    for at_once in (256, 4):
+        monkeypatch.setattr(cli, "AT_ONCE", at_once)
+        assert ran(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:9", "--out", tmp_path / "x.png")[0] == 0
+        with Image.open(tmp_path / "x.png") as picture:
+            pictures.append(picture.tobytes())
+    assert drawn == [9, 4, 4, 1] and pictures[0] == pictures[1]
+
+
+def test_a_long_animation_is_thinned_and_ends_with_the_last_picture(tree, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cli, "FRAMES", 3)
+    code, printed, _ = ran(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.webp")
+    ran(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.png")
+    with Image.open(tmp_path / "x.webp") as film, Image.open(tmp_path / "x.png") as sheet:
+        assert code == 0 and json.loads(printed)["passes"] > 3 and film.n_frames <= 4
+        film.seek(film.n_frames - 1)
+        assert film.convert("L").tobytes() == sheet.tobytes()
+
+
+def test_a_model_that_draws_in_one_pass_makes_sheets_and_no_animation(diverged, tmp_path, capsys):
+    argv = ["sample", "can-mnist", "--from", diverged, "--seeds", "0:4", "--out"]
+    assert ran(capsys, *argv, tmp_path / "x.png")[0] == 0
+    code, _, err = ran(capsys, *argv, tmp_path / "x.gif")
+    assert code == 2 and "draws in one pass" in err and not (tmp_path / "x.gif").exists()
+
+
+@shipped
+@pytest.mark.parametrize(("name", "wrong"), [("creative-mnist", ""), ("kaleidoscope-1d", "draws points: use python -m"),
+                                             ("judge-digits", "a classifier draws no images")])  # fmt: skip
+def test_sampling_draws_from_checkpoints_of_every_kind_that_can(name, wrong, tmp_path, capsys):
+    code, _, err = ran(capsys, "sample", name, "--seeds", "0:2", "--out", tmp_path / "x.png")
+    assert (code, (tmp_path / "x.png").exists()) == ((2, False) if wrong else (0, True)) and wrong in err
+
+
+def test_measuring_prints_the_table_of_a_run_and_finds_copies(tree, capsys):
+    code, out, _ = ran(capsys, "measure", tree / "fig2")
+    assert code == 0 and out.startswith("| iteration |")
+    code, out, _ = ran(capsys, "measure", "sample:mnist", "--reference", "sample:mnist", "--limit", "20")
+    assert code == 0 and json.loads(out)["novelty_median"] == 0
+
+
+def test_inspecting_a_checkpoint_prints_how_it_was_made(tree, capsys):
+    code, out, _ = ran(capsys, "inspect", tree / "fig2/iter_001/model.safetensors")
+    assert code == 0 and json.loads(out)["facts"]["experiment"] == "fig2" and json.loads(out)["config"]["filters"] == 2
+
+
+# ---- mistakes
+
+NOWHERE = ["--from", "nowhere", "--out", "x.png"]
+FIG = ["train", "fig2", "--scale", "smoke", "--out", "x"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        (["train", "fgi2", "--out", "x"], "unknown preset 'fgi2': did you mean fig2"),
+        (["tarin", "fig2"], "did you mean train"), ([], "COMMAND"), ([*FIG, "--set", "steps=0"], "steps"),
+        ([*FIG, "--set", "images=-5"], "images"), ([*FIG, "--set", "model.size=20"], "model.size"),
+        (["train", "creative-mnist", "--scale", "smoke", "--set", "model=5", "--out", "x"], "write model.NAME=VALUE"),
+        (["train", "judge-digits", "--scale", "smoke", "--set", "model=null", "--out", "x"], "write model.NAME=VALUE"),
+        ([*FIG, "--set", "steps.few=3"], "steps is no group"), ([*FIG, "--set", "steps"], "steps"),
+        ([*FIG, "--set", "stpes=3"], "stpes"), ([*FIG, "--scale", "huge"], "huge"),
+        ([*FIG, "--data", "digits"], "digits"), ([*FIG, "--data", "folder:nowhere"], "nowhere"),
+        ([*FIG, "--data", "sample:mnist", "--device", "quantum"], "quantum"),
+        ([*FIG, "--data", "sample:mnist", "--seed", "-1"], "seed -1"),
+        (["sample", "fig2", "--seed", "3", "--out", "x.png"], "--seed"), (["list", "--device", "cuda"], "--device"),
+        (["sample", "fig2", "--seeds", "5:0", "--out", "x.png"], "5:0 holds no seed: write 0:5"),
+        (["sample", "fig2", "--seeds", "", "--out", "x.png"], "write 42"),
+        (["sample", "fig2", "--seeds", "0:99999999999999", "--out", "x.png"], "a seed is a whole number"),
+        (["sample", "fig2", "--seeds", "0:300000", "--out", "x.png"], "at most 100,000"),
+        (["sample", "fig2", "--seeds", "0:1000", "--out", "x.gif"], "an animation shows at most"),
+        (["sample", "fig2", "--out", "x.docx"], ".png"), (["sample", "fig2", "--out", "x"], ".png"),
+        (["font", "fig2", "--out", "x.svg", "--keys", "a"], "--keys is of a font"),
+        (["font", "fig2", "--out", "x.ttf", "--text", "a"], "--text is of a page"),
+        (["pull", "owner/name", "--iterations", "5:1"], "write 1:5"), (["inspect", "no.safetensors"], "no.safetensors"),
+        (["claims", "--from", "nowhere"], "nowhere: there is no such folder"), (["list", "nowhere"], "nowhere"),
+        (["push", "owner/name", "--from", "nowhere"], "nowhere: there is no such folder"),
+        (["font", "fig2", "--from", "nowhere", "--out", "x.ttf"], "nowhere"),
+        (["sample", "fig2", *NOWHERE], "nowhere"), (["decode", "creative-mnist", *NOWHERE], "nowhere"),
+        (["kaleidoscope", "kaleidoscope-1d", *NOWHERE], "nowhere"), (["pool", "creative-mnist", *NOWHERE], "nowhere"),
+        (["diverge", "gan-mnist", "--from", "nowhere", "--out", "x", "--quiet"], "nowhere"),
+        (["judge", "x", "--from", "nowhere"], "x"), (["diverge", "nothing", "--out", "x"], "unknown preset 'nothing'"),
+        (["diverge", "gan-mnist", "--set", "kept=[2,1]", "--out", "x"], "kept is"),
+        (["diverge", "gan-mnist", "--data", "nothing", "--out", "x"], "nothing"),
+        (["trade-off", "--images", "1", "--out", "x"], "give two or more of each"),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_one_sentence_that_names_it_and_nothing_is_written(
+    argv, named, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = ran(capsys, *argv)
+    assert code == 2 and out == "" and named in err and err.count("\n") == 1 and not [*tmp_path.iterdir()]
+
+
+def test_what_a_run_does_not_have_is_named_with_what_would_do(tree, diverged, tmp_path, capsys):
+    for argv, named in (
+        (["sample", "fig3", "--from", tree, "--out", "x.png"], "python -m toolkit train fig3 --out runs"),
+        (["sample", "fig2", "--from", tree / "fig2", "--out", "x.png"], f"give the folder that it lies in, {tree}"),
+        (["measure", tree], f"give one of them, such as {tree / 'fig2'}"),
+        (["diverge", "can-mnist", *SMOKE, "--seed", 7, "--out", diverged], "--name can-mnist-seed7"),
+        (["diverge", "gan-mnist", *SMOKE, "--set", "model.depth=3", "--out", tmp_path], "depth"),
+        (["diverge", "hacked-mnist", "--scale", "smoke", "--set", "base=nobody", "--out", tmp_path], "nobody"),
+    ):
+        code, _, err = ran(capsys, *argv)
+        assert code == 2 and named in err and err.count("\n") == 1, err
+
+
+@pytest.mark.parametrize("command", ["sample", "decode", "kaleidoscope", "font"])
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(command, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / ("x.ttf" if command == "font" else "x.png")
+    code, _, err = ran(capsys, command, "anything", "--from", "nowhere", "--out", out)
+    assert code == 2 and f"--out {out} cannot be written" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("where", "argv", "end"), [
+    ("torch", ["sample", "fig2", "--out", "x.png"], "interrupted\n"),
+    ("toolkit.runs", ["train", "fig2", "--out", "x"], "what was finished is kept, the same command continues\n"),
+])  # fmt: skip
+def test_an_interruption_even_of_an_import_is_one_sentence(where, argv, end):
+    code = f"""
+import sys
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == {where!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+from toolkit.cli import main
+raise SystemExit(main({argv!r}))
+"""
+    done = python(code)
+    assert done.returncode == 130 and done.stderr.startswith("error: interrupted") and done.stderr.endswith(end)
+
+
+# ---- 500 command lines, most of them wrong
+
+JUNK = [
+    "", " ", "-1", "0", "1", "7", "NaN", "nan", "inf", "-inf", "1e999", "null", "None", "99999999999999999999999", "x",
+    "0:0", "5:0", "0:3", "1,", "1,2", "a:b", "\0", "é", "../..", "/", "/dev/null/x", "nowhere", "nowhere.png", "--",
+    "-x", "{}", "[1", "0.5", "True", "sample:mnist", "folder:nowhere", "letters:nowhere", "cuda:99", "quantum",
+    "x" * 300,
+]  # fmt: skip
+SETTINGS = [
+    "", "=", "steps", "steps=0", "steps=NaN", "steps=1e999", "steps=" + "9" * 5000, "images=-5", "images=null", "=3",
+    "model=5", "model=null", "model.size=20", "model.filters=0", "model.filters=-1", "model.filters=null", "model={}",
+    "model.=", ".x=1", "a.b.c=1", "steps.x=1", "seed=-1", "seed=x", "kept=[]", "kept=[2,1]", "batch=0", "data=",
+    "how.gain=NaN", "how=[]", "sampling.limit=0", "sampling.tol=-1", "sampling.ink=2", "iterations=0", "band=[1]",
+    "deep=" + "[" * 3000, "filter=novelty:9", "architecture=Nothing", "inheritance=", "points=[[1],[2,3]]", "name=..",
+]  # fmt: skip
+KNOWN = ["fig2", "fig99", "creative-mnist", "kaleidoscope-1d", "judge-digits", "gan-mnist", "can-mnist", "nothing"]
+FAILS = {  # what keeps a line, right in all else, from work or network: it comes last, and the last one counts
+    "train": ["--data", "folder:nowhere"], "diverge": ["--from", "nowhere"], "sample": ["--from", "nowhere"],
+    "decode": ["--from", "nowhere"], "kaleidoscope": ["--from", "nowhere"], "font": ["--from", "nowhere"],
+    "pool": ["--from", "nowhere"], "claims": ["--from", "nowhere"], "push": ["--from", "nowhere"],
+    "trade-off": ["--images", "1"], "table1": ["--device", "quantum"], "attractors": ["--device", "quantum"],
+    "notebooks": ["--folder", "nowhere"], "benchmark": ["--only", "nothing", "--minutes", "0"],
+}  # fmt: skip
+
+
+def value(action, draw):
+    if action.choices and draw.random() < 0.6:
+        return draw.choice([*action.choices])
+    if action.dest == "set":
+        return draw.choice(SETTINGS)
+    if action.dest in ("preset", "name", "experiment") and draw.random() < 0.7:
+        return draw.choice(KNOWN)
+    if action.dest in ("repo", "source", "what", "runs", "pool", "checkpoint", "names"):  # a Hub repo is a network
+        return draw.choice(["nowhere", "", "\0", "a/b/c", "/dev/null/x", "no such thing"])
+    if action.dest == "out" and draw.random() < 0.7:
+        return draw.choice(["out", "out.png", "out.gif", "out.ttf", "new/out.png"])
+    return draw.choice(JUNK)
+
+
+def line(draw):
+    name = draw.choice(NAMES)
+    if draw.random() < 0.02:
+        return draw.choice([[], [""], [name[1:]], [name.upper()], ["--nothing"], [name, "--nothing"]])
+    words = [name]
+    for action in cli.parser().command(name)._actions:
+        if "--help" in action.option_strings or draw.random() > (0.9 if action.required else 0.25):
+            continue
+        words += action.option_strings[:1]
+        if action.nargs != 0:
+            words.append(value(action, draw))
+    return words + FAILS.get(name, [])
+
+
+def test_no_line_ends_in_a_traceback(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path / "data"))
+    draw, seen = Random(0), set()
+    for _ in range(500):
+        argv = line(draw)
+        try:
+            code, _, err = ran(capsys, *argv)
+        except BaseException as error:
+            raise AssertionError(f"{argv} ends in {error!r}") from error
+        assert code == 2 or (code == 0 and argv[0] == "list"), argv  # the list of what is shipped needs nothing
+        assert code == 0 or err.rstrip("\n").rpartition("\n")[2].startswith("error: "), (argv, err)
+        seen.add(argv[0] if argv else "")
+    assert {*NAMES} <= seen

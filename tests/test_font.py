@@ -19,6 +19,10 @@ def square(side=12, at=8):
     return picture
 
 
+def ink_area(outline):
+    return sum(area(flat(contour)) for contour in outline.contours)
+
+
 def ring():
     picture = square(14, 7)
     picture[:, 11:17, 11:17] = 0
@@ -47,7 +51,7 @@ def rendered(data, text, size=200):
 
 def test_a_square_is_one_outline_of_its_area_and_place():
     outline = font.trace(square())
-    assert len(outline.contours) == 1 and outline.area == pytest.approx(144, rel=0.04)
+    assert len(outline.contours) == 1 and ink_area(outline) == pytest.approx(144, rel=0.04)
     assert outline.box == pytest.approx((8, 8, 20, 20), abs=0.2)
 
 
@@ -66,7 +70,7 @@ def test_a_stroke_of_one_pixel_stays_whole(y):
     picture = torch.zeros(28, 28)
     picture[y, range(4, 24)] = 1
     outline = font.trace(picture)
-    assert len(outline.contours) == 1 and 12 < outline.area < 30
+    assert len(outline.contours) == 1 and 12 < ink_area(outline) < 30
 
 
 def test_an_edge_of_pixels_comes_out_as_a_smooth_curve():
@@ -193,7 +197,7 @@ def test_default_keys_are_letters_then_digits_then_whatever_can_be_typed():
     ],
 )  # fmt: skip
 def test_keys_that_cannot_be_are_refused_in_a_sentence(keys, said):
-    with pytest.raises(font.KeysError, match=said):
+    with pytest.raises(ValueError, match=said):
         font.build(digits(2), keys)
 
 
@@ -206,7 +210,7 @@ def test_a_name_is_a_few_plain_words(name):
 
 @pytest.mark.parametrize("count", [0, 501])
 def test_an_alphabet_has_1_to_500_symbols(count):
-    with pytest.raises(font.KeysError, match=f"{count} symbols are no alphabet"):
+    with pytest.raises(ValueError, match=f"{count} symbols are no alphabet"):
         font.build(torch.ones(count, 1, 8, 8))
 
 

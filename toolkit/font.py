@@ -1,13 +1,12 @@
-"""Pictures of symbols -> outlines, as SVG, or as a font that any program can type with.
+"""Images of symbols -> outlines, as SVG, or as a TrueType font.
 
-A symbol of 28 x 28 pixels is strokes two pixels wide, some faint and grainy. Enlarged as it is it would be stairs, and
-blurred until it is smooth its thin strokes would be gone. So the field is lifted, blurred and sharpened (`field`), and
-smoothness is had along the outline (`_smooth`), which widens and thins nothing.
+A symbol of 28 x 28 pixels has strokes two pixels wide, some faint and grainy. Tracing the pixels would give stairs, and
+a blur that removes them would remove thin strokes. So brightness is raised to a power, blurred and sharpened (`field`),
+and the outline is smoothed along its length (`_smooth`), which neither widens nor thins it.
 
-Symbols know no baseline, so theirs is where most of them end: the median of the bottoms of their ink; from there to the
-median of the tops is the height of a capital, 700 of 1000 units. A symbol that ends within a tenth of that height of
-the baseline is set on it, for so far a symbol's place in its picture is chance; one that hangs lower or higher does so
-in type as well.
+The baseline of an alphabet is the median of the bottoms of its symbols' ink; from there to the median of the tops is
+the height of a capital, 700 of 1000 units. A symbol that ends within a tenth of that height of the baseline is moved
+onto it, because so small an offset is chance; others keep theirs.
 """
 
 import math
@@ -52,25 +51,19 @@ MOST = 300  # pieces and holes; more of either is noise and no symbol
 
 
 class OutlineError(ValueError):
-    """A picture that has no outline to speak of."""
+    """A picture without an outline: blank, or noise."""
 
 
 @dataclass(frozen=True)
 class Outline:
-    """The ink of a picture of height x width pixels: closed curves, holes wound against what they are holes of.
+    """The ink of a picture of height x width pixels: closed curves, holes wound the other way.
 
-    Each is a closed quadratic B-spline, as TrueType has them: its control points, the curve passing through the middles
-    between them.
+    Each is a closed quadratic B-spline, as in TrueType: the curve passes through the middles between control points.
     """
 
     contours: tuple[Points, ...]
     height: int
     width: int
-
-    @property
-    def area(self) -> float:
-        """Of the ink, in pixels."""
-        return sum(area(flat(contour)) for contour in self.contours)
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -111,7 +104,7 @@ def flat(contour: Points) -> Points:
 
 
 def area(polygon: Points) -> float:
-    """What a polygon encloses: over 0 if it turns from x to y, under 0 otherwise."""
+    """The signed area of a polygon: over 0 if it turns from x to y, under 0 otherwise."""
     x, y = polygon.T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
@@ -151,14 +144,14 @@ def _places(side: int, fine: int) -> Tensor:
 
 
 def _squares(places: Tensor, side: int, blur: float) -> Tensor:
-    """How much of each pixel is seen from each place through a Gaussian, along one axis: (places, side)."""
+    """The weight of each pixel at each place under a Gaussian blur, along one axis: (places, side)."""
     edges = torch.arange(side + 1, dtype=torch.float64)
     below = torch.special.ndtr((edges - places[:, None]) / blur)
     return below.diff(dim=1)
 
 
 def _contours(ink: Tensor, grain: float) -> Iterator[Points]:
-    """The outlines of what is ink, each followed by its holes, without grain. As closed polygons."""
+    """The outlines of the ink, each followed by its holes, without specks, as closed polygons."""
     from contourpy import FillType, contour_generator
 
     filled = contour_generator(*field(ink), fill_type=FillType.OuterOffset).filled(LEVEL, np.inf)
@@ -170,7 +163,7 @@ def _contours(ink: Tensor, grain: float) -> Iterator[Points]:
 
 
 def _smooth(polygon: Points) -> Points:
-    """Without bumps, neither wider nor thinner: a low pass along the outline whose second-order shrinkage is undone."""
+    """A low-pass filter along the outline, whose second-order shrinkage is undone."""
     points, length = _evenly(polygon)
     spectrum = np.fft.fft(points[:, 0] + 1j * points[:, 1])
     waves = np.fft.fftfreq(len(points), length / len(points))
@@ -218,7 +211,12 @@ def svg(symbols: Tensor, columns: int | None = None, *, titles: Sequence[str] | 
     page around it says otherwise.
     Raises ValueError for what is no set of 1 to 500 pictures, OutlineError if there is no ink in any.
     """
-    outlines = outlined(symbols)
+    if symbols.ndim != 4:
+        raise ValueError(f"a tensor of shape {tuple(symbols.shape)} is no set of symbols: give (N, C, H, W)")
+    checked_count(len(symbols))
+    outlines = [_or_none(symbol) for symbol in symbols]
+    if not any(outlines):
+        raise OutlineError("every picture is blank: give symbols with ink")
     columns = columns or math.ceil(math.sqrt(len(outlines)))
     names = titles or [f"symbol {number}" for number in range(1, len(outlines) + 1)]
     if columns < 1 or len(names) != len(outlines):
@@ -226,7 +224,7 @@ def svg(symbols: Tensor, columns: int | None = None, *, titles: Sequence[str] | 
     height, width = symbols.shape[-2:]
     across, down = min(columns, len(outlines)) * width, -(-len(outlines) // columns) * height
     drawn = [
-        f'<path transform="translate({i % columns * width} {i // columns * height})" d="{path(outline)}">'
+        f'<path transform="translate({i % columns * width} {i // columns * height})" d="{_path(outline)}">'
         f"<title>{_text(names[i])}</title></path>"
         for i, outline in enumerate(outlines)
         if outline
@@ -238,30 +236,16 @@ def svg(symbols: Tensor, columns: int | None = None, *, titles: Sequence[str] | 
     return "\n".join([head, f"<title>{_summary(outlines)}</title>", *drawn, "</svg>", ""])
 
 
-def outlined(symbols: Tensor) -> list[Outline | None]:
-    """The outline of each picture (N, C, H, W), None for a blank one, or noise.
-
-    Raises ValueError for what is no set of 1 to 500 pictures, OutlineError if all are blank.
-    """
-    if symbols.ndim != 4:
-        raise ValueError(f"a tensor of shape {tuple(symbols.shape)} is no set of symbols: give (N, C, H, W)")
-    checked_count(len(symbols))
-    outlines = [_or_none(symbol) for symbol in symbols]
-    if not any(outlines):
-        raise OutlineError("every picture is blank: give symbols with ink")
-    return outlines
-
-
-def path(outline: Outline) -> str:
-    """The outline as the `d` of an SVG path, to a hundredth of a pixel."""
-    return "".join(map(_curve, outline.contours))
-
-
 def _or_none(symbol: Tensor) -> Outline | None:
     try:
         return trace(symbol)
     except OutlineError:
         return None
+
+
+def _path(outline: Outline) -> str:
+    """The `d` of an SVG path, to a hundredth of a pixel."""
+    return "".join(map(_curve, outline.contours))
 
 
 def _curve(contour: Points) -> str:
@@ -293,43 +277,39 @@ UNDRAWN = "\u115f\u1160\u3164\uffa0"  # fillers: Unicode has them as letters, an
 LONGEST = 18  # characters: with FAMILY it is 31, the most that old programs read
 
 
-class KeysError(ValueError):
-    """Keys that cannot be typed, or too many or too few of them."""
-
-
 def default_keys(count: int) -> list[str]:
-    """From a to z, A to Z, 0 to 9, then whatever else can be typed, in Unicode's order. Raises KeysError past 500."""
+    """From a to z, A to Z, 0 to 9, then whatever else can be typed, in Unicode's order. Raises ValueError past 500."""
     return list(islice(_typeable(), checked_count(count)))
 
 
 def checked_count(count: int) -> int:
-    """The count, if it is of one alphabet. Raises KeysError otherwise."""
+    """The count, if it is of one alphabet. Raises ValueError otherwise."""
     if not 1 <= count <= MOST_SYMBOLS:
-        raise KeysError(f"{count} symbols are no alphabet: give 1 to {MOST_SYMBOLS}")
+        raise ValueError(f"{count} symbols are no alphabet: give 1 to {MOST_SYMBOLS}")
     return count
 
 
 def checked_keys(keys: Sequence[str], symbols: int) -> list[str]:
-    """The keys, one for each symbol. Raises KeysError for a key that is not one visible character, or comes twice."""
+    """The keys, one for each symbol. Raises ValueError for a key that is not one visible character, or comes twice."""
     checked_count(symbols)
     if len(keys) != symbols:
-        raise KeysError(f"{len(keys)} keys for {symbols} symbols: give each symbol one key")
+        raise ValueError(f"{len(keys)} keys for {symbols} symbols: give each symbol one key")
     for place, key in enumerate(keys):
         if not isinstance(key, str) or len(key) != 1 or not visible(key):
-            raise KeysError(f"key {key!r:.40} cannot be typed: give one visible character, such as a or 7")
+            raise ValueError(f"key {key!r:.40} cannot be typed: give one visible character, such as a or 7")
         if key in keys[:place]:
-            raise KeysError(f"key {key!r} is there twice: give each symbol its own")
+            raise ValueError(f"key {key!r} is there twice: give each symbol its own")
     return list(keys)
 
 
 def visible(character: str) -> bool:
-    """Whether it stands for itself on a page: no space, control character, or mark that sits on another character."""
+    """Whether a character is visible by itself: no space, control character or combining mark."""
     shown = character.isprintable() and character not in UNDRAWN + " "
     return shown and unicodedata.category(character)[0] != "M"
 
 
 def typed(keys: Sequence[str]) -> dict[str, str]:
-    """Character -> the key whose symbol it types: the keys, and for letters the other case if that has no symbol."""
+    """Character -> the key of its symbol: the keys, and the other case of letters if that has no symbol."""
     other = {key.swapcase(): key for key in reversed(keys) if key.swapcase().swapcase() == key}
     cases = {character: key for character, key in other.items() if len(character) == 1}
     return {**cases, **{key: key for key in keys}}
@@ -345,7 +325,7 @@ def checked_name(name: str) -> str:
 
 
 def plain_name(text: str) -> str:
-    """As much of any text as can be a name: its plain words."""
+    """The plain words of a text, as far as they fit in a name."""
     return " ".join(re.findall("[A-Za-z0-9]+", text))[:LONGEST].strip() or "Alphabet"
 
 
@@ -362,7 +342,7 @@ SNAP = 0.1  # of a capital's height
 
 @dataclass(frozen=True)
 class Type:
-    """One symbol as a font holds it: control points in whole units, y up from the baseline; the step to the next."""
+    """A glyph: control points in whole units, y up from the baseline, and the advance width."""
 
     contours: tuple[Points, ...]
     advance: int
@@ -383,13 +363,13 @@ def set_type(outlines: Sequence[Outline]) -> list[Type]:
 
 
 def missing() -> Type:
-    """What is shown for a character that has no symbol: a frame, as wide as half a capital is high."""
+    """The glyph for characters without a symbol: a frame, half as wide as a capital is high."""
     outer, inner = (np.array(_box(inset), float).repeat(2, 0) for inset in (0, 50))
     return _with_white([outer, inner[::-1]])
 
 
 def _with_white(contours: Sequence[Points]) -> Type:
-    """Contours and their white: an open side gets less beside it than a stem, so that all look evenly spaced."""
+    """A glyph with side bearings, smaller beside an open side than beside a stem, for even spacing."""
     polygons = [_dense(flat(points)) for points in contours]
     ink = np.concatenate(polygons)
     left, right = _bearing(-ink[:, 0], ink[:, 1]), _bearing(ink[:, 0], ink[:, 1])
@@ -399,7 +379,7 @@ def _with_white(contours: Sequence[Points]) -> Type:
 
 
 def _bearing(out: Points, y: Points) -> float:
-    """The white beside one side: WHITE, less how far behind its foremost point its ink lies on average, row by row."""
+    """A side bearing: WHITE less the mean distance of the ink from its foremost point, row by row."""
     row = np.clip(y / CAPITAL * BANDS, 0, BANDS - 1).astype(int)
     foremost = np.full(BANDS, -np.inf)
     np.maximum.at(foremost, row, out)
@@ -431,7 +411,7 @@ def build(symbols: Tensor, keys: Sequence[str] | None = None, name: str = "Alpha
     """Symbols (N, C, H, W) in [0, 1] as the font "That Are Not NAME": the bytes of a .ttf file, always the same.
 
     keys: one character for each symbol (a string will do); by default a, b, c, ... as `default_keys` has them. A letter
-    whose other case has no symbol is typed by both. Raises KeysError for keys that cannot be, OutlineError for a blank
+    whose other case has no symbol is typed by both. Raises ValueError for keys that cannot be, OutlineError for a blank
     picture, ValueError for a name that is not a few plain words, or for what is no set of 1 to 500 pictures.
     """
     if symbols.ndim != 4:
@@ -489,7 +469,7 @@ def _glyph(contours: Sequence[Points]) -> Any:
 
 
 def _lines(font: "FontBuilder") -> None:
-    """How high a line is, and how much of it the ink takes: `hhea`, `OS/2` and `head`. Nothing is ever cut off."""
+    """The vertical metrics, `hhea`, `OS/2` and `head`, so that nothing is cut off."""
     inked = [glyph for glyph in font.font["glyf"].glyphs.values() if glyph.numberOfContours]
     highest, lowest = max(glyph.yMax for glyph in inked), min(glyph.yMin for glyph in inked)
     ascent, descent = max(ASCENT, highest), min(DESCENT, lowest)
@@ -503,7 +483,7 @@ def _lines(font: "FontBuilder") -> None:
 
 
 def _names(family: str, digest: int) -> dict[str, str]:
-    """What the font calls itself. The digest tells apart what is called alike."""
+    """The name table. The digest makes fonts of one name distinct."""
     return {
         "copyright": OWNER, "familyName": family, "styleName": "Regular", "fullName": family,
         "uniqueFontIdentifier": f"{family} {digest:08x}", "version": f"Version 1.000; toolkit {__version__}",
@@ -514,7 +494,7 @@ def _names(family: str, digest: int) -> dict[str, str]:
 
 
 def _saved(font: "FontBuilder") -> bytes:
-    """The bytes of the font, smoothed at every size (`gasp`), for it has no hints."""
+    """The bytes of the font, antialiased at every size (`gasp`), because it has no hints."""
     from fontTools.ttLib import newTable
 
     gasp = font.font["gasp"] = newTable("gasp")

@@ -187,7 +187,7 @@ def fit(
     sparsity does, and what it draws at random is each process's own.
     """
     if isinstance(batches, ConcatImages) or hasattr(batches, "dtype"):  # a tensor or an array
-        raise ValueError("batches is one tensor or array: give batches of it, such as Shuffled(images, batch=100)")
+        raise ValueError("batches is one tensor: give batches of it, such as Shuffled(images, batch=100)")
     if objectives is None and not hasattr(model, "objectives"):
         raise ValueError(f"a {type(model).__name__} has no objectives: give objectives=, a function of the model that "
                          "returns {name: Objective(loss, parameters)}")  # fmt: skip
