@@ -49,20 +49,16 @@ def rendered(data, text, size=200):
     return np.asarray(page) / 255
 
 
-def test_a_square_is_one_outline_of_its_area_and_place():
+def test_shapes_are_outlines_of_their_area_and_place_with_holes_wound_the_other_way():
     outline = font.trace(square())
     assert len(outline.contours) == 1 and ink_area(outline) == pytest.approx(144, rel=0.04)
     assert outline.box == pytest.approx((8, 8, 20, 20), abs=0.2)
-
-
-def test_a_ring_is_an_outline_and_a_hole_wound_against_it():
     outer, hole = (area(flat(contour)) for contour in font.trace(ring()).contours)
     assert outer == pytest.approx(196, rel=0.04) and hole == pytest.approx(-36, rel=0.08)
-
-
-def test_two_blobs_are_two_outlines_wound_alike():
     blobs = torch.maximum(square(6, 3), square(7, 18))
     assert sorted(round(area(flat(contour)), -1) for contour in font.trace(blobs).contours) == [40, 50]
+    full = font.trace(torch.ones(20, 40))
+    assert (full.height, full.width) == (20, 40) and full.box == pytest.approx((0, 0, 40, 20), abs=0.1)
 
 
 @pytest.mark.parametrize("y", [14, range(4, 24)], ids=["row", "diagonal"])
@@ -92,11 +88,6 @@ def test_a_faint_stroke_is_ink_and_its_ground_is_not():
     faint = torch.full((28, 28), 0.05)
     faint[13:15, 4:24] = 0.25
     assert font.trace(faint).box == pytest.approx((4, 13, 24, 15), abs=0.4)
-
-
-def test_ink_that_fills_the_picture_is_outlined_along_its_edge():
-    outline = font.trace(torch.ones(20, 40))
-    assert (outline.height, outline.width) == (20, 40) and outline.box == pytest.approx((0, 0, 40, 20), abs=0.1)
 
 
 def test_an_outline_is_the_same_from_one_channel_from_three_and_from_bytes():
@@ -139,17 +130,14 @@ def test_a_sheet_is_an_svg_of_one_path_a_symbol_in_its_cell():
     assert [path[0].text for path in paths] == ["a<b", "&", "c", "d", "e"]
 
 
-@pytest.mark.parametrize("wrong", [{"columns": -1}, {"titles": ["one"]}])
-def test_a_sheet_refuses_no_columns_and_too_few_titles(wrong):
-    with pytest.raises(ValueError, match="1 column or more, and a title for each symbol"):
-        font.svg(digits(2), **wrong)
-
-
-def test_a_sheet_leaves_out_blank_pictures_and_says_so():
+def test_a_sheet_leaves_out_blank_pictures_and_refuses_wrong_counts():
     text = font.svg(torch.stack([square(), torch.zeros(1, 28, 28)]))
     assert text.count("<path") == 1 and "<title>1 symbol, 1 left out, blank or noise</title>" in text
     with pytest.raises(font.OutlineError, match="every picture is blank"):
         font.svg(torch.zeros(3, 1, 28, 28))
+    for wrong in ({"columns": -1}, {"titles": ["one"]}):
+        with pytest.raises(ValueError, match="1 column or more, and a title for each symbol"):
+            font.svg(digits(2), **wrong)
 
 
 def test_the_same_symbols_are_the_same_bytes():
@@ -208,13 +196,10 @@ def test_a_name_is_a_few_plain_words(name):
     assert font.checked_name(font.plain_name(str(name))).startswith("That Are Not ")
 
 
-@pytest.mark.parametrize("count", [0, 501])
-def test_an_alphabet_has_1_to_500_symbols(count):
-    with pytest.raises(ValueError, match=f"{count} symbols are no alphabet"):
-        font.build(torch.ones(count, 1, 8, 8))
-
-
-def test_a_blank_picture_is_no_glyph_and_the_error_names_its_key():
+def test_an_alphabet_has_1_to_500_symbols_and_no_blank_one():
+    for count in (0, 501):
+        with pytest.raises(ValueError, match=f"{count} symbols are no alphabet"):
+            font.build(torch.ones(count, 1, 8, 8))
     with pytest.raises(font.OutlineError, match="key 'b'.*blank"):
         font.build(torch.stack([square(), torch.zeros(1, 28, 28)]))
 
@@ -302,7 +287,7 @@ def tree(tmp_path_factory):
     return out
 
 
-def said(capsys, *argv):
+def ran(capsys, *argv):
     """The exit code, and what was printed."""
     code = cli.main(["font", *(str(part) for part in argv)])
     return code, *capsys.readouterr()
@@ -311,7 +296,7 @@ def said(capsys, *argv):
 def test_the_command_writes_a_font_and_a_page_set_in_it(tree, tmp_path, capsys):
     out, page = tmp_path / "a.ttf", tmp_path / "a.png"
     options = ["--seeds", "0:3", "--keys", "xyz", "--name", "mine", "--specimen", page]
-    code, printed, _ = said(capsys, "fig2", "--from", tree, "--out", out, *options)
+    code, printed, _ = ran(capsys, "fig2", "--from", tree, "--out", out, *options)
     assert code == 0 and json.loads(printed) == {"out": str(out), "symbols": 3, "keys": "xyz", "specimen": str(page)}
     assert opened(out.read_bytes())["name"].getDebugName(1) == "That Are Not mine"
     assert page.read_bytes().startswith(b"\x89PNG")
@@ -319,7 +304,7 @@ def test_the_command_writes_a_font_and_a_page_set_in_it(tree, tmp_path, capsys):
 
 def test_the_command_writes_outlines(tree, tmp_path, capsys):
     out = tmp_path / "a.svg"
-    code, printed, _ = said(capsys, "--from", tree, "--seeds", "4,7", "--out", out)
+    code, printed, _ = ran(capsys, "--from", tree, "--seeds", "4,7", "--out", out)
     assert code == 0 and json.loads(printed)["symbols"] == 2 and "fig2 1, seed 7" in out.read_text()
 
 
@@ -335,7 +320,7 @@ def test_the_command_writes_outlines(tree, tmp_path, capsys):
     ],
 )
 def test_the_command_refuses_in_one_sentence_before_any_work(options, named, capsys):
-    code, _, told = said(capsys, "fig2", "--from", "/nowhere", *options)
+    code, _, told = ran(capsys, "fig2", "--from", "/nowhere", *options)
     assert code == 2 and named in told and told.count("\n") == 1
 
 
@@ -362,7 +347,7 @@ def test_symbols_of_dark_ink_on_light_paper_become_strokes_and_not_squares(dark_
         out = tmp_path / f"a{option}.ttf"
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            code, _, _ = said(capsys, "--from", dark_tree, "--seeds", "0:3", "--out", out, *option.split())
+            code, _, _ = ran(capsys, "--from", dark_tree, "--seeds", "0:3", "--out", out, *option.split())
         assert code == 0 and ["dark ink on light paper" in str(it.message) for it in told] == [True] * (not option)
         areas[option] = [rendered(out.read_bytes(), letter)[:200].mean() for letter in "abc"]
     assert max(areas["--invert"]) < 0.15 < 0.2 < min(areas[""])

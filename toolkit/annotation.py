@@ -1,11 +1,11 @@
-"""Pools of pictures to label, and the labels that people gave. Needs no torch.
+"""Pools of images for blind annotation, and the labels of the annotators. Imports no torch.
 
-POOL/pool.json: what a page may know; images.png: the pictures in one sheet, in an order that says nothing;
-training.png: images of the training data, shown first; schemes.json: which scheme made which picture, which no page
-reads; labels.sqlite: what was said (`store`). pool.json comes last, so that a pool is there whole or not at all.
+POOL/pool.json: metadata that the page may read; images.png: the images in one sheet, in random order; training.png:
+images of the training data, shown first; schemes.json: the scheme of each image, which no page reads; labels.sqlite:
+the labels. pool.json is written last, so that a pool is there whole or not at all.
 
 Every label is a transaction of its own, on the disk before `put` returns, so that a killed server loses none; several
-processes may write at once. Of an annotator nothing is kept but the name that was typed. Needs no torch.
+processes may write at once. Of an annotator nothing is stored but the name that was typed.
 """
 
 import json
@@ -34,7 +34,7 @@ BESIDE = 10  # columns of the sheet of training images
 
 @dataclass(frozen=True)
 class About:
-    """What pool.json says: a title, the data, how many pictures of which shape (C, H, W), and whose they are."""
+    """The content of pool.json: a title, the data, the number and shape (C, H, W) of the images, a key of the sheet."""
 
     schema: int
     title: str
@@ -44,7 +44,7 @@ class About:
     shape: tuple[int, ...]
     columns: int
     beside: int
-    key: str  # of the very pictures
+    key: str  # the sha256 of images.png
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:
@@ -61,15 +61,15 @@ class Pool:
     about: About
 
     def order(self, annotator: str) -> list[int]:
-        """The numbers of all pictures in this annotator's own order, the same at each visit and on any machine."""
+        """The numbers of all images in an annotator's own random order, the same at each visit and on any machine."""
         return sorted(range(self.about.images), key=lambda image: _hash(self.about.key, annotator, image))
 
     def sheet(self) -> bytes:
-        """All pictures, gapless, as a PNG."""
+        """All images, without gaps, as PNG."""
         return (self.folder / "images.png").read_bytes()
 
     def training(self) -> bytes:
-        """The training images, gapless, as a PNG."""
+        """The training images, without gaps, as PNG."""
         return (self.folder / "training.png").read_bytes()
 
 
@@ -99,18 +99,18 @@ def build(
     seed: int = 0,
     made: Mapping[str, Any] | None = None,
 ) -> Pool:
-    """Write a pool, mixed by the seed, into a new folder.
+    """Write a pool, shuffled by the seed, into a new folder.
 
-    schemes: the pictures of each, (B, C, H, W) in [0, 1] or uint8, all of one shape; training: (N, C, H, W), likewise.
-    made: how the pictures came about, kept beside the schemes. Raises ValueError for a folder that holds a pool
-    (people may have labelled it), pictures of several shapes or types, or none.
+    schemes: the images of each, (B, C, H, W) in [0, 1] or uint8, all of one shape; training: (N, C, H, W), likewise.
+    made: provenance, stored beside the schemes. Raises ValueError for a folder that holds a pool (which may have
+    labels), images of several shapes or types, or none.
     """
     from .plot import png
 
     folder = Path(folder)
     if any((folder / name).exists() for name in ("pool.json", "labels.sqlite")):
         raise ValueError(f"{folder} holds a pool already, and perhaps labels of it: choose another folder")
-    pictures, places = _mixed(schemes, seed)
+    pictures, places = _shuffled(schemes, seed)
     if pictures.shape[1:] != training.shape[1:] or not len(training):
         raise ValueError(f"training images {tuple(training.shape)} do not go with pictures {tuple(pictures.shape)}")
     sheet = png(pictures, columns=COLUMNS)
@@ -126,8 +126,8 @@ def build(
     return read(folder)
 
 
-def _mixed(schemes: "Mapping[str, Tensor]", seed: int) -> "tuple[Tensor, list[dict[str, Any]]]":
-    """All pictures in a random order, and of each its scheme and its row there."""
+def _shuffled(schemes: "Mapping[str, Tensor]", seed: int) -> "tuple[Tensor, list[dict[str, Any]]]":
+    """All images in random order, with the scheme of each and its row there."""
     import torch
 
     from .seeds import child
@@ -160,7 +160,7 @@ PUT = """INSERT INTO labels VALUES (?, ?, ?, ?)
 
 @dataclass(frozen=True)
 class Label:
-    """That an annotator gave picture `image` of the pool a label, 1 to 4 as in `LABELS`. time: ISO 8601, UTC."""
+    """The label, 1 to 4 as in `LABELS`, that an annotator gave an image, by its number. time: ISO 8601, UTC."""
 
     image: int
     annotator: str
@@ -176,7 +176,7 @@ class Labels:
         self.path = pool.folder / "labels.sqlite"
 
     def put(self, image: int, annotator: str, label: int) -> None:
-        """Store a label, in place of an earlier one. Raises ValueError for a picture, name or label that cannot be."""
+        """Store a label, in place of an earlier one. Raises ValueError for an invalid image, name or label."""
         self._check(image)
         if type(label) is not int or not 1 <= label <= len(LABELS):
             raise ValueError(f"label {label!r:.40} is none: give a whole number from 1 to {len(LABELS)}")
@@ -185,14 +185,14 @@ class Labels:
             db.execute(PUT, (image, name, label, _now()))
 
     def take_back(self, image: int, annotator: str) -> None:
-        """Forget a label, if there is one. Raises ValueError for a picture or name that cannot be."""
+        """Delete a label, if there is one. Raises ValueError for an invalid image or name."""
         self._check(image)
         name = name_of(annotator)
         with self._open() as db:
             db.execute("DELETE FROM labels WHERE image = ? AND annotator = ?", (image, name))
 
     def of(self, annotator: str) -> dict[int, int]:
-        """What one annotator said: picture -> label, in the order it was said. Raises ValueError for no name."""
+        """The labels of one annotator: image -> label, in the order they were given. Raises ValueError for no name."""
         name = name_of(annotator)
         return {row.image: row.label for row in self.rows() if row.annotator == name}
 
@@ -221,7 +221,7 @@ class Labels:
 
 
 def name_of(text: str) -> str:
-    """An annotator's name as it is kept: the same however its letters and spaces are typed. "Ada " is "ada".
+    """An annotator's name, normalised: "Ada " is "ada".
 
     Raises ValueError unless it has 1 to 40 letters, digits, spaces and . _ - ' and begins with a letter or digit.
     """
