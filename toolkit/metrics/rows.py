@@ -40,7 +40,7 @@ def measure(
     how many each image took to settle; without it the row has no "passes". Raises ValueError for an empty set, or
     images that differ in shape.
     """
-    x, reference = (torch.as_tensor(images) for images in (x, reference))
+    x, reference = torch.as_tensor(x), torch.as_tensor(reference)
     row = {"blank_share": blank_share(x), "unique_share": unique_share(x), "diversity": diversity(x)}
     row |= {name: function(x).mean().item() for name, function in PER_IMAGE.items()}
     distance = novelty(x, reference)
