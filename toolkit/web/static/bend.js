@@ -59,13 +59,13 @@ function initial(machine, operator) {
   };
 }
 
-/** What a link says of this tab, as far as it can be. */
+/** The settings that a link names, as far as they can be; the others as they are at first. */
 function readUrl() {
   const names = machines.map(({name}) => name), {seed} = url.read({});
   const {machine = names[0]} = url.read({machine: oneOf(names)}), of = machineOf(machine);
   const {operator = of.operators[0]} = url.read({operator: oneOf(of.operators)}), {low, high} = usual[operator];
   const text = matching(/^.{1,40}$/);
-  const {transform, amount, ...said} = url.read({
+  const {transform, amount, ...linked} = url.read({
     strength: (operator === "chain" ? whole : decimal)(low, high), chance: whole(0, LARGEST_SEED),
     start: oneOf(["symbols", "noise"]), passes: whole(1, 30), layer: matching(/^[a-z]+(\.\d{1,3}){0,4}$/),
     transform: oneOf(Object.keys(amounts)), amount: matching(/./), channels: oneOf(Object.keys(CHANNELS)),
@@ -74,7 +74,7 @@ function readUrl() {
     cell: whole(0, count - 1),
   });
   const bent = readAmount(transform, amount);
-  return {...defaults, ...initial(of, operator), ...said, ...bent, ...(seed === undefined ? {} : {seed})};
+  return {...defaults, ...initial(of, operator), ...linked, ...bent, ...(seed === undefined ? {} : {seed})};
 }
 
 function readAmount(transform, amount = "") {  // both, or neither
@@ -188,8 +188,8 @@ function select(cell) {
 
 function showControls() {
   const {operator, strength, channels, transform, seed} = now, machine = machineOf(now.machine), facts = known();
-  const said = now.layer || shown?.order.operator !== operator ? now : {...now, ...chosen(facts)};
-  const hasMaps = facts ? facts.layers.find(([name]) => name === said.layer)?.[2] : isRun(machine);
+  const order = now.layer || shown?.order.operator !== operator ? now : {...now, ...chosen(facts)};
+  const hasMaps = facts ? facts.layers.find(([name]) => name === order.layer)?.[2] : isRun(machine);
   const visible = {
     passes: !drawsOnce(now.machine), chance: usesChance(now),
     random: channels === "random", cluster: channels === "cluster",
@@ -201,8 +201,8 @@ function showControls() {
   const bendable = facts?.layers.map(([name]) => name);
   const layers = {bend: bendable, glitch: facts && ["", ...facts.weights], rewrite: facts?.memories};
   const open = operator === "glitch" ? "all layers" : "the usual one", numbers = machine.iterations.map((n) => [n, n]);
-  const {toHandle} = showStrength(machine, sentence(said, facts?.layers, machineOf(now.other) ?? machines[0]));
-  controls.show({...said, strength: toHandle(strength)}, {
+  const {toHandle} = showStrength(machine, sentence(order, facts?.layers, machineOf(now.other) ?? machines[0]));
+  controls.show({...order, strength: toHandle(strength)}, {
     operator: machine.operators.map((name) => [name, OPERATORS[name]]), channels: Object.entries(CHANNELS),
     group: Array.from({length: groups}, (_, i) => [i, String(i + 1)]),
     start: [["symbols", "its symbols"], ["noise", "noise"]],
@@ -210,9 +210,9 @@ function showControls() {
     transform: Object.keys(amounts).filter((name) => fits(name) || name === transform)
       .map((name) => [name, TRANSFORMS[name][0]]),
     kind: kinds.map((name) => [name, GLITCHES[name]]), parent: numbers, child: numbers,
-    layer: (layers[operator] ?? [said.layer]).map((name) => [name, name ? layerWords(name, facts?.layers).long : open]),
-    one: (facts?.classes ?? [said.one]).map((name) => [name, name || "…"]),
-    another: (facts?.classes ?? [said.another]).map((name) => [name, name || "…"]),
+    layer: (layers[operator] ?? [order.layer]).map((name) => [name, name ? layerWords(name, facts?.layers).long : open]),
+    one: (facts?.classes ?? [order.one]).map((name) => [name, name || "…"]),
+    another: (facts?.classes ?? [order.another]).map((name) => [name, name || "…"]),
   }, {share: part(now.share), passes: String(now.passes), seed: `${seed} to ${seed + count - 1}`});
   $("[data-knob=strength]").setAttribute("aria-valuetext", $(".numeral").textContent);
   $(".channel").textContent = hasMaps ? "maps" : "neurons";

@@ -55,7 +55,7 @@ function stay() {  // at what is on show; there is nothing to ask for
   showWaking();
 }
 
-function change(changes) {  // of a knob; what was said of the one before is over
+function change(changes) {  // of a knob; a problem with the one before is over
   figure.showProblem("");
   update(changes);
 }
@@ -369,12 +369,12 @@ export default function start({element, props, server, trigger}) {
   const largestSeed = 2 ** 32 - cellCount;
   const fileName = () => `${film.order.experiment}_run-${article.dataset.run}_seed-${seedOf(0)}`;
   url = new UrlState("kaleidoscope", largestSeed);
-  const {run, stirred, ...said} = url.read({  // a drawing is in no link
+  const {run, stirred, ...linked} = url.read({  // a drawing is in no link
     experiment: oneOf(networks.map(({name}) => name)), start: oneOf(["uniform", "normal"]), runs: whole(1, 300),
     stirred: decimal(0, 0.1), mode: oneOf(MODES), cell: whole(0, cellCount - 1), run: whole(0, 300),
   });
   linkedRun = run;
-  now = {...defaults, experiment: networks[0].name, frame: 0, cell: 0, loop: false, ...said};
+  now = {...defaults, experiment: networks[0].name, frame: 0, cell: 0, loop: false, ...linked};
   now.perturbation = stirred ?? defaults.perturbation;
   request = new Request(figure, "film", {
     channel: "that-are-not-runs", onResponse, advice: "turn a knob to ask it again", cancels: true,
