@@ -174,6 +174,7 @@ class Recorder:
 
     def __init__(self, able: bool = True) -> None:
         self.able, self.calls = able, Counter[str]()
+        self.step = CapturedStep(self.run, self.record)
 
     def run(self, batch: Tensor) -> Tensor:
         self.calls["run"] += 1
@@ -191,39 +192,26 @@ class Recorder:
         return replay
 
 
-def test_a_shape_is_run_then_recorded_once_then_replayed() -> None:
+def test_each_shape_is_run_then_recorded_once_then_replayed() -> None:
     recorder = Recorder()
-    step = CapturedStep(recorder.run, recorder.record)
-    assert [step(torch.tensor([float(i)])).item() for i in range(WARM + 4)] == [2.0 * i for i in range(WARM + 4)]
-    assert recorder.calls == {"run": WARM, "record": 1, "replay": 4}
-
-
-def test_each_shape_has_a_record_of_its_own() -> None:
-    recorder = Recorder()
-    step = CapturedStep(recorder.run, recorder.record)
     for rows in [100, 100, 60] * (WARM + 1):
-        assert step(torch.ones(rows)).shape == (rows,)
+        assert recorder.step(torch.full((rows,), 3.0)).tolist() == [6.0] * rows
     assert recorder.calls == {"run": 2 * WARM, "record": 2, "replay": 2 * (WARM + 1) - WARM + 1}
 
 
-def test_what_cannot_be_recorded_is_run_and_not_tried_again() -> None:
+def test_a_step_that_cannot_be_recorded_is_run_and_not_tried_again() -> None:
     recorder = Recorder(able=False)
-    step = CapturedStep(recorder.run, recorder.record)
-    assert [step(torch.ones(rows)).sum().item() for rows in [1, 2] * (WARM + 3)] == [2, 4] * (WARM + 3)
+    assert [recorder.step(torch.ones(rows)).sum().item() for rows in [1, 2] * (WARM + 3)] == [2, 4] * (WARM + 3)
     assert recorder.calls == {"run": 2 * (WARM + 3), "record": 1}
+    assert captured(step := torch.abs, torch.device("cpu")) is step  # a processor without graphs
 
 
 def test_only_so_many_shapes_keep_a_record() -> None:
     recorder = Recorder()
-    step = CapturedStep(recorder.run, recorder.record)
     for rows in range(SHAPES + 3):
         for _ in range(WARM + 1):
-            step(torch.ones(rows))
+            recorder.step(torch.ones(rows))
     assert recorder.calls["record"] == SHAPES
-
-
-def test_a_processor_without_graphs_takes_the_step_itself() -> None:
-    assert captured(step := torch.abs, torch.device("cpu")) is step
 
 
 def test_the_tensors_of_a_batch_are_found_in_simple_objects_and_in_no_others() -> None:
