@@ -219,7 +219,7 @@ CPU: dict[str, Any] = {
 }  # fmt: skip
 # Minutes on two cores, to symbols that one recognises; also from a few pictures of one's own.
 TRY: dict[str, Any] = {
-    "images": 1000, "generated": 1000, "iterations": 10, "batch": 50, "least_steps": 250, "first_steps": 250,
+    "images": 1000, "generated": 1000, "iterations": 6, "batch": 50, "least_steps": 250, "first_steps": 250,
     "steps": 250, "lecture_steps": 85, "half": True, "model": {"filters": 16, "init": "he", "lr": 0.003},
 }  # fmt: skip
 SMOKE: dict[str, Any] = {
