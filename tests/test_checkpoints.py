@@ -59,7 +59,7 @@ def test_every_sheet_holds_a_hundred_symbols_that_are_not_blank_and_hardly_alike
 @pytest.mark.parametrize(("name", "entry"), [entry for entry in ENTRIES if "file" in entry.values[1]])
 def test_a_shipped_model_draws_its_sheet_again(name, entry):
     model = hub.load(hub.CHECKPOINTS, name, entry["iteration"])  # checks sha256, size, header, shapes, finite values
-    drawn = to_bytes(hub.sampling(hub.CHECKPOINTS, name).grown(model, range(6))).float()
+    drawn = to_bytes(hub.sampling(hub.CHECKPOINTS, name).sample(model, range(6))).float()
     off = (drawn - sheet(entry, columns=10)[:6].float()).div(255).square().mean((1, 2, 3)).sqrt()
     # Another processor's last bits may move a winner between near-ties, and then a symbol goes another way.
     assert off.median() < 0.01

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from toolkit import cli, distributed, runs
 from toolkit.distributed import SHAPES, WARM, CapturedStep, captured, tensors
-from toolkit.models import Labelled, create
-from toolkit.samplers import Sampling, hallucinate
+from toolkit.models import LabelledBatch, create
+from toolkit.samplers import Sampling, generate
 from toolkit.train import Objective, Shuffled, fit
 
 TRAIN = [
@@ -76,7 +76,7 @@ def results() -> dict[str, Any]:
             on_step=lambda step, losses, kept=kept: kept.extend(losses.values()),  # type: ignore[misc]
         )
         found[name] = [*learned.a.tolist(), *learned.b.tolist(), *kept]
-    generated = hallucinate(create("WTA", {"filters": 4}, seed=0), range(10), Sampling(limit=3), chunk=3)
+    generated = generate(create("WTA", {"filters": 4}, seed=0), range(10), Sampling(limit=3), chunk=3)
     return {**found, "images": generated.images.flatten().tolist(), "passes": generated.passes.tolist()}
 
 
@@ -216,7 +216,7 @@ def test_only_so_many_shapes_keep_a_record() -> None:
 
 def test_the_tensors_of_a_batch_are_found_in_simple_objects_and_in_no_others() -> None:
     x, y = torch.ones(2), torch.zeros(2)
-    assert [part is whole for part, whole in zip(tensors(Labelled(x, y)), (x, y), strict=True)] == [True, True]
+    assert [part is whole for part, whole in zip(tensors(LabelledBatch(x, y)), (x, y), strict=True)] == [True, True]
     assert tensors((x, y)) == [x, y] and tensors(x) == [x]
     assert tensors((x, "a name")) == [] and tensors(object()) == []
 

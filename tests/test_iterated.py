@@ -20,7 +20,7 @@ from toolkit.iterated import (  # fmt: skip
 )
 from toolkit.models import create
 from toolkit.presets import preset
-from toolkit.samplers import Sampling, hallucinate
+from toolkit.samplers import Sampling, generate
 from toolkit.seeds import child
 from toolkit.train import fit
 
@@ -127,7 +127,7 @@ def test_a_teachers_samples_have_successive_seeds_however_many_are_drawn_ahead()
     teacher = create("WTA", TINY, seed=0)
     samples = list(islice(TeacherSamples(teacher, SHORT, batch=4, seed=5), 15))  # 48 are drawn at once, then 48 more
     start = child(5, "lectures")
-    whole = hallucinate(teacher, range(start, start + 96), SHORT, chunk=48).images.float() / 255
+    whole = generate(teacher, range(start, start + 96), SHORT, chunk=48).images.float() / 255
     assert torch.equal(torch.cat(samples), whole[:60])
 
 

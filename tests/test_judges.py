@@ -12,7 +12,7 @@ from toolkit import data as datasets
 from toolkit.config import checked
 from toolkit.data import Dataset
 from toolkit.index import of_kind
-from toolkit.models import Judge, Lessons, create
+from toolkit.models import Judge, LabelledBatches, create
 from toolkit.presets import CLASSIFIERS, SCALES, ClassifierTraining, preset
 from toolkit.runs import (
     ClassifierTrainer,
@@ -106,7 +106,7 @@ def test_varied_images_stay_images_and_keep_most_of_their_ink() -> None:
 def test_lessons_vary_from_epoch_to_epoch_and_are_the_same_for_the_same_seed() -> None:
     data = datasets.load("sample:mnist", limit=4)
     assert data.labels is not None
-    lessons = AugmentedBatches(Lessons(data.images, data.labels, batch=4, seed=3))
+    lessons = AugmentedBatches(LabelledBatches(data.images, data.labels, batch=4, seed=3))
     (a, b), (again, _) = (list(zip(range(2), lessons, strict=False)) for _ in range(2))
     assert torch.equal(a[1].images, again[1].images) and not torch.equal(a[1].images.sum(0), b[1].images.sum(0))
     assert sorted(a[1].labels.tolist()) == sorted(data.labels.tolist()) and lessons.steps_per_epoch == 1

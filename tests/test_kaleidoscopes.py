@@ -20,14 +20,14 @@ from toolkit.runs import SMOOTH, KaleidoscopeTrainer, loss_trace, train_kaleidos
 from toolkit.samplers import iterate
 from toolkit.samplers.kaleidoscope import (
     NOWHERE,
-    Eyes,
+    Probe,
     attracting,
     basins,
     fixed,
     line,
-    looked_at,
     plane,
-    watch,
+    probe_runs,
+    probed_runs,
     worst_corner,
 )
 from toolkit.seeds import Noise
@@ -205,26 +205,26 @@ def test_a_start_in_colour_is_refused_by_a_grey_network_in_one_sentence(digits):
 
 def test_training_images_that_stand_still_are_at_no_distance_of_themselves():
     data = torch.rand(6, 1, 4, 4)
-    rows = watch(iterate(lambda x: x, data), [1, 5], Eyes(data))
+    rows = probe_runs(iterate(lambda x: x, data), [1, 5], Probe(data))
     assert [row["run"] for row in rows] == [0, 1, 5] and "still" not in rows[0]
     assert all((row["distance"], row["movement"], row["still"], row["reached"]) == (0, 0, 1, 6) for row in rows[1:])
 
 
 def test_samples_that_all_end_in_one_picture_are_one(images):
-    rows = watch(iterate(lambda x: x * 0, images), [1, 2], Eyes(images))
+    rows = probe_runs(iterate(lambda x: x * 0, images), [1, 2], Probe(images))
     assert [row["distinct"] for row in rows] == [6, 1, 1] and rows[2]["effective"] == pytest.approx(1)
 
 
 def test_every_sample_is_in_one_class_and_flows_to_one(digits):
     judge = create("Judge", {"filters": 2, "hidden": 4, "depth": 2}, seed=0)
-    rows = watch(stream(digits, range(7)), [1, 3], Eyes(learned(digits).images, judge))
+    rows = probe_runs(stream(digits, range(7)), [1, 3], Probe(learned(digits).images, judge))
     assert all(sum(row["classes"]) == 7 for row in rows) and "flow" not in rows[0]
     assert [sum(line) for line in rows[2]["flow"]] == rows[1]["classes"]
 
 
 @pytest.mark.parametrize("runs", [1, 5, 30, 300, 1000])
 def test_the_runs_that_are_looked_at_end_with_the_last(runs):
-    assert looked_at(runs)[-1] == runs and looked_at(runs) == sorted(set(looked_at(runs)))
+    assert probed_runs(runs)[-1] == runs and probed_runs(runs) == sorted(set(probed_runs(runs)))
 
 
 def test_a_network_that_sends_all_to_one_point_has_its_basin_everywhere():

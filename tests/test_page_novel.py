@@ -161,7 +161,7 @@ def test_a_measure_is_said_to_lie_where_it_lies_among_digits(tree: Path) -> None
 
 def test_a_seed_is_the_symbol_of_the_newest_run(tree: Path) -> None:
     message = ask(tree, seed=5)
-    *_, symbol = hub.sampling(tree, "fig2").grow(hub.load(tree, "fig2", 2), [5])
+    *_, symbol = hub.sampling(tree, "fig2").trajectory(hub.load(tree, "fig2", 2), [5])
     assert base64.b64decode(message["light"]) == to_bytes(symbol).numpy().tobytes()
     assert message["caption"] == "fig2, iteration 2, seed 5"
 

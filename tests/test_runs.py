@@ -18,7 +18,7 @@ from toolkit import cli, hub, metrics, presets, runs
 from toolkit.models import create
 from toolkit.presets import preset
 from toolkit.runs import RunDir, RunError, from_npy, locked, write
-from toolkit.samplers import hallucinate
+from toolkit.samplers import generate
 from toolkit.seeds import child
 
 TINY = {
@@ -71,7 +71,7 @@ def test_generated_images_are_a_function_of_the_checkpoint_and_the_seeds_and_a_b
     for index in (1, 3):
         start = child(e.seed, "say") + (e.generated * (index - 1) if noise == "fresh" else 0)
         model, sampling = hub.load(folder.parent, "fig2", index), hub.sampling(folder.parent)
-        again = hallucinate(model, range(start, start + e.generated), sampling).images
+        again = generate(model, range(start, start + e.generated), sampling).images
         stored = folder / f"iter_{index:03d}/said.npy"
         assert torch.equal(again, from_npy(stored)) and stored.stat().st_size == 128 + again.numel()
 
@@ -211,7 +211,7 @@ def test_a_person_picks_from_the_sheet_and_the_run_waits_for_it(tmp_path):
     assert (tmp_path / "fig2/iter_001.partial/samples.png").exists()
     picks.write_text("1: 5, 17\n2: 1\n")
     folder = run(tmp_path, e)
-    seeds_of_the_sheet = hallucinate(hub.load(tmp_path, "fig2", 1), range(20), hub.sampling(tmp_path)).images
+    seeds_of_the_sheet = generate(hub.load(tmp_path, "fig2", 1), range(20), hub.sampling(tmp_path)).images
     assert torch.equal(seeds_of_the_sheet, from_npy(folder / "iter_001/said.npy"))
     assert [p.tolist() for p in (runs.picked(picks, 1, data()), runs.picked(picks, 2, data()))] == [[5, 17], [1]]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .models import WTA, create
     from .presets import preset
     from .samplers.creative import Creative, creative_decode
-    from .samplers.generate import Sampling, hallucinate
+    from .samplers.generate import Sampling, generate
     from .samplers.iterate import iterate, settle
     from .samplers.kaleidoscope import kaleidoscope
     from .seeds import Noise
@@ -24,14 +24,14 @@ __version__ = "0.1.0"
 _MODULES = ["data", "diverge", "hub", "iterated", "metrics", "plot", "presets", "runs", "samplers", "seeds", "train"]
 _HOMES = {  # the module that each name is of
     "WTA": "models", "Creative": "samplers", "Model": "hub", "Noise": "seeds", "Sampling": "samplers",
-    "create": "models", "creative_decode": "samplers", "fit": "train", "hallucinate": "samplers",
+    "create": "models", "creative_decode": "samplers", "fit": "train", "generate": "samplers",
     "iterate": "samplers", "iterated_learning": "iterated", "kaleidoscope": "samplers", "preset": "presets",
     "settle": "samplers",
 }  # fmt: skip
 
 __all__ = [
     "WTA", "Creative", "Model", "Noise", "Sampling", "create", "creative_decode", "data", "diverge", "fit",
-    "hallucinate", "hub", "iterate", "iterated", "iterated_learning", "kaleidoscope", "metrics", "plot", "preset",
+    "generate", "hub", "iterate", "iterated", "iterated_learning", "kaleidoscope", "metrics", "plot", "preset",
     "presets", "runs", "samplers", "seeds", "settle", "train",
 ]  # fmt: skip
 

@@ -584,7 +584,7 @@ def kaleidoscope(args: argparse.Namespace) -> object:
     else:
         save(training.still_picture(k, list(states)), args.out)
     before, after = (state.cpu() for state in ends)
-    found = row(before, after, training.kaleidoscope_eyes(_known(k)))
+    found = row(before, after, training.kaleidoscope_probe(_known(k)))
     return {"out": str(args.out), "images": len(args.seeds), "runs": runs, **found}
 
 

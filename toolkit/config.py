@@ -84,7 +84,7 @@ class SamplingSettings:
     limit: int = 100  # passes at most
     stop: str = "each"
     finish: str = "none"
-    tone: tuple[float, ...] = ()  # brightness at evenly spaced ranks of pixels: `tone_curve(images)`
+    tone: tuple[float, ...] = ()  # brightness at evenly spaced ranks of pixels: `brightness_curve(images)`
     ink: float | None = None
     salt: float | None = None
 

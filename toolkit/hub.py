@@ -127,7 +127,7 @@ class Run:
 
     def states(self, seeds: Sequence[int]) -> Iterator[Tensor]:
         """Every state from noise to the image: (B, C, H, W) in [0, 1]; of a generative model the image alone."""
-        return self.sampling.grow(self.model, seeds)
+        return self.sampling.trajectory(self.model, seeds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from . import distributed
-from .samplers import Sampling, hallucinate
+from .samplers import Sampling, generate
 from .samplers.generate import chunk_for
 from .seeds import child
 from .train import ConcatImages, Images
@@ -91,7 +91,7 @@ class TeacherSamples:
         chunk = self.batch * max(1, chunk_for(next(self.teacher.parameters()).device) // self.batch)
         ahead = chunk * distributed.world()
         while True:
-            images = hallucinate(self.teacher, range(start, start + ahead), self.sampling, chunk=chunk).images
+            images = generate(self.teacher, range(start, start + ahead), self.sampling, chunk=chunk).images
             yield from (batch.float() / 255 for batch in images.split(self.batch))
             start += ahead
 

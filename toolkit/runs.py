@@ -45,10 +45,9 @@ from .diverge.experiments import Inputs, measure_snapshot, new, snapshots
 from .index import CheckpointError
 from .metrics.distance import encoder_distance
 from .metrics.rows import Rows, rows
-from .models import Judge, Lessons, Manifold, create
+from .models import Judge, LabelledBatches, Manifold, create
 from .samplers.creative import hidden_layer
-from .samplers.kaleidoscope import Eyes, attracting, basins, fixed, line, looked_at, plane, watch
-from .samplers.kaleidoscope import kept as states_at
+from .samplers.kaleidoscope import Probe, attracting, basins, fixed, line, plane, probe_runs, probed_runs, states_at
 from .seeds import Noise, child
 from .train import DECAY, AugmentedBatches, Images, OnStep, OptimiserState, Shuffled, balanced_rows, fit, linear
 
@@ -546,7 +545,9 @@ class IterationTrainer(Trainer):
         model = self.load(path)
         if not run.find(index, SHEET):  # before data are generated: people may want to pick from it
             with run.stage(index, "sheet"):
-                run.put(index, SHEET, lambda: sheet(samplers.to_bytes(self.sampling.grown(model, range(SHEET_IMAGES)))))
+                run.put(
+                    index, SHEET, lambda: sheet(samplers.to_bytes(self.sampling.sample(model, range(SHEET_IMAGES))))
+                )
         return model
 
     def _fit(self, run: RunDir, index: int, model: nn.Module, data: Images | iterated.TeacherSamples) -> Path:
@@ -612,11 +613,11 @@ class IterationTrainer(Trainer):
             run.put(index, GENERATED, lambda: to_npy(found.images))
         return found.images
 
-    def _generate(self, run: RunDir, index: int, model: nn.Module, seeds: range) -> samplers.Hallucination:
+    def _generate(self, run: RunDir, index: int, model: nn.Module, seeds: range) -> samplers.Samples:
         """Generate images, and store the measures of the first of them."""
         bar = self.bar(f"iteration {index}: sampling", len(seeds), "image")
         with run.stage(index, "sampling"), bar:
-            found = samplers.hallucinate(model, seeds, self.sampling, on_images=bar.update)
+            found = samplers.generate(model, seeds, self.sampling, on_images=bar.update)
         with run.stage(index, "measuring"):
             passes = None if samplers.generates(model) else found.passes[:MEASURED]
             run.put(index, METRICS, lambda: metrics.measure(found.images[:MEASURED], self.reference, passes))
@@ -658,7 +659,7 @@ def prepare(experiment: presets.Experiment, images: Tensor, out: Path, **options
     reference = _resized(images[torch.randperm(len(images), generator=generator)], experiment.size)
     data = reference[: experiment.images]
     if experiment.sampling.finish == "tone":
-        experiment = replace(experiment, sampling=replace(experiment.sampling, tone=samplers.tone_curve(data)))
+        experiment = replace(experiment, sampling=replace(experiment.sampling, tone=samplers.brightness_curve(data)))
     return IterationTrainer(spec=experiment, data=data, reference=reference, out=Path(out), **options)
 
 
@@ -749,7 +750,7 @@ def row_images(experiment: presets.Experiment, reference: Tensor, model: nn.Modu
         count = min(MEASURED, len(reference) // 2)
         return reference[:count], reference[count:]
     seeds = range(min(MEASURED, experiment.generated))
-    return samplers.hallucinate(model, seeds, experiment.sampling).images, reference
+    return samplers.generate(model, seeds, experiment.sampling).images, reference
 
 
 def row_measures(experiment: presets.Experiment, images: Tensor, reference: Tensor) -> Rows:
@@ -980,17 +981,17 @@ def kaleidoscope_measures(training: presets.KaleidoscopeTraining, model: Manifol
     found["fixed"] = fixed(model, x).double().mean().item()
     if k.points is not None:
         found["attracting"] = attracting(model, k.points).double().mean().item()
-    runs = [run for run in looked_at(k.runs) if run in (1, 5, 10, 30, 100, k.runs)]
-    for row in watch(hub.stream(k, range(WATCHED)), runs, kaleidoscope_eyes(data)):
+    runs = [run for run in probed_runs(k.runs) if run in (1, 5, 10, 30, 100, k.runs)]
+    for row in probe_runs(hub.stream(k, range(WATCHED)), runs, kaleidoscope_probe(data)):
         names = ("distance", "still", "distinct") if row["run"] else ("distance",)
         found |= {f"{name}_{row['run']}": float(row[name]) for name in names}
     return found
 
 
-def kaleidoscope_eyes(data: Tensor | None, judge: Any = None) -> Eyes:
+def kaleidoscope_probe(data: Tensor | None, judge: Any = None) -> Probe:
     """How samples are compared: those of points, which may lie near each other, more closely than pictures."""
     pictures = data is None or data.shape[-1] > 1
-    return Eyes(data, judge) if pictures else Eyes(data, judge, same=0.02, still=1e-3)
+    return Probe(data, judge) if pictures else Probe(data, judge, same=0.02, still=1e-3)
 
 
 SCALE = 4  # of pictures: pixels per pixel
@@ -1099,7 +1100,7 @@ class ClassifierTrainer(Trainer):
         if t.each:
             rows = balanced_rows(labels, t.each)
             images, labels = images[rows], labels[rows]
-        return AugmentedBatches(Lessons(images, labels, t.classes, t.batch, seed), t.vary)
+        return AugmentedBatches(LabelledBatches(images, labels, t.classes, t.batch, seed), t.vary)
 
     def files(self, run: RunDir, number: int, model: Any) -> Files:
         labels, probabilities, report = self._report(model)

@@ -388,9 +388,9 @@ def balanced_rows(labels: Tensor, each: int) -> Tensor:
 
 @dataclass(frozen=True)
 class AugmentedBatches:
-    """Labelled batches whose images are augmented; iterating twice gives the same ones, on every device.
+    """LabelledBatch batches whose images are augmented; iterating twice gives the same ones, on every device.
 
-    batches: `models.Lessons`, or others with a `seed` whose batches are dataclasses with `images`.
+    batches: `models.LabelledBatches`, or others with a `seed` whose batches are dataclasses with `images`.
     """
 
     batches: Any

@@ -26,7 +26,7 @@ from toolkit.diverge import (
 )
 from toolkit.diverge.experiments import METHODS, Inputs, measure_snapshot, new, snapshots
 from toolkit.diverge.training import AMBIGUITY, Rivals, StyleGAN, binary, colours, eval_mode, lead, shapes
-from toolkit.models import Lessons
+from toolkit.models import LabelledBatches
 from toolkit.presets import DIVERGENCES, preset
 from toolkit.seeds import Noise, child
 from toolkit.train import Shuffled, fit
@@ -65,7 +65,7 @@ def test_without_ambiguity_it_is_the_plain_gan_to_the_bit(form):
 
 def test_the_generator_follows_the_ambiguity_alone_where_only_that_counts():
     network = StyleGAN(make("DCGAN"), 1e6, "softmax", 4, seed=0).requires_grad_(True)
-    (batch,), objectives = islice(Lessons(IMAGES, LABELS, tuple("abcd"), 8), 1), network.objectives()
+    (batch,), objectives = islice(LabelledBatches(IMAGES, LABELS, tuple("abcd"), 8), 1), network.objectives()
     loss = objectives["discriminator"].loss(batch)
     assert objectives["generator"].loss(batch).item() == pytest.approx(1e6 * math.log(4), rel=0.05)
     assert {*map(id, objectives["discriminator"].params)} & {*map(id, network.styles.parameters())} and loss.isfinite()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from toolkit import hub
-from toolkit.models import MODELS, Labelled, create
+from toolkit.models import MODELS, LabelledBatch, create
 from toolkit.models.registry import outline
 from toolkit.seeds import Noise
 from toolkit.train import fit
@@ -43,7 +43,7 @@ def batch(model: Any) -> Any:
     """Six images of a model's shape, dim ones; labelled for a model that learns names."""
     x = images(model) / 4
     names = getattr(model.config, "classes", None)
-    return Labelled(x, torch.arange(len(x)) % len(names)) if names else x
+    return LabelledBatch(x, torch.arange(len(x)) % len(names)) if names else x
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:

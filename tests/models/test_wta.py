@@ -1,13 +1,13 @@
-"""The winner-take-all autoencoder is the published one, to its number of parameters and the definition of its loss."""
+"""The winner-take-all autoencoders are the published ones, to their parameters, losses and initial weights."""
 
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit.models import WTA, create, sparse
+from toolkit.models import WTA, ConvAE, create, sparse
+from toolkit.models.wta import strided
 
 
 def wta(seed: int = 0, **config: Any) -> WTA:
@@ -44,15 +44,6 @@ def test_a_code_has_exactly_one_winner_per_living_map() -> None:
     assert alive.any()
 
 
-def test_a_flat_map_has_one_winner_too() -> None:
-    # regression: every position equal to the maximum won, sixteen of them on a flat 4x4 map
-    model = wta(size=16)
-    for layer in layers(model):
-        layer.weight.zero_()
-        layer.bias.fill_(1.0)
-    assert ((model.encode(images(2, size=16)) != 0).flatten(2).sum(2) == 1).all()
-
-
 @pytest.mark.parametrize("batch", [1, 5, 30])
 def test_the_loss_is_half_the_squared_error_summed_over_pixels_and_averaged_over_the_batch(batch: int) -> None:
     model, x, rate = wta(lifetime=0.1), images(batch), 0.1
@@ -67,23 +58,9 @@ def test_the_loss_is_half_the_squared_error_summed_over_pixels_and_averaged_over
     assert model.loss(x).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_lifetime_sparsity_keeps_something_of_a_batch_under_twenty() -> None:
-    # regression: int(0.05 * 19) kept nothing, and training went on with a code of zeros
-    model = wta()
-    x, silent = images(3), model.decode(torch.zeros(3, *model.code_shape))
-    nothing = (silent - x).square().flatten(1).sum(1).mean() / 2
-    assert not torch.isclose(model.loss(x), nothing, rtol=1e-4)
-
-
 def test_a_reconstruction_uses_no_lifetime_sparsity() -> None:
     model = wta(lifetime=0.05)
     torch.testing.assert_close(model(images(30)), model.decoder(sparse.spatial(model.encoder(images(30)))))
-
-
-def test_the_weaker_rule_keeps_all_that_the_stronger_one_keeps_and_more() -> None:
-    z = wta(filters=8).encode(images(40))
-    strong, weak = sparse.lifetime(z, 0.05) != 0, sparse.lifetime_per_position(z, 0.05) != 0
-    assert not (strong & ~weak).any() and weak.sum() > strong.sum()
 
 
 def test_the_rule_of_lifetime_sparsity_is_a_choice_that_matters() -> None:
@@ -126,20 +103,14 @@ def test_the_output_starts_as_dark_as_it_is_told_and_all_else_as_before(init: st
     assert [name for (name, mine), other in pairs if not torch.equal(mine, other)] == ["decoder.4.bias"]
 
 
-def test_initial_weights_belong_to_the_seed_and_options_survive_a_reset() -> None:
-    # regression: re-creating a model forgot its options and fell back to another output
-    first = wta(seed=1, output="sigmoid", init="published")
-    again, other = (create("WTA", asdict(first.config), seed=seed) for seed in (1, 2))
-    assert first.config == again.config == other.config
-    assert torch.equal(layers(first)[0].weight, layers(again)[0].weight)
-    assert not torch.equal(layers(first)[0].weight, layers(other)[0].weight)
-
-
-@pytest.mark.parametrize(("size", "kernel", "depth"), [(13, 5, 3), (16, 5, 3), (32, 3, 2), (9, 3, 4), (28, 7, 1)])
-def test_any_image_size_kernel_and_depth_work(size: int, kernel: int, depth: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "kernel", "depth", "channels"),
+    [(13, 5, 3, 1), (16, 5, 3, 3), (32, 3, 2, 1), (9, 3, 4, 1), (28, 7, 1, 3)],
+)
+def test_any_image_size_kernel_depth_and_colour_work(size: int, kernel: int, depth: int, channels: int) -> None:
     # regression: the side of the code was image_size - 12, a kernel size in disguise
-    model = wta(size=size, kernel=kernel, depth=depth)
-    x = images(2, size=size)
+    model = wta(size=size, kernel=kernel, depth=depth, channels=channels)
+    x = images(2, channels, size)
     assert model.encode(x).shape == (2, *model.code_shape) and model(x).shape == x.shape
 
 
@@ -147,12 +118,6 @@ def test_any_image_size_kernel_and_depth_work(size: int, kernel: int, depth: int
 def test_an_image_too_small_for_the_convolutions_is_refused(size: int, kernel: int, depth: int) -> None:
     with pytest.raises(ValueError, match=f"^images of {size} pixels[^\n]*$"):
         WTA.Config(size=size, kernel=kernel, depth=depth)
-
-
-def test_colour_images_work() -> None:
-    model = wta(channels=3)
-    assert model.reconstruct(images(2, channels=3)).shape == (2, 3, 28, 28)
-    assert model.atoms().shape == (4, 3, 28, 28)
 
 
 @pytest.mark.parametrize(
@@ -170,8 +135,89 @@ def test_no_code_depends_on_its_neighbours() -> None:
     torch.testing.assert_close(alone, model.encode(x), atol=1e-5, rtol=1e-4)
 
 
-def test_an_atom_is_what_one_channel_draws_alone_at_the_centre() -> None:
-    model = wta()
-    code = torch.zeros(1, *model.code_shape)
-    code[0, 2, 8, 8] = 2.0
-    torch.testing.assert_close(model.atoms(2.0)[2], model.decode(code)[0])
+# the autoencoder of 2016
+
+
+def conv_ae(**config: Any) -> Any:
+    return create("ConvAE", {"filters": 6, "size": 19, **config}, seed=0)
+
+
+def small(count: int = 5, size: int = 19) -> Tensor:
+    return torch.rand(count, 1, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def shapes(half: nn.Module) -> list[tuple[int, ...]]:
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    return [(c.in_channels, c.out_channels, *c.kernel_size) for c in half if isinstance(c, kinds)]
+
+
+@pytest.mark.parametrize(("decoder", "weights"), [("single", 844_417), ("deep", 1_645_441)])
+def test_it_has_the_published_number_of_weights(decoder: str, weights: int) -> None:
+    assert sum(p.numel() for p in ConvAE(ConvAE.Config(decoder=decoder)).parameters()) == weights
+
+
+def test_it_has_the_published_layers() -> None:
+    single, deep = ConvAE(ConvAE.Config()), ConvAE(ConvAE.Config(decoder="deep"))
+    assert shapes(single.encoder) == [(1, 128, 5, 5), (128, 128, 5, 5), (128, 128, 5, 5)]
+    assert shapes(single.decoder) == [(128, 1, 13, 13)]
+    assert shapes(deep.decoder) == [(128, 128, 5, 5), (128, 128, 5, 5), (128, 1, 5, 5)]
+
+
+def test_it_starts_from_xavier_uniform_weights_and_no_bias() -> None:
+    for layer in [*create("ConvAE", {}, seed=0).encoder, *create("ConvAE", {}, seed=0).decoder]:
+        if not isinstance(layer, nn.ReLU):
+            bound = (6 / (layer.weight[0].numel() + layer.weight[:, 0].numel())) ** 0.5
+            assert 0.9 * bound < layer.weight.abs().max() <= bound and not layer.bias.any()
+
+
+def test_at_most_one_unit_of_a_block_and_of_a_map_draws() -> None:
+    z = conv_ae().encode(small())  # 7 x 7 positions, in blocks of 4: 2 x 2 of them, three cut short
+    assert (z.flatten(2).count_nonzero(2) <= 1).all() and (z.flatten(1).count_nonzero(1) <= 4).all()
+    assert z.any()
+
+
+def test_of_a_block_the_strongest_of_all_maps_is_kept() -> None:
+    z = torch.zeros(1, 2, 4, 4)
+    z[0, 0, 0, 0], z[0, 1, 1, 1], z[0, 0, 3, 3] = 1.0, 2.0, 0.5
+    kept = strided(z, 2)
+    assert kept[0, 1, 1, 1] == 2 and kept[0, 0, 3, 3] == 0.5 and kept.count_nonzero() == 2
+
+
+def test_of_equal_ones_one_is_kept_and_a_block_of_zeros_stays() -> None:
+    assert strided(torch.ones(2, 3, 4, 4), 4).flatten(1).sum(1).tolist() == [1, 1]
+    assert not strided(torch.zeros(1, 3, 4, 4), 4).any()
+
+
+@pytest.mark.parametrize("decoder", ["single", "deep"])
+@pytest.mark.parametrize("block", [1, 3, 4, 20])
+def test_the_fast_path_computes_what_the_definition_does(decoder: str, block: int) -> None:
+    fast, x = conv_ae(decoder=decoder, block=block), small()
+    torch.testing.assert_close(fast(x), fast.dense(x), atol=1e-5, rtol=1e-4)
+
+
+def test_the_fast_path_has_the_gradients_of_the_definition() -> None:
+    found = []
+    for name in ("forward", "dense"):
+        m = conv_ae().requires_grad_(True)
+        (getattr(m, name)(small()) - small()).square().sum().backward()
+        found.append([p.grad for p in m.parameters()])
+    for mine, defined in zip(*found, strict=True):
+        torch.testing.assert_close(mine, defined, atol=1e-4, rtol=1e-3)
+
+
+def test_the_loss_is_the_squared_error_summed_over_pixels() -> None:
+    m, x = conv_ae(), small()
+    assert m.loss(x).item() == pytest.approx(((m.reconstruct(x) - x) ** 2).sum().item() / len(x), rel=1e-5)
+
+
+def test_it_learns_by_adadelta_as_published() -> None:
+    m = conv_ae()
+    (objective,) = m.objectives().values()
+    assert objective.optimiser is not None
+    (group,) = objective.optimiser(objective.params, objective.lr).param_groups
+    assert (group["lr"], group["rho"], group["eps"]) == (0.1, 0.95, 1e-7)
+
+
+def test_an_unknown_decoder_is_named() -> None:
+    with pytest.raises(ValueError, match="'wide'.*single, deep"):
+        create("ConvAE", {"decoder": "wide"})

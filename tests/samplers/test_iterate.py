@@ -1,13 +1,30 @@
-"""The loop that hallucinates, with steps simple enough to know the answer."""
+"""Iteration, with steps simple enough to know the answer; thresholds and noise between passes; guidance."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from toolkit.samplers import iterate, last, settle, settle_in_turn, settle_together, stretch
+from toolkit.models import create
+from toolkit.samplers import (
+    Sampling,
+    class_score,
+    confidence_score,
+    generate,
+    guided,
+    iterate,
+    last,
+    moving_threshold,
+    salt_and_pepper,
+    salt_before_passes,
+    settle,
+    settle_in_turn,
+    settle_together,
+)
+from toolkit.seeds import Noise
 
 Step = Callable[[Tensor], Tensor]
 Sampler = Callable[..., Iterator[Tensor]]
@@ -39,16 +56,10 @@ def test_iterating_yields_the_start_and_every_state_without_end() -> None:
 
 
 @BOTH
-def test_the_first_state_is_the_start(sampler: Sampler) -> None:
+def test_the_first_state_is_the_start_which_is_left_as_it_was(sampler: Sampler) -> None:
     x = noise(2, 1, 3, 3)
-    assert torch.equal(next(sampler(half, x)), x)
-
-
-@BOTH
-def test_the_start_is_left_as_it_was(sampler: Sampler) -> None:
-    x = noise(2, 1, 3, 3)
-    list(sampler(half, x))
-    assert torch.equal(x, noise(2, 1, 3, 3))
+    first, *_ = sampler(half, x)
+    assert torch.equal(first, x) and torch.equal(x, noise(2, 1, 3, 3))
 
 
 @BOTH
@@ -165,18 +176,119 @@ def test_in_turn_no_images_are_no_images() -> None:
     assert not list(settle_in_turn(half, torch.empty(0, 1, 3, 3), at_once=4))
 
 
-def test_stretching_makes_the_brightest_pixel_white_and_keeps_black() -> None:
-    x = torch.tensor([[0.0, 0.25, 0.5], [0.0, 1.0, 0.1]]).view(2, 1, 1, 3)
-    assert torch.allclose(stretch(x).flatten(1), torch.tensor([[0.0, 0.5, 1.0], [0.0, 1.0, 0.1]]))
-
-
-@pytest.mark.parametrize("level", [0.0, 1e-9, 0.3, 1.0])
-def test_a_flat_image_survives_stretching(level: float) -> None:
-    # regression: a flat image became NaN, because it was divided by its maximum less its minimum
-    x = stretch(torch.full((2, 1, 3, 3), level))
-    assert x.isfinite().all() and ((x >= 0) & (x <= 1)).all()
-    assert x.max() == pytest.approx(1 if level > 1e-6 else level, abs=2e-3)
-
-
 def test_an_empty_batch_stays_empty() -> None:
     assert last(settle(half, torch.empty(0, 1, 3, 3))).shape == (0, 1, 3, 3)
+
+
+def starts() -> Tensor:
+    return Noise(range(4)).rand(1, 14, 14)
+
+
+@pytest.mark.parametrize("ink", [0.01, 0.13, 0.5, 0.99])
+def test_the_threshold_leaves_the_brightest_share_white_and_what_it_left_as_it_is(ink: float) -> None:
+    dim = starts() * torch.tensor([0.01, 0.1, 0.5, 1.0]).view(4, 1, 1, 1)
+    x = moving_threshold(dim, ink)
+    assert set(x.unique().tolist()) == {0, 1} and x.flatten(1).mean(1).tolist() == pytest.approx([ink] * 4, abs=0.003)
+    assert dim[0][x[0].bool()].min() > dim[0][~x[0].bool()].max() and torch.equal(moving_threshold(x, ink), x)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("shape", [(2, 1, 4, 4), (0, 1, 4, 4), (1, 1, 1, 1)])
+def test_a_flat_image_has_no_brightest_pixels(level: float, shape: tuple[int, ...]) -> None:
+    assert moving_threshold(torch.full(shape, level), 0.2).shape == shape
+    assert not moving_threshold(torch.full(shape, level), 0.2).any()
+
+
+def test_salt_and_pepper_takes_a_share_of_the_pixels_half_black_half_white() -> None:
+    grey = torch.full((20, 1, 50, 50), 0.5)
+    assert torch.equal(salt_and_pepper(grey, 0.0, Noise(range(20))), grey)
+    assert set(salt_and_pepper(grey, 1.0, Noise(range(20))).unique().tolist()) == {0, 1}
+    x = salt_and_pepper(grey, 0.2, Noise(range(20)))
+    assert [(x == value).double().mean().item() for value in (0, 1)] == pytest.approx([0.1, 0.1], abs=0.005)
+
+
+def test_every_pass_has_noise_of_its_own() -> None:
+    perturb, x = salt_before_passes(starts()[:1], 0.3), torch.full((1, 1, 14, 14), 0.5)
+    first, again, second = (perturb(x, torch.tensor([0]), torch.tensor([age])) for age in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("options", [{"salt": 0.1}, {"ink": 0.13}, {"salt": 0.1, "ink": 0.13}])
+@pytest.mark.parametrize("stop", ["each", "batch"])
+def test_with_noise_and_threshold_an_image_does_not_depend_on_its_batch(options: dict[str, Any], stop: str) -> None:
+    sampling, x = Sampling(tol=0.0, limit=4, stop=stop, **options), starts()
+    assert torch.equal(sampling.final(torch.clone, x[2:3]), sampling.final(torch.clone, x)[2:3])
+
+
+def test_in_turn_noise_and_threshold_are_those_of_the_stream() -> None:
+    model, sampling = create("WTA", {"filters": 3, "size": 14}, seed=0), Sampling(limit=5, ink=0.2, salt=0.1)
+    x = Noise(range(7)).rand(1, 14, 14)
+    ends = torch.empty_like(x)
+    for which, final, _ in sampling.final_states(model, x, at_once=3):
+        ends[which] = final
+    torch.testing.assert_close(ends, last(sampling.stream(model, x)))
+    assert set(generate(model, range(7), sampling).images.unique().tolist()) <= {0, 255}
+
+
+def test_what_stands_still_in_black_and_white_is_not_computed_again() -> None:
+    stream = Sampling(tol=0.0, ink=0.13).stream(torch.clone, starts())
+    assert len(list(stream)) == 3  # noise, its threshold, the same again
+
+
+def test_a_perturbation_of_nothing_leaves_the_stream_as_it_was() -> None:
+    def nothing(x: Tensor, which: Tensor, age: Tensor) -> Tensor:
+        assert len(x) == len(which) == len(age)
+        return x
+
+    plain, perturbed = (list(settle(half, starts(), limit=5, **how)) for how in ({}, {"perturb": nothing}))
+    assert all(torch.equal(a, b) for a, b in zip(plain, perturbed, strict=True))
+
+
+FUNCTIONS: dict[str, Callable[[Tensor, float], object]] = {"ink": moving_threshold, "salt": salt_before_passes}
+
+
+@pytest.mark.parametrize("option", ["ink", "salt"])
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
+def test_a_share_that_means_nothing_is_named(option: str, share: float) -> None:
+    for use in (lambda: Sampling(**{option: share}), lambda: FUNCTIONS[option](starts(), share)):
+        with pytest.raises(ValueError, match=f"^{option} is {share}: [^\n]+$"):
+            use()
+
+
+def brightness(x: Tensor) -> Tensor:
+    return x.flatten(1).sum(1)
+
+
+def test_without_guidance_it_is_the_step_and_with_neither_nothing_moves() -> None:
+    model = create("WTA", {"filters": 3, "size": 14}, seed=0)
+    torch.testing.assert_close(guided(model, brightness, guidance=0.0)(starts()), model(starts()).clamp(0, 1))
+    assert torch.equal(guided(half, brightness, guidance=0.0, rate=0.0)(starts()), starts())
+
+
+def test_guidance_is_the_gradient_through_the_reconstruction_or_of_the_image_itself() -> None:
+    x = starts() / 2
+    with torch.no_grad():
+        assert torch.allclose(guided(half, brightness, guidance=0.1, rate=0.0)(x), x + 0.1 * 0.5)
+        assert torch.allclose(guided(half, brightness, guidance=0.1, rate=0.0, through=False)(x), x + 0.1)
+    y = guided(half, brightness, guidance=-100.0)(x)
+    assert not y.any() and not y.requires_grad  # a picture, without gradient
+
+
+@pytest.mark.parametrize("architecture", ["WTA", "ConvAE"])
+def test_a_guided_image_does_not_depend_on_its_neighbours(architecture: str) -> None:
+    model = create(architecture, {"filters": 3, "size": 14}, seed=0)
+    step, x = guided(model, brightness, guidance=0.01), starts()
+    torch.testing.assert_close(step(x)[1:2], step(x[1:2]), atol=1e-5, rtol=1e-4)
+
+
+def test_guidance_raises_the_probability_of_its_class() -> None:
+    judge: Any = create("Judge", {"filters": 4, "size": 14, "depth": 2, "hidden": 16}, seed=0)
+    step = guided(lambda x: x, class_score(judge, 3), guidance=0.1)
+    final = Sampling(tol=0.0, limit=30).final(step, starts())
+    assert (judge.probabilities(final)[:, 3] > judge.probabilities(starts())[:, 3]).all()
+
+
+@pytest.mark.parametrize("score", [confidence_score(lambda x: x), class_score(lambda x: x, 0)])
+def test_a_score_is_highest_where_one_class_is_sure(score: Callable[[Tensor], Tensor]) -> None:
+    logits = torch.tensor([[0.0, 0.0, 0.0, 0.0], [50.0, 0.0, 0.0, 0.0]])
+    assert score(logits).tolist() == pytest.approx([-1.386294, 0], abs=1e-5)

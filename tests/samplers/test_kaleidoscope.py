@@ -1,4 +1,4 @@
-"""Kaleidoscopic sampling is iterated reconstruction, stirred before every run but the first."""
+"""Kaleidoscopic sampling is iterated reconstruction, perturbed before every run but the first."""
 
 from itertools import islice
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from toolkit.models import create
 from toolkit.samplers import iterate, kaleidoscope
-from toolkit.samplers.kaleidoscope import stirrings
+from toolkit.samplers.kaleidoscope import perturbations
 from toolkit.seeds import Noise
 
 SHAPE = (1, 4, 4)
@@ -37,7 +37,7 @@ def test_the_first_run_is_of_the_start_itself() -> None:
     assert torch.equal(first, step(start)) and not torch.equal(second, step(first))
 
 
-def test_a_state_is_what_the_step_gave_and_not_stirred_any_more() -> None:
+def test_a_state_is_what_the_step_gave_and_not_perturbed_any_more() -> None:
     states = runs(5, step=lambda x: x.round(), perturbation=0.2)
     assert all(torch.equal(state, state.round()) for state in states[1:])
 
@@ -57,8 +57,8 @@ def test_a_seed_is_one_film() -> None:
     assert not torch.equal(runs(5)[-1], runs(5, range(6, 12))[-1])
 
 
-def test_the_centred_stirring_has_mean_zero_and_the_published_one_brightens() -> None:
-    centred, published = (next(stirrings(Noise(range(50)), (1, 28, 28), mode)) for mode in ("centred", "published"))
+def test_centred_perturbations_have_mean_zero_and_published_ones_brighten() -> None:
+    centred, published = (next(perturbations(Noise(range(50)), (1, 28, 28), mode)) for mode in ("centred", "published"))
     assert -1 <= centred.min() < -0.99 and 0.99 < centred.max() < 1 and abs(centred.mean()) < 0.01
     assert 1 <= published.min() < 1.01 and 2.99 < published.max() < 3 and abs(published.mean() - 2) < 0.01
 
@@ -69,10 +69,10 @@ def test_a_perturbation_is_in_units_of_the_published_range_of_pixels(mode: str) 
     grey = torch.full((6, *SHAPE), 0.5)
     runs(2, step=lambda x: (heard.append(x), grey)[1], start=grey, perturbation=0.01, mode=mode)
     noise = Noise(range(6))  # the start took nothing from it
-    torch.testing.assert_close(2 * (heard[1] - grey), 0.01 * next(stirrings(noise, SHAPE, mode)), atol=1e-6, rtol=0)
+    torch.testing.assert_close(2 * (heard[1] - grey), 0.01 * next(perturbations(noise, SHAPE, mode)), atol=1e-6, rtol=0)
 
 
-def test_stirred_images_stay_in_0_to_1() -> None:
+def test_perturbed_images_stay_in_0_to_1() -> None:
     heard: list[Tensor] = []
     runs(5, step=lambda x: (heard.append(x), x)[1], perturbation=1.0, mode="published")
     assert all(x.min() >= 0 and x.max() <= 1 for x in heard)

@@ -175,16 +175,11 @@ def _find(name: str, root: Path, split: str) -> _Found:
         return _Found(images, labels, part, families)
     choose("data set", name, NAMES)
     if kind == "sample":
-        return _sample(path)
+        from PIL import Image
+
+        with Image.open(Path(__file__).parent / f"{path}.png") as image:  # 100 of each class, sorted by class
+            return _Found(tiles(image, 28), torch.arange(1000) // 100, "sample")
     return _faces(root, split) if name == "celeba" else _published(name, root, split)
-
-
-def _sample(name: str) -> _Found:
-    """1,000 images in one picture, 100 of each class, sorted by class (toolkit/data/README.md)."""
-    from PIL import Image
-
-    with Image.open(Path(__file__).parent / f"{name}.png") as image:
-        return _Found(tiles(image, 28), torch.arange(1000) // 100, "sample")
 
 
 def _faces(root: Path, split: str) -> _Found:

@@ -7,7 +7,6 @@ letter is scaled to a box of 20 pixels, its brightest pixel is 255, and its cent
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, NamedTuple
@@ -75,7 +74,8 @@ def _fonts(folder: Path) -> list[_Font]:
     tried = [_open(file) for file in files]
     whole = [font for font in tried if isinstance(font, _Font)]
     faults = Counter(fault for fault in tried if isinstance(fault, str))
-    text = list(_texts(whole))
+    means = torch.stack([font.pictures.flatten(1).float() for font in whole]).mean(0) if whole else torch.empty(0)
+    text = [font for font in whole if _like_letters(font, means)]
     if len(text) < len(whole):
         faults["of symbols"] = len(whole) - len(text)
     said = ", ".join(f"{count} {fault}" for fault, count in faults.items())
@@ -84,6 +84,12 @@ def _fonts(folder: Path) -> list[_Font]:
     if faults:
         warnings.warn(f"skipped {sum(faults.values())} of {len(files)} fonts in {folder}: {said}", stacklevel=3)
     return text
+
+
+def _like_letters(font: _Font, means: Tensor) -> bool:
+    """Whether enough glyphs are nearest to the mean of the right letter in all fonts, which few symbols hardly move."""
+    nearest = torch.cdist(font.pictures.flatten(1).float(), means).argmin(1)
+    return bool((nearest % 26 == torch.arange(52) % 26).float().mean() >= LIKE_LETTERS)
 
 
 def _open(file: Path) -> _Font | str:
@@ -131,15 +137,3 @@ def _start(ink: np.ndarray) -> int:
     """Where a row of so much ink begins, for its centre of mass to be the centre of the image; wholly inside."""
     centre = float(ink @ (np.arange(len(ink)) + 0.5) / ink.sum())
     return min(max(0, round(SIZE / 2 - centre)), SIZE - len(ink))
-
-
-def _texts(fonts: Iterable[_Font]) -> Iterator[_Font]:
-    """Those whose letters look like letters: like the means of all fonts, which the few of symbols hardly move."""
-    fonts = list(fonts)
-    if not fonts:
-        return
-    means = torch.stack([font.pictures.flatten(1).float() for font in fonts]).mean(0)
-    for font in fonts:
-        nearest = torch.cdist(font.pictures.flatten(1).float(), means).argmin(1)
-        if (nearest % 26 == torch.arange(52) % 26).float().mean() >= LIKE_LETTERS:
-            yield font

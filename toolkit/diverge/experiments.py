@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import checked, choose
-from ..metrics.classifier import Eye, columns, count_by_max
+from ..metrics.classifier import ImageClassifier, columns, count_by_max
 from ..metrics.distance import blank_share, diversity
 from ..models import create
 from ..presets import Divergence
@@ -106,7 +106,7 @@ def snapshots(e: Divergence, inputs: Inputs, on_step: OnStep = silent) -> Iterat
 
 @torch.no_grad()
 def measure_snapshot(
-    e: Divergence, snapshot: Snapshot, first: Any, classifier: Eye, seeds: range = range(256)
+    e: Divergence, snapshot: Snapshot, first: Any, classifier: ImageClassifier, seeds: range = range(256)
 ) -> dict[str, float]:
     """Measures of a snapshot's images, one per seed, against those of the first model; only those that apply.
 

@@ -19,9 +19,9 @@ from torch.nn.functional import cross_entropy, normalize, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..config import choose
-from ..models import DCGAN, Labelled, Lessons
+from ..models import DCGAN, LabelledBatch, LabelledBatches
 from ..models.dcgan import BETAS
-from ..samplers import Sampling, hallucinate, hooked
+from ..samplers import Sampling, generate, hooked
 from ..seeds import Noise, child
 from ..train import Batch, ConcatImages, Images, Objective, Shuffled, constant, fit, linear, seeded
 from .layers import frozen_copy, layers
@@ -167,7 +167,7 @@ def creative_adversarial(
     choose("form of ambiguity", form, AMBIGUITY)
     if not 0 <= ambiguity < math.inf or styles < 2:
         raise ValueError(f"ambiguity {ambiguity}, {styles} styles: give 0 or more, and two styles or more")
-    batches = Lessons(images, labels, tuple(map(str, range(styles))), batch, child(seed, "shuffle"))
+    batches = LabelledBatches(images, labels, tuple(map(str, range(styles))), batch, child(seed, "shuffle"))
     network = StyleGAN(gan, ambiguity, form, styles, child(seed, "styles"))
     return learn(network, batches, kept, shown=lambda network: network.gan, on_step=on_step, seed=seed)
 
@@ -188,7 +188,7 @@ class StyleGAN(nn.Module):
         maps = self.gan.discriminator[:-2](x)
         return self.gan.discriminator[-2:](maps).float(), self.styles(maps).float()
 
-    def draw(self, like: Labelled) -> Tensor:
+    def draw(self, like: LabelledBatch) -> Tensor:
         """As many images as in a batch: (B, C, H, W) in [-1, 1]."""
         z = torch.randn(len(like), self.gan.config.z, device=like.images.device)
         return self.gan.generator(z[:, :, None, None]).float()
@@ -197,13 +197,13 @@ class StyleGAN(nn.Module):
         """Of the discriminator with both heads, and then of the generator, on the same images."""
         weight, drawn = self.ambiguity, list[Tensor]()
 
-        def discriminator(batch: Labelled) -> Tensor:
+        def discriminator(batch: LabelledBatch) -> Tensor:
             drawn[:] = [self.draw(batch)]
             (real, styles), (fake, _) = self.discriminate(2 * batch.images - 1), self.discriminate(drawn[0].detach())
             loss = softplus(-real).mean() + softplus(fake).mean()
             return loss + cross_entropy(styles, batch.labels) if weight else loss
 
-        def generator(batch: Labelled) -> Tensor:
+        def generator(batch: LabelledBatch) -> Tensor:
             fake, styles = self.discriminate(drawn.pop())
             loss = softplus(-fake).mean()
             return loss + weight * AMBIGUITY[self.form](styles) if weight else loss
@@ -276,7 +276,7 @@ def feedback(
         if number:
             own = child(seed, "round", number)
             first, foreign = child(own, "said"), round(share * count)
-            drawn = hallucinate(now, range(first, first + count - foreign), sampling or Sampling()).images
+            drawn = generate(now, range(first, first + count - foreign), sampling or Sampling()).images
             learned: Images = drawn
             if images is not None:
                 generator = torch.Generator().manual_seed(child(own, "others"))

@@ -17,7 +17,7 @@ import torch
 from .. import data, index, train
 from ..annotation import LABELS, Labels, Pool, build, read
 from ..hub import Trained, decode_all, load_decoder
-from ..metrics.agreement import LEAST, TIES, summary, tally
+from ..metrics.stats import LEAST, TIES, agreement, tally
 from ..plot import markdown_table
 from ..seeds import child
 from .table1 import TABLE1
@@ -117,7 +117,7 @@ COLUMNS = ["image", "annotator", "label", "meaning", "time", "scheme", "row"]
 def report_of(pool: Pool, *, least: int = LEAST, ties: str = "drop") -> dict[str, Any]:
     """The table of a pool as plain JSON values; None where there is nothing to divide by.
 
-    least, ties: as in `metrics.agreement.consensus`. Raises ValueError if labels or schemes cannot be read.
+    least, ties: as in `metrics.stats.consensus`. Raises ValueError if labels or schemes cannot be read.
     """
     rows, places = Labels(pool).rows(), schemes(pool)
     votes = tally(((row.image, row.label - 1) for row in rows), pool.about.images, len(LABELS))
@@ -125,11 +125,11 @@ def report_of(pool: Pool, *, least: int = LEAST, ties: str = "drop") -> dict[str
     table = {}
     for scheme in sorted(set(places), key=lambda it: (published.index(it) if it in published else len(published), it)):
         mine = [image for image, other in enumerate(places) if other == scheme]
-        table[scheme] = summary(votes[mine], least, ties)
+        table[scheme] = agreement(votes[mine], least, ties)
     return _plain({
         "title": pool.about.title, "data": pool.about.data, "annotators": len({row.annotator for row in rows}),
         "labels": len(rows), "fewest": int(votes.sum(1).min()), "most": int(votes.sum(1).max()),
-        "least": least, "ties": ties, "names": list(LABELS), **summary(votes, least, ties), "schemes": table,
+        "least": least, "ties": ties, "names": list(LABELS), **agreement(votes, least, ties), "schemes": table,
         "published": PUBLISHED.get(pool.about.data),
     })  # fmt: skip
 

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from .. import plot
-from ..metrics.distance import flow, linked
+from ..metrics.distance import flow, single_linkage
 from ..metrics.stats import Interval, interval
 
 RUNS = {
@@ -186,7 +186,7 @@ ACROSS, MOST = 12, 60  # pictures in a row, and on the sheet
 
 
 def collapse_figure(x: Tensor, same: float, title: str) -> Any:
-    """Pictures with their number of samples below, the most frequent first. x: (B, C, H, W); same: as in `linked`."""
+    """Pictures with their number of samples below, the most frequent first. x: (B, C, H, W); same: a tolerance."""
     found = largest(x, same)[:MOST]
     down = -(-len(found) // ACROSS)
     drawing = plot.figure(0.62 * ACROSS + 0.2, 0.8 * down + 0.4, title)
@@ -205,7 +205,7 @@ def collapse_figure(x: Tensor, same: float, title: str) -> Any:
 
 def largest(x: Tensor, same: float) -> list[tuple[int, int]]:
     """The pictures by how many samples they have: (the first of these samples, how many), most frequent first."""
-    labels = linked(x, same)
+    labels = single_linkage(x, same)
     counts = labels.bincount().tolist()
     first = {label: place for place, label in reversed(list(enumerate(labels.tolist())))}
     return sorted(((first[label], count) for label, count in enumerate(counts)), key=lambda it: (-it[1], it[0]))

@@ -29,6 +29,7 @@ from .. import __version__, data, plot, train
 from ..data import Dataset
 from ..hub import Kaleidoscope, as_images, load_kaleidoscope, of, stream
 from ..metrics import nearest
+from ..metrics.classifier import probabilities
 from ..metrics.distance import SAME
 from ..metrics.stats import Interval, above_zero, interval
 from ..models import Judge
@@ -37,14 +38,14 @@ from ..presets import SCALES, KaleidoscopeTraining, preset, scattered
 from ..runs import (
     ON_POINTS,
     film_frames,
-    kaleidoscope_eyes,
+    kaleidoscope_probe,
     landscape,
     to_json,
     train_kaleidoscope,
     trainer,
     write,
 )
-from ..samplers.kaleidoscope import attracting, fixed, kept, looked_at, probabilities, watch, worst_corner
+from ..samplers.kaleidoscope import attracting, fixed, probe_runs, probed_runs, states_at, worst_corner
 from .attractor_charts import (
     alluvial_figure,
     collapse_figure,
@@ -128,10 +129,10 @@ def measured(
     few = data[:: -(-len(data) // FEW)].float() / 255
     settings = PERTURBATIONS if perturbations else {USUAL: PERTURBATIONS[USUAL]}
     sampled = {
-        name: watch(
+        name: probe_runs(
             stream(k, range(sizes.samples), start="uniform", **how),
-            looked_at(sizes.runs),
-            kaleidoscope_eyes(data, judge),
+            probed_runs(sizes.runs),
+            kaleidoscope_probe(data, judge),
         )
         for name, how in settings.items()
     }
@@ -166,7 +167,7 @@ def on_a_line(depth: int, seeds: int, scale: str) -> dict[str, Any]:
         found["fit"].append(last_loss(losses) < FITS)
         if found["fit"][-1]:
             found["attracting"].append(attracting(model, points).double().mean().item())
-            (end,) = kept(stream(of(training, model), range(SAMPLES)), [200])
+            (end,) = states_at(stream(of(training, model), range(SAMPLES)), [200])
             near = torch.cdist(end.flatten(1), points.flatten(1)).amin(1) < NEAR
             found["landed"].append(near.double().mean().item())
     return found
@@ -451,7 +452,7 @@ def pictures(out: Path, result: Mapping[str, Any], data: Dataset, judge: Judge) 
     moving = islice(stream(line, range(ON_POINTS)), line.runs + 1)
     plot.animation(film_frames(line, moving), folder / "line.gif", ms=160)
     runs = [run for run in FLOWS if run < k.runs] + [k.runs]
-    after = kept(stream(k, range(samples)), runs)
+    after = states_at(stream(k, range(samples)), runs)
     labels = {run: probabilities(judge, x).argmax(1) for run, x in zip(runs, after, strict=True)}
     real = {"distance": shown["unseen"], "confidence": shown["real_confidence"]}
     drawn = {
@@ -484,7 +485,7 @@ def states(k: Kaleidoscope, data: Tensor, samples: int = 36, runs: tuple[int, ..
     with torch.no_grad():
         found = {"training images, recovered": k.model.reconstruct(x).cpu()}
     runs = (*(run for run in runs if run < k.runs), k.runs)
-    after = kept(stream(k, range(samples)), runs)
+    after = states_at(stream(k, range(samples)), runs)
     return found | {f"run {run}": state for run, state in zip(runs, after, strict=True)}
 
 

@@ -25,7 +25,7 @@ from ..metrics.stats import interval
 from ..models import VAE, WTA, Manifold, create
 from ..models.manifold import folded
 from ..plot import markdown_table
-from ..samplers import Hallucination, Sampling, hallucinate
+from ..samplers import Samples, Sampling, generate
 from ..samplers.creative import Creative, Statistics, activation_statistics, band_of, codes, creative_decode
 from ..samplers.iterate import last
 from ..samplers.kaleidoscope import kaleidoscope
@@ -220,13 +220,13 @@ def sampling(subject: Subject) -> Entry:
     plan, model, published = subject.plan, subject.model, subject.published
     twin, start = timing.autoencoder(model), subject.noise(plan.plain_images)
     fixed: list[Tensor] = []
-    settled: list[Hallucination] = []
+    settled: list[Samples] = []
     rules = Sampling(tol=0.0, limit=plan.passes), Sampling(limit=plan.passes)
     times = subject.alternate(
         long=True,
         plain=lambda: fixed.append(timing.sample(twin, start, plan.passes)),
-        fixed=lambda: hallucinate(published, range(plan.fixed_images), rules[0]),
-        settled=lambda: settled.append(hallucinate(model, range(plan.images), rules[1])),
+        fixed=lambda: generate(published, range(plan.fixed_images), rules[0]),
+        settled=lambda: settled.append(generate(model, range(plan.images), rules[1])),
     )
     passes = settled[0].passes.double()
 
@@ -246,7 +246,7 @@ def sampling(subject: Subject) -> Entry:
     }
 
 
-def stopping(subject: Subject, fixed: Tensor, settled: Hallucination) -> Entry:
+def stopping(subject: Subject, fixed: Tensor, settled: Samples) -> Entry:
     """How images stopped one by one differ from those of a fixed number of passes; and float32 from bfloat16.
 
     fixed: (B, C, H, W), the plain images of the first seeds.
@@ -355,7 +355,7 @@ def measure_device(subject: Subject, *, steps: int, sampled: int, side: int) -> 
     fit(model, subject.batches, steps=min(steps, 20))  # kernels are chosen, and graphs captured, before
     sides = {
         "fast": lambda: fit(model, subject.batches, steps=steps),
-        "sampling": lambda: hallucinate(model, range(sampled), fixed),
+        "sampling": lambda: generate(model, range(sampled), fixed),
     }
     times = entry(subject.alternate(long=True, **sides), "s")
     images_per_second = steps * plan.batch / times["minimum"]["fast"]

@@ -11,7 +11,7 @@ from .. import hub
 from ..index import write_atomic
 from ..metrics.stats import Interval
 from ..models import Judge, create
-from ..models.classifier import Lessons
+from ..models.classifier import LabelledBatches
 from ..runs import to_json
 from ..seeds import child
 from ..train import fit, linear
@@ -54,7 +54,7 @@ def classifier(path: Path, read: Callable[[], tuple[str, Tensor, Tensor | None]]
         classes = tuple(map(str, range(int(labels.max()) + 1)))
         options = {"classes": classes, "channels": channels, "size": size, "filters": 16, "hidden": 256}
         model = create("Judge", options, seed=child(0, "judge")).to(device)
-        model = fit(model, Lessons(images, labels, classes), steps=steps, decay=linear)
+        model = fit(model, LabelledBatches(images, labels, classes), steps=steps, decay=linear)
         hub.save(model, path, data=name, steps=steps)
     loaded = hub.load_file(path, device=device)
     assert isinstance(loaded, Judge)

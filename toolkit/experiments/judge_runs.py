@@ -1,7 +1,7 @@
 """A classifier's measures of stored runs, beside controls, and the plane that its features span; the command judge.
 
 RUN/judged.json is {"judge", "sha256", "images", "known", "controls": {NAME: {MEASURE: ...}}, "rows": [{"iteration",
-MEASURE: ...}, ...]}. Iteration 0 is the data. The measures are those of `metrics.JUDGED`.
+MEASURE: ...}, ...]}. Iteration 0 is the data. The measures are those of `metrics.CLASSIFIER_MEASURES`.
 
 RUN/map.json is {"judge", "explained", "places": {ITERATION: [[x, y], ...]}}: where each symbol of a sheet lies, in the
 order of the sheet, in whole numbers from 0 to 1000, y downwards. One scale holds for both axes, so that distances may
@@ -29,7 +29,7 @@ from ..metrics.image import resized
 from ..models import Judge
 from ..presets import Experiment
 from ..runs import OF_DIGITS, from_npy, to_json, write
-from ..samplers import hallucinate
+from ..samplers import generate
 from ..seeds import child
 from .release import contact, on_sheet, sheets
 
@@ -142,7 +142,7 @@ def score(folder: Path, by: Scorer, on_row: Callable[[str], object] = lambda wha
     def measured(images: Tensor) -> dict[str, float]:
         """The measures of images of any size; distances to what was learned are taken at the classifier's size too."""
         x = resized(images, size)
-        return metrics.judged(x, by.judge, reference, known=known, training=training, held_out=held_out)
+        return metrics.classifier_measures(x, by.judge, reference, known=known, training=training, held_out=held_out)
 
     for name, images in sets.controls.items():
         if name not in found["controls"]:
@@ -201,7 +201,7 @@ def _images(folder: Path, e: Experiment, index: int, by: Scorer) -> Tensor:
     if source.suffix == ".npy":
         return from_npy(source)[: by.images]
     model = hub.load(source, device=str(next(by.judge.parameters()).device))
-    return hallucinate(model, runs.iteration_seeds(e, index)[: by.images], e.sampling).images
+    return generate(model, runs.iteration_seeds(e, index)[: by.images], e.sampling).images
 
 
 def _source(folder: Path, index: int) -> Path | None:

@@ -43,7 +43,7 @@ from ..diverge import (
 from ..diverge import write as write_association
 from ..diverge.weights import level_count
 from ..index import fetch, of_kind, read_index, strict_json
-from ..metrics.classifier import Eye, columns, count_by_max
+from ..metrics.classifier import ImageClassifier, columns, count_by_max
 from ..metrics.distance import diversity
 from ..metrics.image import as_float
 from ..metrics.stats import Interval, interval
@@ -193,7 +193,7 @@ class Evaluator:
     columns of the classes that the data lack. reconstruct: by an autoencoder of the data.
     """
 
-    classifier: Eye
+    classifier: ImageClassifier
     known: Tensor
     unit: float = 1.0
     others: Sequence[int] = ()
@@ -221,7 +221,7 @@ class Evaluator:
 
 
 def evaluator(
-    classifier: Eye,
+    classifier: ImageClassifier,
     images: Tensor,
     classes: Collection[str] | None = None,
     reconstruct: Callable[[Tensor], Tensor] | None = None,
@@ -403,7 +403,7 @@ def _systems(source: str, subject: Subject, trained: Any, k: Any) -> Iterator[Wa
         sampling = hub.sampling(source, subject.run)
         numbers = [number for number in _iterations(source, subject.run) if number in ITERATIONS]
         models = [hub.load(source, subject.run, number) for number in numbers]
-        rows = partial(lambda models, seeds: (sampling.grown(model, seeds) for model in models), models)
+        rows = partial(lambda models, seeds: (sampling.sample(model, seeds) for model in models), models)
         yield Way("iterated learning", "system", rows, numbers, "data", training=True, data=True)
 
     def gains(seeds: Seeds) -> Rows:

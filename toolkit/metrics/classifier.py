@@ -1,8 +1,8 @@
 """Measures by a classifier: out-of-class scores, and distances between its features.
 
-A judge gives every image a probability of each of its classes, (B, K). A generator learned some of them, those "in
-class"; it never saw the others, "out of class": a model of digits, say, before a judge that knows letters too. The
-study and its later code (2018) use one name for two definitions more than once. Here each has a name of its own.
+A classifier gives every image a probability of each of its classes, (B, K). A generator learned some of them, those "in
+class", and never saw the others, "out of class": letters, say, for a generator of digits. The study of 2017 and its
+later code (2018) use one name for two definitions more than once. Here each has a name of its own.
 """
 
 import math
@@ -17,8 +17,8 @@ from .distance import memorisation
 from .distribution import likeness, parzen_log_likelihood
 from .image import as_float
 
-JUDGED = {
-    "objectness": "how sure the judge is, and of how many classes: 1 (alike to it) to the number of its classes",
+CLASSIFIER_MEASURES = {
+    "objectness": "how sure the classifier is, and of how many classes: 1 (alike to it) to the number of its classes",
     "objectness_renyi": "the same with Rényi's divergence of order 2",
     "sample_objectness": "how sure it is of an image: exp of minus the entropy, 1 is sure",
     "sample_objectness_renyi": "the same with Rényi's entropy of order 2",
@@ -51,11 +51,11 @@ JUDGED = {
     "authenticity_held_out": "the same share of unseen images",
     "parzen": "mean log-likelihood of unseen images under Parzen windows of width 0.23 around these, in nats",
 }
-"""What each number of `judged` says. Of a set, or averaged over its images."""
+"""What each number of `classifier_measures` says. Of a set, or averaged over its images."""
 
 
-class Eye(Protocol):
-    """A judge: images (B, C, H, W) in [0, 1] -> features (B, d), and probabilities (B, K) of named classes."""
+class ImageClassifier(Protocol):
+    """Images (B, C, H, W) in [0, 1] -> features (B, d), and probabilities (B, K) of named classes."""
 
     @property
     def config(self) -> Any: ...  # with the names, `classes`
@@ -70,9 +70,9 @@ class Eye(Protocol):
     def probabilities(self, x: Tensor) -> Tensor: ...
 
 
-def judged(
+def classifier_measures(
     x: Tensor,
-    judge: Eye,
+    classifier: ImageClassifier,
     reference: Tensor,
     *,
     known: Collection[str] = (),
@@ -80,47 +80,44 @@ def judged(
     held_out: Tensor | None = None,
     batch: int = 500,
 ) -> dict[str, float]:
-    """Every measure of a set of images that a judge can tell. The keys are those of `JUDGED`, in that order.
+    """Every measure of a set of images by a classifier. The keys are those of `CLASSIFIER_MEASURES`, in that order.
 
     x: (B, C, H, W), float in [0, 1] or uint8; reference: what `features` gives for real images, (N, d), best as many
-    as B. known: the names of the classes that the generator learned; without them, or if the judge knows no others,
+    as B. known: the names of the classes that the generator learned; without them, or if the classifier has no others,
     there is no row of in and out of class. training, held_out: real images that the generator learned and did not;
     with both there is memorisation, with the second Parzen windows. batch: images at once.
-    Raises ValueError for images that the judge cannot see, unknown names, or sets too small to compare (6 images).
+    Raises ValueError for images of another shape, unknown names, or sets too small to compare (6 images).
     """
-    p, seen = probabilities(judge, x, batch), features(judge, x, batch)
+    p, own = probabilities(classifier, x, batch), features(classifier, x, batch)
     row = {"objectness": objectness(p), "objectness_renyi": objectness_renyi(p), "class_diversity": class_diversity(p)}
     each = (sample_objectness, sample_objectness_renyi, normalised_entropy, object_score)
     row |= {of.__name__: of(p).double().mean().item() for of in each}
-    learned = columns(judge.config.classes, known)
+    learned = columns(classifier.config.classes, known)
     if 0 < len(learned) < p.shape[1]:
         row |= out_of_class(p, learned)
-    row |= likeness(seen, reference)
+    row |= likeness(own, reference)
     if held_out is not None:
         row["parzen"] = parzen_log_likelihood(x, held_out).mean().item()
         row |= memorisation(x, training, held_out) if training is not None else {}
-    return {name: row[name] for name in JUDGED if name in row}
+    return {name: row[name] for name in CLASSIFIER_MEASURES if name in row}
 
 
-def features(judge: Eye, x: Tensor, batch: int = 500) -> Tensor:
-    """What a judge sees: (B, C, H, W), float in [0, 1] or uint8 -> (B, d), on the CPU."""
-    return _look(judge, x, batch, "features")
+def features(classifier: ImageClassifier, x: Tensor, batch: int = 500) -> Tensor:
+    """The features of images (B, C, H, W), float in [0, 1] or uint8 -> (B, d), on the CPU."""
+    return _in_batches(classifier, x, batch, "features")
 
 
-def probabilities(judge: Eye, x: Tensor, batch: int = 500) -> Tensor:
-    """What a judge says of each class: (B, C, H, W), float in [0, 1] or uint8 -> (B, K), on the CPU."""
-    return _look(judge, x, batch, "probabilities")
+def probabilities(classifier: ImageClassifier, x: Tensor, batch: int = 500) -> Tensor:
+    """The probability of each class: (B, C, H, W), float in [0, 1] or uint8 -> (B, K), on the CPU."""
+    return _in_batches(classifier, x, batch, "probabilities")
 
 
 @torch.no_grad()
-def _look(judge: Eye, x: Tensor, batch: int, what: str) -> Tensor:
-    if tuple(x.shape[1:]) != judge.image_shape or not len(x):
-        raise ValueError(f"images {tuple(x.shape)} cannot be seen by this judge: give some of {judge.image_shape}")
-    device = next(iter(judge.parameters())).device
-    return torch.cat([getattr(judge, what)(as_float(part).to(device)).cpu() for part in x.split(batch)])
-
-
-THRESHOLDS = (0.85, 0.9, 0.95, 0.98, 0.99, 0.999)  # those of 2017; it reports 0.95, and the code of 2018 has 0.9
+def _in_batches(classifier: ImageClassifier, x: Tensor, batch: int, what: str) -> Tensor:
+    if tuple(x.shape[1:]) != classifier.image_shape or not len(x):
+        raise ValueError(f"images {tuple(x.shape)} do not fit this classifier: give some of {classifier.image_shape}")
+    device = next(iter(classifier.parameters())).device
+    return torch.cat([getattr(classifier, what)(as_float(part).to(device)).cpu() for part in x.split(batch)])
 
 
 def objectness(p: Tensor) -> float:
@@ -162,7 +159,7 @@ def object_score(p: Tensor) -> Tensor:
 def count_by_sum(p: Tensor, classes: Sequence[int], threshold: float = 0.9) -> float:
     """The share of images that are surely in one of the classes, whichever: their sum is over the threshold (2018).
 
-    It asks for no decision between them: a judge of 10 digits and 26 letters may call any noise a letter.
+    It asks for no decision between them: a classifier of 10 digits and 26 letters may call any noise a letter.
     """
     return _over(_checked(p)[:, _some(classes, p)].sum(1), threshold)
 
@@ -183,19 +180,11 @@ def mean_max(p: Tensor, classes: Sequence[int]) -> float:
 def class_diversity(p: Tensor, classes: Sequence[int] | None = None) -> float:
     """How evenly images fall on classes, each on its likeliest: 0 (all on one) to 1 (equally many on each).
 
-    The entropy of the histogram over its largest value. classes: only these are asked, as of a judge that knows no
-    others; None asks all.
+    The entropy of the histogram over its largest value. classes: only these count, as if there were no others.
     """
     columns = list(range(p.shape[1])) if classes is None else _some(classes, p)
     shares = _checked(p)[:, columns].argmax(1).bincount().double() / len(p)
     return float(entr(shares).sum() / math.log(len(columns))) if len(columns) > 1 else 0.0
-
-
-def with_diversity(score: float, diversity: float, weight: float = 0.5) -> float:
-    """A score and the diversity of the images as one: the first weighs 0.5, 0.8 or 0.9 in the study of 2017."""
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight is {weight}: give a number from 0 to 1")
-    return weight * score + (1 - weight) * diversity
 
 
 def out_of_class(p: Tensor, known: Sequence[int]) -> dict[str, float]:
@@ -217,9 +206,9 @@ def out_of_class(p: Tensor, known: Sequence[int]) -> dict[str, float]:
 
 
 def columns(classes: Sequence[str], names: Collection[str]) -> list[int]:
-    """Where a judge has these classes, in its own order. Raises ValueError for a name that it does not have."""
+    """The indices of these names among a classifier's classes. Raises ValueError for a name that is not there."""
     if unknown := sorted(set(names) - set(classes)):
-        raise ValueError(f"the judge has no class {', '.join(unknown)}: it has {', '.join(classes)}")
+        raise ValueError(f"the classifier has no class {', '.join(unknown)}: it has {', '.join(classes)}")
     return [at for at, name in enumerate(classes) if name in names]
 
 
@@ -235,7 +224,7 @@ def _checked(p: Tensor) -> Tensor:
 
 def _some(classes: Sequence[int], p: Tensor) -> list[int]:
     if not len(classes) or not all(0 <= k < p.shape[1] for k in classes) or len(set(classes)) < len(classes):
-        raise ValueError(f"classes {list(classes)} of a judge of {p.shape[1]}: give some of its columns, each once")
+        raise ValueError(f"classes {list(classes)} of a classifier of {p.shape[1]}: give some of its columns once")
     return list(classes)
 
 

@@ -1,23 +1,18 @@
-"""Measures by distance: novelty, memorisation, reconstruction, attractors, collapse.
+"""Measures by distance: novelty, memorisation, reconstruction, movement and attractors, collapse of a set.
 
 A distance is the root of the mean squared difference over pixels: 0 for a copy, 1 for black against white. Images are
 (B, C, H, W), float in [0, 1] or uint8; a reference set may be tens of thousands of uint8 images.
 
 A small distance to the nearest training image is no copy as such: simple images are near everything. What unseen images
-of the same kind have for theirs is what to compare with. Distances are those of `novelty`, over pixels.
+of the same kind have for theirs is what to compare with.
 
-D_r(x) is the least Euclidean norm, over pixels, of x - decode(z) over all codes z. A regular sample is a decoded code,
-so that its exact D_r is 0, and yet the paper's table has 1.2 to 1.6 for it: what was measured there is an
-approximation, most likely the round trip through the encoder. Both are here.
-
-Distances are the roots of mean squared differences over pixels, as in `novelty`: 0 for a copy, 1 for black against
-white. Images are (B, C, H, W), float in [0, 1] or uint8.
-
-Both measures are one number per image whose mean is that of the set, so that their rows can be stored and resampled.
+The reconstruction distance D_r(x) is the least Euclidean norm, over pixels, of x - decode(z) over all codes z. A
+regular sample is a decoded code, so that its exact D_r is 0, and yet the paper's table has 1.2 to 1.6 for it: what was
+measured there is an approximation, most likely the round trip through the encoder. Both are here.
 """
 
 from math import sqrt
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,16 +76,12 @@ def unique_share(x: Tensor) -> float:
 
 def _nearest(x: Tensor, reference: Tensor, k: int) -> tuple[Tensor, Tensor]:
     rows = _shortlist(x, reference, min(k + SPARE, len(reference)))  # (B, S), ascending, so that ties go to the first
-    parts = zip(rows.split(FEW), x.split(FEW), strict=True)
-    exact = torch.cat([_gaps(reference[which.flatten()], part) for which, part in parts])
-    distances, order = exact.sort(dim=1, stable=True)
+    gaps = []
+    for which, part in zip(rows.split(FEW), x.split(FEW), strict=True):
+        near = as_float(reference[which.flatten()]).unflatten(0, which.shape)
+        gaps.append((near - part[:, None]).square_().flatten(2).mean(2).sqrt())
+    distances, order = torch.cat(gaps).sort(dim=1, stable=True)
     return distances[:, :k], rows.gather(1, order[:, :k])
-
-
-def _gaps(known: Tensor, x: Tensor) -> Tensor:
-    """How far images are from as many known ones each: (B * S, ...), (B, ...) -> (B, S)."""
-    each = as_float(known).unflatten(0, (len(x), len(known) // max(1, len(x))))
-    return (each - x[:, None]).square_().flatten(2).mean(2).sqrt()
 
 
 def _shortlist(x: Tensor, reference: Tensor, count: int, chunk: int = 5000) -> Tensor:
@@ -112,11 +103,11 @@ def _some(x: Tensor) -> Tensor:
 
 
 def memorisation(x: Tensor, training: Tensor, held_out: Tensor) -> dict[str, float]:
-    """Every measure of this file: images (B, C, H, W), those learned (N, ...), those kept back (M, ...) -> name, value.
+    """Every measure of memorisation: images (B, C, H, W), learned ones (N, ...), unseen ones (M, ...) -> name, value.
 
     Float in [0, 1] or uint8. Raises what `nearest` raises, and ValueError for an empty set or one training image.
     """
-    near, unseen = _distances(x, training), _distances(held_out, training)
+    near, unseen = (nearest(images, training)[0][:, 0] if len(images) else torch.empty(0) for images in (x, held_out))
     return {
         "memorised_share": memorised_share(near, unseen),
         "nearer_share": nearer_share(near, unseen),
@@ -173,10 +164,6 @@ def authenticity(x: Tensor, training: Tensor) -> float:
     return (distances[:, 0] > between).double().mean().item()
 
 
-def _distances(x: Tensor, training: Tensor) -> Tensor:
-    return nearest(x, training)[0][:, 0] if len(x) else torch.empty(0)
-
-
 def _wins(x: Tensor, held_out: Tensor) -> float:
     """In how many pairs the image is farther than the unseen one; a tie counts half."""
     ordered = held_out.sort().values
@@ -189,16 +176,8 @@ def _some_images(x: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
     return x.detach().cpu().double(), held_out.detach().cpu().double()
 
 
-class Coder(Protocol):
-    """Images (B, C, H, W) in [0, 1] -> codes (B, z), and back."""
-
-    def encode(self, x: Tensor) -> Tensor: ...
-
-    def decode(self, z: Tensor) -> Tensor: ...
-
-
 @torch.no_grad()
-def encoder_distance(model: Coder, x: Tensor, batch: int = 1000) -> Tensor:
+def encoder_distance(model: Any, x: Tensor, batch: int = 1000) -> Tensor:
     """The norm of what a round trip through encoder and decoder changes: (B, C, H, W) in [0, 1] -> (B,)."""
     return torch.cat([_norm(part - model.decode(model.encode(part))) for part in x.split(batch)])
 
@@ -266,7 +245,7 @@ def standing_still(before: Tensor, after: Tensor, tol: float = STILL) -> Tensor:
 
 
 @torch.no_grad()
-def linked(x: Tensor, tol: float = SAME) -> Tensor:
+def single_linkage(x: Tensor, tol: float = SAME) -> Tensor:
     """Which picture each image is, numbered from 0 by first appearance: (B, C, H, W) -> (B,), int64.
 
     Two images are one picture if steps of at most tol lead from one to the other over images of the set (single
@@ -286,7 +265,7 @@ def linked(x: Tensor, tol: float = SAME) -> Tensor:
 
 def distinct(x: Tensor, tol: float = SAME) -> int:
     """How many different pictures there are: (B, C, H, W) -> 0 to B."""
-    return len(linked(x, tol).unique())
+    return len(single_linkage(x, tol).unique())
 
 
 def effective(x: Tensor, tol: float = SAME) -> float:
@@ -294,7 +273,7 @@ def effective(x: Tensor, tol: float = SAME) -> float:
 
     (B, C, H, W) -> 1 to `distinct`; 0 for an empty set.
     """
-    shares = linked(x, tol).bincount().double() / max(1, len(x))
+    shares = single_linkage(x, tol).bincount().double() / max(1, len(x))
     return float((-shares * shares.log()).sum().exp()) if len(x) else 0.0
 
 
@@ -327,7 +306,7 @@ def mean_picture_power(x: Tensor) -> Tensor:
 
 
 def originals(x: Tensor, same: float = SAME, shift: int = SHIFT) -> Tensor:
-    """Which images are no copies of one before them: (B, C, H, W) -> (B,), 1 or 0; the mean is `distinct_share`.
+    """Which images are no copies of one before them: (B, C, H, W) -> (B,), 1 or 0.
 
     A copy lies within `same`, root mean square over pixels, of an earlier image that is moved by up to `shift` pixels
     either way. Takes B squared products for each move: a thousand images take a second or two.
@@ -344,11 +323,6 @@ def originals(x: Tensor, same: float = SAME, shift: int = SHIFT) -> Tensor:
             nearest = torch.minimum(nearest, squared)
     copies = (nearest < same**2 * flat.shape[1]).tril(-1)
     return 1 - copies.any(1).float()
-
-
-def distinct_share(x: Tensor, same: float = SAME, shift: int = SHIFT) -> float:
-    """The share of images that are no copy of one before them, small moves allowed: `originals`. 1 / B to 1."""
-    return float(originals(x, same, shift).mean())
 
 
 def _blurred(grey: Tensor) -> Tensor:

@@ -1,12 +1,7 @@
-"""Distances between sets of images, and likelihoods.
+"""Distances between sets of images in the features of a classifier, and likelihoods.
 
-Features are what a judge sees before it names an image. Every estimate depends on how many images there are, the
-Fréchet distance most of all: compare sets of one size with one reference. All is computed in double precision and for
-all pairs at once: a few thousand images are quick.
-
-The usual score of generators in 2011-2015, here because the out-of-class study of 2017 found that it prefers models of
-the training classes. In many dimensions it says little (Theis, van den Oord & Bethge, 2016): with
-sigma 0.23 the noise explains more of a 28x28 image than any cloud does.
+Every estimate depends on how many images there are, the Fréchet distance most of all: compare sets of one size with one
+reference. All is computed in double precision and for all pairs at once: a few thousand images are quick.
 """
 
 import math
@@ -150,7 +145,9 @@ def parzen_log_likelihood(x: Tensor, reference: Tensor, sigma: float = SIGMA) ->
 
     (B, C, H, W), (N, C, H, W), float in [0, 1] or uint8 -> (N,), float64. A mean over the reference scores a set; at
     most -d log(sigma sqrt(2 pi)) for d values an image, 432 at 28x28.
-    After Breuleux, Bengio & Vincent (2011), Quickly generating representative samples.
+    The usual score of generators in 2011-2015, after Breuleux, Bengio & Vincent (2011), Quickly generating
+    representative samples; the out-of-class study of 2017 found that it prefers models of the training classes. In many
+    dimensions it says little (Theis, van den Oord & Bethge, 2016).
     Raises ValueError for an empty set, images that differ in shape, or a width that is not over 0.
     """
     if x.shape[1:] != reference.shape[1:] or not len(x):

@@ -1,10 +1,7 @@
 """Measures of one image: ink, edges, strokes, components, complexity.
 
-`ink` and `edge_length` read the grey values; the others read the image as ink on paper (`pixels.ink_mask`), with the
-threshold as an argument. No measure of an image depends on the rest of its batch.
-
-Unlike the length of edges, the number of strokes hardly changes with loose pixels or frayed borders. A picture whose
-brightest pixel is under 0.5 is blank: it has no strokes, and no width.
+`ink` and `edge_length` read the grey values; the others read the image as light ink on dark paper (`ink_mask`), some
+with the threshold as an argument. No measure of an image depends on the rest of its batch.
 """
 
 import math
@@ -46,11 +43,16 @@ def compressed_size(x: Tensor, threshold: float | None = None) -> Tensor:
 def perimetric_complexity(x: Tensor, threshold: float | None = None) -> Tensor:
     """Perimeter squared over 4 pi times the ink area: (B, C, H, W) -> (B,). A disc has about 1, no ink 0.
 
-    The perimeter, inside and outside, is Crofton's estimate from four directions: upright strokes are not preferred.
+    The perimeter, inside and outside, is Crofton's estimate, from the borders that parallel lines in four directions
+    cross: upright strokes are not preferred.
     Source: Pelli, Burns, Farell & Moore-Page (2006), Feature detection and letter identification.
     """
     mask = ink_mask(x, threshold)
-    return _perimeter(mask).square() / (4 * math.pi * mask.flatten(1).sum(1).clamp_min(1))
+    m = pad(mask, (1, 1, 1, 1))
+    straight = (m[:, 1:] ^ m[:, :-1]).sum((1, 2)) + (m[:, :, 1:] ^ m[:, :, :-1]).sum((1, 2))
+    slanted = (m[:, 1:, 1:] ^ m[:, :-1, :-1]).sum((1, 2)) + (m[:, 1:, :-1] ^ m[:, :-1, 1:]).sum((1, 2))
+    perimeter = (straight + slanted / math.sqrt(2)) * math.pi / 8  # slanted lines lie closer by the root of 2
+    return perimeter.square() / (4 * math.pi * mask.flatten(1).sum(1).clamp_min(1))
 
 
 def components(x: Tensor, threshold: float | None = None) -> Tensor:
@@ -62,14 +64,6 @@ def holes(x: Tensor, threshold: float | None = None) -> Tensor:
     """Pieces of paper (4-connected) that do not reach the border: (B, C, H, W) -> (B,). An 8 has two."""
     paper = pad(~ink_mask(x, threshold), (1, 1, 1, 1), value=True)  # the frame joins all that reaches the border
     return count_pieces(paper, corners=False) - 1
-
-
-def _perimeter(mask: Tensor) -> Tensor:
-    """Crofton: count the borders crossed by parallel lines in four directions. (B, H, W) -> (B,)"""
-    m = pad(mask, (1, 1, 1, 1))
-    straight = (m[:, 1:] ^ m[:, :-1]).sum((1, 2)) + (m[:, :, 1:] ^ m[:, :, :-1]).sum((1, 2))
-    slanted = (m[:, 1:, 1:] ^ m[:, :-1, :-1]).sum((1, 2)) + (m[:, 1:, :-1] ^ m[:, :-1, 1:]).sum((1, 2))
-    return (straight + slanted / math.sqrt(2)) * math.pi / 8  # slanted lines lie closer by the root of 2
 
 
 def labels(mask: Tensor, *, corners: bool) -> Tensor:
@@ -116,9 +110,11 @@ def stroke_count(x: Tensor) -> Tensor:
 
     A bar has 1, a ring 1, a cross 3, an 8 some 3: an end is half a stroke, a fork adds one, and so does a loop, which
     needs no end. Pieces under 5 pixels are dropped before and after a closing of 3x3, which mends gaps of a pixel and
-    fills loops as small.
+    fills loops as small: unlike the length of edges, strokes hardly change with loose pixels or frayed borders. An
+    image without a pixel of half brightness has none.
     """
-    mask = _cleaned(x)
+    grown = max_pool2d(pad(_without_specks(ink_mask(x)), (2, 2, 2, 2)).float()[:, None], 3, 1)
+    mask = _without_specks(-max_pool2d(-grown, 3, 1)[:, 0] > 0)  # gaps of a pixel are closed
     thin = skeleton(mask)
     kind = _kinds()[_codes(thin).int()] * thin
     ends, forks = (kind == 1).flatten(1).sum(1), count_pieces(kind == 2, corners=True)
@@ -167,12 +163,6 @@ def distance(mask: Tensor) -> Tensor:
         lines = squared.movedim(axis, -1)
         squared = (lines[..., None, :] + apart).amin(-1).movedim(-1, axis)
     return squared[:, 1:-1, 1:-1].sqrt()
-
-
-def _cleaned(x: Tensor) -> Tensor:
-    """The ink of an image without specks, gaps of a pixel closed: bool (B, H, W)."""
-    grown = max_pool2d(pad(_without_specks(ink_mask(x)), (2, 2, 2, 2)).float(), 3, 1)
-    return _without_specks(-max_pool2d(-grown, 3, 1) > 0)
 
 
 def _without_specks(mask: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .classifier import Eye, columns, probabilities
+from .classifier import ImageClassifier, columns, probabilities
 from .distance import blank_share, diversity, mean_picture_power, novelty, originals, unique_share
 from .image import (
     BLANK,
@@ -53,22 +53,15 @@ def measure(
 Rows = dict[str, NDArray[np.float32]]
 
 OF_EACH_IMAGE = (
-    edge_length,
-    perimetric_complexity,
-    compressed_size,
-    holes,
-    components,
-    ink,
-    stroke_count,
-    stroke_width,
-)
+    edge_length, perimetric_complexity, compressed_size, holes, components, ink, stroke_count, stroke_width
+)  # fmt: skip
 
 
-def rows(x: Tensor, reference: Tensor, classifier: Eye | None = None, known: Collection[str] = ()) -> Rows:
+def rows(x: Tensor, reference: Tensor, classifier: ImageClassifier | None = None, known: Collection[str] = ()) -> Rows:
     """All measures of each image: (B, C, H, W), uint8, and a reference (N, C, H, W) -> {name: float32 (B,)}.
 
     Beside the measures of drawings: brightest pixel, blank (1 or 0), novelty (distance to the nearest of the
-    reference), mean_picture_power and distinct (whose means are those of the set, `collapse`). With a classifier that
+    reference), mean_picture_power and distinct (whose means are those of the set). With a classifier that
     knows some of the learned classes by name: in_class_sum and in_class_max, the probability of all of them together
     and of the likeliest; images are resized to what it takes.
     """

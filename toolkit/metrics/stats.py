@@ -1,13 +1,9 @@
-"""Statistics of measures: trends over iterations, intervals, rankings. Needs no torch.
+"""Statistics: trends over iterations, intervals, rankings, agreement of annotators. Needs no torch.
 
 Student's interval is for few values of one level; runs with images in them take `hierarchical_bootstrap`.
-
-The study ranks about a thousand generators by each measure, asks how the rankings agree, and has a person label what
-the first of each ranking draw. A measure finds novelty if its first ones draw what was never learned.
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations, product
 from math import comb, isnan, nan, sqrt
@@ -16,6 +12,8 @@ from typing import Any, SupportsFloat, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ..config import choose
 
 MEASURES = {
     "ink": "mean brightness of a pixel, from 0 (black) to 1 (white)",
@@ -42,9 +40,9 @@ def curves(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> li
     """
     drawn = []
     for key, name in names.items():
-        told = [(e["iteration"], e["metrics"][key]) for e in entries if e["iteration"] and key in e.get("metrics", {})]
-        if len(told) > 1:
-            rank = rank_correlation(*zip(*told, strict=True))
+        rows = [(e["iteration"], e["metrics"][key]) for e in entries if e["iteration"] and key in e.get("metrics", {})]
+        if len(rows) > 1:
+            rank = rank_correlation(*zip(*rows, strict=True))
             drawn.append([key, name, f"{MEASURES[key]}; rank correlation with the iteration {rank:+.2f}"])
     return drawn
 
@@ -139,19 +137,6 @@ def sign_test(values: Sequence[float], bar: float = 0.0) -> tuple[int, int, floa
     return over, n, min(1.0, 2 * tail)
 
 
-def non_inferior(x: Interval, margin: float) -> bool:
-    """Whether a difference is surely not as low as minus the margin; never of one value alone."""
-    return (nan if x["low"] is None else x["low"]) > -margin
-
-
-def equivalent(x: Interval, margin: float) -> bool:
-    """Whether a difference is surely within the margin of 0 on both sides; never of one value alone.
-
-    Two one-sided tests (Schuirmann 1987), at 2.5 % each with a 95 % interval.
-    """
-    return non_inferior(x, margin) and (nan if x["high"] is None else x["high"]) < margin
-
-
 def slope(iterations: Sequence[int], values: ArrayLike) -> NDArray[np.float64]:
     """Least-squares slope on log2(iteration), what a doubling of the iterations adds: (T,), (T, N) or (T,) -> (N,).
 
@@ -169,38 +154,6 @@ def slope(iterations: Sequence[int], values: ArrayLike) -> NDArray[np.float64]:
     return found
 
 
-def ranked(scores: Mapping[str, float]) -> list[str]:
-    """The generators, highest score first; of equal ones, in the order of their names."""
-    return sorted(scores, key=lambda name: (-scores[name], name))
-
-
-def labels_of_first(scores: Mapping[str, float], labels: Mapping[str, str], count: int) -> dict[str, int]:
-    """How many of the first `count` generators have each label: the table of the study, one line of it.
-
-    Raises ValueError for a count that is not there, or a generator without a label.
-    """
-    if not 1 <= count <= len(scores):
-        raise ValueError(f"the first {count} of {len(scores)} generators: give a count from 1 to their number")
-    if bare := sorted(set(scores) - set(labels)):
-        raise ValueError(f"no label for {', '.join(bare)}: give one for each generator")
-    found = Counter(labels[name] for name in ranked(scores)[:count])
-    return {label: found[label] for label in dict.fromkeys(labels.values())}
-
-
-def agreement(table: Mapping[str, Mapping[str, float]]) -> dict[tuple[str, str], float]:
-    """How far each two measures rank generators alike: {measure: {generator: score}} -> Spearman's correlation.
-
-    Raises ValueError unless every measure has a score for the same generators, two or more.
-    """
-    names = [sorted(scores) for scores in table.values()]
-    if any(each != names[0] for each in names):
-        raise ValueError("the measures are not of the same generators: give each a score for all of them")
-    return {
-        (a, b): rank_correlation([table[a][name] for name in names[0]], [table[b][name] for name in names[0]])
-        for a, b in combinations(table, 2)
-    }
-
-
 def concordance(scores: Mapping[str, float], tiers: Sequence[Collection[str]]) -> float:
     """How well scores keep a known order: 1 if every generator of a later tier has more than any of an earlier one.
 
@@ -216,3 +169,85 @@ def concordance(scores: Mapping[str, float], tiers: Sequence[Collection[str]]) -
     pairs = [pair for low, high in combinations(tiers, 2) for pair in product(low, high)]
     rising = [(scores[b] > scores[a]) + (scores[b] == scores[a]) / 2 for a, b in pairs]
     return sum(rising) / len(pairs)
+
+
+LEAST = 3  # annotators who agree, as published
+TIES = ("drop", "multi")
+Votes = NDArray[np.int64]  # (N, L): how many annotators gave image n the label l, labels from 0
+
+
+def tally(ratings: Iterable[tuple[int, int]], images: int, labels: int = 4) -> Votes:
+    """Ratings, each (image, label) -> votes (images, labels). Raises IndexError for an image or label out of range."""
+    votes = np.zeros((images, labels), np.int64)
+    for image, label in ratings:
+        if min(image, label) < 0:
+            raise IndexError(f"image {image}, label {label}: both count from 0")
+        votes[image, label] += 1
+    return votes
+
+
+def consensus(votes: Votes, least: int = LEAST, ties: str = "drop") -> NDArray[np.bool_]:
+    """Which labels an image has: votes (N, L) -> (N, L) bool.
+
+    As in Table 1 of "Toward a neuro-inspired creative decoder", an image has the label that at least three annotators
+    gave it; of nine annotators and four labels two or three labels may have as many.
+    ties: "drop" gives an image its most frequent label if at least `least` gave it and no other label is as frequent,
+    and no label otherwise; "multi" gives it every label that at least `least` gave. Raises ValueError for another way.
+    """
+    choose("ties", ties, TIES)
+    if least < 1:
+        raise ValueError(f"a label that {least} annotators gave: it takes at least one")
+    enough: NDArray[np.bool_] = votes >= least
+    return enough if ties == "multi" else enough & (votes == votes.max(1, keepdims=True)) & ~tied(votes, least)[:, None]
+
+
+def tied(votes: Votes, least: int = LEAST) -> NDArray[np.bool_]:
+    """Which images have two most frequent labels or more, each given by at least `least`: (N, L) -> (N,)."""
+    most = votes.max(1)
+    found: NDArray[np.bool_] = (most >= least) & ((votes == most[:, None]).sum(1) > 1)
+    return found
+
+
+def shares(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """The share of each label, (N, L) -> (L,), adding up to 1; NaN if there is none.
+
+    counts: a consensus, or votes. An image with two labels ("multi") counts twice.
+    """
+    total = counts.sum(0)
+    return np.divide(total, total.sum(), out=np.full(len(total), nan), where=total.sum() > 0)
+
+
+def fleiss_kappa(votes: Votes) -> float:
+    """Agreement beyond chance: 1 is all, 0 what chance gives. votes: (N, L).
+
+    Images may have different numbers of ratings, as in Gwet (2014), Handbook of inter-rater reliability, chapter 2:
+    agreement is the share of equal pairs of ratings of an image, averaged over the images with at least two; chance
+    comes from the share of each label within an image, averaged over the images with at least one. With equally many
+    ratings this is the formula of Fleiss (1971). NaN if no image has two ratings, or all ratings are the same label.
+    """
+    votes = votes[votes.sum(1) > 0]
+    raters = votes.sum(1)
+    paired = raters > 1
+    if not paired.any():
+        return nan
+    equal = (votes * (votes - 1)).sum(1)[paired] / (raters * (raters - 1))[paired]
+    chance = float(np.square((votes / raters[:, None]).mean(0)).sum())
+    return (float(equal.mean()) - chance) / (1 - chance) if chance < 1 - 1e-9 else nan
+
+
+def agreement(votes: Votes, least: int = LEAST, ties: str = "drop") -> dict[str, Any]:
+    """One row of the table: votes (N, L) -> plain values, NaN where there is nothing to divide by.
+
+    images: N; consensus: those with a label; tied: those dropped for a tie; short: those without a label that `least`
+    gave; shares: of each label, over the consensus; raw: the same over all ratings; kappa.
+    """
+    has = consensus(votes, least, ties)
+    return {
+        "images": len(votes),
+        "consensus": int(has.any(1).sum()),
+        "tied": int((tied(votes, least) & ~has.any(1)).sum()),
+        "short": int((votes.max(1) < least).sum()),
+        "shares": shares(has).tolist(),
+        "raw": shares(votes).tolist(),
+        "kappa": fleiss_kappa(votes),
+    }

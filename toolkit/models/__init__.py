@@ -1,15 +1,13 @@
-"""One file per model: a frozen Config, what it can do (reconstruct, decode), what it lowers (objectives)."""
+"""Networks by name: each has a frozen Config and `objectives`, and can reconstruct, decode, sample or classify."""
 
-from .classifier import Judge, Labelled, Lessons
-from .conv_ae import ConvAE
-from .conv_vae import ConvVAE
+from .classifier import Judge, LabelledBatch, LabelledBatches
 from .dcgan import DCGAN
 from .manifold import Manifold
 from .registry import MODELS, create, register
-from .vae import VAE
-from .wta import WTA
+from .vae import VAE, ConvVAE
+from .wta import WTA, ConvAE
 
 __all__ = [
-    "DCGAN", "MODELS", "VAE", "WTA", "ConvAE", "ConvVAE", "Judge", "Labelled", "Lessons", "Manifold", "create",
-    "register",
+    "DCGAN", "MODELS", "VAE", "WTA", "ConvAE", "ConvVAE", "Judge", "LabelledBatch", "LabelledBatches", "Manifold",
+    "create", "register",
 ]  # fmt: skip

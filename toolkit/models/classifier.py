@@ -1,4 +1,4 @@
-"""A small classifier that judges what a picture shows (after the one of the out-of-class studies, 2017)."""
+"""A small image classifier (after the one of the out-of-class studies, 2017), and batches with labels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,15 +10,12 @@ from torch.nn.functional import cross_entropy
 
 from ..config import DIGITS, check_rate
 from ..train import Objective
-from .registry import register
+from .registry import ImageModel, check_positive, register
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
-    """A batch for a model that learns names: images (B, C, H, W) in [0, 1] and labels (B,), int64.
-
-    It can do what a training loop asks of any batch: go to a device, and be cut into rows.
-    """
+class LabelledBatch:
+    """Images (B, C, H, W) in [0, 1] and their labels (B,), int64; moves to a device and is sliced like a tensor."""
 
     images: Tensor
     labels: Tensor
@@ -26,15 +23,15 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, rows: slice) -> "Labelled":
-        return Labelled(self.images[rows], self.labels[rows])
+    def __getitem__(self, rows: slice) -> "LabelledBatch":
+        return LabelledBatch(self.images[rows], self.labels[rows])
 
-    def to(self, device: torch.device) -> "Labelled":
-        return Labelled(self.images.to(device), self.labels.to(device))
+    def to(self, device: torch.device) -> "LabelledBatch":
+        return LabelledBatch(self.images.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True)
-class Lessons:
+class LabelledBatches:
     """A labelled data set as endless shuffled batches; iterating twice gives the same order, on every device.
 
     images: uint8 (N, C, H, W); labels: int64 (N,), from 0. The last batch of an epoch may be smaller.
@@ -43,7 +40,7 @@ class Lessons:
 
     images: Tensor
     labels: Tensor
-    names: tuple[str, ...] = DIGITS  # those of the judge
+    names: tuple[str, ...] = DIGITS  # of the classes
     batch: int = 128
     seed: int = 0
 
@@ -56,28 +53,28 @@ class Lessons:
                 f"give a name for each"
             )
 
-    def __iter__(self) -> Iterator[Labelled]:
+    def __iter__(self) -> Iterator[LabelledBatch]:
         generator = torch.Generator().manual_seed(self.seed)
         while True:
             order = torch.randperm(len(self.images), generator=generator).to(self.images.device)
             for rows in order.split(self.batch):
-                yield Labelled(self.images[rows].float() / 255, self.labels[rows])
+                yield LabelledBatch(self.images[rows].float() / 255, self.labels[rows])
 
     @property
     def steps_per_epoch(self) -> int:
         return -(-len(self.images) // self.batch)
 
-    def on(self, device: torch.device) -> "Lessons":
+    def on(self, device: torch.device) -> "LabelledBatches":
         """The same batches in the same order, drawn on the device from the bytes there."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
 
 @register
-class Judge(nn.Module):
-    """Which of its classes a picture belongs to. Images (B, channels, size, size) in [0, 1].
+class Judge(ImageModel):
+    """A convolutional classifier of images.
 
     Three 3x3 convolutions of 64, 128 and 256 filters, each followed by PReLU and a maximum over 2x2 pixels; a layer of
-    1024 with dropout, and a softmax over the classes. It learns from batches of the kind `Labelled`.
+    1024 with dropout, and a softmax over the classes. It learns from `LabelledBatch`.
     """
 
     @dataclass(frozen=True)
@@ -95,8 +92,7 @@ class Judge(nn.Module):
             object.__setattr__(self, "classes", tuple(self.classes))  # JSON gives a list
             if len(self.classes) < 2 or not all(type(name) is str for name in self.classes):
                 raise ValueError(f"classes is {self.classes}: give the names of two or more")
-            if min(self.channels, self.size, self.filters, self.depth, self.hidden) < 1:
-                raise ValueError("channels, size, filters, depth and hidden are at least 1: give larger numbers")
+            check_positive(self, "channels", "size", "filters", "depth", "hidden")
             if self.depth > 30 or self.size < 2**self.depth:
                 raise ValueError(f"images of {self.size} pixels cannot be halved {self.depth} times: give larger ones")
             if not 0 <= self.dropout < 1:
@@ -104,8 +100,8 @@ class Judge(nn.Module):
             check_rate(self.lr)
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.config = c = config
+        super().__init__(config)
+        c = config
         widths = [c.channels, *[c.filters * 2**i for i in range(c.depth)]]
         self.body = nn.Sequential(
             *chain.from_iterable(
@@ -118,13 +114,8 @@ class Judge(nn.Module):
         self.head = nn.Sequential(nn.Dropout(c.dropout), nn.Linear(c.hidden, len(c.classes)))
         self.to(memory_format=torch.channels_last)
 
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)"""
-        return self.config.channels, self.config.size, self.config.size
-
     def features(self, x: Tensor) -> Tensor:
-        """What the judge sees before it names it: images (B, C, H, W) in [0, 1] -> (B, hidden), float32."""
+        """The last hidden layer: images (B, C, H, W) in [0, 1] -> (B, hidden), float32."""
         return self.body(x).float()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,12 +123,12 @@ class Judge(nn.Module):
         return self.head(self.body(x)).float()
 
     def probabilities(self, x: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] -> how probable each class is, (B, K), summing to 1."""
+        """Images (B, C, H, W) in [0, 1] -> the probability of each class, (B, K)."""
         return self(x).softmax(1)
 
-    def loss(self, lesson: Labelled) -> Tensor:
-        """Cross-entropy with the labels, averaged over the batch: Labelled -> ()."""
-        return cross_entropy(self(lesson.images), lesson.labels)
+    def loss(self, batch: LabelledBatch) -> Tensor:
+        """Cross-entropy with the labels, averaged over the batch: -> ()."""
+        return cross_entropy(self(batch.images), batch.labels)
 
     def objectives(self) -> dict[str, Objective]:
         return {"names": Objective(self.loss, list(self.parameters()), lr=self.config.lr)}

@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 from ..config import check_rate
 from ..train import Objective
-from .registry import Generative, register
+from .registry import Generative, check_positive, register
 
 BETAS = (0.5, 0.999)
 
@@ -32,8 +32,7 @@ class DCGAN(Generative):
         lr: float = 2e-4
 
         def __post_init__(self) -> None:
-            if min(self.channels, self.filters, self.z) < 1:
-                raise ValueError("channels, filters and z are at least 1: give larger numbers")
+            check_positive(self, "channels", "filters", "z")
             if self.size < 8 or self.size & (self.size - 1):
                 raise ValueError(f"a DCGAN draws no images of {self.size} pixels: give 8, 16, 32, 64, ...")
             check_rate(self.lr)
@@ -64,15 +63,14 @@ class DCGAN(Generative):
         return self.generator
 
     def decode(self, z: Tensor) -> Tensor:
-        """Codes (B, z) -> images (B, C, H, W) in [0, 1]."""
         return (self._draw(z) + 1) / 2
 
     def realness(self, x: Tensor) -> Tensor:
-        """How real images look to the discriminator: (B, C, H, W) in [0, 1] -> (B,), over 0 for more real than not."""
+        """Logits of the discriminator: images (B, C, H, W) in [0, 1] -> (B,), over 0 for more real than not."""
         return self.discriminator(2 * x - 1).float()
 
     def objectives(self) -> dict[str, Objective]:
-        """The discriminator's, and then the generator's, which is judged by the images that were just told apart."""
+        """The discriminator's, and then the generator's, on the images that the discriminator just saw."""
         fakes: list[Tensor] = []
 
         def discriminate(x: Tensor) -> Tensor:

@@ -1,25 +1,21 @@
-"""The kaleidoscopic network: a multilayer perceptron to itself, and its folded, fast form.
-
-It is trained to be the identity on its data and nothing else is asked of it: elsewhere it falls back on what it knows.
-"""
+"""The kaleidoscopic network: a deep multilayer perceptron trained to be the identity on its data, and its fast form."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, cycle, pairwise
+from itertools import cycle
 
 import torch
 from torch import Tensor, nn
 
 from ..config import check_rate, choose
 from ..train import Objective, native_bfloat16
-from .registry import register
+from .registry import ImageModel, check_positive, rectified, register
 
 DEEPEST = 1000  # hidden layers
 
 
 @register
-class Manifold(nn.Module):
+class Manifold(ImageModel):
     """`depth` hidden layers of one width, ReLU, and a bounded output. Images (B, channels, size, size) in [0, 1].
 
     Points of d coordinates are images of d channels and one pixel, (B, d, 1, 1); their published nets have an Adam rate
@@ -39,36 +35,26 @@ class Manifold(nn.Module):
 
         def __post_init__(self) -> None:
             choose("output", self.output, ["tanh", "sigmoid"])
-            if min(self.channels, self.size, self.width) < 1:
-                raise ValueError("channels, size and width are at least 1: give larger numbers")
+            check_positive(self, "channels", "size", "width")
             if not 1 <= self.depth <= DEEPEST:
                 raise ValueError(f"depth is {self.depth}: give from 1 to {DEEPEST} hidden layers")
             check_rate(self.lr)
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.config = c = config
+        super().__init__(config)
         pixels = math.prod(self.image_shape)
-        widths = [pixels, *[c.width] * c.depth, pixels]
-        layers = list(chain.from_iterable((nn.Linear(a, b), nn.ReLU(inplace=True)) for a, b in pairwise(widths)))
-        self.net = nn.Sequential(*layers[:-1], nn.Tanh() if c.output == "tanh" else nn.Sigmoid())
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)"""
-        return self.config.channels, self.config.size, self.config.size
+        layers = rectified(nn.Linear, [pixels, *[config.width] * config.depth, pixels])[:-1]
+        self.net = nn.Sequential(*layers, nn.Tanh() if config.output == "tanh" else nn.Sigmoid())
 
     @property
     def hidden(self) -> list[nn.Module]:
-        """The hidden layers, from the input to the output: the modules whose output they are."""
         return [module for module in self.net if isinstance(module, nn.ReLU)]
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """A step: images (B, C, H, W) in [0, 1] -> what the net takes them for."""
         return self(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] -> the same, by the net in its own range."""
+        """Images (B, C, H, W) in [0, 1] -> their reconstruction."""
         y = self.net(self._inside(x))
         return (y if self.config.output == "sigmoid" else y.add(1).mul_(0.5)).view_as(x)
 
@@ -98,7 +84,7 @@ def folded(model: Manifold) -> "Manifold | Folded":
 
 
 class Folded:
-    """What a Manifold does, in bfloat16. The model given is untouched; `reconstruct` is a step, as its own is.
+    """The reconstruction of a Manifold in bfloat16, in fewer operations; the model given is untouched.
 
     Between the matrix products is nothing but ReLU. Two columns of ones carry the biases from layer to layer, one for
     what bfloat16 keeps of a bias and one for the rest of it. The first and the last matrix also change the range of
@@ -116,12 +102,16 @@ class Folded:
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
-        """A step: images (B, C, H, W) in [0, 1] -> what the net takes them for."""
+        """A step: images (B, C, H, W) in [0, 1] -> their reconstruction."""
         if not self.between or len(self.between[0]) != len(x):
             self.between = self._buffers(len(x))
         pixels, *hidden = self.between
         pixels[:, : self.pixels].copy_(x.flatten(1))
-        h = _relu(_sum_of_products(pixels.split(BLOCK, 1), self.first, out=hidden[-1]))
+        parts = pixels.split(BLOCK, 1)
+        h = torch.mm(parts[0], self.first[0], out=hidden[-1])
+        for part, matrix in zip(parts[1:], self.first[1:], strict=True):
+            h.addmm_(part, matrix)
+        _relu(h)
         for matrix, out in zip(self.hidden, cycle(hidden)):
             h = _relu(torch.mm(h, matrix, out=out))
         y = torch.empty_like(x, memory_format=torch.contiguous_format)
@@ -134,13 +124,6 @@ class Folded:
         pixels = first.new_zeros(images, sum(map(len, self.first)))
         pixels[:, self.pixels : self.pixels + 2] = 1
         return [pixels, first.new_empty(images, width), first.new_empty(images, width)]
-
-
-def _sum_of_products(parts: Sequence[Tensor], matrices: Sequence[Tensor], out: Tensor) -> Tensor:
-    torch.mm(parts[0], matrices[0], out=out)
-    for part, matrix in zip(parts[1:], matrices[1:], strict=True):
-        out.addmm_(part, matrix)
-    return out
 
 
 def _relu(h: Tensor) -> Tensor:

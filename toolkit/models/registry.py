@@ -1,9 +1,7 @@
-"""The registry of models: create one by name, with or without weights; what generators share.
+"""The registry of models, and what models share: create one by name, with initial weights or as shapes alone."""
 
-Nothing is allocated. A description that comes from elsewhere, a file's header, is held against this first.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, pairwise
 from typing import Any, TypeVar
 
 import torch
@@ -37,10 +35,32 @@ def create(name: str, config: Mapping[str, Any], *, seed: int | None = None) -> 
     return model.eval().requires_grad_(False)
 
 
-class Generative(nn.Module):
-    """Codes (B, z), drawn from a standard normal prior, become images (B, channels, size, size) in [0, 1].
+def outline(name: str, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of the model that `create(name, config)` would make, on the meta device: shapes without memory.
 
-    config: has channels, size and z.
+    Raises ValueError for an unknown architecture or option, RuntimeError for one that torch cannot build.
+    """
+    with torch.device("meta"), _WithoutRandomWeights():
+        return create(name, config).state_dict()
+
+
+class _WithoutRandomWeights(TorchFunctionMode):
+    """On the meta device, drawing normal weights would import nine hundred modules first."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if function.__name__ in ("normal_", "uniform_"):
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)
+
+
+class ImageModel(nn.Module):
+    """A network for images (B, channels, size, size) in [0, 1]. config: has channels and size.
+
+    What a network can do are methods of these names:
+    encode: images -> codes (B, *code_shape); decode: codes -> images, float32; reconstruct: images -> images, a step;
+    sample: one image per seed; features: images -> (B, d); probabilities: images -> (B, classes).
+    hidden: the modules whose outputs are the hidden layers, in order. objectives: what training lowers, by name.
     """
 
     config: Any
@@ -54,20 +74,24 @@ class Generative(nn.Module):
         """(C, H, W)"""
         return self.config.channels, self.config.size, self.config.size
 
+
+class Generative(ImageModel):
+    """A network that decodes codes (B, z), drawn from a standard normal prior, into images. config: also has z."""
+
     @property
     def code_shape(self) -> tuple[int]:
         """(z,)"""
         return (self.config.z,)
 
     @property
-    def drawing(self) -> nn.Sequential:
-        """The network from the code to the picture."""
-        raise NotImplementedError
+    def hidden(self) -> list[nn.Module]:
+        """The hidden layers from code to image: the modules whose output they are."""
+        return [module for module in self.drawing if isinstance(module, nn.ReLU)]
 
     @property
-    def hidden(self) -> list[nn.Module]:
-        """The hidden layers from the code to the picture: the modules whose output they are."""
-        return [module for module in self.drawing if isinstance(module, nn.ReLU)]
+    def drawing(self) -> nn.Sequential:
+        """The network from code to image."""
+        raise NotImplementedError
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (B, z) -> images (B, C, H, W) in [0, 1]."""
@@ -78,20 +102,13 @@ class Generative(nn.Module):
         return self.decode(noise.randn(*self.code_shape).to(next(self.parameters()).device))
 
 
-def outline(name: str, config: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of the model that `create(name, config)` would make, on the meta device: shapes without numbers.
-
-    Raises ValueError for an unknown architecture or option, RuntimeError for one that torch cannot build.
-    """
-    with torch.device("meta"), _Undrawn():
-        return create(name, config).state_dict()
+def rectified(layer: Callable[..., nn.Module], widths: Iterable[int], *options: int) -> list[nn.Module]:
+    """layer(a, b, *options) for each two neighbouring widths, each followed by ReLU."""
+    return list(chain.from_iterable((layer(a, b, *options), nn.ReLU()) for a, b in pairwise(widths)))
 
 
-class _Undrawn(TorchFunctionMode):
-    """Leaves weights undrawn: on the meta device, drawing normal ones would import nine hundred modules first."""
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if function.__name__ in ("normal_", "uniform_"):
-            return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return function(*args, **kwargs)
+def check_positive(config: object, *names: str) -> None:
+    """Raise ValueError unless these options are at least 1."""
+    if min(getattr(config, name) for name in names) < 1:
+        *others, last = names
+        raise ValueError(f"{', '.join(others)} and {last} are at least 1: give larger numbers")

@@ -1,7 +1,7 @@
 """Sparse codes: which activations survive, and convolutions that compute only what they touch.
 
 Maps are (B, K, h, w) and lie channels-last, so that rows are stretches of memory. `spread` and `collect` are what a
-convolution does to rows, as matrix products; `sparse` says what they are good for.
+convolution does to rows, as matrix products; below is what they are good for.
 
 What is zero, and why leaving it out changes nothing. The code z of an image holds at most one nonzero per map, and in
 training only the share of those that survives lifetime sparsity; a 5x5 layer carries a nonzero to 25 positions.
@@ -200,21 +200,29 @@ class Convolution(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, y = ctx.saved_tensors
-        rows = Rows.where(_nonzero(grad))
-        if rows.crowded:
-            return _dense_gradients(grad if y is None else grad * (y > 0), x, weight)
+        kernel, rows = weight.shape[2], Rows.where(_nonzero(grad))
+        if rows.crowded:  # what ordinary autograd gives
+            grad = grad if y is None else grad * (y > 0)
+            to_x = conv2d_input(x.shape, weight, grad)
+            return to_x, conv2d_weight(x, weight.shape, grad), grad.sum((0, 2, 3), dtype=torch.float32), None
         values = flat(grad).index_select(0, rows.index)
         values[rows.count :] = 0
         if y is not None:
             values *= flat(y).index_select(0, rows.index) > 0
-        to_weight = values.t().contiguous() @ collect(flat(x), _beneath(rows, x, weight))
-        to_x = _spread_out(values, weight, rows) if ctx.needs_input_grad[0] else None
-        return to_x, _as_weight(to_weight, weight), values.sum(0, dtype=torch.float32), None
+        grid = (len(x), *x.shape[2:])
+        beneath = rows.within(grid)[:, None] + window(kernel, grid)  # for each row, the input under the kernel
+        to_weight = (values.t().contiguous() @ collect(flat(x), beneath)).view(len(weight), kernel, kernel, -1)
+        to_x = None
+        if ctx.needs_input_grad[0]:
+            out = rows.reached(kernel)
+            to_x = paint(spread(values, table(weight), rows.sources(out, kernel)), out)
+        return to_x, to_weight.permute(0, 3, 1, 2), values.sum(0, dtype=torch.float32), None
 
 
 def encode(x: Tensor, layers: Iterable[nn.Module]) -> tuple[Tensor, Tensor]:
     """Images (B, C, H, W) -> the strength of each map's winner after the last ReLU, and its flat position: (B, K)."""
-    dtype, convolutions = _dtype(x), [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
     h = x.to(dtype)
     for layer in convolutions:
         h = Convolution.apply(h, *_parameters(layer, dtype), layer is not convolutions[-1])
@@ -309,38 +317,9 @@ def _nonzero(grad: Tensor) -> Tensor:
     return ((least != 0) | (most != 0)).view(len(grad), *grad.shape[2:])
 
 
-def _spread_out(values: Tensor, weight: Tensor, rows: Rows) -> Tensor:
-    """The gradient of a convolution with respect to its input, (B, A, h, w)."""
-    out = rows.reached(weight.shape[2])
-    return paint(spread(values, table(weight), rows.sources(out, weight.shape[2])), out)
-
-
-def _dense_gradients(grad: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor | None, ...]:
-    """What ordinary autograd gives for a convolution."""
-    to_x = conv2d_input(x.shape, weight, grad)
-    return to_x, conv2d_weight(x, weight.shape, grad), grad.sum((0, 2, 3), dtype=torch.float32), None
-
-
-def _beneath(rows: Rows, x: Tensor, weight: Tensor) -> Tensor:
-    """For each row of a convolution's output, the positions of its input under the kernel: (P, k * k)."""
-    grid = (len(x), *x.shape[2:])
-    return rows.within(grid)[:, None] + window(weight.shape[2], grid)
-
-
 def _parameters(layer: nn.Conv2d | nn.ConvTranspose2d, dtype: torch.dtype) -> Parameters:
     assert layer.bias is not None
     return layer.weight.to(dtype), layer.bias.to(dtype)
-
-
-def _dtype(x: Tensor) -> torch.dtype:
-    """What the caller's autocast wants."""
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
-
-
-def _as_weight(gradient: Tensor, weight: Tensor) -> Tensor:
-    """The inverse of `table`."""
-    channels_out, channels_in, kernel, _ = weight.shape
-    return gradient.view(channels_out, kernel, kernel, channels_in).permute(0, 3, 1, 2)
 
 
 def spatial(z: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""(step, start) -> a stream of images."""
+"""Samplers: (step, start) -> a stream of images; (decoder, codes) -> images."""
 
 from .creative import (
     METHODS,
@@ -12,28 +12,26 @@ from .creative import (
     hooked,
     layer_quantile,
 )
-from .generate import Hallucination, Sampling, generates, hallucinate, match_tones, stretch, to_bytes, tone_curve
+from .generate import Samples, Sampling, brightness_curve, generate, generates, match_histogram, stretch, to_bytes
 from .iterate import (
     Step,
-    inked,
+    class_score,
+    confidence_score,
+    guided,
     iterate,
     last,
     moving_threshold,
-    of_any_class,
-    of_class,
     salt_and_pepper,
-    salted,
+    salt_before_passes,
     settle,
     settle_in_turn,
     settle_together,
-    steered,
 )
 from .kaleidoscope import kaleidoscope
 
 __all__ = [
-    "METHODS", "Creation", "Creative", "Decoder", "Hallucination", "Sampling", "Statistics", "Step",
-    "activation_statistics", "codes", "creative_decode", "generates", "hallucinate", "hooked", "inked", "iterate",
-    "kaleidoscope", "last", "layer_quantile", "match_tones", "moving_threshold", "of_any_class", "of_class",
-    "salt_and_pepper", "salted", "settle", "settle_in_turn", "settle_together", "steered", "stretch", "to_bytes",
-    "tone_curve",
+    "METHODS", "Creation", "Creative", "Decoder", "Samples", "Sampling", "Statistics", "Step", "activation_statistics",
+    "brightness_curve", "class_score", "codes", "confidence_score", "creative_decode", "generate", "generates",
+    "guided", "hooked", "iterate", "kaleidoscope", "last", "layer_quantile", "match_histogram", "moving_threshold",
+    "salt_and_pepper", "salt_before_passes", "settle", "settle_in_turn", "settle_together", "stretch", "to_bytes",
 ]  # fmt: skip

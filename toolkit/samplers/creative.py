@@ -1,11 +1,10 @@
 """The neuro-inspired creative decoder, and the activation statistics that it needs.
 
 A neuron is a unit of a fully connected layer or a channel of a convolutional one; the activation of a channel is one
-number, taken over its map. Source: "Toward a neuro-inspired creative decoder", the method's first part.
-
-The model stays as it is. Low-active: the neurons come from those that seldom fire and are off for this code, the first
-by chance, the others as those that correlate with it most. Random: from all that are off. Noisy: noise on a share of
-the layer. Regular: nothing. All four take the same code and seed, and differ in nothing else.
+number, taken over its map. The weights of the model stay as they are. Methods: low-active switches on neurons that
+seldom fire and are off for this code, the first at random, the others by their correlation with it; random, neurons of
+all that are off; noisy adds noise to a share of the layer; regular changes nothing. All four take the same code and
+seed. Source: "Toward a neuro-inspired creative decoder".
 """
 
 import math
@@ -26,7 +25,7 @@ CORRELATE = ("activation", "preactivation", "phi")
 
 
 class Decoder(Protocol):
-    """Codes (B, z) -> images (B, C, H, W) in [0, 1], through hidden layers that can be heard, and edited."""
+    """Codes (B, z) -> images (B, C, H, W) in [0, 1], through hidden layers that can be read and edited."""
 
     @property
     def hidden(self) -> Sequence[nn.Module]: ...
@@ -78,7 +77,7 @@ def hidden_layer(decoder: Decoder, layer: int) -> tuple[int, nn.Module]:
 
 @contextmanager
 def hooked(module: nn.Module, function: Callable[[Tensor, Tensor], Tensor | None]) -> Iterator[None]:
-    """While the block lasts, function(input, output) hears a module, and replaces its output unless it gives None."""
+    """While the block lasts, call function(input, output) of a module; unless it gives None, that is its output."""
     handle = module.register_forward_hook(lambda module, inputs, output: function(inputs[0], output))
     try:
         yield
@@ -95,7 +94,7 @@ def pooled(h: Tensor, pool: str) -> Tensor:
 def codes(model: Any, images: Tensor, *, source: str = "mean", chunk: int = 1000, seed: int = 0) -> Iterator[Tensor]:
     """Codes (B, z) of a data set, in chunks: images uint8 (N, C, H, W), each of which gives one.
 
-    source: the "mean" of its posterior, a "sample" of that, or the "prior", which takes no notice of the image and
+    source: the "mean" of its posterior, a "sample" of that, or the "prior", which does not depend on the image and
     needs no encoder. Raises ValueError for a model that lacks the encoder it takes.
     """
     choose("source", source, ["mean", "sample", "prior"])
@@ -124,7 +123,7 @@ def activation_statistics(
     pool: str = "max",
     correlate: str = "activation",
 ) -> Statistics:
-    """What the neurons of a layer do over codes (B, z), chunk by chunk; every image is decoded once.
+    """The activation statistics of a hidden layer over codes (B, z), chunk by chunk; every code is decoded once.
 
     layer: from 1 next to the code; by default the last, as published. threshold: a neuron is on over this.
     pool: the activation of a channel is the "max" or the "mean" of its map.
@@ -132,13 +131,13 @@ def activation_statistics(
     defined for neurons that are seldom on), or "phi", of being on. Raises ValueError for no codes or an unknown option.
     """
     number, module = hidden_layer(decoder, layer)
-    tally = _Tally(threshold, choose("pool", pool, POOLS), choose("correlate", correlate, CORRELATE))
-    with hooked(module, tally.hear):
+    sums = _Sums(threshold, choose("pool", pool, POOLS), choose("correlate", correlate, CORRELATE))
+    with hooked(module, sums.add):
         for z in codes:
             decoder.decode(z)
-    if not tally.sums:
+    if not sums.sums:
         raise ValueError("no codes to take statistics over: give at least one")
-    return tally.statistics(number)
+    return sums.statistics(number)
 
 
 @torch.no_grad()
@@ -146,23 +145,23 @@ def layer_quantile(
     decoder: Decoder, codes: Iterable[Tensor], share: float, *, layer: int = -1, pool: str = "max"
 ) -> float:
     """The activation that a share in (0, 1] of a layer's activations do not exceed: a threshold for leaky layers."""
-    heard: list[Tensor] = []
-    with hooked(hidden_layer(decoder, layer)[1], lambda before, after: heard.append(pooled(after, pool).flatten())):
+    found: list[Tensor] = []
+    with hooked(hidden_layer(decoder, layer)[1], lambda before, after: found.append(pooled(after, pool).flatten())):
         for z in codes:
             decoder.decode(z)
-    values = torch.cat(heard)
+    values = torch.cat(found)
     return values.kthvalue(max(1, round(share * len(values)))).values.item()
 
 
-class _Tally:
-    """Sums over codes, in float64: what it takes to know means, deviations and correlations at the end."""
+class _Sums:
+    """Sums over codes, in float64, from which means, deviations and correlations follow at the end."""
 
     def __init__(self, threshold: float, pool: str, correlate: str) -> None:
         self.threshold, self.pool, self.correlate = threshold, pool, correlate
         self.sums: dict[str, Tensor] = {}
         self.peak = torch.tensor(-torch.inf)
 
-    def hear(self, before: Tensor, after: Tensor) -> None:
+    def add(self, before: Tensor, after: Tensor) -> None:
         h = pooled(after, self.pool).double()
         on = (h > self.threshold).double()
         v = on if self.correlate == "phi" else h
@@ -170,17 +169,16 @@ class _Tally:
             v = pooled(before, self.pool).double()
         self.peak = torch.maximum(self.peak.to(h.device), h.amax(0))
         maps = torch.einsum("bk,bk...->k...", on.to(after.dtype), after).double()
-        self._add(count=on.new_tensor(len(h)), on=on.sum(0), h=(h * on).sum(0), hh=(h * h * on).sum(0), maps=maps)
-        self._add(all=h.sum(), squares=h.square().sum(), v=v.sum(0), vv=v.T @ v)
-
-    def _add(self, **sums: Tensor) -> None:
-        self.sums |= {name: self.sums.get(name, 0) + value for name, value in sums.items()}
+        more = {
+            "count": on.new_tensor(len(h)), "on": on.sum(0), "h": (h * on).sum(0), "hh": (h * h * on).sum(0),
+            "maps": maps, "all": h.sum(), "squares": h.square().sum(), "v": v.sum(0), "vv": v.T @ v,
+        }  # fmt: skip
+        self.sums = {name: self.sums.get(name, 0) + value for name, value in more.items()}
 
     def statistics(self, layer: int) -> Statistics:
         s = self.sums
         alive, often = s["on"] > 0, s["on"].clamp_min(1)
         mean, square = s["h"] / often, s["hh"] / often
-        std = (square - mean.square()).clamp_min(0).sqrt()
         all_mean, all_square = (s[name] / s["count"] / len(often) for name in ("all", "squares"))
         return Statistics(
             layer=layer,
@@ -189,7 +187,7 @@ class _Tally:
             pool=self.pool,
             active=(s["on"] / s["count"]).float(),
             mean=_filled(mean, alive),
-            std=_filled(std, alive),
+            std=_filled((square - mean.square()).clamp_min(0).sqrt(), alive),
             peak=_filled(self.peak, alive),
             spread=(all_square - all_mean.square()).clamp_min(0).sqrt().item(),
             maps=self._maps(alive).float(),
@@ -199,9 +197,8 @@ class _Tally:
     def _maps(self, alive: Tensor) -> Tensor:
         maps = self.sums["maps"]
         strength = pooled(maps[None], self.pool)[0]
-        usable = alive & (strength > 0)
-        scaled = maps / strength.where(usable, torch.ones_like(strength)).view(-1, *[1] * (maps.ndim - 1))
-        return scaled.where(usable.view(-1, *[1] * (maps.ndim - 1)), torch.ones_like(maps))
+        usable = (alive & (strength > 0)).view(-1, *[1] * (maps.ndim - 1))
+        return torch.where(usable, maps / strength.view(usable.shape), torch.ones_like(maps))
 
     def _correlation(self) -> Tensor:
         s = self.sums
@@ -209,7 +206,7 @@ class _Tally:
         covariance = s["vv"] / s["count"] - mean[:, None] * mean
         variance = covariance.diagonal()
         varies = variance > 1e-12 * (s["vv"].diagonal() / s["count"]).clamp_min(1e-300)  # rounding is no variation
-        scale = variance.where(varies, torch.ones_like(variance)).sqrt()
+        scale = variance.where(varies, 1.0).sqrt()
         return (covariance / scale[:, None] / scale).clamp(-1, 1) * (varies[:, None] & varies)
 
 
@@ -304,17 +301,22 @@ def creative_decode(
     than the layer has, or a band without a neuron.
     """
     how = how or Creative()
-    _check(decoder, z, statistics, seeds, how)
     _, layer = hidden_layer(decoder, statistics.layer)
-    heard: list[Tensor] = []
-    with hooked(layer, lambda before, after: heard.append(after)):
+    if z.shape[1:] != tuple(decoder.code_shape):
+        raise ValueError(f"codes of shape {tuple(z.shape)} do not fit: give (B, {decoder.code_shape[0]})")
+    if len(seeds) != len(z):
+        raise ValueError(f"{len(z)} codes have {len(seeds)} seeds: give one for each")
+    if how.neurons > len(statistics.active):
+        raise ValueError(f"the layer has {len(statistics.active)} neurons, not {how.neurons}: switch fewer on")
+    outputs: list[Tensor] = []
+    with hooked(layer, lambda before, after: outputs.append(after)):
         regular = decoder.decode(z)
-    if len(statistics.active) != heard[0].shape[1]:
+    if len(statistics.active) != outputs[0].shape[1]:
         raise ValueError(
-            f"the statistics are of {len(statistics.active)} neurons and the layer has {heard[0].shape[1]}: "
+            f"the statistics are of {len(statistics.active)} neurons and the layer has {outputs[0].shape[1]}: "
             f"take those of this model"
         )
-    neurons, added = _perturbation(heard[0], statistics, Noise(child(seed, "neurons") for seed in seeds), how)
+    neurons, added = _perturbation(outputs[0], statistics, Noise(child(seed, "neurons") for seed in seeds), how)
 
     def perturb(before: Tensor, after: Tensor) -> Tensor:
         return (after + added).relu() if how.rectify and how.method == "noisy" else after + added
@@ -368,7 +370,9 @@ def _choose(h: Tensor, lots: Tensor, statistics: Statistics, how: Creative) -> T
     else:
         able = ~statistics.dead if how.dead == "dropped" else torch.ones_like(statistics.dead)
     left = able.to(h.device) & (pooled(h, statistics.pool) <= statistics.threshold)
-    closeness = _closeness(statistics, how).to(h.device)
+    correlation = statistics.correlation.abs() if how.absolute else statistics.correlation
+    constant = statistics.correlation.diagonal() == 0
+    closeness = correlation.masked_fill(constant | constant[:, None], -2.0).to(h.device)  # constant ones come last
     appeal, chosen = lots, []
     for place in range(0 if how.method == "regular" else how.neurons):
         best, index = appeal.masked_fill(~left, -torch.inf).max(1)
@@ -381,13 +385,6 @@ def _choose(h: Tensor, lots: Tensor, statistics: Statistics, how: Creative) -> T
     return torch.stack(chosen, 1) if chosen else torch.empty(len(h), 0, dtype=torch.long, device=h.device)
 
 
-def _closeness(statistics: Statistics, how: Creative) -> Tensor:
-    """The correlations that a group is made by, (K, K); a constant neuron is chosen last."""
-    correlation = statistics.correlation.abs() if how.absolute else statistics.correlation
-    constant = statistics.correlation.diagonal() == 0
-    return correlation.masked_fill(constant | constant[:, None], -2.0)
-
-
 def _on_value(h: Tensor, statistics: Statistics, how: Creative) -> Tensor:
     """The activation of each neuron when it is switched on, (K,) or, if it depends on the image, (B, 1)."""
     if how.value == "layer":
@@ -397,13 +394,3 @@ def _on_value(h: Tensor, statistics: Statistics, how: Creative) -> Tensor:
     if how.value == "peak":
         return statistics.peak.to(h.device)
     return (statistics.mean + how.deviations * statistics.std).to(h.device)
-
-
-def _check(decoder: Decoder, z: Tensor, statistics: Statistics, seeds: Sequence[int], how: Creative) -> None:
-    hidden_layer(decoder, statistics.layer)
-    if z.shape[1:] != tuple(decoder.code_shape):
-        raise ValueError(f"codes of shape {tuple(z.shape)} do not fit: give (B, {decoder.code_shape[0]})")
-    if len(seeds) != len(z):
-        raise ValueError(f"{len(z)} codes have {len(seeds)} seeds: give one for each")
-    if how.neurons > len(statistics.active):
-        raise ValueError(f"the layer has {len(statistics.active)} neurons, not {how.neurons}: switch fewer on")

@@ -1,10 +1,7 @@
-"""Iterated steps: until they settle, with refinements, or steered towards a class.
+"""Iterated steps: until they settle, with threshold and noise, or guided by a classifier.
 
-A step is any function from images to images, (B, C, H, W) in [0, 1] to the same. Each state is a picture.
-
-All are per image: none depends on the others in its batch.
-
-x + towards * (step(x) - x) + along * gradient of the score, clipped: a step like any other, for any sampler.
+A step is any function from images to images, (B, C, H, W) in [0, 1] to the same, and each state is such a batch. No
+image depends on the others in its batch, but in `settle_together`.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,12 +13,12 @@ from torch import Tensor
 from ..seeds import Noise, child
 
 Step = Callable[[Tensor], Tensor]
-# What happens to images before a pass, (M, C, H, W): which of the starts they grew from and after how many passes, (M,)
-Disturb = Callable[[Tensor, Tensor, Tensor], Tensor]
+# What is done to images before a pass: (images (M, C, H, W), which start each came from (M,), its passes so far (M,))
+Perturb = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def undisturbed(x: Tensor, which: Tensor, age: Tensor) -> Tensor:
-    """Nothing happens."""
+def unperturbed(x: Tensor, which: Tensor, age: Tensor) -> Tensor:
+    """The images as they are."""
     return x
 
 
@@ -35,7 +32,7 @@ def iterate(step: Step, x: Tensor) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def settle(
-    step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100, disturb: Disturb = undisturbed
+    step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100, perturb: Perturb = unperturbed
 ) -> Iterator[Tensor]:
     """Like `iterate`, but each image stops once it has settled; the stream ends when all have, or after `limit` passes.
 
@@ -49,7 +46,7 @@ def settle(
     for age in range(limit):
         if not len(moving):
             return
-        raw = step(disturb(x[moving], moving, torch.full_like(moving, age)))
+        raw = step(perturb(x[moving], moving, torch.full_like(moving, age)))
         moved = (raw - x[moving]).flatten(1).square().mean(1)
         x = x.index_copy(0, moving.to(x.device), raw.clamp(0, 1))
         moving = moving[(moved > tol).cpu()]
@@ -64,19 +61,19 @@ def settle_in_turn(
     at_once: int,
     tol: float = 1e-3,
     limit: int = 100,
-    disturb: Disturb = undisturbed,
+    perturb: Perturb = unperturbed,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The last states of `settle` alone, at less expense: as images settle, others take their places in the batch.
 
     A few images go on long after the rest, and a nearly empty batch costs almost as much as a full one.
-    starts: (N, C, H, W). Yields those that leave together: which they are (M,), their last states (M, C, H, W), and
-    after how many passes (M,).
+    starts: (N, C, H, W). Yields those that leave together: their rows in starts (M,), their last states (M, C, H, W),
+    and after how many passes (M,).
     """
     entered = min(at_once, len(starts))
     which = torch.arange(entered, device=starts.device)
     x, age = starts[:entered], torch.zeros_like(which)
     while len(which):
-        raw = step(disturb(x, which, age))
+        raw = step(perturb(x, which, age))
         moved = (raw - x).flatten(1).square().mean(1)
         x, age = raw.clamp(0, 1), age + 1
         leaves = (moved <= tol) | (age >= limit)
@@ -90,13 +87,13 @@ def settle_in_turn(
 
 @torch.no_grad()
 def settle_together(
-    step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100, disturb: Disturb = undisturbed
+    step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100, perturb: Perturb = unperturbed
 ) -> Iterator[Tensor]:
     """The published stop: all images go on until the slowest has settled, so that an image depends on its batch."""
     yield x
     which = torch.arange(len(x))
     for age in range(limit):
-        raw = step(disturb(x, which, torch.full_like(which, age)))
+        raw = step(perturb(x, which, torch.full_like(which, age)))
         moved = (raw - x).flatten(1).square().mean(1)
         x = raw.clamp(0, 1)
         yield x
@@ -111,7 +108,7 @@ def last(stream: Iterator[Tensor]) -> Tensor:
 
 
 def moving_threshold(x: Tensor, ink: float) -> Tensor:
-    """To black and white, by a threshold of each image's own that leaves a share of ink: (B, C, H, W) -> same, 0 or 1.
+    """Binarise each image by a threshold of its own that leaves a share of white: (B, C, H, W) -> same, 0 or 1.
 
     White are the `ink` share of the values, at least one, that are brighter than the next brightest; where many are
     equal, as in a flat image, fewer are. The published share is 0.13 for digits. Raises ValueError unless ink is a
@@ -126,31 +123,26 @@ def moving_threshold(x: Tensor, ink: float) -> Tensor:
     return (x > threshold[:, None, None, None]).to(x.dtype)
 
 
-def inked(step: Step, ink: float) -> Step:
-    """The step, and after it the moving threshold."""
-    return lambda x: moving_threshold(step(x), ink)
-
-
 def salt_and_pepper(x: Tensor, share: float, noise: Noise) -> Tensor:
-    """Make a share of the values black or white, which and how by chance: (B, C, H, W) -> same; 0 changes nothing."""
+    """Set a share of the values to 0 or 1 at random: (B, C, H, W) -> same; a share of 0 changes nothing."""
     u = noise.rand(*x.shape[1:]).to(x.device)
     return torch.where(u < share, (u < share / 2).to(x.dtype), x)
 
 
-def salted(starts: Tensor, share: float) -> Disturb:
-    """Salt and pepper on each image before each pass, for `settle` and its like; a share of the values, under 1.
+def salt_before_passes(starts: Tensor, share: float) -> Perturb:
+    """Salt-and-pepper noise on each image before each pass of `settle` and its like; share of the values, under 1.
 
-    What is drawn belongs to the image and the pass: a generator of its own, seeded by the bytes of the start that the
-    image grew from, (B, C, H, W), so that the same start is disturbed the same in any batch. Raises ValueError.
+    The noise belongs to the image and the pass: its generator is seeded by the bytes of the start that the image came
+    from, (B, C, H, W), so that the same start has the same noise in any batch. Raises ValueError.
     """
     _check("salt", share)
     keys = [crc32(start.numpy().tobytes()) for start in starts.detach().cpu().contiguous()]
 
-    def disturb(x: Tensor, which: Tensor, age: Tensor) -> Tensor:
+    def perturb(x: Tensor, which: Tensor, age: Tensor) -> Tensor:
         places = zip(which.tolist(), age.tolist(), strict=True)
         return salt_and_pepper(x, share, Noise(child(keys[row], "salt", passes) for row, passes in places))
 
-    return disturb
+    return perturb
 
 
 def _check(what: str, share: float) -> None:
@@ -161,11 +153,11 @@ def _check(what: str, share: float) -> None:
 Score = Callable[[Tensor], Tensor]  # images (B, C, H, W) in [0, 1] -> one number per image, (B,)
 
 
-def steered(step: Step, score: Score, *, along: float, towards: float = 1.0, through: bool = True) -> Step:
-    """The step, steered: images (B, C, H, W) in [0, 1] -> same.
+def guided(step: Step, score: Score, *, guidance: float, rate: float = 1.0, through: bool = True) -> Step:
+    """The step, guided up a score: x + rate (step(x) - x) + guidance * gradient of the score, clipped to [0, 1].
 
     through: the gradient is that of the score of the reconstruction, as published; else of the image itself.
-    With along 0 and towards 1 this is the step, clipped; with both 0 nothing moves.
+    With guidance 0 and rate 1 this is the step, clipped; with both 0 nothing moves.
     """
 
     def move(x: Tensor) -> Tensor:
@@ -174,21 +166,21 @@ def steered(step: Step, score: Score, *, along: float, towards: float = 1.0, thr
             y = step(x)
             (uphill,) = torch.autograd.grad(score(y.clamp(0, 1) if through else x).sum(), x)
         x, y = x.detach(), y.detach()
-        return (x + towards * (y - x) + along * uphill).clamp(0, 1)
+        return (x + rate * (y - x) + guidance * uphill).clamp(0, 1)
 
     return move
 
 
-def of_class(judge: Callable[[Tensor], Tensor], label: int) -> Score:
-    """The log-probability of a class. judge: images -> logits (B, K); label: from 0 to K - 1."""
-    return lambda x: judge(x).log_softmax(1)[:, label]
+def class_score(classifier: Callable[[Tensor], Tensor], label: int) -> Score:
+    """The log-probability of a class. classifier: images -> logits (B, K); label: from 0 to K - 1."""
+    return lambda x: classifier(x).log_softmax(1)[:, label]
 
 
-def of_any_class(judge: Callable[[Tensor], Tensor]) -> Score:
-    """How sure a judge is, whatever the class: the negative entropy of its opinion, from -log K to 0."""
+def confidence_score(classifier: Callable[[Tensor], Tensor]) -> Score:
+    """The negative entropy of a classifier's answer, whatever the class: from -log K to 0."""
 
-    def sureness(x: Tensor) -> Tensor:
-        log_p = judge(x).log_softmax(1)
+    def score(x: Tensor) -> Tensor:
+        log_p = classifier(x).log_softmax(1)
         return (log_p.exp() * log_p).sum(1)
 
-    return sureness
+    return score

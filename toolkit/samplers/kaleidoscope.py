@@ -1,24 +1,23 @@
-"""Kaleidoscopic sampling, its trajectories and its basins of attraction."""
+"""Kaleidoscopic sampling, what its samples do from run to run, and the fixed points and basins of a network."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, pairwise, product
+from itertools import islice, product
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..config import choose
-from ..metrics import nearest
-from ..metrics.distance import STILL, distinct, effective, flow, movement, standing_still
-from ..metrics.distance import nearest as distance_nearest
+from ..metrics.classifier import probabilities
+from ..metrics.distance import STILL, distinct, effective, flow, movement, nearest, standing_still
 from ..models import Manifold
 from ..seeds import Noise
 from .iterate import Step, iterate
 
 MODES = ("centred", "published", "none")
-TOGETHER, AT_ONCE = 16, 2**26  # runs whose stirring is drawn together, and at most so many bytes
+TOGETHER, AT_ONCE = 16, 2**26  # runs whose perturbations are drawn together, and at most so many bytes
 
 
 @torch.no_grad()
@@ -34,8 +33,8 @@ def kaleidoscope(
 ) -> Iterator[Tensor]:
     """The start, and the images after each run, without end: (B, *shape) in [0, 1], one image per seed of the noise.
 
-    A run is the step; before every run but the first the images are stirred, by `perturbation` times `stirrings`. What
-    is yielded is what the step gave, unstirred; a burn-in is a way to look at it: islice(stream, 5, None).
+    A run is the step; before every run but the first the images are perturbed, by `perturbation` times `perturbations`.
+    What is yielded is the output of the step, unperturbed; for a burn-in, look at later runs: islice(stream, 5, None).
     shape: (C, H, W). start: "uniform", "normal" (mean and standard deviation 1/2, clipped) or images (B, *shape).
     Without perturbation this is `iterate`. Raises ValueError for an unknown mode or start, a perturbation outside of
     0 to 1, or images of another shape.
@@ -43,22 +42,22 @@ def kaleidoscope(
     choose("mode", mode, MODES)
     if not 0 <= perturbation <= 1:
         raise ValueError(f"perturbation is {perturbation}: give a strength from 0 to 1, as 0.01")
-    x = begin(start, noise, shape).to(device)
+    x = start_images(start, noise, shape).to(device)
     by = perturbation / 2  # the published range of pixels is twice as wide as ours
     yield x
     x = step(x)
     if mode == "none" or perturbation == 0:
         yield from iterate(step, x)
         return
-    for stirring in stirrings(noise, shape, mode, x.device):
+    for added in perturbations(noise, shape, mode, x.device):
         yield x
-        x = step(torch.add(x, stirring, alpha=by, out=stirring).clamp_(0, 1))  # in place: new memory is slow
+        x = step(torch.add(x, added, alpha=by, out=added).clamp_(0, 1))  # in place: new memory is slow
 
 
-def stirrings(
+def perturbations(
     noise: Noise, shape: tuple[int, ...], mode: str = "centred", device: str | torch.device = "cpu"
 ) -> Iterator[Tensor]:
-    """What images are stirred with in run after run, (B, *shape), in units of the published pixel range, [-1, 1].
+    """What is added to images in run after run, (B, *shape), in units of the published pixel range, [-1, 1].
 
     centred: uniform in [-1, 1), of mean zero. published: uniform in [1, 3), as the published code does: it brightens.
     Of 256 levels: drawing them costs less than a run. Raises ValueError for another mode.
@@ -70,7 +69,7 @@ def stirrings(
             yield levels.to(device).float().mul_(2 / 256).add_(lowest + 1 / 256)
 
 
-def begin(start: str | Tensor, noise: Noise, shape: tuple[int, ...]) -> Tensor:
+def start_images(start: str | Tensor, noise: Noise, shape: tuple[int, ...]) -> Tensor:
     """The images that sampling starts from, (B, *shape) in [0, 1]. Raises ValueError as `kaleidoscope` does."""
     if isinstance(start, Tensor):
         if start.shape != (len(noise), *shape):
@@ -80,94 +79,104 @@ def begin(start: str | Tensor, noise: Noise, shape: tuple[int, ...]) -> Tensor:
     return noise.rand(*shape) if start == "uniform" else (0.5 + 0.5 * noise.randn(*shape)).clamp(0, 1)
 
 
-LOOKED_AT = (1, 2, 3, 5, 8, 10, 13, 20, 30, 50, 100, 200, 300)
+PROBED = (1, 2, 3, 5, 8, 10, 13, 20, 30, 50, 100, 200, 300)
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Eyes:
-    """What samples are seen with. data: the training images, uint8 or float (N, C, H, W), if any; judge: of them.
+class Probe:
+    """What samples are measured by.
 
-    same: how near two samples are one picture, as root mean squared difference.
+    data: the training images, uint8 or float (N, C, H, W), if any; classifier: of them (`models.Judge`), if any.
+    same: how near two samples are one picture, as root mean squared difference; still: how far one moves that does not.
     """
 
     data: Tensor | None
-    judge: Any = None  # models.Judge
+    classifier: Any = None
     same: float = 0.1
     still: float = STILL
 
 
-def watch(stream: Iterable[Tensor], runs: Sequence[int], eyes: Eyes) -> list[Row]:
-    """A row of the start, and one of each of these runs; see `row`. runs: ascending, from 1.
+def probe_runs(stream: Iterable[Tensor], runs: Sequence[int], probe: Probe) -> list[Row]:
+    """A row of measures of the start, and one of each of these runs; see `row`. runs: ascending, from 1.
 
-    With a judge, a row says how many samples are in each class, and how many went from each to each since the last row.
+    With a classifier, a row has how many samples are in each class, and how many went from each to each since the last
+    row.
     """
     rows: list[Row] = []
-    labels = None
-    for number, before, after in _steps(stream, runs[-1]):
-        if number not in (0, *runs):
-            continue
-        now = {"run": number, **row(before, after, eyes)}
-        if not number:
-            del now["movement"], now["still"]  # nothing has moved yet
-        if eyes.judge is not None:
-            chances = probabilities(eyes.judge, after)
-            found, classes = chances.argmax(1), chances.shape[1]
-            now["confidence"] = chances.amax(1).mean().item()
-            now["classes"] = found.bincount(minlength=classes).tolist()
-            if labels is not None:
-                now["flow"] = flow(labels, found, classes).tolist()
-            labels = found
-        rows.append(now)
+    labels: Tensor | None = None
+    before: Tensor | None = None
+    for number, state in enumerate(islice(stream, runs[-1] + 1)):
+        after = state.cpu()
+        before = after if before is None else before
+        if number in (0, *runs):
+            now = {"run": number, **row(before, after, probe)}
+            if not number:
+                del now["movement"], now["still"]  # nothing has moved yet
+            if probe.classifier is not None:
+                chances = probabilities(probe.classifier, after)
+                found, classes = chances.argmax(1), chances.shape[1]
+                now["confidence"] = chances.amax(1).mean().item()
+                now["classes"] = found.bincount(minlength=classes).tolist()
+                if labels is not None:
+                    now["flow"] = flow(labels, found, classes).tolist()
+                labels = found
+            rows.append(now)
+        before = after
     return rows
 
 
-def row(before: Tensor, after: Tensor, eyes: Eyes) -> Row:
-    """One run in numbers: images before and after it, (B, C, H, W).
+def row(before: Tensor, after: Tensor, probe: Probe) -> Row:
+    """The measures of one run: images before and after it, (B, C, H, W).
 
     movement: in this run, mean; still: the share that stand still; distinct, effective: how many pictures there are
-    (`attractors`), and tight, loose: if half, or twice, as much counts as the same. With data, distance: to the nearest
-    training image, mean; reached: how many training images are nearest to one of the samples.
+    (`metrics.distance`), and tight, loose: if half, or twice, as much counts as the same. With data, distance: to the
+    nearest training image, mean; reached: how many training images are nearest to one of the samples.
     """
     now: Row = {
         "movement": movement(before, after).mean().item(),
-        "still": standing_still(before, after, eyes.still).double().mean().item(),
-        "distinct": distinct(after, eyes.same),
-        "tight": distinct(after, eyes.same / 2),
-        "loose": distinct(after, eyes.same * 2),
-        "effective": effective(after, eyes.same),
+        "still": standing_still(before, after, probe.still).double().mean().item(),
+        "distinct": distinct(after, probe.same),
+        "tight": distinct(after, probe.same / 2),
+        "loose": distinct(after, probe.same * 2),
+        "effective": effective(after, probe.same),
     }
-    if eyes.data is not None:
-        far, which = nearest(after, eyes.data)
+    if probe.data is not None:
+        far, which = nearest(after, probe.data)
         now |= {"distance": far.mean().item(), "reached": len(which.unique())}
     return now
 
 
-def kept(stream: Iterable[Tensor], runs: Iterable[int]) -> list[Tensor]:
+def probed_runs(runs: int) -> list[int]:
+    """The runs to measure, of so many: early ones more densely, the last always."""
+    return [run for run in PROBED if run < runs] + [runs]
+
+
+def states_at(stream: Iterable[Tensor], runs: Iterable[int]) -> list[Tensor]:
     """The states after these runs, each (B, C, H, W), on the CPU; 0 is the start."""
     wanted = list(runs)
     states = {n: x.cpu() for n, x in enumerate(islice(stream, max(wanted) + 1)) if n in wanted}
     return [states[n] for n in wanted]
 
 
-@torch.no_grad()
-def probabilities(judge: Any, x: Tensor) -> Tensor:
-    """What a judge takes images for: (B, C, H, W) -> (B, K), on the CPU."""
-    device = next(judge.parameters()).device
-    return torch.cat([judge.probabilities(part.to(device)).cpu() for part in x.split(500)])
+UNIT = 65_535  # a distance of 1
 
 
-def looked_at(runs: int) -> list[int]:
-    """The runs to look at, of so many: early ones more densely, the last always."""
-    return [run for run in LOOKED_AT if run < runs] + [runs]
+def frame_measures(steps: Sequence[tuple[Tensor, Tensor]], reference: Tensor | None, neighbours: int) -> bytes:
+    """By frame, by kind, by cell: how far it moved; with a reference, how far its nearest images are, and their rows.
 
-
-def _steps(stream: Iterable[Tensor], runs: int) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """(0, start, start), (1, start, after run 1), ...; on the CPU."""
-    states = (x.cpu() for x in islice(stream, runs + 1))
-    start = next(states)
-    yield 0, start, start
-    yield from ((n, before, after) for n, (before, after) in enumerate(pairwise(chain([start], states)), 1))
+    Little-endian uint16. steps: of each frame the images before and after its run, (B, C, H, W). Raises what `nearest`
+    does.
+    """
+    before, after = (torch.cat(images) for images in zip(*steps, strict=True))
+    known = [movement(before, after)[:, None]]
+    rows = []
+    if reference is not None:
+        distances, nearest_rows = nearest(after, reference, neighbours)
+        known, rows = [*known, distances], [nearest_rows]
+    levels = [(UNIT * distance.clamp(max=1)).round().long() for distance in known]
+    numbers = torch.cat([*levels, *rows], 1).unflatten(0, (len(steps), -1)).transpose(1, 2)  # frames, kinds, cells
+    return bytes(numbers.contiguous().numpy().astype("<u2").tobytes())
 
 
 NOWHERE = -1
@@ -192,22 +201,18 @@ def plane(model: Manifold, count: int = 21) -> tuple[Tensor, Tensor]:
 def lattice(count: int) -> Tensor:
     """A grid over the unit square, (count * count, 2); the first coordinate changes fastest."""
     ticks = torch.linspace(0, 1, count)
-    down, across = torch.meshgrid(ticks, ticks, indexing="ij")
-    return torch.stack([across.flatten(), down.flatten()], 1)
+    return torch.cartesian_prod(ticks, ticks).flip(1)
 
 
-@torch.no_grad()
 def basins(model: Manifold, points: Tensor, count: int, *, runs: int = 100, tol: float = 0.05) -> Tensor:
     """Which training point each start of a grid ends in, without perturbation: (count * count,), NOWHERE if in none.
 
     points: (N, 2, 1, 1). tol: how near an end must be, as root mean squared difference. Rows as in `plane`.
     """
-    *_, end = kept(iterate(model.reconstruct, lattice(count)[:, :, None, None].to(_device(model))), [0, runs])
-    far, which = distance_nearest(end, points)
+    far, which = nearest(_after(model, lattice(count)[:, :, None, None], runs), points)
     return torch.where(far[:, 0] <= tol, which[:, 0], NOWHERE)
 
 
-@torch.no_grad()
 def attracting(model: Manifold, points: Tensor, *, off: float = 0.02, runs: int = 200) -> Tensor:
     """Which training points attract: all starts that are `off` from it, along every axis, end nearer than half of that.
 
@@ -215,9 +220,8 @@ def attracting(model: Manifold, points: Tensor, *, off: float = 0.02, runs: int 
     """
     dimension = points.shape[1]
     steps = torch.cat([torch.eye(dimension), -torch.eye(dimension)])[:, :, None, None] * off
-    starts = (points.cpu()[:, None] + steps).clamp(0, 1).flatten(0, 1).to(_device(model))
-    *_, end = kept(iterate(model.reconstruct, starts), [0, runs])
-    missed = (end - points.cpu().repeat_interleave(2 * dimension, 0)).flatten(1).abs().amax(1)
+    starts = (points.cpu()[:, None] + steps).clamp(0, 1).flatten(0, 1)
+    missed = (_after(model, starts, runs) - points.cpu().repeat_interleave(2 * dimension, 0)).flatten(1).abs().amax(1)
     return (missed < off / 2).view(len(points), -1).all(1)
 
 
@@ -226,8 +230,7 @@ def fixed(model: Manifold, data: Tensor, *, runs: int = 30, tol: float = 0.1) ->
 
     tol: how far the last may be from the first, as root mean squared difference.
     """
-    start, *_, end = kept(iterate(model.reconstruct, data.to(_device(model))), [0, runs])
-    return (end - start).flatten(1).square().mean(1).sqrt() <= tol
+    return (_after(model, data, runs) - data.cpu()).flatten(1).square().mean(1).sqrt() <= tol
 
 
 @torch.no_grad()
@@ -237,6 +240,11 @@ def worst_corner(model: Manifold) -> float:
     return (_through(model, corners) - corners).square().mean(1).max().item()
 
 
+def _after(model: Manifold, starts: Tensor, runs: int) -> Tensor:
+    """The images after so many runs without perturbation, on the CPU."""
+    return states_at(iterate(model.reconstruct, starts.to(_device(model))), [runs])[0]
+
+
 @torch.no_grad()
 def _through(model: Manifold, x: Tensor) -> Tensor:
     return model.reconstruct(x[:, :, None, None].to(_device(model))).flatten(1).cpu()
@@ -244,24 +252,3 @@ def _through(model: Manifold, x: Tensor) -> Tensor:
 
 def _device(model: Manifold) -> torch.device:
     return next(model.parameters()).device
-
-
-UNIT = 65_535  # a distance of 1
-
-
-def facts(steps: Sequence[tuple[Tensor, Tensor]], reference: Tensor | None, neighbours: int) -> bytes:
-    """By frame, by kind, by cell: how far it moved; with a reference, how far its nearest images are, and their rows.
-
-    Little-endian. steps: of each frame the images before and after its run, (B, C, H, W). Raises what `nearest` does.
-    """
-    before, after = (torch.cat(images) for images in zip(*steps, strict=True))
-    known = [_whole(movement(before, after))[:, None]]
-    if reference is not None:
-        distances, rows = nearest(after, reference, neighbours)
-        known += [_whole(distances), rows]
-    numbers = torch.cat(known, 1).unflatten(0, (len(steps), -1)).transpose(1, 2)  # frames, kinds, cells
-    return bytes(numbers.contiguous().numpy().astype("<u2").tobytes())
-
-
-def _whole(distances: Tensor) -> Tensor:
-    return (UNIT * distances.clamp(max=1)).round().long()

@@ -106,7 +106,7 @@ class Endpoints:
         runs = RunIndex(self.source)
         name = index.find(runs.listed(), request.experiment)
         model, sampling = runs.model(name, request.iteration), loaded(hub.sampling, self.source, name)
-        for passes, images in enumerate(sampling.grow(model, request.seeds)):
+        for passes, images in enumerate(sampling.trajectory(model, request.seeds)):
             yield {"passes": passes, "shape": list(images.shape)}
         yield pictures(images)
 

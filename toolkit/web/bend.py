@@ -72,7 +72,7 @@ def _machine(source: str | Path, name: str, iteration: int) -> Machine:
         return Machine(name, k.model, lambda model, seeds, start: _kaleidoscopic(k, model, seeds, start), False)
     model, sampling = loaded(hub.load, source, name, iteration), loaded(hub.sampling, source, name)
     if generates(model):
-        return Machine(name, model, lambda model, seeds, start: sampling.grow(model, seeds), True)
+        return Machine(name, model, lambda model, seeds, start: sampling.trajectory(model, seeds), True)
     return Machine(name, model, lambda other, seeds, start: _iterated(sampling, model, other, seeds, start), False)
 
 

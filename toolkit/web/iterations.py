@@ -129,7 +129,7 @@ class RunIndex:
     def states(self, name: str, iteration: int, seed: int) -> Iterator[Tensor]:
         """A symbol out of its noise, pass by pass: (1, C, H, W) in [0, 1] each."""
         sampling: Sampling = loaded(hub.sampling, self.source, name)
-        return sampling.grow(self.model(name, iteration), [seed])
+        return sampling.trajectory(self.model(name, iteration), [seed])
 
     def model(self, name: str, iteration: int) -> Any:
         """A model of a run, kept for the next time."""

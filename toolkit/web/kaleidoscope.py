@@ -21,7 +21,7 @@ from ..index import of_kind
 from ..metrics.distance import distinct
 from ..metrics.image import as_float
 from ..samplers import to_bytes
-from ..samplers.kaleidoscope import facts
+from ..samplers.kaleidoscope import frame_measures
 from ..seeds import Noise
 from . import playground, server
 from .server import Message, Request, Word, action, figure, loaded, module, static
@@ -89,7 +89,7 @@ def film_parts(k: Kaleidoscope, states: Iterator[Tensor], runs: int) -> Iterator
         light = [to_bytes(x) for x in images]
         yield {
             "light": packed([light[0] * 0 if before is None else before, *light]),
-            "facts": base64.b64encode(facts(steps, reference, count)).decode(),
+            "facts": base64.b64encode(frame_measures(steps, reference, count)).decode(),
             "distinct": [distinct(x) for x in images],
         }
         before = light[-1]

@@ -92,15 +92,13 @@ def test_fonts_that_are_of_no_use_are_skipped_and_counted(tmp_path: Path) -> Non
     assert "1 damaged" in said and "1 without some letter" in said and "1 of symbols" in said
 
 
-def test_a_folder_without_a_font_of_use_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_font_of_use_and_a_part_without_a_typeface_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere: give"):
         load(f"letters:{tmp_path / 'nowhere'}")
     (tmp_path / "broken.ttf").write_bytes(BROKEN)
     with pytest.raises(ValueError, match=f"no font of use in {tmp_path} .1 damaged.: put"):
         load(f"letters:{tmp_path}")
-
-
-def test_a_part_without_a_typeface_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.ttf").unlink()
     fonts(tmp_path, "DejaVuSans.ttf")
     with pytest.raises(ValueError, match=f"no typeface in {tmp_path} falls to its test part: put"):
         load(f"letters:{tmp_path}", split="test")

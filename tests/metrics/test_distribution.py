@@ -1,10 +1,12 @@
-"""How two sets of features resemble each other, where the answer is known: equal, far apart, Gaussian."""
+"""How two sets of features resemble each other, where the answer is known: equal, far apart, Gaussian; and windows."""
 
+import math
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import Normal
 
 from toolkit.metrics.distribution import (
     density_coverage,
@@ -14,6 +16,7 @@ from toolkit.metrics.distribution import (
     kernel_distance,
     likeness,
     mmd,
+    parzen_log_likelihood,
     polynomial,
     precision_recall,
     squared_distances,
@@ -41,8 +44,7 @@ def line(*at: float) -> Tensor:
 @pytest.mark.parametrize("shape", [(100, 5), (8, 30), (30, 30)])
 def test_a_set_is_no_distance_from_itself_in_any_order(shape: tuple[int, int]) -> None:
     x = normal(*shape)
-    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-9)
-    assert frechet_distance(x, x.flip(0)) == pytest.approx(0, abs=1e-9)
+    assert [frechet_distance(x, y) for y in (x, x.flip(0))] == pytest.approx([0, 0], abs=1e-9)
 
 
 def test_a_shift_is_its_squared_length_and_a_scale_the_squared_difference_of_each_spread() -> None:
@@ -105,14 +107,9 @@ def test_the_unbiased_discrepancy_of_one_distribution_is_zero_on_average() -> No
 # neighbourhoods
 
 
-def test_a_set_lies_in_itself_by_every_measure() -> None:
+def test_a_set_lies_in_itself_and_shares_nothing_with_one_far_away() -> None:
     x = normal()
-    assert precision_recall(x, x) == (1, 1)
-    assert density_coverage(x, x) == (pytest.approx(1), 1)
-
-
-def test_sets_far_apart_share_nothing() -> None:
-    x = normal()
+    assert precision_recall(x, x) == (1, 1) and density_coverage(x, x) == (pytest.approx(1), 1)
     assert precision_recall(x, x + 100) == (0, 0) == density_coverage(x, x + 100)
 
 
@@ -171,6 +168,34 @@ def test_the_order_of_images_does_not_matter(side: int) -> None:
     assert likeness(*sets) == {name: pytest.approx(value, rel=1e-9) for name, value in usual.items()}
 
 
+# Parzen windows
+
+
+def test_windows_are_gaussians_and_many_are_their_mean(images: Tensor) -> None:
+    found = parzen_log_likelihood(images[:1], images, sigma=0.5)
+    torch.testing.assert_close(found, Normal(images[0].double(), 0.5).log_prob(images.double()).flatten(1).sum(1))
+    alone = torch.stack([parzen_log_likelihood(image[None], images, sigma=2) for image in images])
+    torch.testing.assert_close(parzen_log_likelihood(images, images, sigma=2), alone.exp().mean(0).log())
+
+
+def test_no_image_is_likelier_than_a_repeated_copy_of_itself_and_a_far_one_is_unlikely(images: Tensor) -> None:
+    most = -256 * math.log(0.23 * math.sqrt(2 * math.pi))
+    assert parzen_log_likelihood(images[:1].repeat(7, 1, 1, 1), images[:1]).item() == pytest.approx(most)
+    assert parzen_log_likelihood(images[1:], images[:1]).item() < most
+    far = parzen_log_likelihood(images, 1 - images, sigma=0.01)
+    assert far.isfinite().all() and (far < -1000).all()
+
+
+def test_windows_of_bytes_are_the_same_and_none_depends_on_the_other_images(images: Tensor) -> None:
+    bytes_ = (255 * images).byte()
+    found = parzen_log_likelihood(bytes_, bytes_)
+    torch.testing.assert_close(found, parzen_log_likelihood(bytes_.float() / 255, bytes_.float() / 255))
+    torch.testing.assert_close(found[2:3], parzen_log_likelihood(bytes_, bytes_[2:3]))
+
+
+GREY = torch.rand(3, 1, 4, 4)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -182,6 +207,9 @@ def test_the_order_of_images_does_not_matter(side: int) -> None:
         lambda: density_coverage(normal(), normal(), k=0),
         lambda: gaussian_mmd(normal(), normal(), sigma=0),
         lambda: likeness(normal()[0], normal()),
+        lambda: parzen_log_likelihood(GREY[:0], GREY),
+        lambda: parzen_log_likelihood(GREY, GREY[..., :3]),
+        lambda: parzen_log_likelihood(GREY, GREY, sigma=0),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_sentence(wrong: Callable) -> None:

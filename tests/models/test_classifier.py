@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit.models import Judge, Labelled, Lessons, create
+from toolkit.models import Judge, LabelledBatch, LabelledBatches, create
 from toolkit.train import fit
 
 SIDES = ("left", "right")
@@ -37,7 +37,7 @@ def test_the_default_has_the_published_layers() -> None:
 
 def test_it_learns_to_name_what_it_has_not_seen() -> None:
     images, labels = halves(80)
-    learned = fit(judge(lr=0.005), Lessons(images[:60], labels[:60], SIDES, batch=20), steps=40)
+    learned = fit(judge(lr=0.005), LabelledBatches(images[:60], labels[:60], SIDES, batch=20), steps=40)
     assert torch.equal(learned.probabilities(images[60:].float() / 255).argmax(1), labels[60:])
 
 
@@ -45,7 +45,7 @@ def test_the_loss_is_the_cross_entropy_with_the_labels() -> None:
     model, (images, labels) = judge(), halves(6)
     x = images.float() / 255
     told = model.probabilities(x)[range(6), labels]
-    assert model.loss(Labelled(x, labels)).item() == pytest.approx(-told.log().mean().item(), rel=1e-5)
+    assert model.loss(LabelledBatch(x, labels)).item() == pytest.approx(-told.log().mean().item(), rel=1e-5)
 
 
 def test_probabilities_sum_to_one_and_the_logits_come_from_the_features() -> None:
@@ -62,7 +62,7 @@ def test_no_name_depends_on_the_neighbours_of_an_image() -> None:
 
 def test_an_epoch_shows_every_image_once_with_its_own_label() -> None:
     images = torch.arange(10, dtype=torch.uint8)[:, None, None, None]
-    lessons = Lessons(images, torch.arange(10), batch=4)
+    lessons = LabelledBatches(images, torch.arange(10), batch=4)
     shown = list(islice(lessons, lessons.steps_per_epoch))
     assert [len(batch) for batch in shown] == [4, 4, 2]
     assert all(torch.equal((batch.images * 255).round().long().flatten(), batch.labels) for batch in shown)
@@ -71,21 +71,21 @@ def test_an_epoch_shows_every_image_once_with_its_own_label() -> None:
 
 def test_the_order_of_lessons_belongs_to_the_seed() -> None:
     images, labels = halves(40)
-    once, again, other = (next(iter(Lessons(images, labels, seed=seed))) for seed in (1, 1, 2))
+    once, again, other = (next(iter(LabelledBatches(images, labels, seed=seed))) for seed in (1, 1, 2))
     assert torch.equal(once.images, again.images) and torch.equal(once.labels, again.labels)
     assert not torch.equal(once.images, other.images)
 
 
 def test_a_labelled_batch_moves_and_is_cut_as_one() -> None:
     images, labels = halves(6)
-    batch = Labelled(images, labels).to(torch.device("cpu"))[2:5]
+    batch = LabelledBatch(images, labels).to(torch.device("cpu"))[2:5]
     assert len(batch) == 3 and torch.equal(batch.images, images[2:5]) and torch.equal(batch.labels, labels[2:5])
 
 
 @pytest.mark.parametrize("labels", [[0, 1], [0, 1, 2], [0, 1, -1]])
 def test_labels_that_do_not_fit_are_refused(labels: list[int]) -> None:
     with pytest.raises(ValueError, match="^[^\n]+: give [^\n]+$"):
-        Lessons(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), torch.tensor(labels), SIDES)
+        LabelledBatches(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), torch.tensor(labels), SIDES)
 
 
 @pytest.mark.parametrize(("option", "value"), [("classes", ("one",)), ("classes", (1, 2)), ("dropout", 1.0)])

@@ -1,4 +1,4 @@
-"""Measures of every image: what a row holds, what a file gives back, the same images again from a model."""
+"""Rows of measures, of a set and of every image; what a file gives back, the same images again from a model."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,8 @@ from toolkit import runs
 from toolkit.data import load
 from toolkit.experiments import evidence, judge_runs
 from toolkit.index import CheckpointError
-from toolkit.metrics import edge_length, holes, novelty
-from toolkit.metrics.distance import distinct_share, mean_picture_power
+from toolkit.metrics import MEASURES, edge_length, holes, measure, novelty
+from toolkit.metrics.distance import mean_picture_power, originals
 from toolkit.metrics.image import resized
 from toolkit.metrics.rows import rows
 from toolkit.models import create
@@ -31,6 +31,15 @@ def classifier() -> Any:
     return create("Judge", options, seed=0).eval()
 
 
+def test_a_row_of_a_set_has_a_finite_number_for_every_measure(images: Tensor) -> None:
+    row = measure(images, images, passes=torch.tensor([1, 2, 3, 4, 5, 6]))
+    assert list(row) == list(MEASURES) and all(np.isfinite(value) for value in row.values()) and row["passes"] == 3.5
+    again = measure(images, (images * 255).byte().float() / 255)
+    assert "passes" not in again and again["novelty_median"] < 0.01
+    assert again["unique_share"] == 1 and again["holes"] == holes(images).mean()
+    assert measure(images.numpy(), images.numpy()) == measure(images, images)
+
+
 def test_every_measure_has_a_finite_number_for_every_image() -> None:
     found = rows(digits(), digits(), classifier(), "0123456789")
     assert len(found) == 15 and {values.shape for values in found.values()} == {(30,)}
@@ -43,7 +52,7 @@ def test_the_columns_are_the_measures() -> None:
     for name, of in (("edge_length", edge_length), ("holes", holes)):
         assert found[name].tolist() == of(x).tolist()
     assert found["novelty"].tolist() == novelty(x, reference).tolist()
-    assert found["distinct"].mean() == pytest.approx(distinct_share(x))
+    assert found["distinct"].mean() == pytest.approx(float(originals(x).mean()))
     assert found["mean_picture_power"].mean() == pytest.approx(float(mean_picture_power(x).mean()))
     p = classifier().probabilities(x.float() / 255)[:, :10]
     assert found["in_class_sum"].tolist() == pytest.approx(p.sum(1).tolist(), abs=1e-5)
@@ -110,10 +119,10 @@ def test_the_same_seeds_are_measured_whatever_an_iteration_said(tmp_path: Path) 
     ]
     run = runs.prepare(experiment(iterations=1), load("sample:mnist").images, tmp_path)
     from toolkit import hub
-    from toolkit.samplers import hallucinate
+    from toolkit.samplers import generate
 
     model = hub.load(folder / "iter_001" / "model.safetensors")
-    images = hallucinate(model, range(20), run.spec.sampling).images
+    images = generate(model, range(20), run.spec.sampling).images
     expected = row_measures(run.spec, images, run.reference)
     assert from_npz(path)["edge_length"].tolist() == expected["edge_length"].tolist()
 
