@@ -40,11 +40,11 @@ class Sampling(SamplingSettings):
 
     def stream(self, model: Step, x: Tensor) -> Iterator[Tensor]:
         """Every state from the start x (B, C, H, W) to the last, in [0, 1]."""
-        return map(self.finished, self._states(model, x))
+        return map(self.finished, self.states(model, x))
 
     def final(self, model: Step, x: Tensor) -> Tensor:
         """The last state of the stream, at less expense."""
-        return self.finished(last(self._states(model, x)))
+        return self.finished(last(self.states(model, x)))
 
     def trajectory(self, model: nn.Module, seeds: Iterable[int]) -> Iterator[Tensor]:
         """The stream of images (B, C, H, W) from noise to the last, one image per seed, in exact float32.
@@ -72,7 +72,7 @@ class Sampling(SamplingSettings):
             yield from settle_in_turn(step, starts, at_once=at_once, tol=self.tol, limit=self.limit, perturb=perturb)
             return
         for which in torch.arange(len(starts), device=starts.device).split(at_once):
-            *states, final = self._states(step, starts[which])
+            *states, final = self.states(step, starts[which])
             yield which, final, torch.full_like(which, len(states))
 
     def finished(self, x: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class Sampling(SamplingSettings):
             return match_histogram(x, self.tone)
         return stretch(x) if self.finish == "stretch" else x
 
-    def _states(self, step: Step, x: Tensor) -> Iterator[Tensor]:
+    def states(self, step: Step, x: Tensor) -> Iterator[Tensor]:
         """The stream as the model makes it, its images not finished yet."""
         step, perturb = self._prepared(step, x)
         walk = settle if self.stop == "each" else settle_together
