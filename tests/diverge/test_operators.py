@@ -143,58 +143,53 @@ IMAGES = (255 * Noise(range(20)).rand(1, 16, 16)).byte()
 LABELS = torch.arange(20) % 4
 BRIGHT = torch.tensor([1.0, 0.0])
 FEW = {"count": 8, "steps": 2, "batch": 4}
-# By method: (kept, settings) -> snapshots; what it starts from; and settings with which nothing changes.
-TRAININGS: dict[str, tuple[Callable[..., Iterator[Snapshot]], str, dict[str, Any] | None]] = {
-    "adversarial": (lambda kept, **how: adversarial(make("DCGAN"), IMAGES, kept, batch=8, **how), "DCGAN", None),
-    "creative adversarial": (
-        lambda kept, **how: creative_adversarial(make("DCGAN"), IMAGES, LABELS, kept, styles=4, batch=8, **how),
-        "DCGAN", None,
-    ),
-    "fine-tuning": (lambda kept, **how: fine_tune(make("VAE"), IMAGES, kept, batch=8, **how), "VAE", {"rate": 0.0}),
-    "fine-tuning, WTA": (
-        lambda kept, **how: fine_tune(make("WTA"), IMAGES, kept, batch=8, **how), "WTA", {"rate": 0.0},
-    ),
-    "feedback": (lambda kept, **how: feedback(make("VAE"), kept, **FEW, **how), "VAE", {"rate": 0.0}),
-    "loss hacking": (
-        lambda kept, **how: loss_hacking(make("DCGAN"), kept, **{"lr": 1e-2, **how}), "DCGAN", {"lr": 0.0},
-    ),
-    "without data": (
-        lambda kept, **how: without_data(make("DCGAN"), make("DCGAN", seed=1), kept, batch=8, **how), "DCGAN", None,
-    ),
-    "external knowledge": (
-        lambda kept, **how: follow(make("VAE"), halves, BRIGHT, kept, **{"batch": 4, "rate": 1e-2, **how}),
-        "VAE", {"rate": 0.0},
-    ),
-    "external knowledge, GAN": (
-        lambda kept, **how: follow(make("DCGAN"), halves, BRIGHT, kept, batch=4, **how), "DCGAN", {"rate": 0.0},
-    ),
-}  # fmt: skip
+# By method: what it starts from, what it takes besides, its settings here, and some with which nothing changes.
+TRAININGS: dict[str, tuple[Callable[..., Any], str, tuple[Any, ...], dict[str, Any], dict[str, Any] | None]] = {
+    "adversarial": (adversarial, "DCGAN", (IMAGES,), {"batch": 8}, None),
+    "creative adversarial": (creative_adversarial, "DCGAN", (IMAGES, LABELS), {"styles": 4, "batch": 8}, None),
+    "fine-tuning": (fine_tune, "VAE", (IMAGES,), {"batch": 8}, {"rate": 0.0}),
+    "fine-tuning, WTA": (fine_tune, "WTA", (IMAGES,), {"batch": 8}, {"rate": 0.0}),
+    "feedback": (feedback, "VAE", (), FEW, {"rate": 0.0}),
+    "loss hacking": (loss_hacking, "DCGAN", (), {"lr": 1e-2}, {"lr": 0.0}),
+    "without data": (without_data, "DCGAN", (make("DCGAN", seed=1),), {"batch": 8}, None),
+    "external knowledge": (follow, "VAE", (halves, BRIGHT), {"batch": 4, "rate": 1e-2}, {"rate": 0.0}),
+    "external knowledge, GAN": (follow, "DCGAN", (halves, BRIGHT), {"batch": 4}, {"rate": 0.0}),
+}
+
+
+def train(method: str, kept: tuple[int, ...], model: Any = None, **how: Any) -> Iterator[Snapshot]:
+    function, name, inputs, settings, _ = TRAININGS[method]
+    return function(model or make(name), *inputs, kept, **{**settings, **how})
+
+
 TRAINING = pytest.mark.parametrize("method", TRAININGS)
 
 
 @TRAINING
 def test_after_no_steps_it_is_the_model_and_after_some_a_new_frozen_one(method: str) -> None:
-    train, name, neutral = TRAININGS[method]
-    first, last = train((0, 3))
+    name, neutral = TRAININGS[method][1], TRAININGS[method][-1]
+    model = make(name)
+    first, last = train(method, (0, 3), model)
+    assert same(model, make(name)) and first.model is not model
     assert (first.step, last.step) == (0, 3) and first.losses == {} and last.losses
     assert same(first.model, make(name)) and not same(last.model, make(name)) and type(last.model) is type(make(name))
     assert not last.model.training and not any(p.requires_grad for p in last.model.parameters())
     if neutral is not None:
-        (found,) = train((3,), **neutral)
+        (found,) = train(method, (3,), **neutral)
         assert same(found.model, make(name))
 
 
 @TRAINING
 def test_a_seed_is_a_training_and_which_steps_are_kept_does_not_matter(method: str) -> None:
-    train = TRAININGS[method][0]
-    (few,), many, (other,) = train((3,), seed=1), list(train((0, 1, 3), seed=1)), train((3,), seed=2)
+    (few,), (other,) = train(method, (3,), seed=1), train(method, (3,), seed=2)
+    many = list(train(method, (0, 1, 3), seed=1))
     assert [each.step for each in many] == [0, 1, 3]
     assert same(few.model, many[-1].model) and few.losses == many[-1].losses and not same(few.model, other.model)
 
 
 @TRAINING
 def test_an_image_of_a_snapshot_does_not_depend_on_its_batch(method: str) -> None:
-    *_, last = TRAININGS[method][0]((2,))
+    *_, last = train(method, (2,))
     torch.testing.assert_close(draw(last.model, [4])[0], draw(last.model)[4], atol=1e-5, rtol=1e-4)
 
 
@@ -203,8 +198,8 @@ def test_training_leaves_the_callers_random_numbers_and_refuses_steps_that_do_no
     torch.manual_seed(0)
     wanted = torch.rand(3)
     torch.manual_seed(0)
-    list(TRAININGS[method][0]((0, 1)))
+    list(train(method, (0, 1)))
     assert torch.equal(torch.rand(3), wanted)
     for kept in ((), (3, 2), (-1, 2), (2, 2)):
         with pytest.raises(ValueError, match="^kept is [^\n]+$"):
-            next(TRAININGS[method][0](kept))
+            next(train(method, kept))

@@ -23,7 +23,7 @@ from ..models import DCGAN, LabelledBatch, LabelledBatches
 from ..models.dcgan import BETAS
 from ..samplers import Sampling, generate, hooked
 from ..seeds import Noise, child
-from ..train import Batch, ConcatImages, Images, Objective, Shuffled, constant, fit, linear, seeded
+from ..train import Batch, ConcatImages, Images, Objective, Shuffled, constant, fit, linear, seeded, training
 from .layers import frozen_copy, layers
 
 M = TypeVar("M", bound=nn.Module)
@@ -91,13 +91,9 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
     Around a loss in `fit`, batch normalisation then uses and keeps its running statistics: what the loss sees of an
     image does not depend on its batch, and is what the model will draw.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    try:
+    with training(model):  # which gives the modes back
         model.eval()
         yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def normal_codes(shape: tuple[int, ...], batch: int, seed: int) -> Iterator[Tensor]:
