@@ -31,7 +31,6 @@ function showStage(stage) {
 }
 
 // ---- pictures: as they are, the same in the light and in the dark
-
 function drawImage({image, columns}, k, canvas) {
   const [, height, width] = pool.shape, x = (k % columns) * width, y = Math.floor(k / columns) * height;
   Object.assign(canvas, {width, height});
@@ -50,7 +49,6 @@ function fitPictures() {  // whole pixels, as large as there is room
 }
 
 // ---- labels: given here, stored there
-
 function label(number) {
   const image = currentImage(), seen = performance.now() - shownAt >= MOMENT;
   if (article.dataset.stage !== "judge" || image === undefined || stuck || !seen) return;
@@ -126,7 +124,6 @@ function showEnd() {
 }
 
 // ---- the pools
-
 async function enter() {
   const choice = {pool: $("[name=pool]").value, annotator: $("[name=annotator]").value};
   const answer = await server.begin(choice);

@@ -85,7 +85,6 @@ function readAmount(transform, amount = "") {  // both, or neither
 }
 
 // ---- requests
-
 function update(changes) {
   Object.assign(now, {pass: null, ...changes});
   const {cell, pass: _, ...order} = now;
@@ -137,7 +136,6 @@ async function showSheet({kind, size, sheet}) {  // of a decoder every other pic
 }
 
 // ---- the pairs
-
 function show(newer) {
   shown = newer;
   const {shape, before, known: facts} = shown, after = shown.frames[pass()], marked = facts?.marked ?? [];
@@ -185,7 +183,6 @@ function select(cell) {
 }
 
 // ---- the knobs, and all that is said of them in words
-
 function showControls() {
   const {operator, strength, channels, transform, seed} = now, machine = machineOf(now.machine), facts = known();
   const order = now.layer || shown?.order.operator !== operator ? now : {...now, ...chosen(facts)};
@@ -272,7 +269,6 @@ function settings() {  // of the pictures on show
 }
 
 // ---- what a visitor does
-
 function choose(knob, value) {
   const {transform, amount, channels} = now;
   if (knob === "machine") return open(value);

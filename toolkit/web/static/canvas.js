@@ -30,7 +30,6 @@ export function onThemeChange(redraw) {
 }
 
 // ---- bytes
-
 export const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 export const toBase64 = (pixels) => btoa(String.fromCharCode(...pixels));
 
@@ -42,7 +41,6 @@ export function luminance({pixels, side, channels}, weights = [0.299, 0.587, 0.1
 }
 
 // ---- drawing
-
 export const blankCanvas = (side = 28) => make("canvas", {width: side, height: side});
 
 // Small pictures that are put and never drawn upon are better kept off a graphics card.
@@ -97,7 +95,6 @@ export function paintAdded(canvas, [, height, width], before, after, index) {
 }
 
 // ---- sheets
-
 /** The cells of a gapless sheet, from its RGBA bytes: one picture after the other, plane by plane. */
 export function cutSheet(rgba, width, height, columns) {
   const side = width / columns, area = side * side, count = columns * Math.floor(height / side);

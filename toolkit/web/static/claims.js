@@ -40,7 +40,6 @@ export function claimRow({key, claim, figure, verdict, checks, notes, reason, pi
 }
 
 // ---- a number against its bar
-
 /** How many decimals the numbers of a check have, as in CLAIMS.md. */
 export function decimals({mean, low, high}) {
   const size = Math.max(...[mean, low ?? mean, high ?? mean].map(Math.abs));
@@ -83,7 +82,6 @@ function plot(check, measured) {  // a dot and its interval; the claimed side of
 }
 
 // ---- the figure
-
 async function togglePicture(button, server) {
   const row = button.closest(".claim"), there = row.querySelector(".shown");
   if (there) return there.remove();

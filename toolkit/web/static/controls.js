@@ -47,7 +47,6 @@ export function figureOf(element) {
 }
 
 // ---- sliders and choices
-
 /** Set a slider. max: another end of it. text: what a screen reader says instead of the number. */
 export function setSlider(input, value, {max, text} = {}) {
   if (max !== undefined) input.max = max;
@@ -120,7 +119,6 @@ export class Controls {
 }
 
 // ---- seeds
-
 export const randomSeed = () => Math.floor(Math.random() * 2 ** 31);
 
 /** {seed}, or {problem} in words. most: the largest one. */
@@ -144,7 +142,6 @@ function setField(input, value) {  // not while it is typed in
 }
 
 // ---- the keyboard
-
 /** A grid of cells: a click or Enter selects, arrow keys move the focus. columns: () => how many. */
 export function keyboardGrid(container, cells, columns, onSelect) {
   const indexOf = ({target}) => cells.indexOf(target.closest(".cell"));
@@ -186,7 +183,6 @@ export function reveal(part) {
 }
 
 // ---- playback
-
 /** Calls `advance` at a beat between start() and stop(); the play buttons of the article say which. */
 export class Player {
   #clock = null;

@@ -24,7 +24,6 @@ const layerOf = ({layer}) => (layer > 0 ? layer : layerCount());
 const seedOf = (pair) => now.seed + pair;
 
 // ---- requests
-
 function update(changes) {
   Object.assign(now, changes);
   const {pair, ...order} = now;
@@ -63,7 +62,6 @@ async function open(experiment) {
 }
 
 // ---- the pairs
-
 function show(response) {
   shown = response;
   const {shape, regular, images, distances} = shown, longest = Math.max(8, ...(distances || []).flat());
@@ -102,7 +100,6 @@ function select(pair) {
 }
 
 // ---- one pair, large, and the neurons that were switched on in it
-
 function showSelected() {
   const distances = shown.distances?.[now.pair] ?? [];
   const captions = ["regular", now.method].map((name, i) =>
@@ -158,7 +155,6 @@ function offer(to, which = "images") {  // one picture of the pair, with the set
 }
 
 // ---- the knobs, and all that is said of them in words
-
 /** What a method does, in a sentence. */
 export function explanation({method, neurons, gain}, noiseShare) {
   const one = neurons === 1, each = `In each pair, ${counted(neurons, "neuron")} that`;
@@ -233,7 +229,6 @@ function settings() {  // of the pictures on show
 }
 
 // ---- what a visitor does
-
 const setSeed = (seed) => update({seed: url.chooseSeed(seed)});
 
 function setEdge(input) {  // a handle stops before the other

@@ -64,7 +64,6 @@ export function pictureAt(pixels, [channels, height, width], index) {
 }
 
 // ---- strips of thumbnails, each a button with a canvas and a text
-
 export function newThumbs(count, side) {
   return Array.from({length: count}, () => make("button", {type: "button"}, blankCanvas(side), make("span")));
 }

@@ -21,7 +21,6 @@ const fetched = new Map();        // experiment -> a promise of what the server 
 const iterationOf = (key) => iterationAt(runs[key], now[key]);
 
 // ---- moving through the iterations
-
 function goTo(key, row) {
   now[key] = clamp(row, 0, lastRow(runs[key]));
   panels[key].show(now[key], symbol.seed);
@@ -63,7 +62,6 @@ function togglePlay() {
 }
 
 // ---- small curves of the measures
-
 function showCurves() {
   $(".measures h3").hidden = !runs.a.measures.length;  // a run of one iteration does not drift
   $(".curves").replaceChildren(...runs.a.measures.map(curve));
@@ -103,7 +101,6 @@ function curve([key, name, title]) {
 }
 
 // ---- what is on show, in words, in the address and as plain values
-
 function describe(key) {
   const run = runs[key], iteration = iterationOf(key);
   return iteration ? `iteration ${iteration} of ${lastIteration(run)}` : "the training data (iteration 0)";
@@ -157,7 +154,6 @@ function settings() {
 }
 
 // ---- experiments
-
 function fetchRun(experiment, page, server) {  // an experiment comes once
   if (!fetched.has(experiment)) {
     const payload = experiment === page.experiment ? Promise.resolve(page) : server.experiment(experiment);
@@ -258,7 +254,6 @@ function selectSeed(text) {
 }
 
 // ---- files: pictures are made here, as they stand on the screen; other files come from the server
-
 function savePicture() {
   if (overview.isOpen) {
     const canvases = overview.cards.map((card) => $$("canvas", card));
@@ -281,7 +276,6 @@ function offer(to) {
 }
 
 // ---- what a visitor does
-
 function addPanelBeside(options, onExperiment) {
   const beside = $("[data-panel=a]").cloneNode(true);
   beside.dataset.panel = "b";

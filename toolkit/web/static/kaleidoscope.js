@@ -29,7 +29,6 @@ const sizeOf = ({shape}) => shape[0] * shape[1] * shape[2];
 const lastFrame = () => film.frames.length - 1;
 
 // ---- requests
-
 function currentOrder() {
   const {experiment, start, runs, perturbation, mode, seed} = now;
   return {experiment, start, runs, perturbation, mode, seed, image: start === "drawing" ? toBase64(pad.pixels) : null};
@@ -85,7 +84,6 @@ function showWaking() {
 }
 
 // ---- a film
-
 async function inflate(text) {
   const stream = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
@@ -151,7 +149,6 @@ async function open(experiment) {
 }
 
 // ---- the grid
-
 function showFrame(frame) {
   now.frame = clamp(frame, 0, lastFrame());
   const pixels = film.frames[now.frame], run = film.runs[now.frame], end = film.runs.at(-1);
@@ -195,7 +192,6 @@ function select(cell) {
 }
 
 // ---- curves over the runs, on the scale of the slider
-
 const linear = (value, top) => value / top;
 export const decades = (value) => clamp(1 + Math.log10(value) / 4, 0, 1);
 
@@ -242,7 +238,6 @@ function curve({name, all, one, title, scale = linear}, count, here) {  // the m
 }
 
 // ---- one cell, with its own film and the training images nearest to it
-
 function showCell() {
   const {cell, frame} = now, run = film.runs[frame];
   $(".one .seed").textContent = seedOf(cell);
@@ -292,7 +287,6 @@ function offer(to) {  // the picture of the selected cell, as it stands there
 const selectedPixels = () => pictureAt(film.frames[now.frame], film.shape, now.cell);
 
 // ---- the knobs, and all that is said of them in words
-
 function showControls() {
   const {mode, runs, perturbation, seed} = now, same = (name) => [name, name];
   controls.show(now, {
@@ -336,7 +330,6 @@ function settings() {  // of the pictures on show
 }
 
 // ---- what a visitor does
-
 function goTo(frame) {
   player.stop();
   showFrame(frame);

@@ -24,7 +24,6 @@ function describe() {
 }
 
 // ---- requests
-
 const growSeed = (seed) => request.send({seed});
 
 function onResponse(response) {
@@ -54,7 +53,6 @@ function showEmpty() {
 }
 
 // ---- the symbol
-
 function remember() {
   past.push({...now, pixels: pad.pixels?.slice() ?? null});
   if (past.length > UNDO_STEPS) past.shift();
@@ -96,7 +94,6 @@ function showLabel() {  // what is on the pad, in words; the address says a seed
 }
 
 // ---- what is known of it
-
 function show() {
   article.classList.remove("stale");
   $(".verdict h2").textContent = `${shown.title}.`;
@@ -169,7 +166,6 @@ export function measure({name, value, within: [low, middle, high], span: [first,
 }
 
 // ---- what a visitor does
-
 const fileName = () => `is-it-new_${describe().replace(/\W+/g, "-").toLowerCase()}`;
 
 function settings() {

@@ -132,7 +132,6 @@ export class Panel {
   }
 
   // ---- what a saved picture takes of it: its pictures, and where they lie on its map, in cells
-
   get pictures() {
     return [...(this.isMap ? this.ground.pictures : []), ...this.cells.map((cell) => cell.firstChild)];
   }

@@ -18,7 +18,6 @@ const moment = () => learned?.moments[Math.min(now.moment, learned.moments.lengt
 const runCount = () => (moment() ? moment().falls.length - 1 : 0);
 
 // ---- requests
-
 function train() {
   const {points, depth, width, output, steps, seed} = now;
   figure.showProblem("");
@@ -41,7 +40,6 @@ function onResponse(response, training) {
 }
 
 // ---- the picture: above, x and what the network makes of it; below, how far that is off
-
 /** The value at a place from 0 to 1 of a function that is known at evenly spaced places. */
 export function interpolate(values, place) {
   const spot = clamp(place, 0, 1) * (values.length - 1), left = Math.min(Math.floor(spot), values.length - 2);
@@ -134,7 +132,6 @@ function letFall() {  // the samples of the moment on show, from where they bega
 }
 
 // ---- the knobs
-
 function showControls() {
   const isLike = ({title, ...its}) => Object.keys(its).every((key) => String(its[key]) === String(now[key]));
   const {points, depth, width, steps, output} = now, same = (name) => [name, name];

@@ -86,7 +86,6 @@ export class SymbolView {
   }
 
   // ---- requests
-
   #grow() {
     const iteration = nearestModel(this.#run, this.#shownIteration), able = iteration !== undefined;
     this.#growth = able ? {iteration, states: [], head: -1, held: false, done: false} : null;
@@ -119,7 +118,6 @@ export class SymbolView {
   }
 
   // ---- the growth
-
   #advance() {  // states come in bursts; show them at a speed that an eye can follow, long growths faster
     const growth = this.#growth;
     if (!growth || growth.held || growth.head >= growth.states.length - 1) return;
@@ -141,7 +139,6 @@ export class SymbolView {
   }
 
   // ---- all of it, from the state above
-
   draw() {
     const {$} = this.figure, iteration = this.#shownIteration, model = nearestModel(this.#run, iteration);
     const here = this.#growth?.iteration === iteration ? this.#growth : null;

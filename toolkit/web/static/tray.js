@@ -13,7 +13,6 @@ let figure, $, $$, article, request, hush = 0;
 let most, largest, version;  // of the page's first message
 
 // ---- symbols: {light, side, channels, caption, key}; light: bytes, plane by plane
-
 /** Whether a key can be seen: one character that is no space, control or mark. */
 export const isVisible = (key) => typeof key === "string" && [...key].length === 1 && !/[\s\p{C}\p{M}]/u.test(key);
 
@@ -76,7 +75,6 @@ function canvasOf({light, side, channels}) {
 }
 
 // ---- what is kept
-
 function recall() {  // what is stored may be anything
   try {
     const {kept, name, line} = JSON.parse(sessionStorage.getItem(STORE));
@@ -128,7 +126,6 @@ function say(text, alarming = false) {  // a word in the bar, for a while
 }
 
 // ---- drawing all of it
-
 function sizedCanvas(symbol, extent) {
   const canvas = canvasOf(symbol), size = `${symbol.side * wholeScale(symbol.side, extent)}px`;
   Object.assign(canvas.style, {width: size, height: size, imageRendering: symbol.side > extent ? "auto" : ""});
@@ -188,7 +185,6 @@ function showKeys() {  // what depends on the keys
 }
 
 // ---- a line of text in the symbols, set as the font is: by the width of their ink
-
 function glyphOf(sign) {  // {advance, draw}: draw(context, x, y) from its left upper corner
   const other = sign === sign.toLowerCase() ? sign.toUpperCase() : sign.toLowerCase();
   const symbol = tray.kept.find(({key}) => key === sign) ?? tray.kept.find(({key}) => key === other);
@@ -220,7 +216,6 @@ function writeLine() {  // word by word, a new row where one does not fit
 }
 
 // ---- files: sheet and settings are made here, font and outlines by the server
-
 function savePicture() {  // symbols of several sizes stand in cells of one size, enlarged by whole factors
   const side = Math.max(...tray.kept.map((symbol) => symbol.side));
   const cells = tray.kept.map((symbol) => {
@@ -265,7 +260,6 @@ function showBusy() {
 }
 
 // ---- what a visitor does
-
 function toggle(on) {
   const wasOpen = !$(".opened").hidden, opener = $("[data-do=open]");
   $(".opened").hidden = !on;

@@ -4,7 +4,6 @@ import {LARGEST_SEED, SharedSeed, onTab, setAddress} from "./tabs.js";
 const LONGEST = 100;  // characters of a value
 
 // ---- parsers
-
 export const decimal = (low, high) => (text) => {
   const value = /^-?\d{1,12}(\.\d{1,6})?$/.test(text) ? Number(text) : NaN;
   return value >= low && value <= high ? value : undefined;
@@ -38,7 +37,6 @@ export function parseQuery(query, schema) {
 }
 
 // ---- the page
-
 const page = globalThis.location;
 const shared = new SharedSeed(parseQuery(page?.search, {seed: whole(0, LARGEST_SEED)}).seed);
 
