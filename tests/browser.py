@@ -34,8 +34,8 @@ AT_REST = """canvas => new Promise((done) => {
         else done(now);
     })();
 })"""
-NAMELESS = """all => all
-    .filter((one) => !one.getAttribute("aria-label") && !one.innerText?.trim() && !one.labels?.length)
+NAMELESS = """all => all.filter((one) => one.getClientRects().length
+    && !one.getAttribute("aria-label") && !one.textContent.trim() && !one.title && !one.labels?.length)
     .map((one) => one.outerHTML.slice(0, 99))"""
 BEYOND = """(all, width) => all
     .filter((one) => one.offsetParent && one.getBoundingClientRect().right > width)

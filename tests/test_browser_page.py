@@ -56,6 +56,7 @@ def test_every_tab_is_drawn_as_wide_as_the_screen_and_all_of_it_is_said(
     page = browser.blank(chromium, *size)
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto(address)
+    browser.settled(page)
     assert [tab.inner_text() for tab in page.get_by_role("tab").all()] == TABS
     for tab in TABS:
         picture = photographed(page, tab, width)
