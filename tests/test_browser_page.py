@@ -225,12 +225,15 @@ NOTED = """one => { window.notes = [];
   new MutationObserver(() => notes.push(one.textContent)).observe(one, {childList: true}); }"""
 
 
-@pytest.mark.parametrize("tab", ["Creative decoder", "Kaleidoscope"])
+@pytest.mark.parametrize(
+    ("tab", "slider"), [("Creative decoder", "Neurons switched on"), ("Kaleidoscope", "Perturbation")]
+)
 def test_while_another_network_wakes_up_it_is_said_whose_pictures_these_are(
-    chromium: Any, address: str, tab: str
+    chromium: Any, address: str, tab: str, slider: str
 ) -> None:
     with browser.visiting(chromium, address) as page:
         browser.to(page, tab)
+        browser.slide(page, slider, 0)  # not as its sheet was drawn
         page.eval_on_selector(".figure-page:visible .awaited", NOTED)
         browser.press(page, "Clothes")
         assert page.evaluate("notes[0]") == "Waking Clothes up; until then, these are Digits."
@@ -297,9 +300,8 @@ def test_a_file_whose_stream_has_ended_is_saved(page: Any, address: str, tmp_pat
     page.goto(address)
     browser.settled(page)
     page.click("[data-do=keep]:visible")
-    page.click(".tray [data-do=open]")
     for button in (".tray [data-do=outlines]", ".iterations [data-do=checkpoint]"):
+        page.click(".tray [data-do=open]")  # and closed again
         seen = ended(page)
         browser.saved(page, button, tmp_path)
         assert len(seen) == 1
-        page.keyboard.press("Escape")  # closes the tray
