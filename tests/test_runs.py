@@ -252,38 +252,44 @@ def test_every_kind_of_loop_resumes_to_the_same_checkpoints(name, tmp_path):
     assert digests(run(tmp_path / "b", experiment(name))) == undisturbed and len(undisturbed) == 3
 
 
-KILLED_AT = (1, 4, 7, 2, 9, 12, 5, 3, 10, 8)  # the file that each life of a run is about to put in place
+KILLED_AT = (1, 4, 7, 2, 9, 12, 5, 3, 10, 8)  # of the files that each life of a run puts in place, the one it dies at
+
+
+def life(out, bfloat16, killed_at=0):
+    """Run it in a process of its own, on a processor that likes bfloat16 or not -> its exit code."""
+    if (process := os.fork()) == 0:
+        left = [killed_at]
+
+        def kill(event, args):
+            if event == "os.rename":
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(kill)
+        torch.cpu.get_capabilities = lambda: {"amx_bf16": bfloat16}
+        run(out)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def lives(out):
-    """Run it ten times, each time killed at a file, and once undisturbed. Run by itself, for the sake of fork."""
-    for count in KILLED_AT:
-        if (child_process := os.fork()) == 0:
-            left = [count]
-
-            def kill(event, args, left=left):
-                if event == "os.rename":
-                    left[0] -= 1
-                    if left[0] == 0:
-                        os.kill(os.getpid(), signal.SIGKILL)
-
-            sys.addaudithook(kill)
-            run(out)
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(child_process, 0)[1]) == -signal.SIGKILL
-    assert list(out.rglob("*.partial")) + list(out.rglob("iter_*"))
-    run(out)
+    """One undisturbed run, and one that is killed ten times. A program of its own, for pytest is no place to fork."""
+    assert life(out / "whole", bfloat16=True) == 0
+    for number, killed_at in enumerate(KILLED_AT):  # the second is the first to store anything
+        assert life(out / "killed", number % 2 == 1, killed_at) == -signal.SIGKILL
+    assert life(out / "killed", bfloat16=False) == 0
 
 
 @pytest.mark.slow
-def test_killed_at_ten_moments_with_the_optimiser_carried_it_ends_with_the_same_bytes(whole, tmp_path):
+def test_killed_at_ten_moments_with_the_optimiser_carried_it_ends_with_the_same_bytes(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     subprocess.run([sys.executable, __file__, tmp_path], env=environment, check=True)
-    mine, theirs = ({path.relative_to(root): path.read_bytes() for path in root.rglob("*.*") if path.is_file()}
-                    for root in (tmp_path / "fig2", whole))  # fmt: skip
-    for files in (mine, theirs):
-        del files[Path("config.json")]  # which holds seconds
-    assert mine == theirs and {path.name for path in mine} >= {runs.STATE, "model.safetensors", "said.npy"}
+    files = [{path.relative_to(root): path.read_bytes() for path in root.rglob("*.*") if path.is_file()}
+             for root in (tmp_path / "whole/fig2", tmp_path / "killed/fig2")]  # fmt: skip
+    for each in files:
+        assert b'"cpu": true' in each.pop(Path("config.json"))  # which holds seconds, too
+    assert files[0] == files[1] and {path.name for path in files[0]} >= {runs.STATE, "model.safetensors", "said.npy"}
 
 
 def test_work_that_was_not_finished_costs_nothing_and_is_no_iteration(tmp_path):

@@ -49,7 +49,19 @@ from .models import Judge, LabelledBatches, Manifold, create
 from .samplers.creative import hidden_layer
 from .samplers.kaleidoscope import Probe, attracting, basins, fixed, line, plane, probe_runs, probed_runs, states_at
 from .seeds import Noise, child
-from .train import DECAY, AugmentedBatches, Images, OnStep, OptimiserState, Shuffled, balanced_rows, fit, linear
+from .train import (
+    DECAY,
+    AugmentedBatches,
+    Images,
+    OnStep,
+    OptimiserState,
+    Shuffled,
+    balanced_rows,
+    fit,
+    linear,
+    native_bfloat16,
+    precision,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -75,6 +87,7 @@ class RunDir:
         """Raises RunError if OUT holds iterations of the same name with other settings, or cannot be written."""
         self.out, self.spec, self.root, self.machine = out, spec, out / spec.name, machine(device)
         self.config = self.root / "config.json"
+        self.device_type = device.type
         self.costs: dict[str, dict[str, Any]] = {}  # of each iteration, seconds by stage, of the processor, and where
         with _writing(self.root) as main:
             if main:
@@ -82,6 +95,7 @@ class RunDir:
                 for part in self.root.rglob(".*.part"):  # of a run that was killed while it wrote
                     part.unlink()
                 self._check_settings()
+        self.bfloat16 = bool(json.loads(self.config.read_text())["bfloat16"][device.type])  # as it was first decided
 
     def folder(self, index: int) -> Path:
         return self.root / f"iter_{index:03d}"
@@ -171,12 +185,16 @@ class RunDir:
         other = _differing(there["experiment"], mine, sorted({*mine} - {"iterations", "title"}))
         if other and _has_iterations(self.root):
             raise RunError(self._refusal(there["experiment"], other))
+        bfloat16: dict[str, bool] = {}  # by device type
         if other:
             remove(self.root)
         else:
             with suppress(KeyError, TypeError, ValueError):
+                bfloat16 = dict(there.get("bfloat16", {}))
                 self.costs = dict(there["cost"]["iterations"])
-        about = {"title": self.spec.title, "toolkit": __version__, **self.spec.metadata(), "experiment": mine}
+        bfloat16.setdefault(self.device_type, native_bfloat16(self.device_type))
+        about = {"title": self.spec.title, "toolkit": __version__, **self.spec.metadata(), "experiment": mine,
+                 "bfloat16": bfloat16}  # fmt: skip
         write(self.config, to_json({**about, **self._cost()}))
 
     def _refusal(self, stored: dict[str, Any], other: list[str]) -> str:
@@ -352,7 +370,8 @@ class Trainer:
             self.prepare()
         with locked(root), _cleaned_up(root, new_out):
             run = RunDir(self.out, self.spec, self.device)
-            self.train(run, count)
+            with precision(self.device.type, run.bfloat16):
+                self.train(run, count)
             run.conclude(partial(self.summary, run))
         return root
 

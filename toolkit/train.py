@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
@@ -344,13 +345,30 @@ def _faster_in_bfloat16() -> bool:
     return seconds[torch.bfloat16] < 0.8 * seconds[torch.float32]
 
 
+_PRECISION: ContextVar[dict[str, bool]] = ContextVar("whether a device type computes in bfloat16", default={})  # noqa: B039
+
+
+@contextmanager
+def precision(kind: str, bfloat16: bool) -> Iterator[None]:
+    """`autocast` on a device type in bfloat16, or not, for the length of a block, whichever is faster here.
+
+    For runs that go on: what was timed may turn out otherwise, and other rounding makes other weights.
+    """
+    token = _PRECISION.set({**_PRECISION.get(), kind: bfloat16})
+    try:
+        yield
+    finally:
+        _PRECISION.reset(token)
+
+
 def autocast(device: torch.device) -> torch.autocast:
     """Convolutions and matrix products in bfloat16 for the length of a block, where that is fast.
 
     For training and for generating data sets. A picture that is shown is computed in float32, so that one seed is one
     picture on every machine.
     """
-    native = native_bfloat16(device.type)
+    chosen = _PRECISION.get().get(device.type)
+    native = native_bfloat16(device.type) if chosen is None else chosen
     return torch.autocast(device.type, torch.bfloat16, enabled=native, cache_enabled=torch.is_grad_enabled())
 
 
