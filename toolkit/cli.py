@@ -333,11 +333,12 @@ OF_TRAINING = [arg(name) for name in ("--invert", "--seed", "--root", "--device"
 scales:
   paper   the sizes of the papers, for a GPU
   cpu     minutes to five hours on two cores (default)
-  try     minutes, to symbols that one recognises (figures 2 to 7, 12 and 13), also from pictures of yours
+  try     three to five minutes on two cores, to bright symbols (figures 2 to 7, 12, 13), also from own pictures
   smoke   seconds, with results that mean nothing
 examples:
   python -m toolkit train fig2 --scale smoke --data sample:mnist --out runs     seconds, on the built-in digits
   python -m toolkit train fig2 --scale cpu --out runs                           ten minutes to five hours on two cores
+  python -m toolkit train fig2 --scale try --data folder:my/marks --out runs    three to five minutes
   python -m toolkit train fig2 --scale cpu --data folder:my/marks --out runs
   python -m toolkit train fig2 --scale cpu --data folder:my/marks --invert --out runs    of dark ink on light paper
   python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
