@@ -21,7 +21,7 @@ from tests.annotators import annotate
 from toolkit import annotation, cli, plot
 from toolkit.annotation import LABELS, Labels, Pool, build, name_of, read
 from toolkit.experiments import annotation as reports
-from toolkit.experiments.annotation import EPILOG, export, report
+from toolkit.experiments.annotation import export, report
 from toolkit.experiments.annotation import pool as make
 from toolkit.hub import decode_all, load_decoder
 from toolkit.presets import preset
@@ -65,31 +65,23 @@ def writer(pool: Pool, annotator: str) -> "subprocess.Popen[str]":
 # a pool
 
 
-def test_each_picture_is_the_one_that_its_scheme_and_row_say(pool: Pool) -> None:
+def test_each_image_is_the_one_of_its_scheme_and_row_and_the_page_reads_nothing_of_either(pool: Pool) -> None:
     places = json.loads((pool.folder / "schemes.json").read_text())["images"]
     with Image.open(pool.folder / "images.png") as sheet:
         pictures = plot.tiles(sheet, 8)[:40]
     expected = [shade(SCHEMES.index(place["scheme"]), place["row"]) for place in places]
     assert torch.equal(pictures.float() / 255, torch.stack(expected))
-
-
-def test_what_the_page_reads_says_nothing_of_the_schemes(pool: Pool) -> None:
-    said = (pool.folder / "pool.json").read_text()
-    assert not [scheme for scheme in SCHEMES if scheme in said]
+    assert not [scheme for scheme in SCHEMES if scheme in (pool.folder / "pool.json").read_text()]
     assert reports.schemes(pool) != sorted(reports.schemes(pool))
 
 
-def test_the_seed_mixes_the_pool_and_the_same_seed_mixes_it_alike(tmp_path: Path) -> None:
+def test_the_seed_shuffles_the_pool_and_every_annotator_has_an_order_of_their_own(tmp_path: Path) -> None:
     one, same, other = (tiny(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
     assert one.sheet() == same.sheet() != other.sheet()
     assert one.about.key == same.about.key != other.about.key
-
-
-def test_every_annotator_has_an_order_of_their_own_and_keeps_it(pool: Pool) -> None:
-    ada, bo = pool.order("ada"), pool.order("bo")
-    assert sorted(ada) == sorted(bo) == list(range(40))
-    assert ada != bo
-    assert read(pool.folder).order("ada") == ada
+    ada, bo = one.order("ada"), one.order("bo")
+    assert sorted(ada) == sorted(bo) == list(range(40)) and ada != bo
+    assert read(one.folder).order("ada") == ada
 
 
 def test_colour_makes_a_pool_too(tmp_path: Path) -> None:
@@ -114,14 +106,11 @@ def test_pictures_of_two_shapes_make_no_pool(tmp_path: Path) -> None:
     assert not (tmp_path / "pool").exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"images": "many"}', '{"schema": 2}'])
-def test_a_damaged_pool_gets_one_sentence(pool: Pool, content: str) -> None:
-    (pool.folder / "pool.json").write_text(content)
-    with pytest.raises(ValueError, match=r"pool\.json does not describe a pool"):
-        read(pool.folder)
-
-
-def test_a_folder_without_a_pool_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_damaged_pool_and_a_folder_without_one_get_a_sentence(pool: Pool, tmp_path: Path) -> None:
+    for content in ("{", "[]", "{}", '{"images": "many"}', '{"schema": 2}'):
+        (pool.folder / "pool.json").write_text(content)
+        with pytest.raises(ValueError, match=r"pool\.json does not describe a pool"):
+            read(pool.folder)
     with pytest.raises(FileNotFoundError, match="python -m toolkit pool"):
         read(tmp_path)
     assert annotation.below(tmp_path / "nowhere") == {}
@@ -130,27 +119,17 @@ def test_a_folder_without_a_pool_says_how_to_make_one(tmp_path: Path) -> None:
 # labels
 
 
-def test_a_label_is_stored_changed_and_taken_back(pool: Pool) -> None:
-    labels = Labels(pool)
-    labels.put(7, "ada", 1)
-    labels.put(7, "ada", 4)
-    labels.put(8, "ada", 2)
-    assert labels.of("ada") == {7: 4, 8: 2}
-    labels.take_back(7, "ada")
-    labels.take_back(7, "ada")
-    assert labels.of("ada") == {8: 2}
-
-
-def test_annotators_do_not_see_each_other(pool: Pool) -> None:
+def test_a_label_is_stored_changed_and_deleted_for_one_annotator_alone(pool: Pool) -> None:
     labels = Labels(pool)
     labels.put(7, "ada", 1)
     labels.put(7, "bo", 2)
-    assert (labels.of("ada"), labels.of("bo"), labels.of("cy")) == ({7: 1}, {7: 2}, {})
-
-
-def test_of_a_label_nothing_is_kept_but_picture_name_label_and_time(pool: Pool) -> None:
-    Labels(pool).put(7, "ada", 1)
-    db = sqlite3.connect(Labels(pool).path)
+    labels.put(7, "ada", 4)
+    labels.put(8, "ada", 2)
+    assert (labels.of("ada"), labels.of("bo"), labels.of("cy")) == ({7: 4, 8: 2}, {7: 2}, {})
+    labels.take_back(7, "ada")
+    labels.take_back(7, "ada")
+    assert (labels.of("ada"), labels.of("bo")) == ({8: 2}, {7: 2})
+    db = sqlite3.connect(labels.path)
     assert [row[1] for row in db.execute("PRAGMA table_info(labels)")] == ["image", "annotator", "label", "time"]
     assert db.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     db.close()
@@ -201,16 +180,12 @@ def test_a_file_that_is_no_database_gets_one_sentence(pool: Pool) -> None:
         Labels(pool).rows()
 
 
-def test_a_name_is_the_same_however_it_is_typed() -> None:
+def test_a_name_is_the_same_however_it_is_typed_and_nothing_more_than_a_name() -> None:
     assert name_of("  Ada  Lovelace ") == name_of("ada lovelace") == "ada lovelace"
-    assert name_of("Zoe\u0308") == name_of("zo\u00eb")
-    assert name_of("x" * 40) == "x" * 40
-
-
-@pytest.mark.parametrize("name", ["", "   ", "x" * 41, "ada@example.org", "=1+1", "<b>", "a\x00b", "../ada"])
-def test_a_name_that_could_be_more_than_a_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="1 to 40 letters"):
-        name_of(name)
+    assert name_of("Zoe\u0308") == name_of("zo\u00eb") and name_of("x" * 40) == "x" * 40
+    for name in ("", "   ", "x" * 41, "ada@example.org", "=1+1", "<b>", "a\x00b", "../ada"):
+        with pytest.raises(ValueError, match="1 to 40 letters"):
+            name_of(name)
 
 
 # the report
@@ -300,32 +275,21 @@ def test_the_pictures_of_a_pool_are_those_that_the_decoders_make_of_its_codes(de
         assert torch.equal(picture, to_bytes(known[place["scheme"]][code]))
 
 
-@pytest.mark.parametrize("few", [{"--images": 3}, {"--training": 0}])
-def test_a_pool_too_small_for_all_decoders_is_refused(few: dict[str, int], tmp_path: Path) -> None:
-    given = [part for pair in few.items() for part in pair]
-    with pytest.raises(ValueError, match="give at least 4 and 1"):
-        make(arguments("pool", "creative-mnist", "--out", tmp_path, *given))
+def test_a_pool_too_small_for_all_decoders_is_refused(tmp_path: Path) -> None:
+    for few in (["--images", 3], ["--training", 0]):
+        with pytest.raises(ValueError, match="give at least 4 and 1"):
+            make(arguments("pool", "creative-mnist", "--out", tmp_path, *few))
 
 
-def test_a_report_is_a_table_or_plain_values(pool: Pool) -> None:
-    table = report(arguments("report", pool.folder))
+def test_a_report_is_a_table_or_plain_values_and_an_export_printed_or_written(pool: Pool, tmp_path: Path) -> None:
     values = report(arguments("report", pool.folder, "--json", "--ties", "multi", "--least", 2))
-    assert isinstance(table, str)
-    assert isinstance(values, dict)
-    assert (values["ties"], values["least"]) == ("multi", 2)
-
-
-def test_an_export_is_printed_or_written(pool: Pool, tmp_path: Path) -> None:
+    assert isinstance(values, dict) and (values["ties"], values["least"]) == ("multi", 2)
+    assert isinstance(report(arguments("report", pool.folder)), str)
     labelled(pool, annotators=1)
     printed = export(arguments("export", pool.folder))
     written = export(arguments("export", pool.folder, "--out", tmp_path / "labels.csv"))
     assert written == {"out": str(tmp_path / "labels.csv"), "labels": 40}
     assert (tmp_path / "labels.csv").read_text() == f"{printed}\n"
-
-
-def test_each_command_has_its_example_and_its_arguments() -> None:
-    assert set(EPILOG) == {"pool", "report", "export"}
-    assert arguments("pool", "creative-mnist", "--out", "x").images == 500
 
 
 def test_labels_and_pools_need_no_torch() -> None:

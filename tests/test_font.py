@@ -312,7 +312,7 @@ def test_the_command_writes_outlines(tree, tmp_path, capsys):
     ("options", "named"),
     [
         (["--out", "a.otf"], "end it in .ttf or .svg"),
-        (["--out", "a.svg", "--specimen", "a.png"], "end --out a.svg in .ttf"),
+        (["--out", "a.svg", "--specimen", "a.png"], "--specimen is for a font"),
         (["--out", "a.ttf", "--specimen", "a.gif"], "end it in .png"),
         (["--out", "a.ttf", "--keys", "abc"], "3 keys for 26 symbols"),
         (["--out", "a.ttf", "--name", "a/b"], "no name for a font"),

@@ -287,6 +287,13 @@ def check_out(path: Path, suffixes: Iterable[str], option: str = "--out") -> Non
         raise OSError(f"{option} {path} cannot be written: {path if path.is_dir() else there} is no folder to write in")
 
 
+def _refuse(args: argparse.Namespace, names: Iterable[str], why: str) -> None:
+    """Refuse options that would have no effect. Raises ValueError for the first that is given."""
+    for name in names:
+        if getattr(args, name) not in (None, False):
+            raise ValueError(f"--{name} {why}: leave it out")
+
+
 def save(picture: Any, path: Path) -> None:
     """Write a Pillow picture, and the folder it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -602,8 +609,7 @@ def _start(args: argparse.Namespace, k: "Kaleidoscope") -> "str | Tensor | None"
 
     given: str | None = args.start
     if given in (None, "uniform", "normal"):
-        if args.invert:
-            raise ValueError("--invert is for a picture: give --start PICTURE with it")
+        _refuse(args, ["invert"], "is for a picture of --start")
         return given
     path = Path(str(given))
     if not path.is_file():
@@ -685,11 +691,9 @@ def _keys(args: argparse.Namespace) -> list[str]:
     from . import font as fonts
 
     if args.out.suffix != ".ttf":
-        unused = [name for name in ("keys", "name", "specimen", "text") if getattr(args, name) is not None]
-        if unused:
-            raise ValueError(f"--{unused[0]} is of a font: end --out {args.out} in .ttf")
-    if args.text is not None and not args.specimen:
-        raise ValueError("--text is of a page: give --specimen page.png with it")
+        _refuse(args, ["keys", "name", "specimen", "text"], f"is for a font, and {args.out} is none")
+    if not args.specimen:
+        _refuse(args, ["text"], "is for the page of --specimen")
     if args.specimen:
         check_out(args.specimen, [".png"], "--specimen")
     if args.name is not None:
@@ -708,8 +712,8 @@ def _keys(args: argparse.Namespace) -> list[str]:
   python -m toolkit measure folder:my/marks --reference mnist    images of your own against the digits
 `toolkit.metrics.MEASURES` explains each measure.""",
     arg("what", help="the folder of a run, or images: a data set's name or folder:PATH"),
-    arg("--reference", default="mnist", help="the data set that distance is measured to (default: mnist)"),
-    arg("--limit", type=int, default=1000, help="how many images to measure at most (default: 1000)"),
+    arg("--reference", help="the data set that distance is measured to (default: mnist)"),
+    arg("--limit", type=int, help="how many images to measure at most (default: 1000)"),
     arg("--invert"),
     arg("--root"),
     arg("--json"),
@@ -724,10 +728,11 @@ def measure(args: argparse.Namespace) -> object:
 
     stored = folder / "metrics.json"
     if stored.exists():
+        _refuse(args, ["reference", "limit", "invert", "root"], f"is for images, and {folder} is a stored run")
         return json.loads(stored.read_text()) if args.json else runs.table(stored)
     what = data.inverted(args.what) if args.invert else args.what
-    images = data.load(what, root=args.root, limit=args.limit).images
-    return metrics.measure(images.float() / 255, data.load(args.reference, root=args.root).images)
+    images = data.load(what, root=args.root, limit=1000 if args.limit is None else args.limit).images
+    return metrics.measure(images.float() / 255, data.load(args.reference or "mnist", root=args.root).images)
 
 
 @command(
@@ -757,6 +762,8 @@ def inspect(args: argparse.Namespace) -> object:
 )
 def list_(args: argparse.Namespace) -> object:
     """List a folder or a Hub repo: experiments, iterations, sizes, measures, and what is on this machine."""
+    if Path(args.source).is_dir():
+        _refuse(args, ["revision"], f"is for a Hub repo, and {args.source} is a folder")
     from . import publish
 
     found = publish.contents(args.source, args.revision)
