@@ -226,9 +226,11 @@ def test_sampling_writes_a_picture_in_a_new_folder(name, tree, tmp_path, capsys)
 
 
 def test_many_images_are_drawn_a_few_at_a_time_and_are_the_same(tree, tmp_path, capsys, monkeypatch):
-    drawn, grow, pictures = [], Sampling.grow, []
+    drawn, trajectory, pictures = [], Sampling.trajectory, []
     monkeypatch.setattr(
-        Sampling, "grow", lambda self, model, seeds: (drawn.append(len(seeds)), grow(self, model, seeds))[1]
+        Sampling,
+        "trajectory",
+        lambda self, model, seeds: (drawn.append(len(seeds)), trajectory(self, model, seeds))[1],
     )
     for at_once in (256, 4):
         monkeypatch.setattr(cli, "AT_ONCE", at_once)
