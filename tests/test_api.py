@@ -240,6 +240,48 @@ ORDERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+KINDS: dict[str, type[server.Request]] = {
+    "creative": creative.CreativeRequest, "kaleidoscope": kaleidoscope.FilmRequest, "bend": bend.BendRequest,
+    "playground": playground.TrainRequest, "iterations": iterations.FileRequest, "novel": novel.NoveltyRequest,
+    "tray": tray.TakeRequest,
+}  # fmt: skip
+
+
+def unusable(schema: dict[str, Any]) -> list[Any]:
+    """Values of another type, out of range, or none of the choices, by the JSON schema of a field."""
+    if "enum" in schema:
+        return ["loud", "x" * 10**6, None, ["x"]]
+    if schema.get("type") in ("integer", "number"):
+        beyond = [schema["minimum"] - 1, schema["maximum"] + 1, 10**400] if "minimum" in schema else []
+        return [*beyond, *([1.5] if schema["type"] == "integer" else []), float("nan"), "one", True, [1]]
+    if schema.get("type") == "string":
+        return [5, ["x"], *(["x" * 10**6] if "maxLength" in schema else [])]
+    if schema.get("type") == "array":
+        return [5, "one", None, [None], *([[0.5] * 100] if "maxItems" in schema else [])]
+    return [[0], 1.5, {}]
+
+
+@pytest.mark.parametrize("tab", KINDS)
+def test_every_field_of_a_request_is_held_to_its_type_its_range_and_its_choices(tab: str) -> None:
+    kind, right = KINDS[tab], {key: value for key, value in ORDERS[tab].items() if key != "ticket"}
+    assert kind.read(right)
+    for field, schema in kind.model_json_schema()["properties"].items():
+        for value in unusable(schema):
+            with pytest.raises(ValueError, match=rf"^{field}\b.* is not usable: give"):
+                kind.read({**right, field: value})
+
+
+def test_a_program_is_refused_in_the_words_of_the_page(folder: Path, every: Every) -> None:
+    for calls, kind, right, field in (
+        (every.decode, creative.CreativeRequest, ORDERS["creative"], "neurons"),
+        (every.decode, creative.CreativeRequest, ORDERS["creative"], "method"),
+        (every.kaleidoscope, kaleidoscope.FilmRequest, ORDERS["kaleidoscope"], "perturbation"),
+    ):
+        with pytest.raises(ValueError, match=f"^{field} 51 is not usable") as refused:
+            kind.read({**right, field: 51})
+        assert said(folder, partial(calls, right["experiment"], [0], **{field: 51})) == f"{refused.value}."
+
+
 def spoilt(chance: random.Random, order: dict[str, Any]) -> Any:
     """An order with some of its values replaced; or no order at all."""
     if chance.random() < 0.1:

@@ -171,15 +171,11 @@ def test_a_seed_is_the_symbol_of_the_newest_run(tree: Path) -> None:
     [
         ({}, "a picture to judge or a seed"),
         ({"image": "AAAA", "seed": 1}, "a picture to judge or a seed"),
-        ({"image": ["A"] * 784}, "image ['A', "),
         ({"image": ""}, "28x28 bytes"),
         ({"image": "é" * 1048}, "28x28 bytes"),
         ({"image": "A" * 10**6}, "28x28 bytes"),
         ({"image": "=" * 1048}, "28x28 bytes"),
         ({"image": base64.b64encode(bytes(784)).decode()}, "blank"),
-        ({"seed": -1}, "seed -1"),
-        ({"seed": 2**32}, "seed 4294967296"),
-        ({"seed": "7"}, "seed '7'"),
     ],
 )
 def test_a_bad_request_gets_one_sentence_that_names_it(tree: Path, data: dict[str, Any], named: str) -> None:

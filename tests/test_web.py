@@ -161,12 +161,12 @@ def test_a_model_is_loaded_once_and_again_when_the_index_says_it_changed(tmp_pat
     from toolkit.models import create
 
     runs = iterations.RunIndex(tiny_run(tmp_path, iterations=1))
-    first = runs.model("fig2", 1)
-    assert runs.model("fig2", 1) is first
+    first = runs.run("fig2", 1)
+    assert runs.run("fig2", 1) is first
     path = tmp_path / "fig2/iter_001/model.safetensors"
     hub.save(create("WTA", {"filters": 3}, seed=9), path, experiment="fig2", iteration=1)
     hub.write_index(tmp_path)
-    assert runs.model("fig2", 1).config.filters == 3
+    assert runs.run("fig2", 1).model.config.filters == 3
 
 
 # ---- what the server sends

@@ -21,13 +21,13 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from .. import hub, index, metrics, plot
+from .. import hub, metrics, plot
 from ..data.pictures import fit
 from ..metrics.distance import distinct
 from ..metrics.image import as_float
 from . import creative, kaleidoscope
 from .iterations import RunIndex
-from .server import SLOW, Message, Request, Seed, Word, loaded, pixels
+from .server import SLOW, Message, Request, Seed, Word, pixels
 
 P = ParamSpec("P")
 Endpoint: TypeAlias = Callable[Concatenate[Any, P], Iterator[Message]]
@@ -103,10 +103,8 @@ class Endpoints:
 
         """
         request = SampleRequest.read({"experiment": experiment, "iteration": iteration, "seeds": seeds})
-        runs = RunIndex(self.source)
-        name = index.find(runs.listed(), request.experiment)
-        model, sampling = runs.model(name, request.iteration), loaded(hub.sampling, self.source, name)
-        for passes, images in enumerate(sampling.trajectory(model, request.seeds)):
+        run = RunIndex(self.source).run(request.experiment, request.iteration)
+        for passes, images in enumerate(run.states(request.seeds)):
             yield {"passes": passes, "shape": list(images.shape)}
         yield pictures(images)
 

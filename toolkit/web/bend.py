@@ -20,7 +20,7 @@ from ..config import choose
 from ..diverge.layers import dense, layers
 from ..index import CheckpointError
 from ..models import Judge
-from ..samplers import Sampling, last
+from ..samplers import last
 from ..samplers.creative import hooked
 from ..samplers.generate import generates
 from ..samplers.iterate import iterate
@@ -70,10 +70,10 @@ def _machine(source: str | Path, name: str, iteration: int) -> Machine:
     if kind == NETWORK:
         k = kaleidoscope.network(source, name)
         return Machine(name, k.model, lambda model, seeds, start: _kaleidoscopic(k, model, seeds, start), False)
-    model, sampling = loaded(hub.load, source, name, iteration), loaded(hub.sampling, source, name)
-    if generates(model):
-        return Machine(name, model, lambda model, seeds, start: sampling.trajectory(model, seeds), True)
-    return Machine(name, model, lambda other, seeds, start: _iterated(sampling, model, other, seeds, start), False)
+    run: hub.Run = loaded(hub.read, source, name, iteration)
+    if generates(run.model):
+        return Machine(name, run.model, lambda model, seeds, start: replace(run, model=model).states(seeds), True)
+    return Machine(name, run.model, lambda model, seeds, start: _iterated(run, model, seeds, start), False)
 
 
 # ---- how each draws
@@ -83,16 +83,16 @@ def _decoded(trained: hub.Trained, model: Any, seeds: Sequence[int]) -> Iterator
     yield model.decode(hub.codes_of(trained, seeds))
 
 
-def _iterated(sampling: Sampling, model: Any, other: Any, seeds: Sequence[int], start: str) -> Iterator[Tensor]:
+def _iterated(run: hub.Run, model: Any, seeds: Sequence[int], start: str) -> Iterator[Tensor]:
     """Another model in the place of a run's own."""
-    x = _noise(model, seeds) if start == "noise" else _symbols(sampling, model, tuple(seeds))
-    return map(sampling.finished, iterate(other.reconstruct, x))
+    x = _noise(model, seeds) if start == "noise" else _symbols(run, tuple(seeds))
+    return map(run.sampling.finished, iterate(model.reconstruct, x))
 
 
 @lru_cache(maxsize=16)  # a hundred kilobytes each
-def _symbols(sampling: Sampling, model: Any, seeds: tuple[int, ...]) -> Tensor:
+def _symbols(run: hub.Run, seeds: tuple[int, ...]) -> Tensor:
     """A run's own symbols as its model leaves them, their tones not yet those of the data."""
-    return last(sampling.states(model, _noise(model, seeds)))
+    return last(run.sampling.states(run.model, _noise(run.model, seeds)))  # type: ignore[arg-type]
 
 
 def _noise(model: Any, seeds: Sequence[int]) -> Tensor:

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -12,13 +12,12 @@ from typing import Annotated, Any, ClassVar, Literal
 import gradio as gr
 from PIL import Image
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from torch import Tensor
 
 from .. import __version__, hub, index, plot
 from ..config import SamplingSettings
 from ..index import CheckpointError
 from ..metrics import stats
-from ..samplers import Sampling, last
+from ..samplers import last
 from . import server
 from .server import FILES, PRIVATE, Message, Request, Word, action, figure, loaded, module, pixels, static
 
@@ -126,15 +125,11 @@ class RunIndex:
             "sheet": loaded(_strip, self.source, name) if entries else None,
         }
 
-    def states(self, name: str, iteration: int, seed: int) -> Iterator[Tensor]:
-        """A symbol out of its noise, pass by pass: (1, C, H, W) in [0, 1] each."""
-        sampling: Sampling = loaded(hub.sampling, self.source, name)
-        return sampling.trajectory(self.model(name, iteration), [seed])
-
-    def model(self, name: str, iteration: int) -> Any:
-        """A model of a run, kept for the next time."""
+    def run(self, name: str, iteration: int) -> hub.Run:
+        """A model of a run and its sampling settings, kept for the next time."""
         name, _ = index.choose(self.listed(), name, iteration)
-        return loaded(hub.load, self.source, name, iteration)
+        run: hub.Run = loaded(hub.read, self.source, name, iteration)
+        return run
 
     def animation(self, name: str) -> Path:
         """The sheets of all iterations, as a GIF."""
@@ -146,7 +141,7 @@ class RunIndex:
 
     def growth(self, name: str, iteration: int, seed: int) -> Path:
         """A symbol as it grows out of its noise, as a GIF."""
-        frames = [plot.grid(x, scale=10, margin=20, invert=True) for x in self.states(name, iteration, seed)]
+        frames = [plot.grid(x, scale=10, margin=20, invert=True) for x in self.run(name, iteration).states([seed])]
         return plot.animation(frames, server.temporary_folder() / f"{name}_iteration-{iteration}_seed-{seed}.gif")
 
     def checkpoint(self, name: str, iteration: int) -> Path:
@@ -209,7 +204,7 @@ def read_map(source: str | Path, listed: Mapping[str, Any]) -> Message | None:
 
 def grow(source: str | Path, request: SymbolRequest) -> Generator[Message]:
     """A symbol while it grows, each message with all its states so far; or the last alone."""
-    states = RunIndex(source).states(request.experiment, request.iteration, request.seed)
+    states = RunIndex(source).run(request.experiment, request.iteration).states([request.seed])
     shown: list[str] = []
     for state in [last(states)] if request.final else states:
         shown = [*shown, pixels(state)]
@@ -264,5 +259,4 @@ def first_paint(source: str | Path) -> str:
 
 def warm(source: str | Path) -> None:
     """Draw a symbol for nobody, so that no visitor waits for the model."""
-    name, iteration = RunIndex(source).latest()
-    last(RunIndex(source).states(name, iteration, 0))
+    last(RunIndex(source).run(*RunIndex(source).latest()).states([0]))

@@ -76,7 +76,7 @@ def grow(source: str | Path, seed: int) -> tuple[Tensor, str]:
     """
     runs = RunIndex(source)
     name, iteration = runs.latest()
-    symbol = last(runs.states(name, iteration, seed))
+    symbol = last(runs.run(name, iteration).states([seed]))
     grey = resized(to_bytes(symbol.mean(1, keepdim=True)), SIDE)
     return as_float(grey), f"{name}, iteration {iteration}, seed {seed}"
 
