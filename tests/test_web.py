@@ -16,6 +16,7 @@ import pytest
 from pydantic import Field
 
 from tests.browser import CHROMIUM, visit
+from tests.server import served
 from tests.test_app import awaited, build, components, tiny_run
 from toolkit import hub, index
 from toolkit.web import iterations, server
@@ -192,6 +193,14 @@ def test_the_page_is_compressed_where_the_browser_asks_for_it(address: str) -> N
     assert (plain.headers["content-encoding"], packed.headers["content-encoding"]) == (None, "gzip")
     whole, small = plain.read(), packed.read()
     assert gzip.decompress(small)[:1000] == whole[:1000] and len(small) < len(whole) / 2
+
+
+@pytest.mark.skipif(not (index.CHECKPOINTS / "index.json").exists(), reason="no checkpoints in this copy")
+def test_the_shipped_page_begins_with_a_picture_and_is_small() -> None:
+    with served(index.CHECKPOINTS) as shipped:
+        page = get(shipped.url).read()
+    assert b"data:image/png;base64," in page[:10_000] and page.count(b"data:image/png;base64,") == 1
+    assert len(page) <= 400_000
 
 
 def test_a_stream_is_not_held_back_to_be_compressed(address: str) -> None:
