@@ -469,4 +469,10 @@ def test_the_library_of_gradio_calls_the_endpoints(address: str) -> None:
     client = Client(address, verbose=False)
     answer = client.predict("creative-mnist", [1, 2], neurons=3, api_name="/decode")
     assert answer["shape"] == [2, 1, 28, 28] and len(answer["neurons"][0]) == 3
+    described = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(described) == {"/sample", "/decode", "/kaleidoscope", "/measure"}
+    assert all(it["parameters"] and it["description"] and it["returns"] for it in described.values())
+    long = client.submit("kaleidoscope-mnist", [*range(64)], runs=300, api_name="/kaleidoscope")
+    assert long.cancel()
+    assert client.predict("fig2", 2, [7], api_name="/sample")["shape"] == [1, 1, 28, 28]  # the slow line is free again
     client.close()
