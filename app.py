@@ -6,14 +6,17 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from typing import Any
 
-import gradio as gr
+Thread(target=import_module, args=["torch"]).start()  # beside Gradio: each takes seconds to import
 
-from toolkit import index
-from toolkit.web import about, annotate, api, bend, claims, creative, iterations, kaleidoscope, novel, server, tray
+import gradio as gr  # noqa: E402
+
+from toolkit import index  # noqa: E402
+from toolkit.web import about, annotate, api, bend, claims, creative, iterations, kaleidoscope, novel, server, tray  # noqa: E402
 
 TABS = ("iterations", "creative", "annotate", "kaleidoscope", "playground", "bend", "tray", "novel", "claims", "about")
 STYLES = ["page.css", *(f"{tab}.css" for tab in TABS)]
