@@ -8,20 +8,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from torch import Tensor
 
-from .. import __version__, hub
+from .. import __version__, hub, index
 from ..hub import Trained
-from ..index import of_kind
 from ..metrics.distance import encoder_distance
 from ..samplers import Creation, Creative, Statistics
 from ..samplers.creative import band_of
 from . import server
-from .server import Message, Request, Word, action, figure, loaded, module, pixels, static
+from .server import Message, Request, Word, action, figure, loaded, module, pixels, rounded, static
 
 FIRST = ["creative-mnist", "creative-fashion", "creative-both", "creative-celeba", "creative-wikiart",
          "creative-tinted"]  # fmt: skip
 PAIRS = 32
 START: Message = {"method": "low-active", "band": [1, 15], "neurons": 5, "gain": 1, "layer": -1, "seed": 0}
-DIGITS = 4  # significant ones of what crosses to the browser
 Percentile = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -80,7 +78,7 @@ def distances(trained: Trained, both: Creation) -> list[list[float]] | None:
     if not hasattr(trained.model, "encode"):
         return None
     found = [encoder_distance(trained.model, x).tolist() for x in (both.regular, both.images)]
-    return [[_rounded(regular), _rounded(modified)] for regular, modified in zip(*found, strict=True)]
+    return [[rounded(regular), rounded(modified)] for regular, modified in zip(*found, strict=True)]
 
 
 def about_layer(statistics: Statistics, how: Creative, layers: int) -> Message:
@@ -93,7 +91,7 @@ def about_layer(statistics: Statistics, how: Creative, layers: int) -> Message:
         "neurons": len(statistics.active),
         "dead": int(statistics.dead.sum()),
         "band": int(band_of(statistics, how).sum()) if how.method == "low-active" else None,
-        "often": [_rounded(alive[place]) for place in at],
+        "often": [rounded(alive[place]) for place in at],
     }
 
 
@@ -107,7 +105,7 @@ def switched(both: Creation, statistics: Statistics, how: Creative) -> Message:
         return {"touched": both.neurons.shape[1], "neurons": [[]] * len(both.images), "known": {}}
     columns = [statistics.active, _on_value(statistics, how), statistics.mean, statistics.peak]
     named = sorted(set(both.neurons.flatten().tolist()) - {-1})
-    known = {str(k): [_rounded(column[k].item()) for column in columns] for k in named}
+    known = {str(k): [rounded(column[k].item()) for column in columns] for k in named}
     return {"touched": both.neurons.shape[1], "neurons": both.neurons.tolist(), "known": known}
 
 
@@ -117,24 +115,18 @@ def _on_value(statistics: Statistics, how: Creative) -> Tensor:
     return how.gain * natural.get(how.value, 0 * statistics.mean)
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
-
-
 def first_page(source: str | Path) -> Message | None:
     """What there is to see before any decoder draws: each one's sheet of pairs. None if there is no decoder."""
-    listed = server.read_index(source)
-    names = sorted(
-        of_kind(listed, "decoder"), key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)
-    )
-    shown = [_about(name, listed["experiments"][name]) for name in names]
+    listed, names = server.read_index(source), server.names_of(source, "decoder", FIRST)
+    shown = [_about(listed, name) for name in names]
     return {"decoders": shown, "start": START, "pairs": PAIRS, "version": __version__} if shown else None
 
 
-def _about(name: str, listed: Mapping[str, Any]) -> Message:
+def _about(listed: Mapping[str, Any], name: str) -> Message:
     """One decoder as the page shows it at first: its first training."""
-    entry = next(entry for entry in listed["iterations"] if "file" in entry)
-    return {"name": name, "title": listed["title"], "sheet": server.sheet_url(entry), "sha256": entry["sha256"]}
+    _, entry = index.choose(listed, name)
+    title = listed["experiments"][name]["title"]
+    return {"name": name, "title": title, "sheet": server.sheet_url(entry), "sha256": entry["sha256"]}
 
 
 def warm(source: str | Path) -> None:

@@ -4,20 +4,19 @@ import base64
 import binascii
 import math
 import zlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from time import sleep
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
 
-from .. import __version__, data, hub, plot
+from .. import __version__, data, hub, index, plot
 from ..config import choose
 from ..hub import Kaleidoscope
-from ..index import of_kind
 from ..metrics.distance import distinct
 from ..metrics.image import as_float
 from ..samplers import to_bytes
@@ -146,23 +145,19 @@ def veiled(k: Kaleidoscope, image: str | None, seeds: Sequence[int]) -> Tensor:
 
 def first_page(source: str | Path) -> Message | None:
     """What there is to see before any network works: each one's sheet of runs. None without a network of images."""
-    listed = server.read_index(source)
-    names = sorted(
-        of_kind(listed, "kaleidoscope"), key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)
-    )
-    shown = [_about(source, name, listed["experiments"][name]) for name in names]
+    shown = [_about(source, name) for name in server.names_of(source, "kaleidoscope", FIRST)]
     pictures = [about for about in shown if about["size"] > 1]  # of points the playground tells more
     return {"networks": pictures, "start": START, "cells": CELLS, "version": __version__} if pictures else None
 
 
-def _about(source: str | Path, name: str, listed: Mapping[str, Any]) -> Message:
+def _about(source: str | Path, name: str) -> Message:
     """One network as the page shows it at first. size: pixels; sheet: a run a row, a cell a column."""
-    made = server.config_of(source, listed)
-    entry = next(entry for entry in listed["iterations"] if "file" in entry)
+    listed = server.read_index(source)
+    made, (_, entry) = server.config_of(source, listed["experiments"][name]), index.choose(listed, name)
     runs = int(made.get("runs") or START["runs"])
     return {
         "name": name,
-        "title": listed["title"],
+        "title": listed["experiments"][name]["title"],
         "size": 1 if made.get("points") else made.get("size", 28),
         "channels": 3 if made.get("color") else 1,
         "data": SAMPLES.get(made.get("data", "")),

@@ -15,14 +15,26 @@ from typing_extensions import Self
 
 from .. import __version__, data, hub, index
 from ..config import DIGITS
-from ..index import of_kind
 from ..metrics import PER_IMAGE, nearest
 from ..metrics.classifier import normalised_entropy
 from ..metrics.image import as_float, resized
 from ..presets import CLOTHES
 from ..samplers import last, to_bytes
 from .iterations import COLUMNS, RunIndex
-from .server import Message, Request, Seed, action, figure, loaded, module, pixels, read_index, static
+from .server import (
+    Message,
+    Request,
+    Seed,
+    action,
+    figure,
+    loaded,
+    module,
+    names_of,
+    pixels,
+    read_index,
+    rounded,
+    static,
+)
 
 TAB = "Is it new?"
 LETTERS = 1048  # of base64 that the bytes of a symbol take
@@ -163,12 +175,12 @@ def neighbours(x: Tensor, name: str) -> Message:
         "images": len(known.own),
         "light": pixels(known.images[rows]),
         "names": [known.names[row] for row in rows.tolist()],
-        "distances": [_rounded(distance) for distance in distances.tolist()],
+        "distances": [rounded(distance) for distance in distances.tolist()],
         "share": (len(known.own) - bisect_left(known.own, far)) / len(known.own),
         "counts": histogram(known.own),
         "end": END,
-        "usual": _rounded(known.own[len(known.own) // 2]),
-        "most": _rounded(known.own[-1]),
+        "usual": rounded(known.own[len(known.own) // 2]),
+        "most": rounded(known.own[-1]),
     }
 
 
@@ -205,24 +217,23 @@ def _rarity(near: Sequence[Message]) -> str:
 
 def classifiers(source: str | Path) -> list[str]:
     """The classifiers in a tree of checkpoints, those of the presets first."""
-    names = of_kind(read_index(source), "judge")
-    return sorted(names, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+    return names_of(source, "judge", FIRST)
 
 
 def predicted(source: str | Path, name: str, x: Tensor) -> Message | None:
     """What a classifier takes a symbol for; None if it is one of other pictures. entropy: 0 (sure) to 1 (no idea)."""
-    about, classifier = read_index(source)["experiments"][name], loaded(hub.load_classifier, source, name)
+    listed, classifier = read_index(source), loaded(hub.load_classifier, source, name)
     if classifier.image_shape != (1, SIDE, SIDE):
         return None
     p = classifier.probabilities(x)
     likeliest = p[0].topk(min(LIKELIEST, p.shape[1]))
     names = [classifier.config.classes[k] for k in likeliest.indices.tolist()]
     return {
-        "title": about["title"],
+        "title": listed["experiments"][name]["title"],
         "of": p.shape[1],
-        "accuracy": next(entry for entry in about["iterations"] if "file" in entry).get("metrics", {}).get("accuracy"),
-        "likeliest": [[name, _rounded(share)] for name, share in zip(names, likeliest.values.tolist(), strict=True)],
-        "entropy": _rounded(normalised_entropy(p).item()),
+        "accuracy": index.choose(listed, name)[1].get("metrics", {}).get("accuracy"),
+        "likeliest": [[name, rounded(share)] for name, share in zip(names, likeliest.values.tolist(), strict=True)],
+        "entropy": rounded(normalised_entropy(p).item()),
     }
 
 
@@ -258,9 +269,9 @@ def among(x: Tensor, key: str) -> Message:
     within = [digits[round(share * (len(digits) - 1))] for share in (SELDOM, 0.5, 1 - SELDOM)]
     return {
         "name": MEASURES[key],
-        "value": _rounded(value),
-        "within": [_rounded(edge) for edge in within],
-        "span": [_rounded(digits[0]), _rounded(digits[-1])],
+        "value": rounded(value),
+        "within": [rounded(edge) for edge in within],
+        "span": [rounded(digits[0]), rounded(digits[-1])],
         "says": _placed(bisect_left(digits, value) / len(digits), bisect_right(digits, value) / len(digits)),
     }
 
@@ -278,7 +289,3 @@ def _percent(share: float) -> str:
     """Never 100 % of what is not all, nor 0 % of what is not none."""
     digits = 1 if 0.99 < share < 1 or 0 < share < 0.01 else 0
     return f"{100 * share:.{digits}f} %"
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}")

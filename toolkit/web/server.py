@@ -11,7 +11,7 @@ import tempfile
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from copy import deepcopy
 from functools import lru_cache
@@ -216,6 +216,11 @@ def pixels(images: Tensor) -> str:
     return base64.b64encode(to_bytes(images).numpy().tobytes()).decode()
 
 
+def rounded(value: float) -> float:
+    """A number with four significant digits, which is all that the page shows."""
+    return float(f"{value:.4g}")
+
+
 def data_url(png: bytes) -> str:
     """A picture as an address that holds it."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
@@ -246,6 +251,12 @@ def read_index(source: str | Path) -> dict[str, Any]:
 @lru_cache(maxsize=4)
 def _index(path: Path, mtime: int, size: int) -> dict[str, Any]:
     return index.parse(path)
+
+
+def names_of(source: str | Path, kind: str, first: Sequence[str]) -> list[str]:
+    """The experiments of a kind that have a model: those of `first` first, the others by name."""
+    names = index.of_kind(read_index(source), kind)
+    return sorted(names, key=lambda name: (first.index(name) if name in first else len(first), name))
 
 
 def loaded(load: Callable[..., Any], source: str | Path, name: str, *details: Any) -> Any:
