@@ -23,7 +23,7 @@ def listed_pools(pools: Path) -> Message:
 
 
 def open_pool(pools: Path, data: Mapping[str, Any]) -> Message:
-    """A pool for an annotator: both sheets, the order of the pictures, and what was said of them so far."""
+    """A pool for an annotator: both sheets, the order of the pictures, and the labels so far."""
     pool, name = _pool(pools, data), name_of(data.get("annotator", ""))
     about = pool.about
     return {

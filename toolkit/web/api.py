@@ -78,7 +78,7 @@ def refusing(work: Endpoint[P]) -> Endpoint[P]:
             sentence = str(error).replace(str(self.source), "the checkpoints")
             raise gr.Error(f"{sentence}.", print_exception=False) from None
 
-    endpoint.__annotations__ = {**work.__annotations__, "return": dict[str, Any]}  # what a client is told it gets
+    endpoint.__annotations__ = {**work.__annotations__, "return": dict[str, Any]}  # as clients are shown it
     return cast("Endpoint[P]", endpoint)
 
 

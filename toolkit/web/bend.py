@@ -29,7 +29,7 @@ from . import creative, kaleidoscope, server
 from .server import Message, Request, Seed, Word, action, figure, loaded, module, pixels, static
 
 RUN, DECODER, NETWORK, JUDGE = "iterations", "decoder", "kaleidoscope", "judge"  # kinds in an index
-ORDER = [DECODER, RUN, NETWORK]  # what other kinds there are comes after them, and is drawn from as a run is
+KIND_ORDER = [DECODER, RUN, NETWORK]  # what other kinds there are comes after them, and is drawn from as a run is
 CLASSIFIERS = {"mnist": "judge-digits", "fashion": "judge-fashion"}  # who names what a decoder of these data draws
 SETTLED = 30  # runs after which a kaleidoscope's pictures count as its own
 GROUPS, EXAMPLES = 5, range(48)  # of channels that act alike, and the seeds of the pictures that tell
@@ -170,7 +170,7 @@ def first_machines(source: str | Path) -> list[Message]:
     listed = server.read_index(source)["experiments"]
     names = [name for name, it in listed.items() if it.get("kind") != JUDGE and _iterations(it)]
     shown = sorted((about for name in names if (about := _about(source, name, listed[name]))), key=_place)
-    others = [about["name"] for about in shown if about["kind"] in ORDER]
+    others = [about["name"] for about in shown if about["kind"] in KIND_ORDER]
     return [{**about, "operators": _operators(about, listed, others)} for about in shown]
 
 
@@ -210,11 +210,11 @@ def _iterations(listed: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _place(about: Message) -> tuple[int, int, str]:
     """Digits first, then clothes."""
-    kinds, data = [*ORDER, about["kind"]], [*CLASSIFIERS, about["data"]]
+    kinds, data = [*KIND_ORDER, about["kind"]], [*CLASSIFIERS, about["data"]]
     return kinds.index(about["kind"]), data.index(about["data"]), about["name"]
 
 
-CODES = 500  # pictures by which it is told what a class is to a layer
+CODES = 500  # pictures that show what a class is to a layer
 USUAL_CLASSES = (7, 3)  # by place: sevens as threes, shoes as dresses
 SYMBOLS = 32
 AMOUNTS: dict[str, list[Any]] = {  # of each transform: what its numbers are, from, to, in steps of, usually

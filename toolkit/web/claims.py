@@ -98,8 +98,8 @@ def counts(found: Sequence[Claim]) -> str:
     of = {verdict: sum(claim.verdict == verdict for claim in found) for verdict in VERDICTS}
     verbs = [("holds", "hold"), ("does not", "do not"), ("is undecided", "are undecided"),
              ("was not run yet", "were not run yet")]  # fmt: skip
-    told = [f"{count} {one if count == 1 else many}" for count, (one, many) in zip(of.values(), verbs, strict=True)]
-    return f"Of {len(found)} claims {', '.join(told[:-1])}, and {told[-1]}."
+    parts = [f"{count} {one if count == 1 else many}" for count, (one, many) in zip(of.values(), verbs, strict=True)]
+    return f"Of {len(found)} claims {', '.join(parts[:-1])}, and {parts[-1]}."
 
 
 def why_open(claim: Claim, there: Iterable[str]) -> str:
@@ -115,7 +115,7 @@ def why_open(claim: Claim, there: Iterable[str]) -> str:
     return ""
 
 
-def _missing(claim: Claim, there: Iterable[str], told: Sequence[Check]) -> str:
+def _missing(claim: Claim, there: Iterable[str], measured: Sequence[Check]) -> str:
     kind, name = KINDS.get(claim.paper), _experiment(claim)
     if kind is None and name not in {*there}:
         what = f"Figure {claim.figure}" if claim.figure.isdecimal() else name
@@ -123,7 +123,7 @@ def _missing(claim: Claim, there: Iterable[str], told: Sequence[Check]) -> str:
             f"{what} was not run for this page: `python -m toolkit train {TRAIN.get(name, name)} --out runs` runs it."
         )
     command = RUN[kind] if kind else f"judge checkpoints/{name}"
-    which = "Some of its measures were" if told else "It was"
+    which = "Some of its measures were" if measured else "It was"
     return f"{which} not taken yet: `python -m toolkit {command}` takes them."
 
 

@@ -65,12 +65,12 @@ def train(request: TrainRequest) -> Generator[Message]:
     The moments are text: on their way to the page thousands of numbers are slow.
     """
     training, moments, stopped = request.training(), list[str](), Event()
-    told: SimpleQueue[Message | None] = SimpleQueue()
+    updates: SimpleQueue[Message | None] = SimpleQueue()
     with ThreadPoolExecutor(1) as worker:
-        done = worker.submit(learn, training, told.put, stopped)
-        done.add_done_callback(lambda _: told.put(None))
+        done = worker.submit(learn, training, updates.put, stopped)
+        done.add_done_callback(lambda _: updates.put(None))
         try:
-            while (moment := told.get()) is not None:
+            while (moment := updates.get()) is not None:
                 moments = [*moments, json.dumps(moment)]
                 yield {"moments": moments}
         finally:

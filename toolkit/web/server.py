@@ -366,8 +366,8 @@ LAST = b'event: error\ndata: {"msg": "unexpected_error", ' + NAMED[1:] + b"\n\n"
 def web_application(source: str | Path, first_paint: str = "") -> dict[str, Any]:
     """What `launch` hands on to its web application: the page's modules and sheets, and middleware."""
     routes = [Route("/modules/{version}/{name}", _serve_module), Route("/sheets/{file:path}", _serve_sheet(source))]
-    layers = [Middleware(GZipMiddleware, compresslevel=5), Middleware(Guard), Middleware(FirstPaint, first_paint)]
-    return {"middleware": layers, "routes": routes}
+    layers = [Middleware(GZipMiddleware, compresslevel=5), Middleware(ErrorMiddleware)]
+    return {"middleware": [*layers, Middleware(FirstPaint, first_paint)], "routes": routes}
 
 
 async def _serve_module(request: HTTPRequest) -> Response:
@@ -391,7 +391,7 @@ def _serve_sheet(source: str | Path) -> Callable[[HTTPRequest], Response]:
     return serve
 
 
-class Guard:
+class ErrorMiddleware:
     """Middleware that reads at most `LARGEST` bytes of a request, and says a sentence where an application fails.
 
     What it was that failed stands in the server's log alone.
