@@ -126,12 +126,6 @@ def test_passes_are_streamed_one_by_one(machines: Path) -> None:
     assert [message["done"] for message in heard] == [False] * 5 + [True]
 
 
-@pytest.mark.parametrize("knobs", [{"transform": "noise", "amount": [2]}, ROTATE, {"operator": "glitch"}])
-def test_a_seed_is_the_same_pair_wherever_it_stands(machines: Path, knobs: dict[str, Any]) -> None:
-    one, next_ = ends(machines, **knobs, seed=4), ends(machines, **knobs, seed=5)
-    assert [pictures(x)[1:] for x in one] == [pictures(x)[:-1] for x in next_]
-
-
 def test_seeds_are_those_of_the_other_tabs(machines: Path) -> None:
     asked = {"experiment": "creative-mnist", **creative.START}
     (other,) = ask(creative.CreativeRequest, partial(creative.draw, machines), asked)
@@ -202,9 +196,3 @@ def test_a_machine_of_another_size_goes_on_in_a_chain(machines: Path) -> None:
 )
 def test_a_bad_request_gets_one_sentence_that_names_it(machines: Path, changes: dict[str, Any], named: str) -> None:
     assert named in refused(bend.BendRequest, partial(bend.draw, machines), request(**changes))
-
-
-def test_at_the_start_something_is_drawn_for_nobody(machines: Path) -> None:
-    bend.untouched.cache_clear()
-    bend.warm(machines)
-    assert bend.untouched.cache_info().currsize == 1

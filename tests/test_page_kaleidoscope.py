@@ -121,25 +121,10 @@ def test_every_cell_is_known_by_its_movement_and_its_nearest_training_images(net
     assert message["parts"][-1]["distinct"][-1] == distinct(expected[5])
 
 
-def test_the_start_has_not_moved(networks: Path) -> None:
-    assert known(watch(networks, runs=1))[0][0].max() == 0
-
-
 def test_colours_have_no_built_in_sample_to_be_near_to(networks: Path) -> None:
     message = watch(networks, experiment="kaleidoscope-dogs", runs=3)
     assert (message["shape"], message["neighbours"], known(message).shape) == ([3, 6, 6], 0, (4, 1, 64))
     assert unpacked(message).shape == (4, 64, 3, 6, 6)
-
-
-def test_a_seed_is_one_film_wherever_it_stands(networks: Path) -> None:
-    one, next_ = (unpacked(watch(networks, seed=seed, runs=9)) for seed in (4, 5))
-    assert torch.equal(one[:, 1:], next_[:, :-1])
-
-
-def test_without_strength_no_mode_stirs(networks: Path) -> None:
-    plain = unpacked(watch(networks, mode="none", runs=3))
-    assert torch.equal(unpacked(watch(networks, perturbation=0, runs=3)), plain)
-    assert not torch.equal(unpacked(watch(networks, mode="published", runs=3)), plain)
 
 
 def test_a_drawing_starts_the_first_row_as_it_is_and_the_others_under_noise(networks: Path) -> None:
