@@ -92,7 +92,7 @@ def _iterated(run: hub.Run, model: Any, seeds: Sequence[int], start: str) -> Ite
 @lru_cache(maxsize=16)  # a hundred kilobytes each
 def _symbols(run: hub.Run, seeds: tuple[int, ...]) -> Tensor:
     """A run's own symbols as its model leaves them, their tones not yet those of the data."""
-    return last(run.sampling.states(run.model, _noise(run.model, seeds)))  # type: ignore[arg-type]
+    return last(run.sampling.states(run.model, _noise(run.model, seeds)))
 
 
 def _noise(model: Any, seeds: Sequence[int]) -> Tensor:
