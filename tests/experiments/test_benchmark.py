@@ -203,3 +203,11 @@ def test_a_part_that_is_none_is_refused_before_anything_is_measured(
 ) -> None:
     assert cli.main(["benchmark", "--quick", "--only", "speed", "--json", str(tmp_path / "speed.json")]) == 2
     assert "there is no part speed: choose of train_step_published" in capsys.readouterr().err
+
+
+def test_an_image_stops_at_the_first_pass_that_changes_it_less_than_the_tolerance():
+    halving = torch.stack([torch.full((1, 1, 2, 2), 0.5**n) for n in range(8)])  # changes 0.5, 0.25, 0.125, ...
+    restless = torch.stack([torch.full((1, 1, 2, 2), float(n % 2)) for n in range(8)])
+    found = benchmark.stops(torch.cat([halving, restless], dim=1), 0.2)
+    assert found == {"passes_mean": (3 + 7) / 2, "difference_max": pytest.approx(0.5**3 - 0.5**7)}
+    assert benchmark.stops(halving, 0.0) == {"passes_mean": 7.0, "difference_max": 0.0}

@@ -6,6 +6,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -210,6 +211,7 @@ def rms(a: Tensor, b: Tensor) -> float:
 # Sampling and decoding.
 
 HOW = Creative()  # low-active, five neurons
+PUBLISHED = "fig2-published"  # the shipped run by the rule of the published code
 
 
 def sampling(subject: Subject) -> Entry:
@@ -268,6 +270,42 @@ def symbols(subject: Subject) -> Entry:
     first = [stopwatch(lambda: list(islice(rule.stream(model, start), 2)), clock) for _ in range(plan.runs)]
     notes = {"symbols": plan.symbols, "filters": model.config.filters, "passes_at_most": rule.limit}
     return entry(times, "s", **notes, first_step_ms=entry({"fast": first}, "ms"))
+
+
+TOLERANCES = (1e-3, 1e-4, 1e-5)  # root mean square change of an image in one pass
+
+
+def stop_by_change(subject: Subject) -> Entry:
+    """How an image that stops once a pass changes it little differs from what all passes give.
+
+    Of the shipped run by the published rule, its first and its last model; "exact" is float32, "fast" the arithmetic
+    that runs sample in. For each tolerance the mean pass at which images stop, and the largest difference of an image
+    from its last state, root mean square.
+    """
+    plan, start = subject.plan, subject.noise(subject.plan.symbols)
+    entries = hub.read_index(hub.CHECKPOINTS)["experiments"][PUBLISHED]["iterations"]
+    found: Entry = {"images": plan.symbols, "passes": plan.passes}
+    for iteration in (1, entries[-1]["iteration"]):
+        model = hub.load(hub.CHECKPOINTS, PUBLISHED, iteration, device=plan.device)
+        for arithmetic in ("exact", "fast"):
+            states = [start]
+            with torch.no_grad(), train.autocast(plan.device) if arithmetic == "fast" else nullcontext():
+                for _ in range(plan.passes):
+                    states.append(model(states[-1]).float().clamp(0, 1))
+            found[f"iteration_{iteration}_{arithmetic}"] = {
+                f"{tolerance:g}": stops(torch.stack(states), tolerance) for tolerance in TOLERANCES
+            }
+    return found
+
+
+def stops(states: Tensor, tolerance: float) -> Entry:
+    """When images stop, and how far from their last state. states: (passes + 1, B, C, H, W)."""
+    changes = (states[1:] - states[:-1]).flatten(2).square().mean(2).sqrt()
+    still = changes <= tolerance
+    passes = torch.where(still.any(0), still.int().argmax(0) + 1, len(changes))
+    stopped = states[passes, torch.arange(states.shape[1])]
+    differences = (stopped - states[-1]).flatten(1).square().mean(1).sqrt()
+    return {"passes_mean": passes.double().mean().item(), "difference_max": differences.max().item()}
 
 
 def creative_redraw(subject: Subject) -> Entry:
@@ -399,6 +437,7 @@ PARTS: dict[str, Callable[[Subject], Any]] = {
     "pass_float32_speedup": lambda subject: one_pass(subject, exact=True),
     "sampling": sampling,
     "symbols_64_s": symbols,
+    "stop_by_change": stop_by_change,
     "checkpoint_ms": checkpoint,
     "creative_ms": creative_redraw,
     "kaleidoscope_s": kaleidoscope_runs,
