@@ -249,7 +249,7 @@ def test_a_click_places_a_point_and_another_takes_it_away(page: Any) -> None:
 
 
 def test_points_that_cannot_be_learned_are_answered_on_the_page(page: Any) -> None:
-    for points, said in [([0.5], "give two or more"), ([0.2, 1.5], "1.5 is not usable"), (["left"], "a number from 0 to 1")]:
+    for points, said in [([0.5], "give two or more"), ([0.2, 1.5], "1.5 is not usable"), (["left"], "from 0 to 1")]:
         learn(page, *points)
         page.locator(".playground").get_by_role("alert").filter(has_text=said).wait_for()
 

@@ -87,7 +87,7 @@ def test_symbols_of_several_sizes_stand_as_large_as_the_largest() -> None:
 @pytest.mark.parametrize(
     ("asked", "named"),
     [
-        (None, "kind is not usable"),
+        (None, "kind is missing"),
         (order(symbols=[None]), "symbols None"),
         (order(name="../../etc/passwd"), "no name for a font"),
         (order(symbol(side=65)), "side 65 is not usable: give a whole number from 1 to 64"),

@@ -52,7 +52,7 @@ def test_the_page_says_what_it_can_be_asked_and_answers_it(server: Server) -> No
 def test_what_is_refused_is_raised_with_its_sentence(server: Server) -> None:
     with pytest.raises(RefusedError, match="seeds 'x' is not usable"):
         Visitor(server.url).call("sample", "fig2", 2, ["x"])
-    with pytest.raises(RefusedError, match="option experiment"):
+    with pytest.raises(RefusedError, match="experiment is missing"):
         Visitor(server.url).trigger("draw", {})
 
 

@@ -87,8 +87,8 @@ def _sentence(model: type[BaseModel], error: ValidationError) -> str:
     if first["type"] == "value_error":  # a check of our own, which says all of it
         return str(first["ctx"]["error"])
     field, schema = _field(model, first["loc"])
-    value = "" if first["type"] == "missing" else f" {brief(first['input'])}"
-    return f"{field}{value} is not usable: give {_wanted(schema)}"
+    fault = "is missing" if first["type"] == "missing" else f"{brief(first['input'])} is not usable"
+    return f"{field} {fault}: give {_wanted(schema)}"
 
 
 def _field(model: type[BaseModel], place: tuple[str | int, ...]) -> tuple[str, Mapping[str, Any]]:
