@@ -49,6 +49,7 @@ function showWaking() {
 async function open(experiment) {
   const {sheet} = decoderOf(experiment);
   now.experiment = experiment;
+  figure.article.dataset.state = "asked";  // from now on, though its sheet comes before its response
   const usual = Object.keys(defaults).every((key) => String(now[key]) === String(defaults[key]));
   if (sheet && (usual || !shown)) {
     const {pixels, side, channels} = await loadSheet(sheet, 16), area = channels * side * side;
