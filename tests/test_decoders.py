@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from toolkit import cli, hub, index
-from toolkit.hub import Trained, decode, decode_all, load_decoder, read_statistics, write_statistics
+from toolkit.hub import Trained, decode, decode_all, load_decoder, read_statistics, statistics_bytes
 from toolkit.index import CheckpointError, of_kind
 from toolkit.models import create
 from toolkit.presets import preset
@@ -71,7 +71,7 @@ def test_what_is_stored_is_not_made_again_and_a_killed_training_continues_from_i
 def test_statistics_come_back_as_they_were_their_correlations_to_half_precision(tmp_path: Path) -> None:
     model: Any = create("VAE", {"widths": (60, 30, 20), "z": 6}, seed=5)
     made = {layer: activation_statistics(model, [3 * Noise(range(400)).randn(6)], layer=layer) for layer in (1, 2)}
-    write_statistics(tmp_path / "s", made, Creative(gain=3.0))
+    (tmp_path / "s").write_bytes(statistics_bytes(made, Creative(gain=3.0)))
     found, how = read_statistics(tmp_path / "s")
     assert how == Creative(gain=3.0) and found.keys() == made.keys()
     for layer, statistics in made.items():

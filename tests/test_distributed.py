@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit import cli, distributed, runs
+from toolkit import cli, distributed, index
 from toolkit.distributed import SHAPES, WARM, CapturedStep, captured, tensors
 from toolkit.models import LabelledBatch, create
 from toolkit.samplers import Sampling, generate
@@ -128,7 +128,7 @@ def test_rows_are_gathered_in_the_order_of_ranks_whatever_their_number(two: list
 
 @slow
 def test_a_run_of_two_is_continued_by_one(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path: path.stat().st_mtime_ns for path in out.glob("fig2/iter_*/*") if path.name != runs.STATE}
+    before = {path: path.stat().st_mtime_ns for path in out.glob("fig2/iter_*/*") if path.name != index.STATE}
     assert cli.main([*TRAIN, "--out", str(out), "--iterations", "3"]) == 0
     assert len(before) == 3 + 5 * 2 and all(path.stat().st_mtime_ns == at for path, at in before.items())
     assert (out / "fig2/iter_003/model.safetensors").exists() and "complete" in capsys.readouterr().out

@@ -576,13 +576,14 @@ def all_kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One experiment of each kind, called as its kind, each of two iterations."""
     folder = tmp_path_factory.mktemp("kinds")
     statistics = Statistics(1, 10, 0.0, "max", *torch.rand(4, 8), 1.0, torch.ones(8), torch.eye(8))
+    how = Creative(gain=3.0, neurons=2)
     for kind, (name, config) in KINDS.items():
         for number in (1, 2):
             here = folder / kind / f"iter_{number:03d}"
             hub.save(create(name, config, seed=number), here / "model.safetensors", experiment=kind, iteration=number)
             (here / "samples.png").write_bytes(plot.png(torch.rand(100, 1, 16, 16), 10))
             if kind == "decoder":
-                hub.write_statistics(here / "statistics.safetensors", {1: statistics}, Creative(gain=3.0, neurons=2))
+                (here / "statistics.safetensors").write_bytes(hub.statistics_bytes({1: statistics}, how))
         (folder / kind / "config.json").write_text(json.dumps({"title": kind, "kind": kind, **CONFIGS[kind]}))
     hub.write_index(folder)
     return folder

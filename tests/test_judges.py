@@ -12,14 +12,10 @@ from toolkit import data as datasets
 from toolkit.config import checked
 from toolkit.data import Dataset
 from toolkit.index import of_kind
+from toolkit.metrics.classifier import probabilities
 from toolkit.models import Judge, LabelledBatches, create
 from toolkit.presets import CLASSIFIERS, SCALES, ClassifierTraining, preset
-from toolkit.runs import (
-    ClassifierTrainer,
-    classifier_sheet,
-    confusion_report,
-    predictions,
-)
+from toolkit.runs import ClassifierTrainer, classifier_sheet, confusion_report
 from toolkit.seeds import Noise
 from toolkit.train import AugmentedBatches, augment, balanced_rows
 
@@ -143,7 +139,7 @@ def test_answers_are_those_of_the_judge_whatever_the_chunk() -> None:
     judge = create("Judge", {"size": 8, "filters": 2, "depth": 1, "hidden": 4}, seed=0)
     assert isinstance(judge, Judge)
     images = (255 * Noise(range(5)).rand(1, 8, 8)).byte().repeat(300, 1, 1, 1)
-    torch.testing.assert_close(predictions(judge, images), judge.probabilities(images.float() / 255))
+    torch.testing.assert_close(probabilities(judge, images), judge.probabilities(images.float() / 255))
 
 
 # training
@@ -168,7 +164,7 @@ def test_a_stored_judge_is_loaded_and_names_digits(tree: Path) -> None:
     judge, data = hub.load_classifier(tree, "judge-digits"), datasets.load("sample:mnist")
     assert isinstance(judge, Judge) and judge.config.classes == tuple("0123456789") and not judge.training
     assert data.labels is not None
-    assert (predictions(judge, data.images).argmax(1) == data.labels).float().mean() > 0.5
+    assert (probabilities(judge, data.images).argmax(1) == data.labels).float().mean() > 0.5
 
 
 def test_networks_of_two_seeds_differ_and_are_listed(tree: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.test_app import build, components, tiny_run
 from toolkit import __version__
 from toolkit.experiments import claims_report, evidence
-from toolkit.runs import to_json
+from toolkit.index import to_json
 from toolkit.web import about, claims
 from toolkit.web.server import static
 

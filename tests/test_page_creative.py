@@ -46,7 +46,7 @@ def tiny_decoders(folder: Path) -> Path:
         layers = range(1, len(model.hidden) + 1)
         statistics = {layer: activation_statistics(model, codes, layer=layer) for layer in layers}
         how = Creative(gain=20.0)
-        hub.write_statistics(here / "statistics.safetensors", statistics, how)
+        (here / "statistics.safetensors").write_bytes(hub.statistics_bytes(statistics, how))
         sheet = runs.decoder_sheet(hub.Trained(name, title, "mnist", model, statistics, how))
         (here / "samples.png").write_bytes(sheet)
         (folder / name / "config.json").write_text(json.dumps({"title": title, "kind": "decoder"}))
@@ -197,6 +197,6 @@ def test_a_decoder_is_read_once_and_again_when_its_files_change(tmp_path: Path) 
     first = creative.decoder(folder, "creative-mnist")
     assert creative.decoder(folder, "creative-mnist").statistics is first.statistics
     path = folder / "creative-mnist" / "iter_001" / "statistics.safetensors"
-    hub.write_statistics(path, first.statistics, Creative(gain=3.0))
+    path.write_bytes(hub.statistics_bytes(first.statistics, Creative(gain=3.0)))
     hub.write_index(folder)
     assert creative.decoder(folder, "creative-mnist").how.gain == 3.0

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from toolkit import cli, hub, metrics, presets, runs
+from toolkit.index import STATE
 from toolkit.models import create
 from toolkit.presets import preset
 from toolkit.runs import RunDir, RunError, from_npy, locked, write
@@ -59,7 +60,7 @@ def test_every_iteration_has_its_checkpoint_sheet_and_measures(whole):
     assert names == {"model.safetensors", "samples.png", "metrics.json", "rows.npz", "said.npy"}
     assert [row["iteration"] for row in json.loads((whole / "metrics.json").read_text())["rows"]] == [0, 1, 2, 3]
     assert not list(whole.parent.rglob("*partial*")) and len(digests(whole)) == 3
-    assert [path.parent.name for path in sorted(whole.glob(f"*/{runs.STATE}"))] == ["iter_001", "iter_003"]
+    assert [path.parent.name for path in sorted(whole.glob(f"*/{STATE}"))] == ["iter_001", "iter_003"]
     model = hub.load(whole.parent, "fig2", iteration=2)
     assert not model.training and hub.facts(whole / "iter_002/model.safetensors")["iteration"] == 2
 
@@ -125,7 +126,7 @@ def test_an_optimiser_is_carried_with_the_weights_unless_it_shall_be_fresh_or_we
 
 def test_a_run_whose_optimiser_is_lost_says_so_and_is_left_as_it_is(tmp_path):
     folder = run(tmp_path, experiment(iterations=2))
-    (folder / "iter_002" / runs.STATE).unlink()
+    (folder / "iter_002" / STATE).unlink()
     before = digests(folder)
     with pytest.raises(RunError, match=r"has no optimiser.safetensors.*anew"):
         run(tmp_path)
@@ -289,7 +290,7 @@ def test_killed_at_ten_moments_with_the_optimiser_carried_it_ends_with_the_same_
              for root in (tmp_path / "whole/fig2", tmp_path / "killed/fig2")]  # fmt: skip
     for each in files:
         assert b'"cpu": true' in each.pop(Path("config.json"))  # which holds seconds, too
-    assert files[0] == files[1] and {path.name for path in files[0]} >= {runs.STATE, "model.safetensors", "said.npy"}
+    assert files[0] == files[1] and {path.name for path in files[0]} >= {STATE, "model.safetensors", "said.npy"}
 
 
 def test_work_that_was_not_finished_costs_nothing_and_is_no_iteration(tmp_path):

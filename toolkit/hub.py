@@ -48,8 +48,9 @@ from .models import MODELS, Judge, Manifold, create
 from .models.manifold import folded
 from .models.registry import outline
 from .presets import KaleidoscopeTraining
-from .samplers import METHODS, Creation, Creative, Sampling, Statistics, creative_decode, kaleidoscope
-from .samplers.creative import POOLS
+from .samplers.creative import METHODS, POOLS, Creation, Creative, Statistics, creative_decode
+from .samplers.generate import Sampling
+from .samplers.kaleidoscope import kaleidoscope
 from .seeds import Noise, child
 
 __all__ = [
@@ -314,15 +315,15 @@ def save(model: nn.Module, path: str | Path, /, *, half: bool = False, **facts: 
         raise CheckpointError(f"{name} cannot be saved to {path}: register it with @toolkit.models.register first")
     config: Any = model.config
     tensors = {key: _stored(key, tensor, half) for key, tensor in model.state_dict().items()}
-    _write(path, tensors, architecture=name, config=asdict(config), facts=facts)
+    write_file(path, _file_bytes(path, tensors, architecture=name, config=asdict(config), facts=facts))
 
 
-def _write(path: Path, tensors: dict[str, Tensor], **header: Any) -> None:
+def _file_bytes(path: Path | str, tensors: dict[str, Tensor], **header: Any) -> bytes:
     try:
         text = json.dumps({"schema": SCHEMA, **header}, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the facts of {path} are not JSON ({error}): give finite numbers and text") from error
-    write_file(path, safetensors.torch.save(tensors, {KEY: text}))
+    return safetensors.torch.save(tensors, {KEY: text})
 
 
 def load_file(
@@ -472,17 +473,17 @@ def decode_all(
     return {method: decode(trained, seeds, replace(base, method=method), layer).images for method in METHODS}
 
 
-def write_statistics(path: Path, statistics: Mapping[int, Statistics], how: Creative) -> None:
-    """Write statistics by layer, and the calibrated settings, to one file, whole or not at all."""
+def statistics_bytes(statistics: Mapping[int, Statistics], how: Creative) -> bytes:
+    """The content of a file of statistics by layer, with the calibrated settings."""
     layers = {number: {name: getattr(s, name) for name in SCALARS} for number, s in statistics.items()}
     tensors = {f"{number}.{name}": _compact(name, s) for number, s in statistics.items() for name in TENSORS}
-    _write(path, tensors, architecture="Statistics", config=asdict(how), facts=layers)
+    return _file_bytes("statistics", tensors, architecture="Statistics", config=asdict(how), facts=layers)
 
 
 def read_statistics(path: Path, sha256: str | None = None) -> tuple[dict[int, Statistics], Creative]:
-    """The inverse of `write_statistics`; correlations come back rounded to half precision. Raises CheckpointError.
+    """The inverse of `statistics_bytes`; correlations come back rounded to half precision.
 
-    sha256: what the index says.
+    sha256: what the index says of the file. Raises CheckpointError.
     """
     header, tensors = _open(path, sha256=sha256)
     if (kind := header["architecture"]) != "Statistics":

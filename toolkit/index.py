@@ -23,6 +23,8 @@ from uuid import uuid4
 
 from .config import SamplingSettings, checked, offer
 
+MODEL, SHEET, METRICS, ROWS_FILE = "model.safetensors", "samples.png", "metrics.json", "rows.npz"  # of an iteration
+STATE, STATISTICS = "optimiser.safetensors", "statistics.safetensors"
 SCHEMA = 1  # of index.json, and of a file's header
 KEY = "that-are-not"  # a header's only metadata key: the order of several varies, and the checksum with it
 LARGEST_INDEX, LARGEST_HEADER, LARGEST_FILE = 2**24, 2**20, 2**28  # bytes; the published autoencoder has 6.6 million
@@ -220,6 +222,11 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 
 # ---- files
+
+
+def to_json(value: object) -> bytes:
+    """Sorted, indented JSON that ends in a newline."""
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 
 def strict_json(text: str | bytes) -> Any:

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from . import distributed
-from .samplers import Sampling, generate
-from .samplers.generate import chunk_for
+from .samplers.generate import Sampling, chunk_for, generate
 from .seeds import child
 from .train import ConcatImages, Images
 

@@ -479,7 +479,7 @@ HACKED: dict[str, Any] = {"method": "loss hacking", "kept": (0, 2, 5, 10, 20, 40
                           "how": {"lr": 1e-3, "form": "logit"}}  # fmt: skip
 TUNED: dict[str, Any] = {"method": "fine-tuning", "kept": (0, 10, 25, 50, 100, 200, 400), "batch": 128}
 FED: dict[str, Any] = {"method": "feedback", "kept": (0, 1, 2, 4, 8), "batch": 128, "how": {"steps": 30, "rate": 0.3}}
-LED: dict[str, Any] = {"method": "external knowledge", "kept": (0, 10, 25, 50, 100, 200)}
+LED: dict[str, Any] = {"method": "external knowledge", "kept": (0, 10, 25, 50, 100, 200), "batch": 16}
 DIVERGENCES = _by_name([
     Divergence("gan-mnist", "Digits, adversarially", **ON_DIGITS, **GAN),
     Divergence("gan-fashion", "Clothes, adversarially", **ON_CLOTHES, **GAN),

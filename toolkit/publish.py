@@ -31,11 +31,11 @@ from .index import (
     hub_errors,
     parse,
     read_json,
+    to_json,
     write_file,
     write_index,
 )
 from .metrics.stats import MEASURES
-from .runs import to_json
 
 OF_EXPERIMENT = ("config.json", "metrics.json", "report.json", "judged.json", "map.json", "map.png", "contact.png",
                  "preview.png")  # fmt: skip

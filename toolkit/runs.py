@@ -5,10 +5,9 @@ OUT/NAME/iter_007/{model.safetensors, samples.png, metrics.json, ...}; unfinishe
 Of iterated learning also said.npy (the generated images), rows.npz (every measure of each image) and, where a run goes
 on, optimiser.safetensors; of decoders statistics.safetensors; of classifiers OUT/NAME/report.json.
 
-What is stored is what is used: a model is loaded back from its checkpoint before it generates or is measured, so that
-images are a function of a checkpoint and seeds. Seconds stand in config.json and nowhere else, so that all other files
-are the same bytes on a slow machine. Several processes run the same code; the main one writes, and none reads while it
-does (`distributed.main_process`).
+A model is loaded back from its checkpoint before it generates or is measured, so that images are a function of a
+checkpoint and seeds. Seconds stand in config.json alone, so that all other files are the same bytes on a slow machine.
+Several processes run the same code; the main one writes, and none reads while it does (`distributed.main_process`).
 """
 
 import json
@@ -24,7 +23,6 @@ from io import BytesIO
 from itertools import islice, repeat
 from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, cast
 from zipfile import BadZipFile
@@ -33,16 +31,16 @@ import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from . import __version__, distributed, hub, index, iterated, metrics, plot, presets, samplers
 from . import data as datasets
 from .config import DIGITS, checked
 from .data import Dataset
-from .diverge import Snapshot
 from .diverge.experiments import Inputs, measure_snapshot, new, snapshots
-from .index import CheckpointError
+from .diverge.training import Snapshot
+from .index import METRICS, MODEL, ROWS_FILE, SHEET, STATE, STATISTICS, CheckpointError, to_json
+from .metrics.classifier import probabilities
 from .metrics.distance import encoder_distance
 from .metrics.rows import Rows, rows
 from .models import Judge, LabelledBatches, Manifold, create
@@ -68,8 +66,6 @@ if TYPE_CHECKING:
 
 Files = Mapping[str, Callable[[], Any]]  # by name: a function that makes the content, bytes or a JSON value
 CPU = torch.device("cpu")
-MODEL, SHEET, METRICS, ROWS_FILE = "model.safetensors", "samples.png", "metrics.json", "rows.npz"
-STATE = "optimiser.safetensors"  # the optimisers at the end of an iteration, as `fit` gives their state
 GENERATED = "said.npy"
 
 
@@ -117,7 +113,6 @@ class RunDir:
         own = {"experiment": spec.name, "iteration": index, "scale": spec.scale, "data": spec.data}
         with _writing(path) as main:
             if main:
-                path.parent.mkdir(parents=True, exist_ok=True)
                 hub.save(model, path, half=spec.half, **own, toolkit=__version__, **facts)
         return path
 
@@ -128,7 +123,7 @@ class RunDir:
         """
         with distributed.main_process() as main:
             if main and not self.finished(index):
-                write(self.draft(index) / name, _as_bytes(content()))
+                write(self.draft(index) / name, content())
 
     def discard(self, index: int, name: str) -> None:
         """Delete a file of a finished iteration, if it is there."""
@@ -150,7 +145,7 @@ class RunDir:
         with distributed.main_process() as main:
             if main:
                 for name, content in files(self.rows()).items():
-                    write(self.root / name, _as_bytes(content()))
+                    write(self.root / name, content())
                 hub.write_index(self.out)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -168,15 +163,15 @@ class RunDir:
             entry[key] = round(entry.get(key, 0.0) + spent, 2)
         entry["on"] = self.machine
         if distributed.rank() == 0:
-            write(self.config, to_json({**json.loads(self.config.read_text()), **self._cost()}))
+            write(self.config, {**json.loads(self.config.read_text()), **self._cost()})
 
     def _cost(self) -> dict[str, Any]:
         if not self.costs:
             return {}
-        spent = [item for entry in self.costs.values() for item in entry.items() if item[0] != "on"]
-        wall = sum(seconds for name, seconds in spent if name != "process_seconds")
-        process = sum(seconds for name, seconds in spent if name == "process_seconds")
-        return {"cost": {"seconds": round(wall, 2), "process_seconds": round(process, 2), "iterations": self.costs}}
+        process = sum(entry.get("process_seconds", 0.0) for entry in self.costs.values())
+        whole = sum(value for entry in self.costs.values() for name, value in entry.items() if name != "on")
+        return {"cost": {"seconds": round(whole - process, 2), "process_seconds": round(process, 2),
+                         "iterations": self.costs}}  # fmt: skip
 
     def _check_settings(self) -> None:
         """Compare the settings with those of finished iterations; of a run without any, start anew."""
@@ -195,7 +190,7 @@ class RunDir:
         bfloat16.setdefault(self.device_type, native_bfloat16(self.device_type))
         about = {"title": self.spec.title, "toolkit": __version__, **self.spec.metadata(), "experiment": mine,
                  "bfloat16": bfloat16}  # fmt: skip
-        write(self.config, to_json({**about, **self._cost()}))
+        write(self.config, {**about, **self._cost()})
 
     def _refusal(self, stored: dict[str, Any], other: list[str]) -> str:
         if other == ["seed"]:
@@ -261,10 +256,13 @@ def locked(root: Path) -> Iterator[None]:
         yield
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, making its folder. Raises RunError if that fails (disk full, not writable)."""
+def write(path: Path, content: Any) -> None:
+    """Write a file whole or not at all, making its folder. content: bytes, or a JSON value.
+
+    Raises RunError if that fails (disk full, not writable).
+    """
     with _explained(path):
-        index.write_atomic(path, content)
+        index.write_atomic(path, content if isinstance(content, bytes) else to_json(content))
 
 
 @contextmanager
@@ -283,15 +281,6 @@ def _explained(path: Path) -> Iterator[None]:
             f"cannot write {path}: {error.strerror or error}; free some space or choose another --out, "
             "then run the same command again: every finished iteration is kept"
         ) from error
-
-
-def to_json(value: object) -> bytes:
-    """Sorted, indented JSON that ends in a newline."""
-    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
-
-
-def _as_bytes(content: Any) -> bytes:
-    return content if isinstance(content, bytes) else to_json(content)
 
 
 def to_npy(images: Tensor) -> bytes:
@@ -411,13 +400,12 @@ class Trainer:
         for number in range(1, count + 1):
             if not run.finished(number):
                 path = run.find(number, MODEL) or self._learn(run, number)
-                with run.stage(number, "measuring"):
+                with self.stage(run, number, "measuring"):
                     files = self.files(run, number, self.load(path))
                 self.finish(run, number, files)
 
     def _learn(self, run: RunDir, number: int) -> Path:
-        bar = self.bar(f"{self.spec.name} {number}: training", self.steps, "step")
-        with run.stage(number, "training"), bar:
+        with self.stage(run, number, "training", self.steps, "step") as bar:
             model, facts = self.learn(number, partial(_advance, bar))
             return run.put_model(number, model, **facts)
 
@@ -443,7 +431,7 @@ class Trainer:
     def finish(self, run: RunDir, number: int, files: Files) -> None:
         """Write the files of an iteration, and make it final."""
         for name, content in files.items():
-            with run.stage(number, "sheet" if name == SHEET else "measuring"):
+            with self.stage(run, number, "sheet" if name == SHEET else "measuring"):
                 run.put(number, name, content)
         run.finish(number)
 
@@ -455,9 +443,23 @@ class Trainer:
         """A stored model, on the device."""
         return hub.load(path, device=str(self.device))
 
-    def bar(self, text: str, total: int, unit: str) -> "tqdm[Any]":
-        """A progress bar, of the main process."""
-        return tqdm(total=total, desc=text, unit=unit, disable=self.quiet or distributed.rank() > 0, dynamic_ncols=True)
+    @contextmanager
+    def stage(
+        self, run: RunDir, number: int, name: str, total: int | None = None, unit: str = ""
+    ) -> "Iterator[tqdm[Any]]":
+        """Time a stage of an iteration, under a progress bar; without a total it is a line that lasts as long."""
+        hidden = self.quiet or distributed.rank() > 0
+        shape: dict[str, Any] = {"leave": True} if total else {"bar_format": "{desc}", "leave": False}
+        bar = tqdm(
+            total=total,
+            desc=f"{self.spec.name} {number}: {name}",
+            unit=unit,
+            disable=hidden,
+            dynamic_ncols=True,
+            **shape,
+        )
+        with run.stage(number, name), bar:
+            yield bar
 
     def _announce(self) -> None:
         if not self.quiet and distributed.rank() == 0 and 0 < (self.images or 0) < FEW:
@@ -563,10 +565,9 @@ class IterationTrainer(Trainer):
         path = run.find(index, MODEL) or self._fit(run, index, model, data)
         model = self.load(path)
         if not run.find(index, SHEET):  # before data are generated: people may want to pick from it
-            with run.stage(index, "sheet"):
-                run.put(
-                    index, SHEET, lambda: sheet(samplers.to_bytes(self.sampling.sample(model, range(SHEET_IMAGES))))
-                )
+            with self.stage(run, index, "sheet"):
+                drawn = samplers.to_bytes(self.sampling.sample(model, range(SHEET_IMAGES)))
+                run.put(index, SHEET, lambda: sheet(drawn))
         return model
 
     def _fit(self, run: RunDir, index: int, model: nn.Module, data: Images | iterated.TeacherSamples) -> Path:
@@ -580,8 +581,7 @@ class IterationTrainer(Trainer):
             model, state = self._first(self.first_from)
             run.put(1, STATE, lambda: state)
             return run.put_model(1, model, seed=e.seed, steps=steps)
-        bar = self.bar(f"iteration {index}: training", steps, "step")
-        with run.stage(index, "training"), bar:
+        with self.stage(run, index, "training", steps, "step") as bar:
             moments, decay = self._optimiser_state(run, index), DECAY[e.decay]
             model = fit(model, batches, steps=steps, on_step=partial(_advance, bar), decay=decay, state=moments)
             run.put(index, STATE, lambda: safetensors.torch.save(moments))  # first: with a model, training is done
@@ -634,10 +634,9 @@ class IterationTrainer(Trainer):
 
     def _generate(self, run: RunDir, index: int, model: nn.Module, seeds: range) -> samplers.Samples:
         """Generate images, and store the measures of the first of them."""
-        bar = self.bar(f"iteration {index}: sampling", len(seeds), "image")
-        with run.stage(index, "sampling"), bar:
+        with self.stage(run, index, "sampling", len(seeds), "image") as bar:
             found = samplers.generate(model, seeds, self.sampling, on_images=bar.update)
-        with run.stage(index, "measuring"):
+        with self.stage(run, index, "measuring"):
             passes = None if samplers.generates(model) else found.passes[:MEASURED]
             run.put(index, METRICS, lambda: metrics.measure(found.images[:MEASURED], self.reference, passes))
         return found
@@ -656,7 +655,8 @@ class IterationTrainer(Trainer):
         """Every measure of the images of the first seeds, by all processes together; nothing where it is there."""
         if run.find(index, ROWS_FILE):
             return {}
-        images, reference = row_images(self.spec, self.reference, model)
+        with self.stage(run, index, "measuring"):
+            images, reference = row_images(self.spec, self.reference, model)
         return {ROWS_FILE: lambda: to_npz(row_measures(self.spec, images, reference))}
 
     def _store_data(self, run: RunDir) -> None:
@@ -675,19 +675,11 @@ def prepare(experiment: presets.Experiment, images: Tensor, out: Path, **options
     options: device, quiet, first_from.
     """
     generator = torch.Generator().manual_seed(child(experiment.seed, "data"))
-    reference = _resized(images[torch.randperm(len(images), generator=generator)], experiment.size)
+    reference = datasets.resized(images[torch.randperm(len(images), generator=generator)], experiment.size)
     data = reference[: experiment.images]
     if experiment.sampling.finish == "tone":
         experiment = replace(experiment, sampling=replace(experiment.sampling, tone=samplers.brightness_curve(data)))
     return IterationTrainer(spec=experiment, data=data, reference=reference, out=Path(out), **options)
-
-
-def _resized(images: Tensor, size: int | None) -> Tensor:
-    """uint8 (N, C, H, W) -> uint8 (N, C, size, size)."""
-    if size in (None, images.shape[-1]):
-        return images
-    mode = "area" if size < images.shape[-1] else "bilinear"
-    return torch.cat([interpolate(x.float(), (size, size), mode=mode).round().byte() for x in images.split(5000)])
 
 
 def iteration_seeds(e: presets.Experiment, index: int) -> range:
@@ -853,7 +845,7 @@ class DecoderTrainer(Trainer):
     def files(self, run: RunDir, number: int, model: Any) -> Files:
         statistics, t = self._statistics(model), self.spec
         return {
-            "statistics.safetensors": lambda: _statistics_bytes(statistics, self.how),
+            STATISTICS: lambda: hub.statistics_bytes(statistics, self.how),
             METRICS: lambda: self._metrics(model, statistics),
             SHEET: lambda: decoder_sheet(hub.Trained(t.name, t.title, t.data, model, statistics, self.how)),
         }
@@ -889,12 +881,6 @@ def decoder_sheet(trained: hub.Trained) -> bytes:
     """Pairs of one code as PNG: regular, and low-active beside it."""
     both = hub.decode(trained, range(PAIRS))
     return plot.png(samplers.to_bytes(torch.stack([both.regular, both.images], 1).flatten(0, 1)), columns=16)
-
-
-def _statistics_bytes(statistics: Mapping[int, samplers.Statistics], how: samplers.Creative) -> bytes:
-    with TemporaryDirectory() as folder:
-        hub.write_statistics(path := Path(folder) / "statistics", statistics, how)
-        return path.read_bytes()
 
 
 # ---- kaleidoscopic networks
@@ -1122,10 +1108,10 @@ class ClassifierTrainer(Trainer):
         return AugmentedBatches(LabelledBatches(images, labels, t.classes, t.batch, seed), t.vary)
 
     def files(self, run: RunDir, number: int, model: Any) -> Files:
-        labels, probabilities, report = self._report(model)
+        labels, p, report = self._report(model)
         row = {name: report[name] for name in ("images", "accuracy")}
         row["accuracy_worst_class"] = min(report["accuracy_by_class"].values())
-        return {METRICS: lambda: row, SHEET: lambda: classifier_sheet(self.held_out.images, labels, probabilities)}
+        return {METRICS: lambda: row, SHEET: lambda: classifier_sheet(self.held_out.images, labels, p)}
 
     def summary(self, run: RunDir, rows: list[dict[str, Any]]) -> Files:
         """The report on every stored classifier: how well it classifies the held-out images."""
@@ -1137,29 +1123,21 @@ class ClassifierTrainer(Trainer):
         return {"report.json": lambda: {"held_out": self.held_out.split, "networks": reports()}}
 
     def _report(self, model: Judge) -> tuple[Tensor, Tensor, dict[str, Any]]:
-        labels, probabilities = cast("Tensor", self.held_out.labels), predictions(model, self.held_out.images)
-        return labels, probabilities, confusion_report(labels, probabilities, self.spec.classes)
+        labels, p = cast("Tensor", self.held_out.labels), probabilities(model, self.held_out.images)
+        return labels, p, confusion_report(labels, p, self.spec.classes)
 
 
 def _rows(data: Dataset, rows: Tensor) -> Dataset:
     return replace(data, images=data.images[rows], labels=None if data.labels is None else data.labels[rows])
 
 
-def predictions(classifier: Judge, images: Tensor) -> Tensor:
-    """Class probabilities of images: uint8 (N, C, H, W) -> (N, K), on the CPU."""
-    device = next(classifier.parameters()).device
-    with torch.no_grad():
-        parts = [classifier.probabilities(part.to(device).float() / 255).cpu() for part in images.split(1000)]
-    return torch.cat(parts)
-
-
-def confusion_report(labels: Tensor, probabilities: Tensor, classes: Sequence[str]) -> dict[str, Any]:
+def confusion_report(labels: Tensor, p: Tensor, classes: Sequence[str]) -> dict[str, Any]:
     """The confusion matrix (rows: classes, columns: predictions) as JSON, accuracies, and the commonest mistakes.
 
-    labels (N,), probabilities (N, K).
+    labels: (N,); p: the probabilities of each class, (N, K).
     """
     k = len(classes)
-    found = torch.bincount(labels * k + probabilities.argmax(1), minlength=k**2).view(k, k)
+    found = torch.bincount(labels * k + p.argmax(1), minlength=k**2).view(k, k)
     right, whole = found.diagonal(), found.sum(1)
     by_class = {name: r / n for name, r, n in zip(classes, right.tolist(), whole.tolist(), strict=True) if n}
     mistakes = (found - right.diag()).flatten()
@@ -1177,22 +1155,22 @@ def confusion_report(labels: Tensor, probabilities: Tensor, classes: Sequence[st
     }
 
 
-def classifier_sheet(images: Tensor, labels: Tensor, probabilities: Tensor) -> bytes:
+def classifier_sheet(images: Tensor, labels: Tensor, p: Tensor) -> bytes:
     """A column per class, as PNG: its surest images that are classified rightly, and below them wrongly.
 
-    images: uint8 (N, C, H, W); labels: (N,); probabilities: (N, K). Where there are too few, cells are black.
+    images: uint8 (N, C, H, W); labels: (N,); p: (N, K). Where there are too few, cells are black.
     """
-    (sure, predicted), blank = probabilities.max(1), torch.zeros_like(images[:1])
+    (sure, predicted), blank = p.max(1), torch.zeros_like(images[:1])
 
     def surest(which: Tensor, count: int) -> Tensor:
         found = images[which][sure[which].sort(descending=True, stable=True).indices[:count]]
         return torch.cat([found, *[blank] * (count - len(found))])
 
     columns, right = [], predicted == labels
-    for label in range(probabilities.shape[1]):
+    for label in range(p.shape[1]):
         own = labels == label
         columns.append(torch.cat([surest(own & right, SURE), surest(own & ~right, WRONG)]))
-    return plot.png(torch.stack(columns, 1).flatten(0, 1), columns=probabilities.shape[1])
+    return plot.png(torch.stack(columns, 1).flatten(0, 1), columns=p.shape[1])
 
 
 # ---- divergences

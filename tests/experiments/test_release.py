@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.test_runs import experiment, run
-from toolkit import cli, hub, presets, runs
+from toolkit import cli, hub, index, presets, runs
 from toolkit.experiments import release
 
 
@@ -56,7 +56,7 @@ def test_the_command_thins_and_lists_the_tree_anew(whole, tmp_path):
 def test_a_thinned_run_that_is_resumable_goes_on_to_the_same_models(whole, tmp_path):
     part = run(tmp_path / "part", experiment(iterations=2))
     moved = release.thin(part, tmp_path / "moved", [1], resumable=True)
-    assert not [*moved.rglob("said.npy")] and [path.parent.name for path in moved.rglob(runs.STATE)] == ["iter_002"]
+    assert not [*moved.rglob("said.npy")] and [path.parent.name for path in moved.rglob(index.STATE)] == ["iter_002"]
     run(tmp_path / "moved")
     ours, theirs = (hub.load(folder.parent, "fig2", 3).state_dict() for folder in (moved, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

@@ -13,13 +13,13 @@ from tests.experiments.conftest import experiment
 from toolkit import runs
 from toolkit.data import load
 from toolkit.experiments import evidence, judge_runs
-from toolkit.index import CheckpointError
+from toolkit.index import ROWS_FILE, CheckpointError
 from toolkit.metrics import MEASURES, edge_length, holes, measure, novelty
 from toolkit.metrics.distance import mean_picture_power, originals
 from toolkit.metrics.image import resized
 from toolkit.metrics.rows import rows
 from toolkit.models import create
-from toolkit.runs import ROWS_FILE, from_npz, row_measures, to_npz
+from toolkit.runs import from_npz, row_measures, to_npz
 
 
 def digits(count: int = 30) -> Tensor:

@@ -128,7 +128,7 @@ def load(
     found = _find(name, _root(root), split)
     rows = _evenly(len(found.items), limit)
     if isinstance(found.items, Tensor):
-        images = _resized(found.items[rows], size).repeat(1, 3 if color else 1, 1, 1)
+        images = resized(found.items[rows], size).repeat(1, 3 if color else 1, 1, 1)
     else:
         images, readable = pictures.read([found.items[row] for row in rows.tolist()], size, color)
         rows = rows[readable]
@@ -285,8 +285,9 @@ def _fetch(name: str, root: Path, parts: list[str], *, there: list[str]) -> None
         ) from error
 
 
-def _resized(images: Tensor, size: int) -> Tensor:
-    if images.shape[-2:] == (size, size):
+def resized(images: Tensor, size: int | None) -> Tensor:
+    """Images of another size, None as they are: uint8 (N, C, H, W) -> uint8 (N, C, size, size)."""
+    if size is None or images.shape[-2:] == (size, size):
         return images
     mode = "area" if size < images.shape[-1] else "bilinear"
     parts = [interpolate(part.float(), (size, size), mode=mode) for part in images.split(5000)]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample, max_pool2d
 
 from ..config import checked, choose
-from ..samplers import hooked
+from ..samplers.creative import hooked
 from ..seeds import Noise, child
 from .layers import dense, layer
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..config import checked, choose
 from ..metrics.classifier import ImageClassifier, columns, count_by_max
 from ..metrics.distance import blank_share, diversity
-from ..models import create
+from ..models.registry import create
 from ..presets import Divergence
 from ..seeds import Noise, child
 from .search import fitted
@@ -95,9 +95,7 @@ def snapshots(e: Divergence, inputs: Inputs, on_step: OnStep = silent) -> Iterat
     method, arguments = METHODS[e.method]
     how = dict(e.how)
     positional = arguments(e, inputs, how)
-    given: dict[str, Any] = {"on_step": on_step, "seed": e.seed}
-    if method is not follow:  # which has few codes in a step by itself
-        given["batch"] = e.batch
+    given: dict[str, Any] = {"on_step": on_step, "seed": e.seed, "batch": e.batch}
     types = get_type_hints(method)
     free = [n for n, it in signature(method).parameters.items() if it.kind is it.KEYWORD_ONLY and n not in given]
     settings = checked(e.method, make_dataclass("Settings", [(name, types[name]) for name in free]), how)

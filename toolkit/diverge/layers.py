@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
-from ..samplers import hooked
+from ..samplers.creative import hooked
 
 M = TypeVar("M", bound=nn.Module)
 

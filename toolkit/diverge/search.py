@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..samplers import generates
+from ..samplers.generate import generates
 from ..seeds import Noise, child
 
 Measure = Callable[[Tensor], Tensor]

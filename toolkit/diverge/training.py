@@ -19,9 +19,10 @@ from torch.nn.functional import cross_entropy, normalize, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..config import choose
-from ..models import DCGAN, LabelledBatch, LabelledBatches
-from ..models.dcgan import BETAS
-from ..samplers import Sampling, generate, hooked
+from ..models.classifier import LabelledBatch, LabelledBatches
+from ..models.dcgan import BETAS, DCGAN
+from ..samplers.creative import hooked
+from ..samplers.generate import Sampling, generate
 from ..seeds import Noise, child
 from ..train import Batch, ConcatImages, Images, Objective, Shuffled, constant, fit, linear, seeded, training
 from .layers import frozen_copy, layers

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from .. import __version__, data, plot, train
 from ..data import Dataset
 from ..hub import Kaleidoscope, as_images, load_kaleidoscope, of, stream
+from ..index import to_json
 from ..metrics import nearest
 from ..metrics.classifier import probabilities
 from ..metrics.distance import SAME
@@ -40,7 +41,6 @@ from ..runs import (
     film_frames,
     kaleidoscope_probe,
     landscape,
-    to_json,
     train_kaleidoscope,
     trainer,
     write,

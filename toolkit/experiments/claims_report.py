@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import hub
-from ..index import CHECKPOINTS
+from ..index import CHECKPOINTS, to_json
 from ..metrics.stats import Interval
 from ..plot import markdown_table
 from ..presets import FIGURES, Experiment
-from ..runs import to_json, write
+from ..runs import write
 from . import attractors, evidence, table1
 from . import claims as papers
 from .common import decimals, number

@@ -8,11 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from .. import hub
-from ..index import write_atomic
+from ..index import to_json, write_atomic
 from ..metrics.stats import Interval
 from ..models import Judge, create
 from ..models.classifier import LabelledBatches
-from ..runs import to_json
 from ..seeds import child
 from ..train import fit, linear
 

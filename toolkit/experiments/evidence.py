@@ -18,12 +18,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..index import CheckpointError, read_json
+from ..index import ROWS_FILE, CheckpointError, read_json
 from ..metrics.distance import mean_picture_power, originals
 from ..metrics.image import stroke_count, stroke_width
 from ..metrics.rows import Rows
 from ..metrics.stats import Interval, hierarchical_bootstrap, interval, sign_test
-from ..runs import MEASURED, ROWS_FILE, from_npz
+from ..runs import MEASURED, from_npz
 from . import release
 
 HOLDS, DOES_NOT, UNDECIDED, MISSING = "holds", "does not", "undecided", "not run yet"

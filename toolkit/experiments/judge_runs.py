@@ -23,12 +23,12 @@ from tqdm import tqdm
 
 from .. import data, hub, metrics, runs, train
 from ..config import DIGITS
-from ..index import CHECKPOINTS, read_index, strict_json
+from ..index import CHECKPOINTS, ROWS_FILE, read_index, strict_json, to_json
 from ..metrics.classifier import features
 from ..metrics.image import resized
 from ..models import Judge
 from ..presets import Experiment
-from ..runs import OF_DIGITS, from_npy, to_json, write
+from ..runs import OF_DIGITS, from_npy, write
 from ..samplers import generate
 from ..seeds import child
 from .release import contact, on_sheet, sheets
@@ -183,7 +183,7 @@ def measure_rows(
     run = runs.prepare(experiment, data.load(experiment.data, root=root, split="any").images, Path())
     written = []
     for index in range(experiment.iterations + 1):
-        path, model = folder / f"iter_{index:03d}" / runs.ROWS_FILE, folder / f"iter_{index:03d}" / "model.safetensors"
+        path, model = folder / f"iter_{index:03d}" / ROWS_FILE, folder / f"iter_{index:03d}" / "model.safetensors"
         if path.exists() or not (path.parent.exists() if index == 0 else model.exists()):
             continue
         on_row(f"iteration {index}")

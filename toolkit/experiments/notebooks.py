@@ -21,8 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..config import choose
-from ..index import CHECKPOINTS, CheckpointError, write_atomic
-from ..runs import to_json
+from ..index import CHECKPOINTS, CheckpointError, to_json, write_atomic
 
 REPOSITORY = "https://github.com/OWNER/that-are-not"
 

@@ -13,9 +13,8 @@ from torch import Tensor, cdist
 
 from .. import hub
 from ..cli import numbers
-from ..index import write_atomic
+from ..index import STATE, write_atomic
 from ..plot import tiles
-from ..runs import STATE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -32,7 +32,7 @@ from ..models import Judge
 from ..plot import markdown_table
 from ..presets import DECODERS, DecoderTraining, preset
 from ..presets import TABLE1 as DECODERS_OF_TABLE1
-from ..runs import decoder_sheet, to_json, trainer, write
+from ..runs import decoder_sheet, trainer, write
 from ..samplers import METHODS, Creation, Creative, activation_statistics, codes
 from .common import classifier, kept_part, number
 
@@ -460,7 +460,7 @@ def calibrate(out: Path, name: str, at: int, how: Creative) -> None:
     folder = out / name / f"iter_{at:03d}"
     statistics, before = hub.read_statistics(folder / "statistics.safetensors")
     if how != before:
-        hub.write_statistics(folder / "statistics.safetensors", statistics, how)
+        write(folder / "statistics.safetensors", hub.statistics_bytes(statistics, how))
         hub.write_index(out)
         write(folder / "samples.png", decoder_sheet(load_decoder(out, name, iteration=at)))
 
@@ -518,7 +518,7 @@ class Study:
                 calibrate(self.out, training.name, at, how)
         parts = {training.name: [self._network(training, at) for at in numbers] for training in trainings}
         path = self.out / "creative" / "table1.json"
-        write(path, to_json(self._result(parts)))
+        write(path, self._result(parts))
         for training in trainings:
             name, chart = training.name, figure(parts[training.name][0]["maps"], training.title)
             write(path.with_name(f"{name}.png"), sheet(self._load(name, 1)))

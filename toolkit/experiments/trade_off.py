@@ -42,13 +42,13 @@ from ..diverge import (
 )
 from ..diverge import write as write_association
 from ..diverge.weights import level_count
-from ..index import fetch, of_kind, read_index, strict_json
+from ..index import fetch, of_kind, read_index, strict_json, to_json
 from ..metrics.classifier import ImageClassifier, columns, count_by_max
 from ..metrics.distance import diversity
 from ..metrics.image import as_float
 from ..metrics.stats import Interval, interval
 from ..plot import markdown_table
-from ..runs import to_json, write
+from ..runs import write
 from ..samplers.generate import generates
 from ..samplers.iterate import iterate
 from ..seeds import Noise, child

@@ -19,8 +19,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from ..seeds import Noise, child
-from .distribution import squared_distances
-from .image import as_float
+from .image import as_float, squared_distances
 
 SPARE = 16  # how many more than k are shortlisted
 FEW = 50  # images whose shortlists are compared at once, in the cache

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .image import as_float
+from .image import as_float, squared_distances
 
 Kernel = Callable[[Tensor, Tensor], Tensor]  # (N, d), (M, d) -> (N, M)
 
@@ -100,13 +100,6 @@ def density_coverage(x: Tensor, reference: Tensor, k: int = 5) -> tuple[float, f
     x, y = _checked(x, reference, k + 1, k)
     inside = squared_distances(x, y) < _radii(y, k)
     return inside.sum(1).double().mean().item() / k, inside.any(0).double().mean().item()
-
-
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """(N, d), (M, d), in double precision -> (N, M); exactly 0 for a copy, though it is a matrix product."""
-    sizes = x.square().sum(1, keepdim=True) + y.square().sum(1)
-    squared = sizes - 2 * x @ y.T
-    return squared.where(squared > 1e-12 * sizes, 0.0)  # less is rounding
 
 
 def _scatter(x: Tensor) -> Tensor:

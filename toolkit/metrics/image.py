@@ -221,6 +221,13 @@ def as_float(x: Tensor) -> Tensor:
     return x.cpu().float() / 255 if x.dtype == torch.uint8 else x.detach().cpu().float()
 
 
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """(N, d), (M, d), in double precision -> (N, M); exactly 0 for a copy, though it is a matrix product."""
+    sizes = x.square().sum(1, keepdim=True) + y.square().sum(1)
+    squared = sizes - 2 * x @ y.T
+    return squared.where(squared > 1e-12 * sizes, 0.0)  # less is rounding
+
+
 def ink_mask(x: Tensor, threshold: float | None = None) -> Tensor:
     """Which pixels are ink: (B, C, H, W) -> bool (B, H, W). A colour image is seen as the mean of its channels.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..config import choose
 from ..metrics.classifier import probabilities
 from ..metrics.distance import STILL, distinct, effective, flow, movement, nearest, standing_still
-from ..models import Manifold
+from ..models.manifold import Manifold
 from ..seeds import Noise
 from .iterate import Step, iterate
 

@@ -36,7 +36,7 @@ from typing_extensions import Self
 
 from .. import index
 from ..index import CheckpointError
-from ..samplers import to_bytes
+from ..samplers.generate import to_bytes
 
 Message = dict[str, Any]  # what crosses to the browser: plain JSON values
 log = getLogger(__name__)
