@@ -10,8 +10,8 @@ from toolkit import data as datasets
 from toolkit import hub, plot, presets, runs
 from toolkit.hub import decode, load_decoder
 from toolkit.index import of_kind
+from toolkit.metrics.attractors import fixed
 from toolkit.samplers import to_bytes
-from toolkit.samplers.kaleidoscope import fixed
 
 INDEX = hub.read_index(hub.CHECKPOINTS)
 ENTRIES = [

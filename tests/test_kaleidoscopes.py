@@ -14,11 +14,7 @@ from PIL import Image
 from toolkit import cli, hub, plot, runs
 from toolkit.hub import Kaleidoscope, as_images, learned, load_kaleidoscope, stream
 from toolkit.index import CheckpointError, of_kind
-from toolkit.models import Manifold, create
-from toolkit.presets import KALEIDOSCOPES, SCALES, KaleidoscopeTraining, preset, scattered
-from toolkit.runs import SMOOTH, KaleidoscopeTrainer, loss_trace, train_kaleidoscope, trainer
-from toolkit.samplers import iterate
-from toolkit.samplers.kaleidoscope import (
+from toolkit.metrics.attractors import (
     NOWHERE,
     Probe,
     attracting,
@@ -30,6 +26,10 @@ from toolkit.samplers.kaleidoscope import (
     probed_runs,
     worst_corner,
 )
+from toolkit.models import Manifold, create
+from toolkit.presets import KALEIDOSCOPES, SCALES, KaleidoscopeTraining, preset, scattered
+from toolkit.runs import SMOOTH, KaleidoscopeTrainer, loss_trace, train_kaleidoscope, trainer
+from toolkit.samplers import iterate
 from toolkit.seeds import Noise
 
 TINY: dict[str, Any] = {"data": "sample:mnist", "images": 20, "steps": 30, "model": {"width": 20, "depth": 2}}

@@ -17,11 +17,10 @@ from torch import Tensor
 from tests.test_app import ask, build, components, refused, tiny_run
 from toolkit import data, hub, plot, presets, runs
 from toolkit.metrics import nearest
-from toolkit.metrics.distance import distinct, movement
+from toolkit.metrics.attractors import UNIT, distinct, movement
 from toolkit.models import create
 from toolkit.runs import kaleidoscope_data, train_kaleidoscope
 from toolkit.samplers import to_bytes
-from toolkit.samplers.kaleidoscope import UNIT
 from toolkit.web import kaleidoscope, playground
 from toolkit.web.server import latest, responses
 

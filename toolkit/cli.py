@@ -573,7 +573,7 @@ def kaleidoscope(args: argparse.Namespace) -> object:
         raise ValueError(f"--every {args.every}: show every run (1), or every second (2), or fewer")
     from . import hub, plot
     from . import runs as training
-    from .samplers.kaleidoscope import row
+    from .metrics.attractors import row
 
     k = hub.load_kaleidoscope(args.source, args.experiment, iteration=args.iteration, device=args.device)
     runs = k.runs if args.runs is None else args.runs

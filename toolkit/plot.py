@@ -237,7 +237,7 @@ def profile_figure(
 ) -> Any:
     """The profile of a network of one coordinate above, its loss below.
 
-    profile: inputs, outputs and losses, each (n,), as `samplers.kaleidoscope.line` gives them; points (N, 1, 1, 1);
+    profile: inputs, outputs and losses, each (n,), as `metrics.attractors.line` gives them; points (N, 1, 1, 1);
     start, now: samples before and after, (B, 1, 1, 1).
     """
     drawing = figure(5.6, 4.4, f"{title}: run {run}")

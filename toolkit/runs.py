@@ -40,12 +40,12 @@ from .data import Dataset
 from .diverge.experiments import Inputs, measure_snapshot, new, snapshots
 from .diverge.training import Snapshot
 from .index import METRICS, MODEL, ROWS_FILE, SHEET, STATE, STATISTICS, CheckpointError, to_json
+from .metrics.attractors import Probe, attracting, basins, fixed, line, plane, probe_runs, probed_runs, states_at
 from .metrics.classifier import probabilities
 from .metrics.distance import encoder_distance
 from .metrics.rows import Rows, rows
 from .models import Judge, LabelledBatches, Manifold, create
 from .samplers.creative import hidden_layer
-from .samplers.kaleidoscope import Probe, attracting, basins, fixed, line, plane, probe_runs, probed_runs, states_at
 from .seeds import Noise, child
 from .train import (
     DECAY,

@@ -15,7 +15,7 @@ from toolkit.metrics.classifier import (
     count_by_max,
     count_by_sum,
     features,
-    mean_max,
+    likeness,
     normalised_entropy,
     object_score,
     objectness,
@@ -24,7 +24,6 @@ from toolkit.metrics.classifier import (
     sample_objectness,
     sample_objectness_renyi,
 )
-from toolkit.metrics.distribution import likeness
 from toolkit.models import create
 
 SURE = torch.eye(4)  # four images, each surely of another class
@@ -86,7 +85,6 @@ def test_counts_by_hand() -> None:
     assert (count_by_sum(HAND, known), count_by_sum(HAND, unknown)) == (2 / 5, 2 / 5)
     assert (count_by_max(HAND, known), count_by_max(HAND, unknown)) == (1 / 5, 1 / 5)
     assert count_by_max(HAND, unknown, 0.9) == 2 / 5
-    assert mean_max(HAND, unknown) == pytest.approx((0 + 0.05 + 0.25 + 0.92 + 1) / 5)
     assert count_by_sum(DIVIDED, [0], 0.5) == 0 == count_by_max(DIVIDED, [0, 2], 0.5)  # at the threshold, not over it
     assert count_by_sum(DIVIDED, [0, 1], 0.5) == 1
 
@@ -97,6 +95,7 @@ def test_every_score_of_the_study_by_hand() -> None:
     assert row["out_of_class_count_by_sum"] == 2 / 5 and row["out_of_class_count_by_max"] == 1 / 5
     assert row["in_class_max_share"] == 1 / 5 and row["out_of_class_max_share"] == 2 / 5
     assert row["in_class_max"] == pytest.approx((0.96 + 0.5 + 0.3 + 0.02 + 0) / 5)
+    assert row["out_of_class_max"] == pytest.approx((0 + 0.05 + 0.25 + 0.92 + 1) / 5)
     assert row["noise_share_by_sum"] == pytest.approx(1 / 5) and row["noise_share_by_max"] == pytest.approx(3 / 5)
 
 

@@ -12,22 +12,17 @@ from torch import Tensor, nn
 
 from toolkit.data import load
 from toolkit.metrics import blank_share, diversity, nearest, novelty, unique_share
+from toolkit.metrics.attractors import distinct, effective, flow, movement, single_linkage, standing_still
 from toolkit.metrics.distance import (
     authenticity,
     data_copying,
-    distinct,
-    effective,
     encoder_distance,
-    flow,
     mean_picture_power,
     memorisation,
     memorised_share,
-    movement,
     nearer_share,
     optimised_distance,
     originals,
-    single_linkage,
-    standing_still,
 )
 from toolkit.models import create
 
@@ -94,7 +89,7 @@ def test_diversity_is_the_mean_distance_over_all_pairs() -> None:
 
 
 def test_blank_images_have_no_bright_pixel_and_those_that_agree_in_black_and_white_count_once(images: Tensor) -> None:
-    assert blank_share(images) == 0 == blank_share(images * 0.5, threshold=0.4)
+    assert blank_share(images) == 0
     assert blank_share(torch.cat([images * 0.5, images])) == 0.5
     assert unique_share(images) == 1 and unique_share(torch.cat([images[:4], images[:4] * 0.9])) == 0.5
 
@@ -148,12 +143,9 @@ def test_the_score_is_the_standard_one_of_mann_and_whitney() -> None:
     assert data_copying(torch.zeros(2), ties) == pytest.approx(-1 / math.sqrt(4 / 12 * (5 - 24 / 12)))
 
 
-def test_equal_distances_say_nothing_and_a_wider_quantile_never_finds_fewer() -> None:
+def test_equal_distances_say_nothing() -> None:
     five, nine = torch.ones(5), torch.ones(9)
     assert (data_copying(five, nine), nearer_share(five, nine), memorised_share(five, nine)) == (0, 0.5, 0)
-    x, held_out = torch.rand(100), torch.rand(100)
-    found = [memorised_share(x, held_out, quantile) for quantile in (0, 0.01, 0.1, 0.5, 1)]
-    assert found == sorted(found) and found[0] < 0.1 and found[-1] > 0.9
 
 
 def test_an_image_is_authentic_if_it_is_farther_than_the_neighbours_are_from_each_other() -> None:
@@ -322,7 +314,6 @@ def test_a_copy_that_moved_a_little_is_no_original_and_one_that_moved_far_is() -
         (lambda: memorisation(noise(5), noise(5), noise(0)), "give"),
         (lambda: authenticity(noise(0), noise(5)), "give"),
         (lambda: authenticity(noise(3), noise(1)), "give"),
-        (lambda: memorised_share(torch.rand(3), torch.rand(3), 2), "give"),
         (lambda: nearer_share(torch.rand(3, 2), torch.rand(3)), "give"),
         (lambda: optimised_distance(Left(), pictures(), steps=0), "steps"),
         (lambda: optimised_distance(Left(), pictures(), starts=0), "starts"),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from toolkit.metrics.distribution import (
+from toolkit.metrics.classifier import (
     density_coverage,
     frechet_distance,
     gaussian,
@@ -16,11 +16,10 @@ from toolkit.metrics.distribution import (
     kernel_distance,
     likeness,
     mmd,
-    parzen_log_likelihood,
     polynomial,
     precision_recall,
-    squared_distances,
 )
+from toolkit.metrics.distance import parzen_log_likelihood, squared_distances
 
 
 def normal(count: int = 100, dim: int = 5, seed: int = 1) -> Tensor:

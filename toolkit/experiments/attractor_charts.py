@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from .. import plot
-from ..metrics.distance import flow, single_linkage
+from ..metrics.attractors import flow, single_linkage
 from ..metrics.stats import Interval, interval
 
 RUNS = {

@@ -30,6 +30,7 @@ from ..data import Dataset
 from ..hub import Kaleidoscope, as_images, load_kaleidoscope, of, stream
 from ..index import to_json
 from ..metrics import nearest
+from ..metrics.attractors import attracting, fixed, probe_runs, probed_runs, states_at, worst_corner
 from ..metrics.classifier import probabilities
 from ..metrics.distance import SAME
 from ..metrics.stats import Interval, above_zero, interval
@@ -45,7 +46,6 @@ from ..runs import (
     trainer,
     write,
 )
-from ..samplers.kaleidoscope import attracting, fixed, probe_runs, probed_runs, states_at, worst_corner
 from .attractor_charts import (
     alluvial_figure,
     collapse_figure,

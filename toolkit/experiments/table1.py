@@ -93,7 +93,7 @@ def displacement(both: Creation) -> Tensor:
 def added_pieces(trained: Trained, how: Creative, samples: int) -> Tensor:
     """How many separate pieces became brighter by a quarter of the range or more: (samples,). Takes its time."""
     marks = (each.images - each.regular for each in creations(trained, how, samples))
-    return torch.cat([components(mark.clamp_min(0), 0.25) for mark in marks])
+    return torch.cat([components((mark.clamp_min(0).mean(1, keepdim=True) > 0.25).float()) for mark in marks])
 
 
 def edge_per_ink(x: Tensor) -> Tensor:

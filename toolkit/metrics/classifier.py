@@ -1,21 +1,25 @@
-"""Measures by a classifier: out-of-class scores, and distances between its features.
+"""Measures by a classifier: out-of-class scores of its probabilities, and distances between sets of its features.
 
-A classifier gives every image a probability of each of its classes, (B, K). A generator learned some of them, those "in
-class", and never saw the others, "out of class": letters, say, for a generator of digits. The study of 2017 and its
-later code (2018) use one name for two definitions more than once. Here each has a name of its own.
+Of the classes of a classifier, (B, K), a generator learned some, those "in class", and never saw the others, "out of
+class": letters, say, for a generator of digits. The study of 2017 and its later code (2018) use one name for two
+definitions more than once. Here each has a name of its own.
+
+Distances between sets of features depend on how many images there are, the Fréchet distance most of all: compare sets
+of one size with one reference. They are computed in double precision and for all pairs at once.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.special import entr, xlogy
 
-from .distance import memorisation
-from .distribution import likeness, parzen_log_likelihood
+from .distance import memorisation, parzen_log_likelihood, squared_distances
 from .image import as_float
+
+Kernel = Callable[[Tensor, Tensor], Tensor]  # (N, d), (M, d) -> (N, M)
 
 CLASSIFIER_MEASURES = {
     "objectness": "how sure the classifier is, and of how many classes: 1 (alike to it) to the number of its classes",
@@ -172,11 +176,6 @@ def count_by_max(p: Tensor, classes: Sequence[int], threshold: float = 0.95) -> 
     return _over(_checked(p)[:, _some(classes, p)].amax(1), threshold)
 
 
-def mean_max(p: Tensor, classes: Sequence[int]) -> float:
-    """The probability of the likeliest of the classes, averaged over the images: the "max" of 2017. 0 to 1."""
-    return float(_checked(p)[:, _some(classes, p)].amax(1).mean())
-
-
 def class_diversity(p: Tensor, classes: Sequence[int] | None = None) -> float:
     """How evenly images fall on classes, each on its likeliest: 0 (all on one) to 1 (equally many on each).
 
@@ -198,7 +197,7 @@ def out_of_class(p: Tensor, known: Sequence[int]) -> dict[str, float]:
         row[f"{side}_count_by_sum"] = count_by_sum(p, classes)
         row[f"{side}_count_by_max"] = count_by_max(p, classes)
         row[f"{side}_max_share"] = count_by_max(p, classes, 0.9)
-        row[f"{side}_max"] = mean_max(p, classes)
+        row[f"{side}_max"] = float(_checked(p)[:, _some(classes, p)].amax(1).mean())  # the "max" of 2017
         row[f"{side}_diversity"] = class_diversity(p, classes)
     for how in ("by_sum", "by_max"):
         row[f"noise_share_{how}"] = 1 - row[f"in_class_count_{how}"] - row[f"out_of_class_count_{how}"]
@@ -232,3 +231,118 @@ def _over(x: Tensor, threshold: float) -> float:
     if not 0.5 <= threshold < 1:
         raise ValueError(f"threshold is {threshold}: give one from 0.5 to under 1, so that no image counts twice")
     return float((x > threshold).double().mean())
+
+
+def likeness(x: Tensor, reference: Tensor) -> dict[str, float]:
+    """Every distance between features (N, d) and those of real images (M, d): name, value."""
+    precision, recall = precision_recall(x, reference)
+    density, coverage = density_coverage(x, reference)
+    return {
+        "frechet_distance": frechet_distance(x, reference),
+        "kernel_distance": kernel_distance(x, reference),
+        "gaussian_mmd": gaussian_mmd(x, reference),
+        "precision": precision, "recall": recall, "density": density, "coverage": coverage,
+    }  # fmt: skip
+
+
+def frechet_distance(x: Tensor, reference: Tensor) -> float:
+    """|m - m'|^2 + tr(C + C' - 2 (C C')^1/2) of means and covariances; 0 for equal sets, the square of a distance.
+
+    Heusel et al. (2017), equation 6. The trace of the root is the sum of the singular values of the product of the
+    centred features, so that no matrix root is needed and too few images for a full covariance do no harm.
+    """
+    x, y = _checked_features(x, reference, 2)
+    a, b = _scatter(x), _scatter(y)
+    root = torch.linalg.svdvals(a @ b.T).sum()
+    distance = (x.mean(0) - y.mean(0)).square().sum() + a.square().sum() + b.square().sum() - 2 * root
+    return max(0.0, distance.item())
+
+
+def kernel_distance(x: Tensor, reference: Tensor) -> float:
+    """The unbiased `mmd` with the kernel `polynomial`, as it is widely reported: Binkowski et al. (2018)."""
+    return mmd(x, reference, polynomial)
+
+
+def gaussian_mmd(x: Tensor, reference: Tensor, sigma: float = 1.0) -> float:
+    """The biased `mmd` with a Gaussian kernel, as in the code of the out-of-class studies (2018); 0 for equal sets.
+
+    Where features lie much farther apart than sigma it says only how many there are: 1 / N + 1 / M.
+    """
+    return mmd(x, reference, gaussian(sigma), unbiased=False)
+
+
+def mmd(x: Tensor, reference: Tensor, kernel: Kernel, unbiased: bool = True) -> float:
+    """The square of the maximum mean discrepancy: Gretton et al. (2012), equations 3 (unbiased) and 5 (biased).
+
+    The unbiased estimate leaves out the pairs of an image with itself: its mean is 0 for two samples of one
+    distribution, and single values may lie under 0.
+    """
+    x, y = _checked_features(x, reference, 2)
+    within = _mean(kernel(x, x), unbiased) + _mean(kernel(y, y), unbiased)
+    return within - 2 * float(kernel(x, y).mean())
+
+
+def polynomial(x: Tensor, y: Tensor) -> Tensor:
+    """(x . y / d + 1)^3: (N, d), (M, d) -> (N, M)."""
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def gaussian(sigma: float) -> Kernel:
+    """The kernel exp(-|x - y|^2 / 2 sigma^2)."""
+    if not sigma > 0:
+        raise ValueError(f"sigma is {sigma}: give a width over 0")
+    return lambda x, y: (squared_distances(x, y) / (-2 * sigma**2)).exp()
+
+
+def precision_recall(x: Tensor, reference: Tensor, k: int = 3) -> tuple[float, float]:
+    """The share of x that lies among the reference, and the share of the reference that lies among x.
+
+    Among a set lies what is at most as far from one of its members as that member's k-th neighbour within the set.
+    Kynkäänniemi et al. (2019), equations 1 and 2. Raises ValueError unless both have more than k members.
+    """
+    x, y = _checked_features(x, reference, k + 1, k)
+    between = squared_distances(x, y)
+    precision = (between <= _radii(y, k)).any(1)
+    recall = (between <= _radii(x, k)[:, None]).any(0)
+    return precision.double().mean().item(), recall.double().mean().item()
+
+
+def density_coverage(x: Tensor, reference: Tensor, k: int = 5) -> tuple[float, float]:
+    """How many balls of the reference an image of x is in, over k; and the share of those balls that have one in them.
+
+    A ball reaches from a member to its k-th neighbour within the reference, its surface left out, as in the authors'
+    code. Of one distribution both are near 1, and density may exceed it; an outlier of the reference, with its wide
+    ball, lifts density little where it lifts precision much. Naeem et al. (2020), section 3. Raises ValueError unless
+    both have more than k members.
+    """
+    x, y = _checked_features(x, reference, k + 1, k)
+    inside = squared_distances(x, y) < _radii(y, k)
+    return inside.sum(1).double().mean().item() / k, inside.any(0).double().mean().item()
+
+
+def _scatter(x: Tensor) -> Tensor:
+    """A matrix with at most d rows whose product with its transpose, a.T @ a, is the covariance of the rows of x."""
+    centred = (x - x.mean(0)) / (len(x) - 1) ** 0.5
+    return torch.linalg.qr(centred, mode="r").R if len(x) > x.shape[1] else centred
+
+
+def _mean(kernel: Tensor, unbiased: bool) -> float:
+    """The mean over pairs; unbiased: over those of two different ones."""
+    n = len(kernel)
+    return float((kernel.sum() - kernel.trace()) / (n * (n - 1)) if unbiased else kernel.mean())
+
+
+def _radii(x: Tensor, k: int) -> Tensor:
+    """The squared distance of each to its k-th neighbour, itself not counted: (N, d) -> (N,)."""
+    return squared_distances(x, x).fill_diagonal_(0).kthvalue(k + 1).values
+
+
+def _checked_features(x: Tensor, reference: Tensor, least: int, k: int = 1) -> tuple[Tensor, Tensor]:
+    """Both in double precision. Raises ValueError for what cannot be compared, or fewer than `least` rows."""
+    if x.ndim != 2 or reference.ndim != 2 or x.shape[1] != reference.shape[1]:
+        raise ValueError(f"features {tuple(x.shape)} and {tuple(reference.shape)}: give (N, d) and (M, d)")
+    if k < 1 or min(len(x), len(reference)) < least:
+        raise ValueError(f"features of {len(x)} and {len(reference)} images, k {k}: give at least {max(2, least)} each")
+    if not (x.isfinite().all() and reference.isfinite().all()):
+        raise ValueError("features have values that are not finite: give those of images in [0, 1]")
+    return x.detach().cpu().double(), reference.detach().cpu().double()

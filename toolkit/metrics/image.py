@@ -1,7 +1,7 @@
 """Measures of one image: ink, edges, strokes, components, complexity.
 
-`ink` and `edge_length` read the grey values; the others read the image as light ink on dark paper (`ink_mask`), some
-with the threshold as an argument. No measure of an image depends on the rest of its batch.
+`ink` and `edge_length` read the grey values; the others read the image as light ink on dark paper (`ink_mask`). No
+measure of an image depends on the rest of its batch.
 """
 
 import math
@@ -30,24 +30,24 @@ def edge_length(x: Tensor) -> Tensor:
     return (across + down).mean(1).float()
 
 
-def compressed_size(x: Tensor, threshold: float | None = None) -> Tensor:
+def compressed_size(x: Tensor) -> Tensor:
     """Bytes that zlib (level 9) needs for the image at two grey levels, one byte per pixel: (B, C, H, W) -> (B,).
 
     At 28x28 a blank image takes 16, a handwritten digit about 60, noise about 170. (Packed eight pixels to a byte,
     noise would stop at 109: deflate repeats whole bytes only, and digits would be hard to tell from it.)
     """
-    rows = ink_mask(x, threshold).byte().numpy()
+    rows = ink_mask(x).byte().numpy()
     return torch.tensor([len(zlib.compress(row.tobytes(), 9)) for row in rows], dtype=torch.float32)
 
 
-def perimetric_complexity(x: Tensor, threshold: float | None = None) -> Tensor:
+def perimetric_complexity(x: Tensor) -> Tensor:
     """Perimeter squared over 4 pi times the ink area: (B, C, H, W) -> (B,). A disc has about 1, no ink 0.
 
     The perimeter, inside and outside, is Crofton's estimate, from the borders that parallel lines in four directions
     cross: upright strokes are not preferred.
     Source: Pelli, Burns, Farell & Moore-Page (2006), Feature detection and letter identification.
     """
-    mask = ink_mask(x, threshold)
+    mask = ink_mask(x)
     m = pad(mask, (1, 1, 1, 1))
     straight = (m[:, 1:] ^ m[:, :-1]).sum((1, 2)) + (m[:, :, 1:] ^ m[:, :, :-1]).sum((1, 2))
     slanted = (m[:, 1:, 1:] ^ m[:, :-1, :-1]).sum((1, 2)) + (m[:, 1:, :-1] ^ m[:, :-1, 1:]).sum((1, 2))
@@ -55,51 +55,50 @@ def perimetric_complexity(x: Tensor, threshold: float | None = None) -> Tensor:
     return perimeter.square() / (4 * math.pi * mask.flatten(1).sum(1).clamp_min(1))
 
 
-def components(x: Tensor, threshold: float | None = None) -> Tensor:
-    """Separate pieces of ink; pixels that touch at a corner are one piece (8-connected): (B, C, H, W) -> (B,)."""
-    return count_pieces(ink_mask(x, threshold), corners=True)
+def components(x: Tensor) -> Tensor:
+    """Connected components of the ink, 8-connected: (B, C, H, W) -> (B,)."""
+    return _count_components(ink_mask(x), corners=True)
 
 
-def holes(x: Tensor, threshold: float | None = None) -> Tensor:
-    """Pieces of paper (4-connected) that do not reach the border: (B, C, H, W) -> (B,). An 8 has two."""
-    paper = pad(~ink_mask(x, threshold), (1, 1, 1, 1), value=True)  # the frame joins all that reaches the border
-    return count_pieces(paper, corners=False) - 1
+def holes(x: Tensor) -> Tensor:
+    """Components of the paper, 4-connected, that do not reach the border: (B, C, H, W) -> (B,). An 8 has two."""
+    return _count_holes(ink_mask(x))
 
 
-def labels(mask: Tensor, *, corners: bool) -> Tensor:
-    """One number per connected piece of each mask: bool (B, H, W) -> (B, H * W), 0 outside; distinct within an image.
+def _count_holes(mask: Tensor) -> Tensor:
+    paper = pad(~mask, (1, 1, 1, 1), value=True)  # the frame joins all that reaches the border
+    return _count_components(paper, corners=False) - 1
 
-    Floods every pixel with the highest pixel number (from 1) it can reach. Each turn spreads labels to the neighbours,
-    then follows every label to where *it* has got, doubling the reach. corners: pixels that touch there are connected.
+
+def _count_components(mask: Tensor, *, corners: bool) -> Tensor:
+    """Bool (B, H, W) -> (B,). One pixel of each component keeps its own number as label."""
+    label = _labels(mask, corners=corners)
+    number = torch.arange(1, label.shape[1] + 1)
+    return ((label == number) & mask.flatten(1)).sum(1).float()
+
+
+def _labels(mask: Tensor, *, corners: bool) -> Tensor:
+    """Connected-component labels: bool (B, H, W) -> (B, H * W), 0 outside, distinct within an image.
+
+    The label of a component is its highest pixel number (from 1). Each turn takes the highest label among a pixel and
+    its neighbours, 8 with corners or 4 without, then that pixel's own label, which doubles the reach.
     """
     batch, height, width = mask.shape
     inside = mask.flatten(1)
     label = torch.arange(1, height * width + 1).expand(batch, -1) * inside
     while True:
-        spread = _spread(label.view_as(mask), corners).flatten(1) * inside
+        wide = pad(label.view_as(mask), (1, 1, 1, 1))
+        across = reduce(torch.maximum, (wide[:, :, :-2], wide[:, :, 1:-1], wide[:, :, 2:]))  # (B, H + 2, W)
+        columns = across if corners else wide[:, :, 1:-1]
+        spread = reduce(torch.maximum, (across[:, 1:-1], columns[:, :-2], columns[:, 2:])).flatten(1) * inside
         spread = pad(spread, (1, 0)).gather(1, spread)  # the column of zeros answers for the outside
         if torch.equal(spread, label):
             return label
         label = spread
 
 
-def count_pieces(mask: Tensor, *, corners: bool) -> Tensor:
-    """Connected pieces of each mask: bool (B, H, W) -> (B,). One pixel of each keeps its own number as label."""
-    label = labels(mask, corners=corners)
-    number = torch.arange(1, label.shape[1] + 1)
-    return ((label == number) & mask.flatten(1)).sum(1).float()
-
-
-def _spread(label: Tensor, corners: bool) -> Tensor:
-    """The highest label among a pixel and its neighbours, 8 with corners or 4 without: (B, H, W) -> same."""
-    wide = pad(label, (1, 1, 1, 1))
-    across = reduce(torch.maximum, (wide[:, :, :-2], wide[:, :, 1:-1], wide[:, :, 2:]))  # (B, H + 2, W)
-    columns = across if corners else wide[:, :, 1:-1]
-    return reduce(torch.maximum, (across[:, 1:-1], columns[:, :-2], columns[:, 2:]))
-
-
 BLANK = 0.5  # of the brightest pixel
-PIECE = 5  # pixels: smaller pieces of ink are specks
+PIECE = 5  # pixels: smaller components of ink are specks
 
 # The neighbours of a pixel as (row, column), clockwise from above; neighbour n adds 2 ** n to a pixel's code.
 AROUND = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
@@ -108,18 +107,16 @@ AROUND = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 def stroke_count(x: Tensor) -> Tensor:
     """Strokes of a drawing, from its skeleton: forks + ends / 2 + holes: (B, C, H, W) -> (B,).
 
-    A bar has 1, a ring 1, a cross 3, an 8 some 3: an end is half a stroke, a fork adds one, and so does a loop, which
-    needs no end. Pieces under 5 pixels are dropped before and after a closing of 3x3, which mends gaps of a pixel and
-    fills loops as small: unlike the length of edges, strokes hardly change with loose pixels or frayed borders. An
-    image without a pixel of half brightness has none.
+    A bar has 1, a ring 1, a cross 3, an 8 some 3. Components under 5 pixels are dropped before and after a closing of
+    3x3, so that, unlike the length of edges, strokes hardly change with loose pixels or frayed borders. An image
+    without a pixel of half brightness has none.
     """
     grown = max_pool2d(pad(_without_specks(ink_mask(x)), (2, 2, 2, 2)).float()[:, None], 3, 1)
     mask = _without_specks(-max_pool2d(-grown, 3, 1)[:, 0] > 0)  # gaps of a pixel are closed
     thin = skeleton(mask)
-    kind = _kinds()[_codes(thin).int()] * thin
-    ends, forks = (kind == 1).flatten(1).sum(1), count_pieces(kind == 2, corners=True)
-    loops = count_pieces(pad(~mask, (1, 1, 1, 1), value=True), corners=False) - 1
-    return (ends / 2 + forks + loops) * _drawn(x)
+    kind = _tables()[2][_codes(thin).int()] * thin
+    ends, forks = (kind == 1).flatten(1).sum(1), _count_components(kind == 2, corners=True)
+    return (ends / 2 + forks + _count_holes(mask)) * _drawn(x)
 
 
 def stroke_width(x: Tensor) -> Tensor:
@@ -129,7 +126,7 @@ def stroke_width(x: Tensor) -> Tensor:
     exact for odd widths.
     """
     mask = ink_mask(x)
-    mean = distance(mask).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp_min(1)
+    mean = distance_transform(mask).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp_min(1)
     twice = (2 * mean - 1).clamp_min(1)
     return (twice + (twice.square() - 1).sqrt()) * _drawn(x)
 
@@ -139,20 +136,20 @@ def skeleton(mask: Tensor) -> Tensor:
 
     Source: Zhang & Suen (1984), A fast parallel algorithm for thinning digital patterns; all images at once.
     """
-    thin, tables = mask, _deletable()
+    thin = mask
     while True:
         before = thin
-        for table in tables:
+        for table in _tables()[:2]:
             thin = thin & ~table[_codes(thin).int()]
         if torch.equal(thin, before):
             return thin
 
 
-def distance(mask: Tensor) -> Tensor:
-    """How far each pixel of a mask is from the nearest outside of it: bool (B, H, W) -> float, same shape.
+def distance_transform(mask: Tensor) -> Tensor:
+    """The Euclidean distance of each pixel to the nearest outside of a mask: bool (B, H, W) -> float, same shape.
 
-    0 outside, 1 at a border; Euclidean and exact, one axis after the other (Felzenszwalb & Huttenlocher 2012). What is
-    beyond the image counts as outside.
+    0 outside, 1 at a border; exact, one axis after the other (Felzenszwalb & Huttenlocher 2012). What is beyond the
+    image counts as outside.
     """
     wide = pad(mask, (1, 1, 1, 1))
     far = float(sum(wide.shape[1:]) ** 2)
@@ -166,8 +163,8 @@ def distance(mask: Tensor) -> Tensor:
 
 
 def _without_specks(mask: Tensor) -> Tensor:
-    """A mask without pieces under 5 pixels; pixels that touch at a corner are one piece."""
-    label = labels(mask, corners=True)
+    """A mask without 8-connected components under 5 pixels."""
+    label = _labels(mask, corners=True)
     size = torch.zeros(len(label), label.shape[1] + 1, dtype=torch.long)
     size.scatter_add_(1, label, torch.ones_like(label))
     return mask & (size.gather(1, label) >= PIECE).view_as(mask)
@@ -188,30 +185,17 @@ def _codes(mask: Tensor) -> Tensor:
 
 
 @cache
-def _deletable() -> tuple[Tensor, Tensor]:
-    """Which codes lose their pixel, in each of the two halves of a turn: two bool (256,)."""
-    first, second = torch.zeros(256, dtype=torch.bool), torch.zeros(256, dtype=torch.bool)
+def _tables() -> tuple[Tensor, Tensor, Tensor]:
+    """By code, (256,): which pixels the two halves of a turn delete; and 1 for an end of a skeleton, 2 for a fork."""
+    first, second, kind = (torch.zeros(256, dtype=dtype) for dtype in (torch.bool, torch.bool, torch.uint8))
     for code in range(256):
         p = [code >> n & 1 for n in range(8)]  # above, ..., right (2), ..., below (4), ..., left (6)
-        if 2 <= sum(p) <= 6 and _entries(p) == 1:
+        entries = sum(not p[n] and p[(n + 1) % 8] for n in range(8))  # into the mask, on a walk around the pixel
+        kind[code] = 1 if entries == 1 else 2 if entries > 2 else 0
+        if 2 <= sum(p) <= 6 and entries == 1:
             first[code] = not (p[0] and p[2] and p[4]) and not (p[2] and p[4] and p[6])
             second[code] = not (p[0] and p[2] and p[6]) and not (p[0] and p[4] and p[6])
-    return first, second
-
-
-@cache
-def _kinds() -> Tensor:
-    """What a pixel of a skeleton is, by its code: 0 part of a line, 1 an end, 2 a fork; uint8 (256,)."""
-    kind = torch.zeros(256, dtype=torch.uint8)
-    for code in range(256):
-        p = [code >> n & 1 for n in range(8)]
-        kind[code] = 1 if _entries(p) == 1 else 2 if _entries(p) > 2 else 0
-    return kind
-
-
-def _entries(p: list[int]) -> int:
-    """How often one enters the mask on a walk around a pixel."""
-    return sum(not p[n] and p[(n + 1) % 8] for n in range(8))
+    return first, second, kind
 
 
 def as_float(x: Tensor) -> Tensor:
@@ -221,21 +205,14 @@ def as_float(x: Tensor) -> Tensor:
     return x.cpu().float() / 255 if x.dtype == torch.uint8 else x.detach().cpu().float()
 
 
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """(N, d), (M, d), in double precision -> (N, M); exactly 0 for a copy, though it is a matrix product."""
-    sizes = x.square().sum(1, keepdim=True) + y.square().sum(1)
-    squared = sizes - 2 * x @ y.T
-    return squared.where(squared > 1e-12 * sizes, 0.0)  # less is rounding
-
-
-def ink_mask(x: Tensor, threshold: float | None = None) -> Tensor:
+def ink_mask(x: Tensor) -> Tensor:
     """Which pixels are ink: (B, C, H, W) -> bool (B, H, W). A colour image is seen as the mean of its channels.
 
-    Ink is brighter than `threshold`; without one, brighter than half of the image's own maximum, so that a faint
-    drawing counts like a strong one. A black image has no ink.
+    Ink is brighter than half of the image's own maximum, so that a faint drawing counts like a strong one. A black
+    image has no ink.
     """
     grey = as_float(x).mean(1)
-    return grey > (grey.amax((1, 2), keepdim=True) / 2 if threshold is None else threshold)
+    return grey > grey.amax((1, 2), keepdim=True) / 2
 
 
 def resized(images: Tensor, size: int) -> Tensor:

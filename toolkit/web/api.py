@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .. import hub, metrics, plot
 from ..data.pictures import fit
-from ..metrics.distance import distinct
+from ..metrics.attractors import distinct
 from ..metrics.image import as_float
 from . import creative, kaleidoscope
 from .iterations import RunIndex

@@ -17,10 +17,9 @@ from torch import Tensor
 from .. import __version__, data, hub, index, plot
 from ..config import choose
 from ..hub import Kaleidoscope
-from ..metrics.distance import distinct
+from ..metrics.attractors import distinct, frame_measures
 from ..metrics.image import as_float
 from ..samplers import to_bytes
-from ..samplers.kaleidoscope import frame_measures
 from ..seeds import Noise
 from . import playground, server
 from .server import Message, Request, Word, action, figure, loaded, module, static

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from .. import plot
 from ..hub import as_images, of, stream
+from ..metrics.attractors import line
 from ..models import Manifold, create
 from ..presets import KaleidoscopeTraining, preset
-from ..samplers.kaleidoscope import line
 from ..seeds import child
 from ..train import fit
 from .server import SLOW, Message, Request, Seed, action, figure, module, static
