@@ -1,4 +1,7 @@
-"""The demo: `python app.py [CHECKPOINTS]`. Pixels, models and files are the toolkit's, the tabs are toolkit/web."""
+"""The demo: `python app.py [CHECKPOINTS]`; `gradio app.py [-- CHECKPOINTS]` serves it too, and follows changes.
+
+Pixels, models and files are the toolkit's, the tabs are toolkit/web.
+"""
 
 import argparse
 import ctypes
@@ -79,7 +82,7 @@ def build(checkpoints: str | Path = index.CHECKPOINTS) -> gr.Blocks:
                 with gr.Tab(name, id=server.slug(name)):
                     fill()
         tray.tray_figure()
-        api.endpoints(checkpoints)
+        api.endpoints(checkpoints, page)
     return page.queue(max_size=32, api_open=False)  # no request passes the queue by
 
 
@@ -98,25 +101,42 @@ def launch_options(checkpoints: str | Path = index.CHECKPOINTS) -> dict[str, Any
     }
 
 
-def main() -> None:
+def chosen() -> str | Path:
+    """The checkpoints that the command line names, else those of `server.chosen_source`."""
+    parser = argparse.ArgumentParser(prog="app.py", description="Browse what the machines drew, in the browser.")
+    parser.add_argument("checkpoints", nargs="?", help="a folder, or a Hub repo owner/name (default: those shipped)")
+    return server.chosen_source(parser.parse_args().checkpoints)
+
+
+def build_or_exit(checkpoints: str | Path) -> gr.Blocks:
+    """`build`, which ends the process with a sentence if there is nothing to show."""
+    try:
+        return build(checkpoints)
+    except (ValueError, TypeError, OSError) as error:
+        sys.exit(f"app.py: there is no run to show, {error}; {ADVICE}.")
+
+
+def launch(page: gr.Blocks, checkpoints: str | Path) -> None:
     """Open the page. GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where, TOOLKIT_POOLS where pools to label are.
 
     TOOLKIT_CHECKPOINTS names a Hub repo to serve, for a Space.
     """
-    parser = argparse.ArgumentParser(prog="app.py", description="Browse what the machines drew, in the browser.")
-    parser.add_argument("checkpoints", nargs="?", help="a folder, or a Hub repo owner/name (default: those shipped)")
-    limit_malloc_arenas()
-    checkpoints = server.chosen_source(parser.parse_args().checkpoints)
-    server.offer_gpu()
-    try:
-        page = build(checkpoints)
-    except (ValueError, TypeError, OSError) as error:
-        sys.exit(f"app.py: there is no run to show, {error}; {ADVICE}.")
     timer = Timer(WARM, warm, [checkpoints])
     timer.daemon = True
     timer.start()
     page.launch(**launch_options(checkpoints))
 
 
-if __name__ == "__main__":
-    main()
+def __getattr__(name: str) -> gr.Blocks:
+    """`app.demo` for who imports this module: the page, built when it is asked for. Launch it with `launch_options`."""
+    if name != "demo":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault("demo", build(server.chosen_source()))
+
+
+if __name__ == "__main__":  # `gradio app.py` looks here for the page that it launched, and builds it again on a change
+    limit_malloc_arenas()
+    server.offer_gpu()
+    source = chosen()
+    demo = build_or_exit(source)
+    launch(demo, source)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 from toolkit.experiments.page_benchmark import Server
@@ -22,12 +23,12 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def start(port: int, *command: object) -> "subprocess.Popen[bytes]":
-    """The process of a command that serves, once it answers at the port that its environment names."""
+def start(port: int, *command: object, **options: Any) -> "subprocess.Popen[bytes]":
+    """The process of a Python command that serves, once it answers at the port that its environment names."""
     url, where = f"http://127.0.0.1:{port}/", {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
     argv, env = [sys.executable, *map(str, command)], os.environ | where
     for _ in range(STARTS):
-        process = subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, **{"cwd": ROOT, **options})
         if answers(url, process):
             return process
         process.kill()

@@ -458,10 +458,24 @@ def test_the_library_of_gradio_calls_the_endpoints(address: str) -> None:
     client = Client(address, verbose=False)
     answer = client.predict("creative-mnist", [1, 2], neurons=3, api_name="/decode")
     assert answer["shape"] == [2, 1, 28, 28] and len(answer["neurons"][0]) == 3
-    described = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(described) == {"/sample", "/decode", "/kaleidoscope", "/measure"}
-    assert all(it["parameters"] and it["description"] and it["returns"] for it in described.values())
     long = client.submit("kaleidoscope-mnist", [*range(64)], runs=300, api_name="/kaleidoscope")
     assert long.cancel()
     assert client.predict("fig2", 2, [7], api_name="/sample")["shape"] == [1, 1, 28, 28]  # the slow line is free again
+    client.close()
+
+
+def test_a_client_is_shown_the_type_of_every_argument_and_examples_that_are_answered(address: str) -> None:
+    from gradio_client import Client
+
+    client = Client(address, verbose=False)
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/sample", "/decode", "/kaleidoscope", "/measure"}
+    for name, it in endpoints.items():
+        assert it["description"] and [each["python_type"]["type"] for each in it["returns"]] == ["dict(str, Any)"]
+        assert all(each["python_type"]["type"] != "Any" and each["type"] for each in it["parameters"])
+        examples = {each["parameter_name"]: each["example_input"] for each in it["parameters"]}
+        assert client.predict(**examples, api_name=name)["shape"][1:] == [1, 28, 28]
+    method = endpoints["/decode"]["parameters"][2]["python_type"]["type"]
+    assert method == "Literal['low-active', 'random', 'noisy', 'regular']"
+    assert "experiment: str (required)  (such as 'creative-mnist')" in str(client.view_api(return_format="str"))
     client.close()

@@ -4,14 +4,19 @@ import asyncio
 import base64
 import io
 import json
+import os
 import platform
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
 import gradio as gr
 import pytest
@@ -21,6 +26,7 @@ from safetensors.torch import load_file
 
 import app
 import toolkit
+from tests.server import free_port, start
 from toolkit import hub, plot
 from toolkit.config import SamplingSettings
 from toolkit.models import create
@@ -142,20 +148,58 @@ def test_a_visitor_finds_the_model_of_the_last_iteration_loaded(tree: Path) -> N
     assert server._loaded.cache_info().misses == loaded
 
 
-def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "app.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("content", [None, "", "{", '{"schema": 1, "default": "a", "experiments": {}}'])
-def test_a_folder_without_a_run_is_one_sentence_and_an_error(tmp_path: Path, content: str | None) -> None:
+def test_a_folder_without_a_run_is_one_sentence(tmp_path: Path, content: str | None) -> None:
     folder = tmp_path / "nosuch"
     if content is not None:
         folder.mkdir()
         (folder / "index.json").write_text(content)
-    ended = run(folder)
+    with pytest.raises(SystemExit) as ended:
+        app.build_or_exit(folder)
+    sentence = str(ended.value)
+    assert "nosuch" in sentence and "\n" not in sentence
+    assert "--out runs`" in sentence and "checkpoints`" not in sentence
+
+
+def test_the_command_ends_with_that_sentence_and_an_error(tmp_path: Path) -> None:
+    command = [sys.executable, "app.py", str(tmp_path / "nosuch")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode != 0 and ended.stdout == "" and ended.stderr.count("\n") == 1, ended.stderr
-    assert "nosuch" in ended.stderr and "--out runs`" in ended.stderr and "checkpoints`" not in ended.stderr
+
+
+def test_whoever_imports_the_app_finds_its_page_when_it_is_asked_for(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(server.CHOSEN, str(tree))
+    assert "demo" not in vars(app)
+    page = awaited(asyncio.to_thread(getattr, app, "demo"))
+    assert len(components(page, "tabitem")) == 3 and app.demo is page
+    monkeypatch.delitem(vars(app), "demo")
+
+
+@pytest.mark.slow
+def test_gradio_serves_the_app_and_follows_its_changes(tree: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "toolkit", tmp_path / "toolkit")
+    script, tab = Path(shutil.copy(ROOT / "app.py", tmp_path)), tmp_path / "toolkit/web/about.py"
+    changes = [(tab, '"About"', '"Changed"'), (script, '"That Are Not"', '"That Are"')]
+    port, gradio = free_port(), "from gradio.cli import cli; cli()"
+
+    def seen(*wanted: str) -> bool:
+        config = build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/config").read().decode()
+        return all(f'"{word}"' in config for word in wanted)
+
+    process = start(port, "-c", gradio, "app.py", "--", tree, cwd=tmp_path, start_new_session=True)
+    try:
+        assert seen("That Are Not", "About")
+        end = time.monotonic() + 120
+        while not seen("That Are", "Changed"):
+            assert time.monotonic() < end and process.poll() is None
+            for path, before, after in changes:  # again and again: at first Gradio looks the other way
+                path.write_text(path.read_text().replace(before, after))
+            time.sleep(3)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 HEAPS = """

@@ -6,14 +6,14 @@ progress and, last, its answer: so a client can cancel it while it runs.
 """
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from inspect import getdoc
+from inspect import getdoc, signature
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, cast
+from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import gradio as gr
 from gradio.events import api
@@ -27,7 +27,7 @@ from ..metrics.attractors import distinct
 from ..metrics.image import as_float
 from . import creative, kaleidoscope
 from .iterations import RunIndex
-from .server import SLOW, Message, Request, Seed, Word, pixels
+from .server import SLOW, Message, Request, Seed, Word, names_of, pixels
 
 P = ParamSpec("P")
 Endpoint: TypeAlias = Callable[Concatenate[Any, P], Iterator[Message]]
@@ -38,6 +38,9 @@ PIXELS = 4_000_000
 FORMATS = ("PNG", "GIF", "WEBP", "JPEG")
 SIDE = 28
 REFERENCES = ("mnist", "fashion")
+SQUARE = (  # a picture file: white on black, 8 x 8 pixels
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAIAQAAAADsdIMmAAAAGElEQVR42mNgYGBgsGFiYGJgYmBgYGAAAALUAEMQ6XlWAAAAAElFTkSuQmCC"
+)
 
 
 class Seeds(Request):
@@ -57,7 +60,7 @@ class RunsRequest(kaleidoscope.FilmRequest):
     """The end of a film; a program may ask for the noise itself, and sends no drawing."""
 
     runs: int = Field(ge=0, le=300)
-    start: Literal["uniform", "normal"]
+    start: kaleidoscope.Noisy
 
 
 class MeasureRequest(Request):
@@ -70,7 +73,6 @@ class MeasureRequest(Request):
 def refusing(work: Endpoint[P]) -> Endpoint[P]:
     """The same endpoint; what it refuses is one sentence to whoever asked, without the paths of this machine."""
 
-    @wraps(work)
     def endpoint(self: Any, *args: P.args, **options: P.kwargs) -> Iterator[Message]:
         try:
             yield from work(self, *args, **options)
@@ -78,8 +80,9 @@ def refusing(work: Endpoint[P]) -> Endpoint[P]:
             sentence = str(error).replace(str(self.source), "the checkpoints")
             raise gr.Error(f"{sentence}.", print_exception=False) from None
 
-    endpoint.__annotations__ = {**work.__annotations__, "return": dict[str, Any]}  # as clients are shown it
-    return cast("Endpoint[P]", endpoint)
+    shown: Any = wraps(work)(endpoint)
+    shown.__signature__ = signature(work).replace(return_annotation=dict)  # as clients are shown it
+    return shown
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Endpoints:
         self,
         experiment: str,
         seeds: list[int],
-        method: str = "low-active",
+        method: creative.Method = "low-active",
         neurons: int = 5,
         gain: float = 1.0,
         low: float = 1.0,
@@ -150,8 +153,8 @@ class Endpoints:
         seeds: list[int],
         runs: int = 300,
         perturbation: float = 0.01,
-        mode: str = "centred",
-        start: str = "uniform",
+        mode: kaleidoscope.Mode = "centred",
+        start: kaleidoscope.Noisy = "uniform",
     ) -> Iterator[Message]:
         """What a deep network makes of noise that goes through it again and again.
 
@@ -227,8 +230,26 @@ def drawing(image: str) -> Tensor:
     return as_float(fitted[None])
 
 
-def endpoints(source: str | Path) -> None:
-    """Open the four endpoints, within a gr.Blocks: /sample, /decode, /kaleidoscope and /measure."""
+def examples(source: str | Path) -> dict[str, list[Any]]:
+    """For each endpoint values that it answers, of the arguments that have to be given."""
+    try:
+        run: tuple[str, int] = RunIndex(source).latest()
+    except ValueError:  # without a run: as the documentation has it
+        run = "fig2", 20
+    decoder, *_ = [*names_of(source, "decoder", creative.FIRST), *creative.FIRST]
+    network, *_ = [*names_of(source, "kaleidoscope", kaleidoscope.FIRST), *kaleidoscope.FIRST]
+    seeds = [0, 1]
+    return {"sample": [*run, seeds], "decode": [decoder, seeds], "kaleidoscope": [network, seeds], "measure": [SQUARE]}
+
+
+def endpoints(source: str | Path, page: gr.Blocks) -> None:
+    """Open the four endpoints, within the page: /sample, /decode, /kaleidoscope and /measure."""
     every = Endpoints(source)
-    for work in (every.sample, every.decode, every.kaleidoscope, every.measure):
-        api(work, api_name=work.__name__, api_description=getdoc(work), **SLOW)
+    for name, values in examples(source).items():
+        work = getattr(every, name)
+        api(work, api_name=name, api_description=getdoc(work), **SLOW)
+        *_, event = page.fns.values()
+        arguments: Sequence[Any] = event.inputs
+        for argument, value in zip(arguments, values, strict=False):
+            argument.example_payload = lambda value=value: value
+            argument._api_info["additional_description"] = f"such as {value!r:.40}"

@@ -20,6 +20,7 @@ FIRST = ["creative-mnist", "creative-fashion", "creative-both", "creative-celeba
          "creative-tinted"]  # fmt: skip
 PAIRS = 32
 START: Message = {"method": "low-active", "band": [1, 15], "neurons": 5, "gain": 1, "layer": -1, "seed": 0}
+Method = Literal["low-active", "random", "noisy", "regular"]
 Percentile = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -30,7 +31,7 @@ class CreativeRequest(Request):
     """
 
     experiment: Word
-    method: Literal["low-active", "random", "noisy", "regular"]
+    method: Method
     band: list[Percentile] = Field(min_length=2, max_length=2)
     neurons: int = Field(ge=0, le=50)
     gain: float = Field(ge=0, le=3)

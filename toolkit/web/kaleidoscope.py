@@ -34,6 +34,8 @@ FRAMES = 81  # of so many runs at most, early ones more densely: each of the fir
 PARTS = (1, 6, 25)  # frames that are sent together: few at first; then always so many as the last says
 NEIGHBOURS = 3
 SAMPLES = {"mnist": "mnist", "fashion": "fashion", "sample:mnist": "mnist", "sample:fashion": "fashion"}  # built in
+Noisy = Literal["uniform", "normal"]
+Mode = Literal["centred", "published", "none"]
 
 
 class FilmRequest(Request):
@@ -42,10 +44,10 @@ class FilmRequest(Request):
     nothing_yet: ClassVar = {"parts": []}
 
     experiment: Word
-    start: Literal["uniform", "normal", "drawing"]
+    start: Literal[Noisy, "drawing"]
     runs: int = Field(ge=1, le=300)
     perturbation: float = Field(ge=0, le=1)
-    mode: Literal["centred", "published", "none"]
+    mode: Mode
     seed: int = Field(ge=0, le=2**32 - CELLS)
     image: str | None = None
 
