@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from toolkit import hub, index, plot, publish
-from toolkit.hub import READERS, CheckpointError, Kaleidoscope, Run, Trained
+from toolkit.hub import CheckpointError, Kaleidoscope, Run, Trained
 from toolkit.index import KEY, LARGEST_FILE, facts
 from toolkit.models import MODELS, Judge, create
 from toolkit.samplers import Creative, Sampling, Statistics
@@ -607,7 +607,7 @@ def test_one_function_loads_every_kind_by_default_the_last_iteration_or_the_firs
 
 
 def test_what_is_read_knows_how_it_is_sampled(kinds: Path) -> None:
-    assert READERS.keys() == index.KINDS.keys() == KINDS.keys()
+    assert index.KINDS.keys() == KINDS.keys()
     run, step, decoder, k, judge = (hub.read(kinds, kind) for kind in KINDS)
     assert isinstance(run, Run) and run.sampling == Sampling(limit=7, finish="tone", tone=(0.0, 1.0))
     assert isinstance(step, Run) and step.sampling == Sampling() and isinstance(judge, Judge)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from tests.endpoint import FIRST, SECOND, Endpoint, serving
 from tests.test_hub import grow, is_of, refused
-from toolkit import Model, cli, hub, plot, publish, runs
+from toolkit import Model, cli, hub, index, plot, publish, runs
 from toolkit.publish import DATA, EXAMPLE, KINDS, card, sources, stage, upload
 
 ROOT = Path(__file__).parents[1]
@@ -213,7 +213,7 @@ def test_the_card_says_what_it_has_to_in_the_numbers_of_the_files(carded: Path) 
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", text)
     assert pictures and all((carded / picture).is_file() for picture in pictures)
     assert re.findall(r'from_hub\("owner/name", "(\w+)", iteration=(\d+)\)', text) == [("fig2", "3")]
-    assert all(about["papers"] for about in KINDS.values()) and KINDS.keys() == hub.READERS.keys()
+    assert all(about["papers"] for about in KINDS.values()) and KINDS.keys() == index.KINDS.keys()
 
 
 @pytest.mark.parametrize(

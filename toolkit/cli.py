@@ -48,17 +48,23 @@ METHODS = ("low-active", "random", "noisy", "regular")
 # ---- values of options
 
 
-def seeds(text: str) -> range | list[int]:
-    """Seeds: "42", "1,5,9", or "0:64" for 0 to 63. Raises ArgumentTypeError for anything else."""
+def _range(text: str, what: str, examples: str, after: int) -> Sequence[int]:
+    """Numbers: "7", "1,5,20", or "1:20"; after: how far past its second number a range ends. May raise."""
+    first, colon, last = text.partition(":")
     try:
-        first, colon, end = text.partition(":")
-        found = range(int(first), int(end)) if colon else [int(part) for part in text.split(",")]
+        found = range(int(first), int(last) + after) if colon else [int(part) for part in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text[:60]!r} are no seeds: write 42, or 1,5,9, or 0:64") from None
-    if isinstance(found, range) and found.start >= found.stop:
-        right = f"{found.stop}:{found.start}" if found.stop < found.start else f"{found.start}:{found.start + 1}"
-        raise argparse.ArgumentTypeError(f"{text} holds no seed: write {right}")
-    ends = (found[0], found[-1]) if isinstance(found, range) else found
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} are no {what}s: write {examples}") from None
+    if not found:
+        right = f"{last}:{first}" if int(last) < int(first) else f"{first}:{int(first) + 1}"
+        raise argparse.ArgumentTypeError(f"{text} holds no {what}: write {right}")
+    return found
+
+
+def seeds(text: str) -> Sequence[int]:
+    """Seeds: "42", "1,5,9", or "0:64" for 0 to 63. Raises ArgumentTypeError for anything else."""
+    found = _range(text, "seed", "42, or 1,5,9, or 0:64", 0)
+    ends = (found[0], found[-1]) if isinstance(found, range) else found  # of a range of any length
     if min(ends) < 0 or max(ends) >= 2**32:
         raise argparse.ArgumentTypeError(f"{text[:60]}: a seed is a whole number from 0 to {2**32 - 1}")
     if len(found) > MOST_SEEDS:
@@ -67,14 +73,8 @@ def seeds(text: str) -> range | list[int]:
 
 
 def numbers(text: str) -> Sequence[int]:
-    """Iterations: "7", "1,5,20", or "1:20" for 1 to 20, both ends counted."""
-    try:
-        first, colon, last = text.partition(":")
-        found = range(int(first), int(last) + 1) if colon else [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text[:60]!r} are no iterations: write 7, or 1,5,20, or 1:20") from None
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text} holds no iteration: write {last}:{first}")
+    """Iterations: "7", "1,5,20", or "1:20" for 1 to 20, both ends counted. Raises ArgumentTypeError."""
+    found = _range(text, "iteration", "7, or 1,5,20, or 1:20", 1)
     if min(found[0], found[-1]) < 0 or max(found[0], found[-1]) > 999:
         raise argparse.ArgumentTypeError(f"{text[:60]}: iterations are numbers from 0 to 999")
     return found
@@ -295,9 +295,14 @@ def _refuse(args: argparse.Namespace, names: Iterable[str], why: str) -> None:
 
 
 def save(picture: Any, path: Path) -> None:
-    """Write a Pillow picture, and the folder it is in."""
+    """Write a Pillow picture, or a list of them as an animation, and the folder it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+    if isinstance(picture, list):
+        from .plot import animation
+
+        animation(picture, path)
+    else:
+        picture.save(path)
 
 
 # ---- training
@@ -440,7 +445,7 @@ def sample(args: argparse.Namespace) -> object:
     animated = _check_picture(args)
     import torch
 
-    from . import hub, plot
+    from . import hub
     from .samplers import to_bytes
 
     found = hub.drawable(hub.read(args.source, args.experiment, args.iteration, device=args.device))
@@ -450,8 +455,7 @@ def sample(args: argparse.Namespace) -> object:
         frames, passes = _frames(found.states(args.seeds))
         if not passes:
             raise ValueError(f"{found.name} draws in one pass, which is no animation: give --out sheet.png")
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        plot.animation(frames, args.out)
+        save(frames, args.out)
     else:
         images, passes = [], 0
         for start in range(0, len(args.seeds), AT_ONCE):
@@ -583,14 +587,13 @@ def kaleidoscope(args: argparse.Namespace) -> object:
     ends = deque["Tensor"](maxlen=2)
     states = _remembering(islice(hub.stream(k, args.seeds, start=_start(args, k), **how), runs + 1), ends)
     if animated:
-        frames = list(training.film_frames(k, states, args.every or 1))
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        plot.animation(frames, args.out)
-    elif k.points is None:  # of images only those that are shown stay in memory
-        shown = deque(islice(states, 0, None, args.every), maxlen=None if args.every else 1)
-        save(training.still_picture(k, list(shown), 1) if args.every else _sheet(shown[-1]), args.out)
+        save(list(training.film_frames(k, states, args.every or 1)), args.out)
+    elif k.points is not None:
+        save(plot.picture(training.landscape(k, list(states))), args.out)
+    elif args.every:  # only the images that are shown stay in memory
+        save(plot.strip([x.cpu() for x in islice(states, 0, None, args.every)], scale=2, gap=1), args.out)
     else:
-        save(training.still_picture(k, list(states)), args.out)
+        save(_sheet(deque(states, maxlen=1)[0]), args.out)
     before, after = (state.cpu() for state in ends)
     found = row(before, after, training.kaleidoscope_probe(_known(k)))
     return {"out": str(args.out), "images": len(args.seeds), "runs": runs, **found}

@@ -10,12 +10,12 @@ correlation matrix, which is symmetric and most of the file, only the upper tria
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -53,6 +53,7 @@ from .samplers.generate import Sampling
 from .samplers.kaleidoscope import kaleidoscope
 from .seeds import Noise, child
 
+M = TypeVar("M", bound=nn.Module)
 __all__ = [
     "CHECKPOINTS", "CheckpointError", "Model", "choose", "draw", "facts", "fetch", "inspect", "load", "read",
     "read_index", "sampling", "save", "write_index",
@@ -192,19 +193,6 @@ def drawable(found: Any) -> "Run | Trained | Kaleidoscope":
     return found
 
 
-@dataclass(frozen=True)
-class Entry:
-    """The input of a reader: an iteration of an experiment, its place, and its config.json."""
-
-    source: str | Path
-    revision: str | None
-    name: str
-    title: str
-    entry: Mapping[str, Any]
-    path: Path  # of config.json
-    config: Mapping[str, Any]
-
-
 def read(
     source: str | Path,
     experiment: str | None = None,
@@ -216,7 +204,7 @@ def read(
 ) -> Any:
     """A model with what its kind stores about sampling: a Run, a Trained decoder, a Kaleidoscope, or a classifier.
 
-    experiment, iteration: as for `load`. kind: a key of `READERS`, if only that will do; the experiments of it are then
+    experiment, iteration: as for `load`. kind: a key of `index.KINDS`, if only that will do; its experiments are then
     listed if there is none of that name. Raises as `load` does.
     """
     target = train.device(device)
@@ -224,27 +212,36 @@ def read(
     if kind is not None and experiment not in (known := tree.of_kind(index, kind)):
         raise tree.unknown(tree.KINDS[kind], experiment, known)
     name, entry = choose(index, experiment, iteration)
-    about = index["experiments"][name]
-    if (found := about.get("kind", "iterations")) not in READERS:
+    title, found = index["experiments"][name]["title"], index["experiments"][name].get("kind", "iterations")
+    if found not in tree.KINDS:
         raise CheckpointError(f"{name} is a {found!r:.40}, which this version does not know: upgrade the toolkit")
     model = _load_entry(source, revision, name, entry, target)
-    return READERS[found](
-        Entry(source, revision, name, about["title"], entry, *tree.config(source, index, name, revision)), model
-    )
+    path, config = tree.config(source, index, name, revision)
+    if found == "judge":
+        return _expected(name, model, Judge)
+    if found == "kaleidoscope":
+        return of(section(path, config, "experiment", KaleidoscopeTraining), _expected(name, model, Manifold))
+    if found == "decoder":
+        if "statistics" not in entry:
+            raise CheckpointError(f"{name} has no statistics of its neurons: train it again")
+        stored = fetch(source, entry["statistics"]["file"], revision)
+        statistics, how = read_statistics(stored, entry["statistics"]["sha256"])
+        return _decoder(Trained(name, title, "", model, statistics, how), path, config)
+    return Run(name, title, model, section(path, config, "sampling", Sampling))
 
 
 def load_decoder(
     source: str | Path, name: str, *, iteration: int | None = None, device: str | torch.device = "cpu"
 ) -> Trained:
     """A trained decoder; by default the first of several trainings. Raises as `read` does."""
-    return cast("Trained", read(source, name, iteration, kind="decoder", device=device))
+    return read(source, name, iteration, kind="decoder", device=device)
 
 
 def load_kaleidoscope(
     source: str | Path, name: str, *, iteration: int | None = None, device: str | torch.device = "cpu"
 ) -> Kaleidoscope:
     """A kaleidoscopic network; by default the first of several trainings. Raises as `read` does."""
-    return cast("Kaleidoscope", read(source, name, iteration, kind="kaleidoscope", device=device))
+    return read(source, name, iteration, kind="kaleidoscope", device=device)
 
 
 def load_classifier(
@@ -255,43 +252,23 @@ def load_classifier(
     device: str | torch.device = "cpu",
 ) -> Judge:
     """A classifier, frozen, in eval mode; by default the first of several trainings. Raises as `read` does."""
-    return cast("Judge", read(source, name, iteration, kind="judge", device=device))
+    return read(source, name, iteration, kind="judge", device=device)
 
 
-def _run(it: Entry, model: nn.Module) -> Run:
-    return Run(it.name, it.title, model, section(it.path, it.config, "sampling", Sampling))
-
-
-def _decoder(it: Entry, model: nn.Module) -> Trained:
-    if "statistics" not in it.entry:
-        raise CheckpointError(f"{it.name} has no statistics of its neurons: train it again")
-    stored = it.entry["statistics"]
-    statistics, how = read_statistics(fetch(it.source, stored["file"], it.revision), stored["sha256"])
-    if not 0 < len(statistics) <= len(layers := getattr(model, "hidden", [])) or max(statistics) > len(layers):
+def _decoder(it: Trained, path: Path, config: Mapping[str, Any]) -> Trained:
+    """A decoder with the name of its data, checked. path, config: of config.json."""
+    if not 0 < len(it.statistics) <= len(layers := getattr(it.model, "hidden", [])) or max(it.statistics) > len(layers):
         raise CheckpointError(f"{it.name} has statistics of layers that its model lacks: train it again")
-    if not isinstance(made := it.config.get("experiment", {}), dict) or not isinstance(made.get("data", ""), str):
-        raise CheckpointError(f"{it.path} is damaged in 'experiment', which names no data: fetch it again")
-    return Trained(it.name, it.title, made.get("data", ""), model, statistics, how)
+    if not isinstance(made := config.get("experiment", {}), dict) or not isinstance(made.get("data", ""), str):
+        raise CheckpointError(f"{path} is damaged in 'experiment', which names no data: fetch it again")
+    return replace(it, data=made.get("data", ""))
 
 
-def _kaleidoscope(it: Entry, model: nn.Module) -> Kaleidoscope:
-    return of(section(it.path, it.config, "experiment", KaleidoscopeTraining), _expected(it, model, Manifold))
-
-
-def _classifier(it: Entry, model: nn.Module) -> Judge:
-    return cast("Judge", _expected(it, model, Judge))
-
-
-def _expected(it: Entry, model: nn.Module, kind: type) -> Any:
+def _expected(name: str, model: nn.Module, kind: type[M]) -> M:
     if not isinstance(model, kind):
-        raise CheckpointError(f"{it.name} should hold a {kind.__name__} and holds a {type(model).__name__}: "
-                              "train it again")  # fmt: skip
+        found = type(model).__name__
+        raise CheckpointError(f"{name} should hold a {kind.__name__} and holds a {found}: train it again")
     return model
-
-
-READERS: dict[str, Callable[[Entry, nn.Module], Any]] = {  # by kind
-    "iterations": _run, "divergence": _run, "decoder": _decoder, "kaleidoscope": _kaleidoscope, "judge": _classifier,
-}  # fmt: skip
 
 
 def sampling(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Sampling:

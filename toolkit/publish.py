@@ -139,7 +139,7 @@ def _matching_index(source: Path, target: Path) -> dict[str, Any]:
 
 def _difference(stored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """The first difference between two indexes, or nothing."""
-    for name in dict.fromkeys([*stored, *found]):
+    for name in (name for name in {**stored, **found} if stored.get(name) != found.get(name)):
         if name not in stored or name not in found:
             return f"{name} is {'listed and not there' if name in stored else 'there and not listed'}"
         one, other = ({entry["iteration"]: entry for entry in index[name]["iterations"]} for index in (stored, found))
@@ -147,8 +147,7 @@ def _difference(stored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
             a, b = one.get(number, {}), other.get(number, {})
             if odd := sorted(key for key in {*a, *b} if a.get(key) != b.get(key)):
                 return f"{name}, iteration {number}: {', '.join(odd)}"
-        if stored[name] != found[name]:
-            return f"the title or kind of {name}"
+        return f"the title or kind of {name}"
     return ""
 
 

@@ -999,7 +999,6 @@ def kaleidoscope_probe(data: Tensor | None, judge: Any = None) -> Probe:
     return Probe(data, judge) if pictures else Probe(data, judge, same=0.02, still=1e-3)
 
 
-SCALE = 4  # of pictures: pixels per pixel
 ON_POINTS = 10  # samples drawn of a network of points, as published
 
 
@@ -1039,7 +1038,7 @@ def film_frames(k: hub.Kaleidoscope, states: Iterable[Tensor], every: int = 1) -
     """The frames of a film: the start, and the samples after every so many runs."""
     if k.points is None:
         for state in islice(states, 0, None, every):
-            yield plot.grid(state.cpu(), scale=SCALE)
+            yield plot.grid(state.cpu(), scale=4)
         return
     on = _ground(k) if k.points.shape[1] == 2 else None
     seen: list[Tensor] = []
@@ -1047,16 +1046,6 @@ def film_frames(k: hub.Kaleidoscope, states: Iterable[Tensor], every: int = 1) -
         seen.append(state)
         if number % every == 0:
             yield plot.picture(landscape(k, seen, on))
-
-
-def still_picture(k: hub.Kaleidoscope, states: Sequence[Tensor], every: int | None = None) -> "Image":
-    """One picture: the samples after the last run; or, with `every`, one row per sample and a column per state."""
-    if k.points is not None:
-        picture: Image = plot.picture(landscape(k, states))
-        return picture
-    if every is None:
-        return plot.grid(states[-1].cpu(), scale=SCALE)
-    return plot.strip([state.cpu() for state in states[::every]], scale=SCALE // 2, gap=1)
 
 
 # ---- classifiers
