@@ -1,21 +1,22 @@
 """Images of symbols -> outlines, as SVG, or as a TrueType font.
 
 A symbol of 28 x 28 pixels has strokes two pixels wide, some faint and grainy. Tracing the pixels would give stairs, and
-a blur that removes them would remove thin strokes. So brightness is raised to a power, blurred and sharpened (`field`),
-and the outline is smoothed along its length (`_smooth`), which neither widens nor thins it.
+a blur that removes them would remove thin strokes. So brightness is raised to a power, blurred and sharpened
+(`_contours`), and the outline is smoothed along its length (`_smooth`), which neither widens nor thins it.
 
 The baseline of an alphabet is the median of the bottoms of its symbols' ink; from there to the median of the tops is
 the height of a capital, 700 of 1000 units. A symbol that ends within a tenth of that height of the baseline is moved
-onto it, because so small an offset is chance; others keep theirs.
+onto it; others keep their offset.
 """
 
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain, count, islice
+from itertools import chain, islice
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from xml.sax.saxutils import escape
@@ -47,7 +48,7 @@ SPECK, PINHOLE = 2.0, 0.8  # pixels of area, of a picture of 28 x 28: less is gr
 AIR = 3  # pixels of ground around a picture, for outlines to close and the sharpening to fade
 SIDES = range(4, 257)  # pixels
 FINEST = 50_000  # points of an outline before it is simplified
-MOST = 300  # pieces and holes; more of either is noise and no symbol
+MOST = 300  # contours; more of them is noise and no symbol
 
 
 class OutlineError(ValueError):
@@ -80,10 +81,17 @@ def trace(image: Tensor) -> Outline:
     are dropped. Raises OutlineError for a blank picture or one too fine to be outlined, ValueError for what is no
     picture of 4 to 256 pixels a side.
     """
-    ink = _ink(image)
+    if image.ndim not in (2, 3) or not all(side in SIDES for side in image.shape[-2:]) or 0 in image.shape:
+        raise ValueError(
+            f"a tensor of shape {tuple(image.shape)} is no picture to outline: give (C, H, W), "
+            f"{SIDES[0]} to {SIDES[-1]} pixels a side"
+        )
+    ink = image.detach().cpu().double() / (255 if image.dtype == torch.uint8 else 1)
+    ink = ink.amax(0) if ink.ndim == 3 else ink
+    if not ink.isfinite().all():
+        raise ValueError("the picture has pixels that are no numbers: give brightness from 0 to 1")
     height, width = ink.shape
-    grain = (max(height, width) / 28) ** 2
-    contours = list(_contours(ink, grain))
+    contours = list(_contours(ink.clamp(0, 1), grain=(max(height, width) / 28) ** 2))
     if not contours:
         raise OutlineError("the picture is blank, it has no outline: choose one with ink")
     if len(contours) > MOST or sum(map(len, contours)) > FINEST:
@@ -109,52 +117,27 @@ def area(polygon: Points) -> float:
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
-def field(ink: Tensor) -> tuple[Points, Points, Points]:
-    """The ink (H, W) as a smooth field: x, y in pixels and the field there, some points to a pixel.
-
-    A pixel is taken as a small square of ink^LIFT, blurred by a Gaussian; twice that, less a wider blur, is as bright
-    as the picture, and strokes of one pixel stay over one half.
-    """
-    fine = max(2, min(8, 512 // max(ink.shape)))
-    lifted = ink.double().pow(LIFT)
-    places = [_places(side, fine) for side in ink.shape]
-    narrow, wide = (
-        _squares(places[0], ink.shape[0], blur) @ lifted @ _squares(places[1], ink.shape[1], blur).T
-        for blur in (BLUR, WIDE)
-    )
-    return places[1].numpy(), places[0].numpy(), (2 * narrow - wide).numpy()
-
-
-def _ink(image: Tensor) -> Tensor:
-    """A picture as (H, W), in [0, 1], on the CPU."""
-    if image.ndim not in (2, 3) or not all(side in SIDES for side in image.shape[-2:]) or 0 in image.shape:
-        raise ValueError(
-            f"a tensor of shape {tuple(image.shape)} is no picture to outline: give (C, H, W), "
-            f"{SIDES[0]} to {SIDES[-1]} pixels a side"
-        )
-    ink = image.detach().cpu().double() / (255 if image.dtype == torch.uint8 else 1)
-    ink = ink.amax(0) if ink.ndim == 3 else ink
-    if not ink.isfinite().all():
-        raise ValueError("the picture has pixels that are no numbers: give brightness from 0 to 1")
-    return ink.clamp(0, 1)
-
-
-def _places(side: int, fine: int) -> Tensor:
-    return torch.arange(-AIR * fine, (side + AIR) * fine + 1, dtype=torch.float64) / fine
-
-
-def _squares(places: Tensor, side: int, blur: float) -> Tensor:
-    """The weight of each pixel at each place under a Gaussian blur, along one axis: (places, side)."""
-    edges = torch.arange(side + 1, dtype=torch.float64)
-    below = torch.special.ndtr((edges - places[:, None]) / blur)
-    return below.diff(dim=1)
-
-
 def _contours(ink: Tensor, grain: float) -> Iterator[Points]:
-    """The outlines of the ink, each followed by its holes, without specks, as closed polygons."""
+    """The outlines of the ink (H, W), each followed by its holes, without specks, as closed polygons.
+
+    They are the contours of a smooth field, sampled at some points per pixel: a pixel is taken as a small square of
+    ink^LIFT, blurred by a Gaussian; twice that, less a wider blur, is as bright as the picture, and strokes of one
+    pixel stay over one half.
+    """
     from contourpy import FillType, contour_generator
 
-    filled = contour_generator(*field(ink), fill_type=FillType.OuterOffset).filled(LEVEL, np.inf)
+    fine = max(2, min(8, 512 // max(ink.shape)))
+    y, x = (torch.arange(-AIR * fine, (side + AIR) * fine + 1, dtype=torch.float64) / fine for side in ink.shape)
+
+    def squares(places: Tensor, side: int, blur: float) -> Tensor:
+        """The weight of each pixel at each place under a Gaussian blur, along one axis: (places, side)."""
+        return torch.special.ndtr((torch.arange(side + 1) - places[:, None]) / blur).diff(dim=1)
+
+    narrow, wide = (
+        squares(y, ink.shape[0], blur) @ ink.pow(LIFT) @ squares(x, ink.shape[1], blur).T for blur in (BLUR, WIDE)
+    )
+    field = contour_generator(x.numpy(), y.numpy(), (2 * narrow - wide).numpy(), fill_type=FillType.OuterOffset)
+    filled = field.filled(LEVEL, np.inf)
     for points, ends in zip(*cast("tuple[list[Points], list[NDArray[np.uint32]]]", filled), strict=True):
         outer, *holes = (ring[:-1] for ring in np.split(points, ends[1:-1].astype(int)))
         if area(outer) >= SPECK * grain:
@@ -164,21 +147,16 @@ def _contours(ink: Tensor, grain: float) -> Iterator[Points]:
 
 def _smooth(polygon: Points) -> Points:
     """A low-pass filter along the outline, whose second-order shrinkage is undone."""
-    points, length = _evenly(polygon)
+    closed = np.concatenate([polygon, polygon[:1]])
+    along = np.concatenate([[0.0], np.linalg.norm(np.diff(closed, axis=0), axis=1).cumsum()])
+    length = float(along[-1])
+    even = np.linspace(0, length, max(16, int(length / STEP)), endpoint=False)
+    points = np.stack([np.interp(even, along, axis) for axis in closed.T], 1)
     spectrum = np.fft.fft(points[:, 0] + 1j * points[:, 1])
     waves = np.fft.fftfreq(len(points), length / len(points))
     passed = np.exp(-((2 * np.pi * min(EDGE, length / 16) * waves) ** 2) / 2)
     curve = np.fft.ifft(spectrum * passed * (2 - passed))
     return np.stack([curve.real, curve.imag], 1)
-
-
-def _evenly(polygon: Points) -> tuple[Points, float]:
-    """The same outline by points at equal distances along it, and its length."""
-    closed = np.concatenate([polygon, polygon[:1]])
-    steps = np.linalg.norm(np.diff(closed, axis=0), axis=1)
-    along = np.concatenate([[0.0], steps.cumsum()])
-    wanted = np.linspace(0, along[-1], max(16, int(along[-1] / STEP)), endpoint=False)
-    return np.stack([np.interp(wanted, along, axis) for axis in closed.T], 1), float(along[-1])
 
 
 def _simple(polygon: Points) -> Points:
@@ -197,7 +175,7 @@ def _simple(polygon: Points) -> Points:
 
 
 def _from_line(points: Points, start: Points, end: Points) -> Points:
-    """How far points are from the line between two."""
+    """The distance of points from the line between two."""
     along = end - start
     across = np.array([-along[1], along[0]]) / max(1e-12, float(np.linalg.norm(along)))
     return np.abs((points - start) @ across)
@@ -206,68 +184,49 @@ def _from_line(points: Points, start: Points, end: Points) -> Points:
 def svg(symbols: Tensor, columns: int | None = None, *, titles: Sequence[str] | None = None) -> str:
     """Symbols (N, C, H, W) in [0, 1] as the outlines of a sheet, row by row: a whole SVG file, for one symbol or many.
 
-    columns: by default about as wide as high. titles: what each symbol is called. A picture without an outline, blank
-    or noise, is an empty cell, and the title of the sheet counts them. The ink is `currentColor`: black, unless the
-    page around it says otherwise.
+    columns: by default about as wide as high. titles: one for each symbol. A picture without an outline, blank or
+    noise, is an empty cell, and the title of the sheet counts them. The ink is `currentColor`.
     Raises ValueError for what is no set of 1 to 500 pictures, OutlineError if there is no ink in any.
     """
-    if symbols.ndim != 4:
-        raise ValueError(f"a tensor of shape {tuple(symbols.shape)} is no set of symbols: give (N, C, H, W)")
-    checked_count(len(symbols))
-    outlines = [_or_none(symbol) for symbol in symbols]
+    _check_symbols(symbols)
+    outlines: list[Outline | None] = [None] * len(symbols)
+    for place, symbol in enumerate(symbols):
+        with suppress(OutlineError):
+            outlines[place] = trace(symbol)
     if not any(outlines):
         raise OutlineError("every picture is blank: give symbols with ink")
     columns = columns or math.ceil(math.sqrt(len(outlines)))
     names = titles or [f"symbol {number}" for number in range(1, len(outlines) + 1)]
     if columns < 1 or len(names) != len(outlines):
         raise ValueError(f"{columns} columns, {len(names)} titles: give 1 column or more, and a title for each symbol")
+    from fontTools.pens.svgPathPen import SVGPathPen
+
     height, width = symbols.shape[-2:]
     across, down = min(columns, len(outlines)) * width, -(-len(outlines) // columns) * height
-    drawn = [
-        f'<path transform="translate({i % columns * width} {i // columns * height})" d="{_path(outline)}">'
-        f"<title>{_text(names[i])}</title></path>"
-        for i, outline in enumerate(outlines)
-        if outline
-    ]
+    paths = []
+    for i, outline in enumerate(outlines):
+        if outline:
+            pen = SVGPathPen(None, ntos=lambda value: f"{round(value, 2) + 0:g}")  # to a hundredth of a pixel, no -0
+            _draw(outline.contours, pen)
+            title = escape("".join(character for character in names[i] if character.isprintable()))
+            shift = f"translate({i % columns * width} {i // columns * height})"
+            paths.append(f'<path transform="{shift}" d="{pen.getCommands()}"><title>{title}</title></path>')
+    blank = len(outlines) - len(paths)
+    summary = f"{len(paths)} symbol{'s' * (len(paths) != 1)}" + f", {blank} left out, blank or noise" * bool(blank)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {down}" width="{across * 4}" '
         f'height="{down * 4}" role="img" fill="currentColor" fill-rule="evenodd">'
     )
-    return "\n".join([head, f"<title>{_summary(outlines)}</title>", *drawn, "</svg>", ""])
+    return "\n".join([head, f"<title>{summary}</title>", *paths, "</svg>", ""])
 
 
-def _or_none(symbol: Tensor) -> Outline | None:
-    try:
-        return trace(symbol)
-    except OutlineError:
-        return None
-
-
-def _path(outline: Outline) -> str:
-    """The `d` of an SVG path, to a hundredth of a pixel."""
-    return "".join(map(_curve, outline.contours))
-
-
-def _curve(contour: Points) -> str:
-    through = middles(contour)
-    ends = [*through[1:], through[0]]
-    curves = (f"Q{_pair(control)} {_pair(end)}" for control, end in zip(contour, ends, strict=True))
-    return f"M{_pair(through[0])}{''.join(curves)}Z"
-
-
-def _pair(point: Points) -> str:
-    x, y = (f"{value:.2f}".rstrip("0").rstrip(".") for value in point)
-    return f"{x} {y}".replace("-0 ", "0 ")
-
-
-def _summary(outlines: Sequence[Outline | None]) -> str:
-    blank = sum(outline is None for outline in outlines)
-    drawn = f"{len(outlines) - blank} symbol{'s' * (len(outlines) - blank != 1)}"
-    return f"{drawn}, {blank} left out, blank or noise" if blank else drawn
-
-
-def _text(title: str) -> str:
-    return escape("".join(character for character in title if character.isprintable()))
+def _draw(contours: Sequence[Points], pen: Any) -> None:
+    """Draw control points. Each curve begins between two of them; the points between the others are implied."""
+    for contour in contours:
+        start = tuple(middles(contour)[0].tolist())
+        pen.moveTo(start)
+        pen.qCurveTo(*map(tuple, contour.tolist()), start)
+        pen.closePath()
 
 
 FAMILY = "That Are Not"
@@ -279,19 +238,26 @@ LONGEST = 18  # characters: with FAMILY it is 31, the most that old programs rea
 
 def default_keys(count: int) -> list[str]:
     """From a to z, A to Z, 0 to 9, then whatever else can be typed, in Unicode's order. Raises ValueError past 500."""
-    return list(islice(_typeable(), checked_count(count)))
+    _check_count(count)
+    first = ascii_letters + digits
+    others = (c for c in map(chr, range(0x21, 0x110000)) if visible(c) and c not in first)
+    return list(islice(chain(first, others), count))
 
 
-def checked_count(count: int) -> int:
-    """The count, if it is of one alphabet. Raises ValueError otherwise."""
+def _check_count(count: int) -> None:
     if not 1 <= count <= MOST_SYMBOLS:
         raise ValueError(f"{count} symbols are no alphabet: give 1 to {MOST_SYMBOLS}")
-    return count
+
+
+def _check_symbols(symbols: Tensor) -> None:
+    if symbols.ndim != 4:
+        raise ValueError(f"a tensor of shape {tuple(symbols.shape)} is no set of symbols: give (N, C, H, W)")
+    _check_count(len(symbols))
 
 
 def checked_keys(keys: Sequence[str], symbols: int) -> list[str]:
     """The keys, one for each symbol. Raises ValueError for a key that is not one visible character, or comes twice."""
-    checked_count(symbols)
+    _check_count(symbols)
     if len(keys) != symbols:
         raise ValueError(f"{len(keys)} keys for {symbols} symbols: give each symbol one key")
     for place, key in enumerate(keys):
@@ -329,11 +295,6 @@ def plain_name(text: str) -> str:
     return " ".join(re.findall("[A-Za-z0-9]+", text))[:LONGEST].strip() or "Alphabet"
 
 
-def _typeable() -> Iterator[str]:
-    first = ascii_letters + digits
-    return chain(first, (c for c in map(chr, count(0x21)) if visible(c) and c not in first))
-
-
 EM, CAPITAL = 1000, 700  # units
 WHITE, LEAST, SPACE = 160, 50, 400  # units: white beside the ink on average, at its nearest, and between words
 BANDS, DEEPEST = 12, 200  # a side is looked at in so many rows; a bay deeper than so many units is white inside
@@ -364,14 +325,17 @@ def set_type(outlines: Sequence[Outline]) -> list[Type]:
 
 def missing() -> Type:
     """The glyph for characters without a symbol: a frame, half as wide as a capital is high."""
-    outer, inner = (np.array(_box(inset), float).repeat(2, 0) for inset in (0, 50))
+    corners = np.array([(0, 0), (0, 1), (1, 1), (1, 0)])  # clockwise; control points twice are corners of the curve
+    boxes = (inset + corners * (CAPITAL // 2 - 2 * inset, CAPITAL - 2 * inset) for inset in (0, 50))
+    outer, inner = (box.astype(float).repeat(2, 0) for box in boxes)
     return _with_white([outer, inner[::-1]])
 
 
 def _with_white(contours: Sequence[Points]) -> Type:
     """A glyph with side bearings, smaller beside an open side than beside a stem, for even spacing."""
-    polygons = [_dense(flat(points)) for points in contours]
-    ink = np.concatenate(polygons)
+    parts = np.linspace(0, 1, 16, endpoint=False)[:, None, None]  # between corners, some to a band
+    corners = [flat(points) for points in contours]
+    ink = np.concatenate([(c + parts * (np.roll(c, -1, 0) - c)).reshape(-1, 2) for c in corners])
     left, right = _bearing(-ink[:, 0], ink[:, 1]), _bearing(ink[:, 0], ink[:, 1])
     start, end = ink[:, 0].min(), ink[:, 0].max()
     moved = tuple(np.rint(points + np.array([left - start, 0])) for points in contours)
@@ -386,18 +350,6 @@ def _bearing(out: Points, y: Points) -> float:
     return max(LEAST, WHITE - float(np.minimum(out.max() - foremost, DEEPEST).mean()))
 
 
-def _dense(polygon: Points) -> Points:
-    """The polygon with points between its corners, some to a band."""
-    parts = np.linspace(0, 1, 16, endpoint=False)[:, None, None]
-    return (polygon + parts * (np.roll(polygon, -1, 0) - polygon)).reshape(-1, 2)
-
-
-def _box(inset: int) -> list[tuple[int, int]]:
-    """A rectangle, clockwise. Its corners, given twice as control points, are corners of the curve."""
-    left, right = inset, CAPITAL // 2 - inset
-    return [(left, inset), (left, CAPITAL - inset), (right, CAPITAL - inset), (right, inset)]
-
-
 ASCENT, DESCENT, GAP = 800, -200, 200  # units: lines are 1.2 em apart
 BORN = 2_082_844_800  # 1970-01-01 as fonts count seconds: the same symbols are the same file on any day
 OWNER = "That Are Not contributors"
@@ -410,29 +362,18 @@ LICENCE = (
 def build(symbols: Tensor, keys: Sequence[str] | None = None, name: str = "Alphabet") -> bytes:
     """Symbols (N, C, H, W) in [0, 1] as the font "That Are Not NAME": the bytes of a .ttf file, always the same.
 
-    keys: one character for each symbol (a string will do); by default a, b, c, ... as `default_keys` has them. A letter
-    whose other case has no symbol is typed by both. Raises ValueError for keys that cannot be, OutlineError for a blank
-    picture, ValueError for a name that is not a few plain words, or for what is no set of 1 to 500 pictures.
+    keys: one character for each symbol (a string will do); by default `default_keys`. A letter whose other case has no
+    symbol is typed by both. Raises ValueError for invalid keys, OutlineError for a blank picture, ValueError for a name
+    that is not a few plain words, or for what is no set of 1 to 500 pictures.
     """
-    if symbols.ndim != 4:
-        raise ValueError(f"a tensor of shape {tuple(symbols.shape)} is no set of symbols: give (N, C, H, W)")
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.ttLib import newTable
+
+    _check_symbols(symbols)
     family = checked_name(name)
     keys = default_keys(len(symbols)) if keys is None else checked_keys(keys, len(symbols))
     outlines = [_outline(symbol, key) for symbol, key in zip(symbols, keys, strict=True)]
-    return _file(dict(zip(keys, set_type(outlines), strict=True)), family)
-
-
-def _outline(symbol: Tensor, key: str) -> Outline:
-    try:
-        return trace(symbol)
-    except OutlineError as error:
-        raise OutlineError(f"key {key!r}: {error}") from None
-
-
-def _file(alphabet: Mapping[str, Type], family: str) -> bytes:
-    """The font of an alphabet, key -> symbol."""
-    from fontTools.fontBuilder import FontBuilder
-
+    alphabet = dict(zip(keys, set_type(outlines), strict=True))
     types = {".notdef": missing(), "space": Type((), SPACE), **{_name(key): type_ for key, type_ in alphabet.items()}}
     characters = {ord(character): _name(key) for character, key in typed(list(alphabet)).items()}
     font = FontBuilder(EM, isTTF=True)
@@ -443,11 +384,23 @@ def _file(alphabet: Mapping[str, Type], family: str) -> bytes:
     font.setupHorizontalMetrics(
         {name: (type_.advance, getattr(drawn[name], "xMin", 0)) for name, type_ in types.items()}
     )
-    _lines(font)
+    _set_vertical_metrics(font)
     drawing = b"".join(points.tobytes() for type_ in types.values() for points in type_.contours)
     font.setupNameTable(_names(family, crc32("".join(alphabet).encode() + drawing)), mac=False)
     font.setupPost(underlinePosition=-100, underlineThickness=50)
-    return _saved(font)
+    gasp = font.font["gasp"] = newTable("gasp")  # antialiased at every size, because it has no hints
+    gasp.version, gasp.gaspRange = 1, {0xFFFF: 0x000A}
+    font.font.recalcTimestamp = False
+    buffer = BytesIO()
+    font.save(buffer)
+    return buffer.getvalue()
+
+
+def _outline(symbol: Tensor, key: str) -> Outline:
+    try:
+        return trace(symbol)
+    except OutlineError as error:
+        raise OutlineError(f"key {key!r}: {error}") from None
 
 
 def _name(key: str) -> str:
@@ -456,20 +409,15 @@ def _name(key: str) -> str:
 
 
 def _glyph(contours: Sequence[Points]) -> Any:
-    """Control points as a glyph. Each curve begins between two of them; the points between the others are implied."""
     from fontTools.pens.ttGlyphPen import TTGlyphPen
 
     pen = TTGlyphPen(None)
-    for contour in contours:
-        start = tuple(middles(contour)[0].tolist())
-        pen.moveTo(start)
-        pen.qCurveTo(*map(tuple, contour.tolist()), start)
-        pen.closePath()
+    _draw(contours, pen)
     return pen.glyph()
 
 
-def _lines(font: "FontBuilder") -> None:
-    """The vertical metrics, `hhea`, `OS/2` and `head`, so that nothing is cut off."""
+def _set_vertical_metrics(font: "FontBuilder") -> None:
+    """Of `hhea`, `OS/2` and `head`, so that nothing is cut off."""
     inked = [glyph for glyph in font.font["glyf"].glyphs.values() if glyph.numberOfContours]
     highest, lowest = max(glyph.yMax for glyph in inked), min(glyph.yMin for glyph in inked)
     ascent, descent = max(ASCENT, highest), min(DESCENT, lowest)
@@ -493,18 +441,6 @@ def _names(family: str, digest: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _saved(font: "FontBuilder") -> bytes:
-    """The bytes of the font, antialiased at every size (`gasp`), because it has no hints."""
-    from fontTools.ttLib import newTable
-
-    gasp = font.font["gasp"] = newTable("gasp")
-    gasp.version, gasp.gaspRange = 1, {0xFFFF: 0x000A}
-    font.font.recalcTimestamp = False
-    buffer = BytesIO()
-    font.save(buffer)
-    return buffer.getvalue()
-
-
 WIDTH, MARGIN = 1600, 80  # pixels
 SIZES = (80, 48, 24)  # pixels to an em
 
@@ -514,40 +450,24 @@ def specimen(font: bytes, text: str) -> "Image":
 
     Raises ValueError for a text that is blank, longer than 1000 characters, or has characters that the font has not.
     """
-    from PIL import Image, ImageDraw
-
-    words = _words(font, text)
-    faces = [_face(font, size) for size in SIZES]
-    blocks = [(face, _text_lines(face, words)) for face in faces]
-    height = sum(_leading(face) * len(lines) for face, lines in blocks) + MARGIN * (len(blocks) + 1)
-    page = Image.new("L", (WIDTH, height), 255)
-    pen, top = ImageDraw.Draw(page), MARGIN
-    for face, lines in blocks:
-        for line in lines:
-            pen.text((MARGIN, top), line, fill=0, font=face)
-            top += _leading(face)
-        top += MARGIN
-    return page
-
-
-def _words(font: bytes, text: str) -> list[str]:
     from fontTools.ttLib import TTFont
+    from PIL import Image, ImageDraw, ImageFont
 
     if not (words := text.split()) or len(text) > 1000:
         raise ValueError(f"a text of {len(text)} characters is no specimen: give 1 to 1000, and not only spaces")
     if unknown := sorted(set("".join(words)) - set(map(chr, TTFont(BytesIO(font)).getBestCmap()))):
         raise ValueError(f"the font has no {' '.join(unknown)!r:.60}: give a text of its keys")
-    return words
-
-
-def _face(font: bytes, size: int) -> "FreeTypeFont":
-    from PIL import ImageFont
-
-    return ImageFont.truetype(BytesIO(font), size, layout_engine=ImageFont.Layout.BASIC)
-
-
-def _leading(face: "FreeTypeFont") -> int:
-    return round(face.size * 1.2)
+    faces = [ImageFont.truetype(BytesIO(font), size, layout_engine=ImageFont.Layout.BASIC) for size in SIZES]
+    blocks = [(face, round(face.size * 1.2), _text_lines(face, words)) for face in faces]
+    height = sum(leading * len(lines) for _, leading, lines in blocks) + MARGIN * (len(blocks) + 1)
+    page = Image.new("L", (WIDTH, height), 255)
+    pen, top = ImageDraw.Draw(page), MARGIN
+    for face, leading, lines in blocks:
+        for line in lines:
+            pen.text((MARGIN, top), line, fill=0, font=face)
+            top += leading
+        top += MARGIN
+    return page
 
 
 def _text_lines(face: "FreeTypeFont", words: list[str]) -> list[str]:
@@ -570,14 +490,9 @@ def grey(pictures: Sequence[tuple[bytes, int, int]]) -> Tensor:
 
     All become as large as the largest; smaller ones are interpolated.
     """
-    side = max(side for _, _, side in pictures)
-    planes = (torch.frombuffer(bytearray(light), dtype=torch.uint8).view(1, c, s, s) / 255 for light, c, s in pictures)
-    return torch.cat([_sized(_one_plane(each), side) for each in planes]).clamp(0, 1)
-
-
-def _one_plane(picture: Tensor) -> Tensor:
-    return picture if picture.shape[1] == 1 else (picture * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
-
-
-def _sized(picture: Tensor, side: int) -> Tensor:
-    return picture if picture.shape[-1] == side else interpolate(picture, (side, side), mode="bilinear")
+    largest, found = max(side for _, _, side in pictures), []
+    for values, channels, side in pictures:
+        x = torch.frombuffer(bytearray(values), dtype=torch.uint8).view(1, channels, side, side) / 255
+        x = x if channels == 1 else (x * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        found.append(x if side == largest else interpolate(x, (largest, largest), mode="bilinear"))
+    return torch.cat(found).clamp(0, 1)

@@ -194,7 +194,7 @@ def test_a_painted_image_is_learned_by_one_layer_while_others_stay() -> None:
     changed = {key for key, w in learned.state_dict().items() if not torch.equal(w, model.state_dict()[key])}
     assert changed == {"decoder.6.weight"} and same(model, make("VAE"))
     assert same(repaint(model, "decoder.6", code, model.decode(code)), model)  # nothing painted
-    assert same(repaint(model, "decoder.6", code, edited, strength=0.0), model)
+    assert same(repaint(model, "decoder.6", code, edited, steps=0), model)
 
 
 # ---- glitch

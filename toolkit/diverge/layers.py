@@ -32,22 +32,17 @@ def layer(model: nn.Module, which: str | nn.Module) -> nn.Module:
 def dense(model: nn.Module) -> Iterator[None]:
     """Route `forward` of a model with a sparse fast path through its `dense` method while the block lasts.
 
-    On a CPU a winner-take-all autoencoder computes from the weights of its layers and never calls them, so that hooks
-    would not run. Only this instance is changed.
+    The fast path never calls the layers, so that hooks on them would not run. Only this instance is changed.
     """
     own = vars(model)
-    if not hasattr(model, "dense"):
-        yield
-        return
-    before = own.get("forward")
-    own["forward"] = model.dense
+    outer = {name: value for name, value in own.items() if name == "forward"}  # of a block around this one
+    if hasattr(model, "dense"):
+        own["forward"] = model.dense
     try:
         yield
     finally:
-        if before is None:
-            del own["forward"]
-        else:
-            own["forward"] = before
+        own.pop("forward", None)
+        own |= outer
 
 
 @torch.no_grad()
@@ -62,8 +57,8 @@ def recorded(model: M, which: str | nn.Module, run: Callable[[M], object]) -> tu
         run(model)
     if not calls:
         raise ValueError(f"layer {which!r} was never called: run what passes through it")
-    before, after = zip(*calls, strict=True)
-    return torch.cat(before), torch.cat(after)
+    before, after = map(torch.cat, zip(*calls, strict=True))
+    return before, after
 
 
 def frozen_copy(model: M) -> M:
@@ -74,9 +69,8 @@ def frozen_copy(model: M) -> M:
 def clusters(model: M, layer: str | nn.Module, run: Callable[[M], object], k: int = 5) -> Tensor:
     """Cluster of each channel of a layer: (K,) int64, 0 to k - 1, numbered in the order of their first channel.
 
-    Channels are compared by their mean map during run(model), units of a fully connected layer by their activation for
-    each image; both centred and scaled to length 1, so that the strength of a channel does not count. Network bending
-    as published clusters the bottleneck of a small classifier trained per layer; these layers are small enough without.
+    By k-means of the mean maps of channels during run(model), or of the activations of units for each image, centred
+    and scaled to length 1. (Network bending as published clusters the bottleneck of a classifier trained per layer.)
     Raises ValueError for an unknown layer, or k outside of 1 to the number of channels.
     """
     _, h = recorded(model, layer, run)
@@ -93,7 +87,15 @@ def k_means(x: Tensor, k: int, *, seed: int = 0) -> Tensor:
     if not 1 <= k <= len(x):
         raise ValueError(f"{len(x)} channels in {k} clusters: give a number of clusters from 1 to {len(x)}")
     x = x.double().cpu()
-    centres, labels = _first_centres(x, k, seed), torch.full((len(x),), -1)
+    generator = torch.Generator().manual_seed(seed)
+    chosen = [int(torch.randint(len(x), (), generator=generator))]
+    while len(chosen) < k:  # each further centre is drawn in proportion to its squared distance from the nearest one
+        far = torch.cdist(x, x[chosen]).amin(1).square()
+        if not far.sum() > 0:
+            far = torch.ones_like(far)  # fewer different rows than clusters
+        far[chosen] = 0
+        chosen.append(int(torch.multinomial(far, 1, generator=generator)))
+    centres, labels = x[chosen], torch.full((len(x),), -1)
     for _ in range(100):
         distance = torch.cdist(x, centres)
         before, labels = labels, distance.argmin(1)
@@ -105,16 +107,3 @@ def k_means(x: Tensor, k: int, *, seed: int = 0) -> Tensor:
         centres[count == 0] = x[distance.amin(1).topk(int((count == 0).sum())).indices]
     order = {label: number for number, label in enumerate(dict.fromkeys(labels.tolist()))}
     return torch.tensor([order[label] for label in labels.tolist()])
-
-
-def _first_centres(x: Tensor, k: int, seed: int) -> Tensor:
-    """k-means++: each further row is drawn in proportion to its squared distance from the nearest chosen: (k, d)."""
-    generator = torch.Generator().manual_seed(seed)
-    chosen = [int(torch.randint(len(x), (), generator=generator))]
-    while len(chosen) < k:
-        far = torch.cdist(x, x[chosen]).amin(1).square()
-        if not far.sum() > 0:
-            far = torch.ones_like(far)  # fewer different rows than clusters
-        far[chosen] = 0
-        chosen.append(int(torch.multinomial(far, 1, generator=generator)))
-    return x[chosen]

@@ -57,11 +57,6 @@ class Archive:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def plus(self, codes: Tensor, features: Tensor, generation: int) -> "Archive":
-        """The archive with more in it."""
-        entered = torch.full((len(codes),), generation)
-        return Archive(*map(torch.cat, ((self.codes, codes), (self.features, features), (self.entered, entered))))
-
 
 @dataclass(frozen=True, eq=False)
 class Generation:
@@ -108,19 +103,14 @@ def novelty_search(
         accepted = (how.least <= worth) & (worth <= how.most)
         order = scores.masked_fill(~accepted, -torch.inf).argsort(descending=True, stable=True)
         best = order[: min(how.added, int(accepted.sum()))]
-        archive = archive.plus(codes[best], seen[best], number)
-        generation = Generation(number, codes, seen, scores, accepted, archive)
-        yield generation
-        codes = _next_codes(generation, how)
-
-
-def _next_codes(generation: Generation, how: Search) -> Tensor:
-    """The more novel half, those that passed the gate first, and a mutated child of each."""
-    rank = generation.novelty + generation.accepted * (generation.novelty.max() + 1)
-    parents = generation.codes[rank.argsort(descending=True, stable=True)[: -(-how.population // 2)]]
-    seeds = [child(how.seed, "mutation", generation.number, place) for place in range(len(parents))]
-    mutated = parents + how.spread * Noise(seeds).randn(*parents.shape[1:]).to(parents)
-    return torch.cat([parents, mutated])[: how.population]
+        new = codes[best], seen[best], torch.full((len(best),), number)
+        archive = Archive(*map(torch.cat, zip((archive.codes, archive.features, archive.entered), new, strict=True)))
+        yield Generation(number, codes, seen, scores, accepted, archive)
+        rank = scores + accepted * (scores.max() + 1)  # the more novel half stays, those that passed the gate first
+        parents = codes[rank.argsort(descending=True, stable=True)[: -(-how.population // 2)]]
+        noise = Noise(child(how.seed, "mutation", number, place) for place in range(len(parents)))
+        children = parents + how.spread * noise.randn(*parents.shape[1:]).to(parents)
+        codes = torch.cat([parents, children])[: how.population]
 
 
 def first_codes(shape: tuple[int, ...], how: Search) -> Tensor:
@@ -157,12 +147,12 @@ def archive_grid(archive: Archive, decode: Measure, columns: int) -> Tensor:
 
 @torch.no_grad()
 def chain(models: Sequence[Any], start: Noise | Tensor, *, passes: int | Sequence[int] = 1) -> Iterator[Tensor]:
-    """What each model in turn makes of the output of the one before: (B, C, H, W) in [0, 1], each of its own size.
+    """The output of each model in turn on that of the one before: (B, C, H, W) in [0, 1], each of its own size.
 
     start: noise, from which the first model samples if it draws from codes, and which else are images; or images
-    (B, C, H, W) in [0, 1]. passes: reconstructions by each model, one number or one per model; it does not count for a
-    model that samples. With 0 a model hands on what it got, in its size. Raises ValueError for no models, numbers that
-    do not fit, or a model without `reconstruct` in a place where it gets images.
+    (B, C, H, W) in [0, 1]. passes: reconstructions by each model, one number or one per model; ignored for a model that
+    samples. With 0 a model only resizes its input. Raises ValueError for no models, numbers that do not fit, or a model
+    without `reconstruct` in a place where it gets images.
     """
     counts = [passes] * len(models) if isinstance(passes, int) else list(passes)
     if not models or len(counts) != len(models) or min(counts) < 0:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, TypeVar
 
 import torch
@@ -59,9 +60,8 @@ def learn(
     """Snapshots of one `fit` after the kept steps, rising, of which 0 is the model as it was given.
 
     Training runs whole when the first snapshot is asked for, so that nothing that it sets (random numbers, modes) leaks
-    to the caller. objectives: of the copy that is trained. shown: the part of it that a snapshot is of. Snapshots end
-    early if the batches do.
-    Raises ValueError for steps that do not rise, and FloatingPointError as `fit` does.
+    to the caller. objectives: of the copy that is trained. shown: the part of it that is kept. Snapshots end early if
+    the batches do. Raises ValueError for steps that do not rise, and FloatingPointError as `fit` does.
     """
     _check_steps(kept)
     trained: list[M] = []
@@ -118,8 +118,7 @@ def adversarial(
 def binary(styles: Tensor) -> Tensor:
     """Style ambiguity as published: logits (B, K) -> K binary cross-entropies with the target 1/K, summed: ().
 
-    Averaged over the batch. Section 3.2, the last term of equation 4. Least, K H(1/K), where all styles are equally
-    probable.
+    Averaged over the batch. Section 3.2, the last term of equation 4. Least, K H(1/K), for equally probable styles.
     """
     k = styles.shape[1]
     itself = torch.eye(k, dtype=torch.bool, device=styles.device)
@@ -130,10 +129,7 @@ def binary(styles: Tensor) -> Tensor:
 
 
 def softmax(styles: Tensor) -> Tensor:
-    """Style ambiguity of later code: logits (B, K) -> the cross-entropy of the uniform distribution with them: ().
-
-    Least, log K, where all styles are equally probable.
-    """
+    """Style ambiguity of later code: logits (B, K) -> cross-entropy with the uniform distribution: (); least, log K."""
     return -styles.log_softmax(1).mean()
 
 
@@ -155,11 +151,11 @@ def creative_adversarial(
 ) -> Iterator[Snapshot]:
     """A creative adversarial network (Elgammal et al., 2017): to be taken for real, and for none of the known styles.
 
-    The discriminator has a second head, which classifies the styles of real images, here the classes of digits or
-    clothes; the generator learns to fool the first head and to confuse the second. Snapshots are DCGANs, of the
-    generator and the first head. images: uint8 (N, C, H, W); labels: (N,), from 0 to styles - 1.
-    ambiguity: the weight of the style-ambiguity loss, lambda in later code; 1 is published, and 0 is a plain GAN.
-    form: of that loss, one of AMBIGUITY. Raises ValueError for settings or labels out of range, and as `learn` does.
+    The discriminator has a second head, which classifies the styles of real images, here their classes; the generator
+    learns to fool the first head and to confuse the second. Snapshots are DCGANs, of the generator and the first head.
+    images: uint8 (N, C, H, W); labels: (N,), from 0 to styles - 1. ambiguity: the weight of the style-ambiguity loss,
+    lambda in later code; 1 is published, and 0 is a plain GAN. form: of that loss, one of AMBIGUITY.
+    Raises ValueError for settings or labels out of range, and as `learn` does.
     """
     choose("form of ambiguity", form, AMBIGUITY)
     if not 0 <= ambiguity < math.inf or styles < 2:
@@ -185,17 +181,13 @@ class StyleGAN(nn.Module):
         maps = self.gan.discriminator[:-2](x)
         return self.gan.discriminator[-2:](maps).float(), self.styles(maps).float()
 
-    def draw(self, like: LabelledBatch) -> Tensor:
-        """As many images as in a batch: (B, C, H, W) in [-1, 1]."""
-        z = torch.randn(len(like), self.gan.config.z, device=like.images.device)
-        return self.gan.generator(z[:, :, None, None]).float()
-
     def objectives(self) -> dict[str, Objective]:
         """Of the discriminator with both heads, and then of the generator, on the same images."""
         weight, drawn = self.ambiguity, list[Tensor]()
 
         def discriminator(batch: LabelledBatch) -> Tensor:
-            drawn[:] = [self.draw(batch)]
+            z = torch.randn(len(batch), self.gan.config.z, device=batch.images.device)
+            drawn[:] = [self.gan.generator(z[:, :, None, None]).float()]
             (real, styles), (fake, _) = self.discriminate(2 * batch.images - 1), self.discriminate(drawn[0].detach())
             loss = softplus(-real).mean() + softplus(fake).mean()
             return loss + cross_entropy(styles, batch.labels) if weight else loss
@@ -226,10 +218,10 @@ def fine_tune(
     on_step: OnStep = silent,
     seed: int = 0,
 ) -> Iterator[Snapshot]:
-    """The model after so many steps on another data set, uint8 (N, C, H, W): early-stopped transfer.
+    """Early-stopped transfer: the model after so many steps on another data set, uint8 (N, C, H, W).
 
-    Half way between two data sets images belong to neither (as in Schultz's "You Are Here", 2020). rate: the share of
-    the model's own learning rates that is left, usually a tenth to a fifth; 0 changes nothing.
+    Half way between two data sets images belong to neither (as in Schultz's "You Are Here", 2020). rate: a factor on
+    the model's own learning rates, usually a tenth to a fifth; 0 changes nothing.
     Raises ValueError for steps that do not rise, a rate under 0, or images of another shape than the model's.
     """
     _check_tuning(model, images, rate)
@@ -251,14 +243,13 @@ def feedback(
     steps: int = 50,
     rate: float = 0.1,
     batch: int = 128,
-    sampling: Sampling | None = None,
     on_step: OnStep = silent,
     seed: int = 0,
 ) -> Iterator[Snapshot]:
-    """The model after so many rounds, in each of which it draws `count` images and is fine-tuned on them for `steps`.
+    """Training on its own output: in each round the model draws `count` images and is fine-tuned on them for `steps`.
 
-    A step of a snapshot, and of on_step, is a round. share: of a round's images, those of another set, uint8
-    (N, C, H, W), in place of its own; 0 is the closed loop, 1 is `fine_tune` on `count` images at a time.
+    A step of a snapshot, and of on_step, is a round. share: of a round's images that are replaced by those of another
+    set, uint8 (N, C, H, W); 0 is the closed loop, 1 is `fine_tune` on `count` images at a time.
     Raises ValueError as `fine_tune` does, for a share outside of 0 to 1, or over 0 without images.
     """
     _check_steps(kept)
@@ -272,12 +263,12 @@ def feedback(
     for number in range(kept[-1] + 1):
         if number:
             own = child(seed, "round", number)
-            first, foreign = child(own, "said"), round(share * count)
-            drawn = generate(now, range(first, first + count - foreign), sampling or Sampling()).images
+            first, others = child(own, "said"), round(share * count)
+            drawn = generate(now, range(first, first + count - others), Sampling()).images
             learned: Images = drawn
             if images is not None:
                 generator = torch.Generator().manual_seed(child(own, "others"))
-                learned = ConcatImages((drawn, images[torch.randint(len(images), (foreign,), generator=generator)]))
+                learned = ConcatImages((drawn, images[torch.randint(len(images), (others,), generator=generator)]))
             (last,) = fine_tune(now, learned, [steps], rate=rate, batch=batch, seed=own)
             now, losses = last.model, last.losses
             on_step(number - 1, losses)
@@ -309,11 +300,11 @@ def loss_hacking(
     on_step: OnStep = silent,
     seed: int = 0,
 ) -> Iterator[Snapshot]:
-    """The generator tuned so that its own discriminator, which is frozen, says fake ("Amplifying the Uncanny", 2020).
+    """The generator trained so that its own frozen discriminator says fake ("Amplifying the Uncanny", 2020).
 
-    It goes from realistic over uncanny to abstract, and in the end all images collapse into one. Needs no data.
-    form: "cross-entropy", as published, between the discriminator's output and "fake"; once it is certain, its gradient
-    vanishes, and a small one is certain in a few steps. "logit" lowers the output itself, without end.
+    Images go from realistic over uncanny to abstract, and in the end collapse into one. Needs no data.
+    form: "cross-entropy", as published, between the discriminator's output and "fake", whose gradient vanishes once
+    the discriminator is certain, a small one in a few steps; "logit" lowers the output itself, without end.
     Batch normalisation keeps its statistics in both networks; a rate of 0, or 0 steps, change nothing.
     Raises ValueError for a learning rate under 0, an unknown form, and what `learn` raises.
     """
@@ -379,13 +370,8 @@ class Rivals(nn.Module):
         self, one: DCGAN, other: DCGAN, diversity: float = 1.0, variety: float = 1.0, lr: float = 2e-4, seed: int = 0
     ) -> None:
         super().__init__()
-        self.one, self.other, self.diversity, self.variety, self.lr = (
-            deepcopy(one),
-            deepcopy(other),
-            diversity,
-            variety,
-            lr,
-        )
+        self.one, self.other = deepcopy(one), deepcopy(other)
+        self.diversity, self.variety, self.lr = diversity, variety, lr
         layers = [layer for layer in deepcopy(one.discriminator) if not isinstance(layer, nn.BatchNorm2d)]
         with seeded(seed, torch.device("cpu")):  # where power iteration starts
             self.critic = nn.Sequential(*(spectral_norm(x) if isinstance(x, nn.Conv2d) else x for x in layers))
@@ -421,10 +407,7 @@ class Rivals(nn.Module):
 
 
 def lead(measure: Callable[[Tensor], Tensor], mine: Tensor, theirs: Tensor) -> Tensor:
-    """How far the other is ahead: the log of its measure over mine, (); 0 where both are equal.
-
-    The other's images count as constants.
-    """
+    """The log of the other's measure over mine, (); 0 where both are equal. The other's images are constants."""
     return measure(theirs.detach()).log() - measure(mine).log()
 
 
@@ -470,11 +453,11 @@ def follow(
 ) -> Iterator[Snapshot]:
     """A generator whose images move along a direction of another network's features, (d,), as in StyleGAN-NADA.
 
-    Two copies draw the same codes; one is trained so that from the other's image to its own is, in these features, the
-    given direction (Gal et al., 2021, sections 3.1, loss, and 3.2, layers). features: a classifier's, or those of CLIP
-    for images that it takes. rate: Adam's. batch: codes in a step. truncation: of their spread; the paper samples at
-    0.7. layers: how many layers move in a step, those most sensitive to the goal; None is all. last: whether the layer
-    that draws the pixels may be one of them. trial: codes that the layers are chosen by.
+    Two copies decode the same codes; one is trained so that the change of features from the other's image to its own
+    is along the direction (Gal et al., 2021, sections 3.1, loss, and 3.2, layers). features: a classifier's, or those
+    of CLIP for images that it takes. rate: Adam's. batch: codes in a step. truncation: a factor on them; the paper
+    samples at 0.7. layers: how many are trained in a step, those most sensitive to the goal; None is all. last: whether
+    the layer that draws the pixels may be one of them. trial: codes that the layers are chosen by.
     The encoder of a model that has one stays as it is. A direction of zeros changes nothing, a rate of 0 neither.
     Raises ValueError for a model without codes, a direction of another size, or settings out of range.
     """
@@ -485,8 +468,14 @@ def follow(
     if not hasattr(model, "drawing"):
         raise ValueError(f"a {type(model).__name__} draws from no codes: give a VAE, a ConvVAE or a DCGAN")
     frozen: Any = frozen_copy(model)
-    codes = _truncated_codes(frozen, batch, truncation, child(seed, "codes"))
-    size = features(frozen.decode(Noise([0]).randn(*frozen.code_shape).to(next(model.parameters()).device))).shape[1]
+    device, start = next(model.parameters()).device, child(seed, "codes")
+
+    def codes() -> Iterator[Tensor]:
+        for first in count(0, batch):
+            noise = Noise(child(start, "code", place) for place in range(first, first + batch))
+            yield truncation * noise.randn(*frozen.code_shape).to(device)
+
+    size = features(frozen.decode(Noise([0]).randn(*frozen.code_shape).to(device))).shape[1]
     if direction.shape != (size,):
         raise ValueError(f"a direction of {tuple(direction.shape)} does not fit features of {size}: give ({size},)")
 
@@ -495,36 +484,25 @@ def follow(
         parameters = [parameter for module in guided.layers.values() for parameter in module.parameters()]
         return {"direction": Objective(guided.loss, parameters, rate, NO_MOMENTUM)}
 
-    return learn(model, codes, kept, objectives=objectives, on_step=on_step, seed=child(seed, "steps"))
+    return learn(model, codes(), kept, objectives=objectives, on_step=on_step, seed=child(seed, "steps"))
 
 
 def feature_direction(features: Features, start: Tensor, end: Tensor) -> Tensor:
-    """The direction from some images to others, (B, C, H, W), (N, C, H, W) in [0, 1] -> (d,), of length 1.
-
-    Between the means of features, each scaled to length 1. From images to themselves it is zeros.
-    """
+    """The unit vector between mean unit features: (B, C, H, W), (N, C, H, W) in [0, 1] -> (d,); 0 for equal sets."""
     with torch.no_grad():
         return normalize(_unit(features(end)).mean(0) - _unit(features(start)).mean(0), dim=0)
 
 
 def class_direction(classifier: Any, start: str, end: str) -> Tensor:
-    """The direction from one class of a classifier to another, by name: the difference of their last weights, (d,).
+    """The unit vector from one class of a classifier to another, by name: between their last weights, (d,).
 
-    Of length 1; no image of either class is needed. Raises ValueError for an unknown class.
+    Raises ValueError for an unknown class.
     """
     names = list(classifier.config.classes)
     if unknown := sorted({start, end} - set(names)):
         raise ValueError(f"the judge has no class {', '.join(unknown)}: it has {', '.join(names)}")
     weight: Tensor = [each for each in classifier.head.modules() if isinstance(each, nn.Linear)][-1].weight.detach()
     return normalize(weight[names.index(end)] - weight[names.index(start)], dim=0)
-
-
-def _truncated_codes(model: Any, batch: int, truncation: float, seed: int) -> Iterator[Tensor]:
-    device, first = next(model.parameters()).device, 0
-    while True:
-        noise = Noise(child(seed, "code", place) for place in range(first, first + batch))
-        yield truncation * noise.randn(*model.code_shape).to(device)
-        first += batch
 
 
 class _Guided:
@@ -545,24 +523,20 @@ class _Guided:
         """1 minus the cosine between the movement of an image and the direction, averaged: codes (B, z) -> ()."""
         with eval_mode(self.model), torch.autocast(z.device.type, enabled=False):
             before = _unit(self.features(self.frozen.decode(z)))
-            resting = self._resting(z)
-            for parameter in resting:
+            untrained: list[nn.Parameter] = []
+            if self.count is not None and self.count < len(self.layers):
+                sensitivity = self._sensitivity(z[: self.trial])
+                names = sorted(sensitivity, key=lambda name: sensitivity[name])[: len(sensitivity) - self.count]
+                untrained = [parameter for name in names for parameter in self.layers[name].parameters()]
+            for parameter in untrained:
                 parameter.requires_grad_(False)
             after = _unit(self.features(self.model.decode(z)))
-            for parameter in resting:
+            for parameter in untrained:
                 parameter.requires_grad_(True)
             moved = after - before
             # An image that has not moved has no direction. The published code adds 1e-6 to its pixels; here a short
             # movement counts as a longer one, so that first steps are gentle.
             return 1 - (moved @ self.direction / moved.norm(dim=1).clamp_min(SHORT)).mean()
-
-    def _resting(self, z: Tensor) -> list[nn.Parameter]:
-        """The parameters of the layers that are not to move in this step."""
-        if self.count is None or self.count >= len(self.layers):
-            return []
-        sensitivity = self._sensitivity(z[: self.trial])
-        names = sorted(sensitivity, key=lambda name: sensitivity[name])[: len(sensitivity) - self.count]
-        return [parameter for name in names for parameter in self.layers[name].parameters()]
 
     def _sensitivity(self, z: Tensor) -> dict[str, float]:
         """How far each layer's output would move in one step towards the goal, in units of its own size.

@@ -3,9 +3,8 @@
 Blending (Pinkney & Adler, 2020) interpolates or extrapolates a parent and its child, weight by weight. Only models that
 descend from each other blend: two that were trained apart have different neurons in the same places.
 
-Rewriting (Bau et al., 2020) writes one association into one layer, seen as an associative memory: what arrives at a
-place is a key, and the matrix of the layer maps it to a value. The value of one key is changed, and those of other keys
-as little as the second moment of all keys, C = E[k k^T], allows.
+Rewriting (Bau et al., 2020) takes a layer for an associative memory, whose matrix maps keys, its inputs, to values. The
+value of one key is changed, and those of other keys as little as the second moment of all keys, C = E[k k^T], allows.
 
 Glitching (Klingemann, 2018) alters, deletes, swaps or copies weights at random.
 """
@@ -38,12 +37,17 @@ def blend(parent: M, child: M, weight: float | Sequence[float]) -> M:
     Raises ValueError for models that do not fit each other, naming the first tensor that differs, another number of
     weights than there are levels, or one that is not finite.
     """
-    _check_pair(parent, child)
+    if type(parent) is not type(child):
+        raise ValueError(f"a {type(parent).__name__} and a {type(child).__name__} do not blend: give two of a kind")
+    mine, yours = parent.state_dict(), child.state_dict()
+    for name in [*mine, *yours]:
+        a, b = (tuple(own[name].shape) if name in own else "missing" for own in (mine, yours))
+        if a != b:
+            raise ValueError(f"the models do not blend: {name} is {a} in the one and {b} in the other")
     depth, total = levels(parent), level_count(parent)
     weights = [float(weight)] * total if isinstance(weight, (int, float)) else [float(w) for w in weight]
     if len(weights) != total or not all(map(math.isfinite, weights)):
         raise ValueError(f"{len(weights)} weights of {total} levels: give a finite one for each, or for all")
-    mine, yours = parent.state_dict(), child.state_dict()
     blended = frozen_copy(parent)
     blended.load_state_dict({name: _between(mine[name], yours[name], weights[depth[name]], name) for name in mine})
     return blended
@@ -63,8 +67,8 @@ def swap(parent: M, child: M, depth: int) -> M:
 def ramp(levels: int, middle: float, width: float) -> list[float]:
     """Weights for `blend` that rise from 0 to 1 along the levels as a logistic curve.
 
-    middle: the depth where it is half way, 0 before the first level, `levels` behind the last. width: how many levels
-    it takes to go from 12 % to 88 %; 0 is the step of `swap`. Raises ValueError for a width under 0.
+    middle: the depth of weight 1/2, 0 before the first level, `levels` behind the last. width: the number of levels
+    from 12 % to 88 %; 0 is the step of `swap`. Raises ValueError for a width under 0.
     """
     if not width >= 0:
         raise ValueError(f"width is {width}: give a number of levels, 0 or more")
@@ -99,17 +103,6 @@ def level_count(model: nn.Module) -> int:
     return max(levels(model).values()) + 1
 
 
-def _check_pair(parent: nn.Module, child: nn.Module) -> None:
-    """Raise ValueError, naming the first tensor that differs, unless models have the same class, names and shapes."""
-    if type(parent) is not type(child):
-        raise ValueError(f"a {type(parent).__name__} and a {type(child).__name__} do not blend: give two of a kind")
-    mine, yours = parent.state_dict(), child.state_dict()
-    for name in [*mine, *yours]:
-        a, b = (tuple(own[name].shape) if name in own else "missing" for own in (mine, yours))
-        if a != b:
-            raise ValueError(f"the models do not blend: {name} is {a} in the one and {b} in the other")
-
-
 def _between(a: Tensor, b: Tensor, weight: float, name: str) -> Tensor:
     if not a.is_floating_point():
         return b if weight >= 0.5 else a
@@ -124,7 +117,7 @@ def _between(a: Tensor, b: Tensor, weight: float, name: str) -> Tensor:
 
 
 def keys(model: M, name: str, run: Callable[[M], object]) -> Tensor:
-    """The keys of a layer during run(model): (N, d), one per image and place.
+    """The keys of a layer during run(model): (N, d), one per image and position.
 
     Of a fully connected layer its input, of a convolution the patch under its kernel, of a transposed one the channels
     at a position. Raises ValueError for an unknown layer, or one without a matrix.
@@ -231,11 +224,10 @@ def repaint(
     kept: Tensor | None = None,
     steps: int = 100,
     lr: float = 1e-3,
-    strength: float = 1.0,
 ) -> M:
     """A new model, one layer of which is trained by Adam to draw edited images (B, C, H, W) for their codes.
 
-    kept: codes whose images shall not change, which counts as much. Raises ValueError for a layer without a matrix.
+    kept: codes whose images shall not change, with equal weight. Raises ValueError for a layer without a matrix.
     """
     trained: Any = frozen_copy(model)
     weight = _memory(trained, name).weight.requires_grad_()
@@ -245,7 +237,9 @@ def repaint(
         adam.zero_grad()
         torch.stack([(trained.decode(z) - x).square().mean() for z, x in pairs]).sum().backward()
         adam.step()
-    return _changed(model, name, strength * (matrix(trained, name) - matrix(model, name)))
+    adam.zero_grad()
+    weight.requires_grad_(False)
+    return trained
 
 
 def _memory(model: nn.Module, name: str) -> nn.Linear | nn.Conv2d | nn.ConvTranspose2d:
@@ -278,12 +272,12 @@ def _changed(model: M, name: str, change: Tensor) -> M:
 class Glitch:
     """A random change of a share of the weights of each layer.
 
-    kind: single weights are set to "zero", "flip" their sign, are drawn anew from the layer's distribution
-    ("resample"), or multiplied ("scale"); or whole filters, each the weights of one output channel or unit, "swap"
-    places, overwrite another ("duplicate"), or have their own weights permuted ("shuffle").
+    kind: single weights are set to "zero", "flip" their sign, are drawn anew from a normal distribution with the mean
+    and deviation of the layer ("resample"), or multiplied ("scale"); or whole filters, each the weights of one output
+    channel or unit, "swap" places, overwrite another ("duplicate"), or have their own weights permuted ("shuffle").
     share: of the weights or filters, 0 to 1; 0 changes nothing. At least one otherwise, and two to swap.
     factor: of "scale". layers: their names; None is all that have weights. seed: which weights, and their new values; a
-    larger share contains the smaller ones, except where filters change with each other.
+    larger share contains the smaller ones, except for "swap" and "duplicate".
     """
 
     kind: str = "zero"
@@ -333,11 +327,13 @@ def _alter(model: nn.Module, how: Glitch) -> None:
             weight = weight.transpose(0, 1)  # a view, output channels first
         filters = weight.detach().cpu().contiguous()
         if how.kind in SINGLE:
-            flat, chosen = filters.flatten(), _chosen(filters.numel(), how, generator)
+            flat = filters.flatten()
+            chosen = torch.randperm(len(flat), generator=generator)[: max(1, round(how.share * len(flat)))]
             altered = flat.index_copy(0, chosen, SINGLE[how.kind](flat[chosen], flat, how, generator))
             weight.copy_(altered.view_as(filters))
         else:
-            chosen = _chosen(len(filters), how, generator, least=2 if how.kind == "swap" else 1)
+            count = max(2 if how.kind == "swap" else 1, round(how.share * len(filters)))
+            chosen = torch.randperm(len(filters), generator=generator)[:count]
             weight.copy_(filters.index_copy(0, chosen, WHOLE[how.kind](filters, chosen, generator)))
 
 
@@ -350,15 +346,6 @@ def _weights(model: nn.Module, names: Iterable[str] | None) -> list[tuple[str, T
         if name not in able:
             raise ValueError(f"layer {name} has no weights to alter: choose one of {', '.join(able)}")
     return [(name, able[name]) for name in (able if names is None else names)]
-
-
-def _chosen(count: int, how: Glitch, generator: Generator, least: int = 1) -> Tensor:
-    return torch.randperm(count, generator=generator)[: max(least, round(how.share * count))]
-
-
-def _resample(chosen: Tensor, every: Tensor, how: Glitch, generator: Generator) -> Tensor:
-    """Normal values with the mean and deviation of the layer."""
-    return every.mean() + every.std(correction=0) * torch.randn(every.shape, generator=generator)[: len(chosen)]
 
 
 def _duplicate(filters: Tensor, chosen: Tensor, generator: Generator) -> Tensor:
@@ -376,7 +363,9 @@ def _shuffle(filters: Tensor, chosen: Tensor, generator: Generator) -> Tensor:
 SINGLE: dict[str, Callable[[Tensor, Tensor, Glitch, Generator], Tensor]] = {
     "zero": lambda chosen, every, how, generator: torch.zeros_like(chosen),
     "flip": lambda chosen, every, how, generator: -chosen,
-    "resample": _resample,
+    "resample": lambda chosen, every, how, generator: (
+        every.mean() + every.std(correction=0) * torch.randn(every.shape, generator=generator)[: len(chosen)]
+    ),
     "scale": lambda chosen, every, how, generator: chosen * how.factor,
 }
 """New values of single weights: (the chosen ones, all of the layer, settings, generator) -> theirs."""
