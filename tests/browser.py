@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from PIL import Image
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
@@ -18,11 +19,9 @@ NEEDED = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="ther
 
 SETTLED = """() => {
     const shown = [...document.querySelectorAll(".figure-page:not(.tray)")].filter((each) => each.offsetParent);
-    return shown.length && !document.querySelector(".splash") && shown.every((each) => {
-        const grow = each.querySelector("[data-do=grow]"), {ready, state} = each.dataset;
-        const growing = grow?.textContent === "Growing" || each.querySelector(".progress")?.textContent;
-        return ready !== "false" && state !== "asked" && !growing;
-    });
+    return shown.length && !document.querySelector(".splash") && shown.every((each) =>
+        !each.matches("[data-ready=false], [data-busy], [data-lacking]")
+        && each.querySelector("[data-do=grow]")?.textContent !== "Growing");
 }"""
 AT_REST = """canvas => new Promise((done) => {
     let before, same = 0;
@@ -95,6 +94,7 @@ def settled(page: Any) -> None:
 def to(page: Any, tab: str) -> None:
     """Open a tab by its name."""
     page.get_by_role("tab", name=tab).click()
+    page.get_by_role("tab", name=tab, selected=True).wait_for()
     settled(page)
 
 
@@ -119,12 +119,29 @@ def slide(page: Any, name: str, value: float) -> None:
     settled(page)
 
 
-def enter(page: Any, name: str, text: str, wait: bool = True) -> None:
+def enter(page: Any, name: str, text: str) -> None:
     """Fill in a field."""
     page.get_by_role("textbox", name=name).fill(text)
     page.keyboard.press("Enter")
-    if wait:
-        settled(page)
+    settled(page)
+
+
+def walk(page: Any, query: str, *keys: str) -> None:
+    """Press keys, beginning at an element."""
+    page.focus(query)
+    for key in keys:
+        page.keyboard.press(key)
+    settled(page)
+
+
+def stroke(page: Any, query: str, start: tuple[int, int], end: tuple[int, int]) -> None:
+    """Draw a line on a canvas."""
+    box = page.locator(query).bounding_box()
+    page.mouse.move(box["x"] + start[0], box["y"] + start[1])
+    page.mouse.down()
+    page.mouse.move(box["x"] + end[0], box["y"] + end[1], steps=5)
+    page.mouse.up()
+    settled(page)
 
 
 def saved(page: Any, button: str, folder: Path) -> Path:
@@ -134,6 +151,22 @@ def saved(page: Any, button: str, folder: Path) -> Path:
     path = folder / download.value.suggested_filename
     download.value.save_as(path)
     return path
+
+
+def saved_picture(page: Any, button: str, folder: Path) -> str:
+    """The name of the picture that a button gives, which is a PNG of some size."""
+    path = saved(page, button, folder)
+    with Image.open(path) as picture:
+        assert picture.format == "PNG" and min(picture.size) > 200
+    return path.name
+
+
+def kept(page: Any) -> list[str]:
+    """What the symbols in the tray are, which is emptied."""
+    titles = page.eval_on_selector_all("#tray .kept", "all => all.map(one => one.title)")
+    for _ in titles:
+        page.locator("#tray .strip .remove").first.click()
+    return list(titles)
 
 
 # ---- what a visitor sees

@@ -121,3 +121,14 @@ def phone(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterat
 
     with visiting(chromium, f"{address}?{request.module.LINK}", PHONE) as page:
         yield page
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, desk: Any) -> Any:
+    """That tab as at first: the buttons of its module, `AT_FIRST`, are pressed, and its first picture is chosen."""
+    from tests.browser import press
+
+    for name in request.module.AT_FIRST:
+        press(desk, name)
+    desk.locator(".cell:visible").first.click()
+    return desk

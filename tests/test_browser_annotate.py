@@ -63,6 +63,11 @@ def pools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pool]:
 
 
 @pytest.fixture(scope="module")
+def long(pools: dict[str, Pool]) -> Pool:
+    return pools["long"]
+
+
+@pytest.fixture(scope="module")
 def server(pools: dict[str, Pool]) -> Iterator[Server]:
     running = Server(pools["long"].folder.parent)
     yield running
@@ -71,15 +76,12 @@ def server(pools: dict[str, Pool]) -> Iterator[Server]:
 
 @pytest.fixture
 def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
-    """A way to open the page as a new visitor, who notes whatever goes wrong: page.faults."""
+    """A way to open the page as a new visitor."""
     opened = []
 
-    def open_it(width: int = 1280, height: int = 900) -> Any:
-        page = browser.blank(chromium, width, height)
-        page.goto(server.url)
-        page.wait_for_selector('.annotate[data-ready="true"]')
-        opened.append(page)
-        return page
+    def open_it(width: int = browser.DESK[0], height: int = browser.DESK[1]) -> Any:
+        opened.append(browser.visit(chromium, server.url, width, height))
+        return opened[-1]
 
     yield open_it
     for page in opened:
@@ -89,12 +91,9 @@ def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
 
 def enter(page: Any, annotator: str, pool: str = "long", start: bool = True) -> Any:
     page.select_option("[name=pool]", pool)
-    page.fill("[name=annotator]", annotator)
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".learn:visible, .done:visible")
+    browser.enter(page, "Your name here", annotator)
     if start:
         page.click("[data-do=start]")
-        page.wait_for_selector(".judge:visible")
     return page
 
 
@@ -105,14 +104,11 @@ def press(page: Any, *keys: str) -> None:
         page.keyboard.press(key)
 
 
-def stored(page: Any, count: int) -> None:
-    page.wait_for_selector(".annotate[data-waiting='0']")  # one taken back is not counted even while it is there
-    page.wait_for_function(f"""() => document.querySelector(".kept").textContent === "{count} stored" """)
-
-
-def first(pool: Pool, annotator: str, *labels: int) -> dict[int, int]:
-    """What an annotator has said once the first pictures of their order have these labels."""
-    return dict(zip(pool.order(annotator), labels, strict=False))
+def stored(page: Any, pool: Pool, annotator: str, *labels: int) -> None:
+    """Once nothing waits any more, the first pictures of an annotator's order have these labels, and no other has."""
+    browser.settled(page)
+    assert Labels(pool).of(annotator) == dict(zip(pool.order(annotator), labels, strict=False))
+    assert page.text_content(".kept") == f"{len(labels)} stored"
 
 
 def seen(page: Any) -> str:
@@ -123,30 +119,28 @@ def test_the_training_images_come_first_then_one_picture_at_a_time(visit: Any) -
     page = enter(visit(), "ada", start=False)
     assert page.locator(".lesson canvas").count() == 30 and not page.is_visible(".seen")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".seen:visible")
-    assert page.inner_text(".place") == "Picture 1 of 30"
+    assert page.is_visible(".seen") and page.inner_text(".place") == "Picture 1 of 30"
     assert page.eval_on_selector_all(".judge :is(button, canvas, [role])", browser.NAMELESS) == []
     assert [url for url in page.requests if not url.startswith((page.url.split("?")[0], "data:", "blob:"))] == []
     assert page.faults == []
 
 
-def test_keys_1_to_4_and_clicks_label_and_each_is_stored_on_the_server(visit: Any, pools: dict[str, Pool]) -> None:
+def test_keys_1_to_4_and_clicks_label_and_each_is_stored_on_the_server(visit: Any, long: Pool) -> None:
     page = enter(visit(), "Bo")
     press(page, "1", "2", "3", "4")
     page.wait_for_timeout(MOMENT)
     page.get_by_role("button", name="creative").first.dblclick()  # once: nobody can have seen the next one
-    stored(page, 5)
-    assert Labels(pools["long"]).of("bo") == first(pools["long"], "bo", 1, 2, 3, 4, 1)
+    stored(page, long, "bo", 1, 2, 3, 4, 1)
     for _ in range(3):
         page.wait_for_timeout(MOMENT)
         page.keyboard.down("3")  # again without up: a repeat
-    stored(page, 6)
+    stored(page, long, "bo", 1, 2, 3, 4, 1, 3)
     assert page.inner_text(".place") == "Picture 7 of 30"
     page = enter(visit(), "bo ", start=False)
     assert page.inner_text("[data-do=start]") == "Go on at picture 7"
 
 
-def test_each_picture_is_another_and_undo_brings_the_last_one_back_with_its_label(visit: Any, pools: Any) -> None:
+def test_each_picture_is_another_and_undo_brings_the_last_one_back_with_its_label(visit: Any, long: Pool) -> None:
     page = enter(visit(), "dee")
     shown = [seen(page)]
     press(page, "2")
@@ -154,66 +148,58 @@ def test_each_picture_is_another_and_undo_brings_the_last_one_back_with_its_labe
     press(page, "u")
     assert shown[0] != shown[1] and seen(page) == shown[0]
     assert page.get_attribute(".verdicts button:nth-child(2)", "aria-pressed") == "true"
-    stored(page, 0)
-    assert Labels(pools["long"]).of("dee") == {}
+    stored(page, long, "dee")
     press(page, "3", "1", "Backspace", "4")
-    stored(page, 2)
-    assert Labels(pools["long"]).of("dee") == first(pools["long"], "dee", 3, 4)
+    stored(page, long, "dee", 3, 4)
     page.click(".judge [data-do=undo]")
-    stored(page, 1)
+    stored(page, long, "dee", 3)
     page.click(".judge [data-do=look]")
-    page.wait_for_selector(".lesson:visible")
+    assert page.is_visible(".lesson")
 
 
-def test_keys_are_letters_where_one_types_and_nothing_on_another_tab(visit: Any, pools: Any) -> None:
+def test_keys_are_letters_where_one_types_and_nothing_on_another_tab(visit: Any, long: Pool) -> None:
     page = enter(visit(), "fay")
     page.get_by_role("tab", name="Other").click()
     press(page, "1", "2")
     page.get_by_label("words").press_sequentially("1234u", delay=MOMENT)
-    page.get_by_role("tab", name="Annotate").click()
+    browser.to(page, "Annotate")
     assert page.get_by_label("words").input_value() == "1234u"
     assert page.inner_text(".place") == "Picture 1 of 30"
-    assert Labels(pools["long"]).of("fay") == {}
+    stored(page, long, "fay")
 
 
-def test_the_end_says_so_and_can_still_be_undone(visit: Any, pools: Any) -> None:
+def test_the_end_says_so_and_can_still_be_undone(visit: Any, pools: dict[str, Pool]) -> None:
     page = enter(visit(), "hal", "short")
     press(page, "1", "1", "4", "2")
-    page.wait_for_selector(".done:visible")
-    assert page.locator(".sums b").all_inner_texts() == ["2", "1", "0", "1"]
-    press(page, "u")
-    page.wait_for_selector(".judge:visible")
-    press(page, "3")
-    page.wait_for_selector(".done:visible")
-    assert Labels(pools["short"]).of("hal") == first(pools["short"], "hal", 1, 1, 4, 3)
+    browser.settled(page)
+    assert page.locator(".sums:visible b").all_inner_texts() == ["2", "1", "0", "1"]
+    press(page, "u", "3")
+    stored(page, pools["short"], "hal", 1, 1, 4, 3)
+    assert page.is_visible(".done")
 
 
 def test_a_name_that_cannot_be_kept_is_answered_on_the_page(visit: Any) -> None:
-    page = visit()
-    page.fill("[name=annotator]", "me@example.org")
-    page.keyboard.press("Enter")
-    browser.told(page, "1 to 40 letters")
+    browser.told(enter(visit(), "me@example.org", start=False), "1 to 40 letters")
 
 
-def test_two_annotators_at_once_lose_nothing(visit: Any, pools: Any) -> None:
-    one, other = enter(visit(), "ida"), enter(visit(), "jon")
+def test_two_annotators_at_once_lose_nothing(visit: Any, long: Pool) -> None:
+    pages = {name: enter(visit(), name) for name in ("ida", "jon")}
     for key in "1234":
-        press(one, key)
-        press(other, key)
-    for page, name in ((one, "ida"), (other, "jon")):
-        stored(page, 4)
-        assert Labels(pools["long"]).of(name) == first(pools["long"], name, 1, 2, 3, 4)
+        for page in pages.values():
+            press(page, key)
+    for name, page in pages.items():
+        stored(page, long, name, 1, 2, 3, 4)
 
 
-def test_nothing_that_the_page_receives_says_how_a_picture_was_made(visit: Any, server: Server, pools: Any) -> None:
+def test_nothing_that_the_page_receives_says_how_a_picture_was_made(visit: Any, server: Server, long: Pool) -> None:
     page, answers = visit(), []
     page.on("response", lambda response: answers.append(response) if "component_server" in response.url else None)
     press(enter(page, "lee"), "1")
-    stored(page, 1)
+    stored(page, long, "lee", 1)
     texts = [answer.text() for answer in answers]
     assert len(texts) >= 2 and not [text for text in texts if "low-active" in text or "regular" in text]
     with pytest.raises(HTTPError, match="403"):
-        build_opener(ProxyHandler({})).open(f"{server.url}gradio_api/file={pools['long'].folder}/schemes.json")
+        build_opener(ProxyHandler({})).open(f"{server.url}gradio_api/file={long.folder}/schemes.json")
 
 
 @pytest.mark.parametrize(("width", "height"), [browser.DESK, browser.PHONE])
@@ -226,10 +212,10 @@ def test_everything_needed_is_on_the_screen_at_once(visit: Any, width: int, heig
     assert page.locator(".seen").bounding_box()["width"] % 28 == 0
 
 
-def test_a_server_killed_in_the_middle_loses_nothing_and_the_page_goes_on(visit: Any, server: Any, pools: Any) -> None:
+def test_a_server_killed_in_the_middle_loses_nothing_and_the_page_goes_on(visit: Any, server: Any, long: Pool) -> None:
     page = enter(visit(), "kim")
     press(page, "1")
-    stored(page, 1)
+    stored(page, long, "kim", 1)
     server.kill()
     press(page, "2")
     browser.told(page, "not stored yet")
@@ -237,18 +223,14 @@ def test_a_server_killed_in_the_middle_loses_nothing_and_the_page_goes_on(visit:
     assert page.locator(".verdicts button:disabled").count() == 4
     assert page.inner_text(".kept") == "1 stored"
     server.start()
-    stored(page, 2)
+    stored(page, long, "kim", 1, 2)
     assert browser.no_problem(page)
     press(page, "4")
-    stored(page, 3)
-    assert Labels(pools["long"]).of("kim") == first(pools["long"], "kim", 1, 2, 4)
+    stored(page, long, "kim", 1, 2, 4)
 
 
-def test_without_a_pool_the_page_says_how_to_make_one(chromium: Any, server: Any, pools: Any, tmp_path: Path) -> None:
+def test_without_a_pool_the_page_says_how_to_make_one(visit: Any, pools: dict[str, Pool], tmp_path: Path) -> None:
     for name in pools:
         (pools[name].folder).rename(tmp_path / name)  # a tab looks for them at each visit
-    page = browser.blank(chromium)
-    page.goto(server.url)
-    page.wait_for_selector(".no-pool:visible")
-    assert "python -m toolkit pool" in page.inner_text(".no-pool") and not page.is_visible(".enter")
-    page.close()
+    page = visit()
+    assert "python -m toolkit pool" in page.inner_text(".no-pool:visible") and not page.is_visible(".enter")

@@ -1,7 +1,9 @@
 """The tab "Iterations" in a real browser: sheets, one symbol, the map, and all experiments side by side."""
 
+import json
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from toolkit import hub
 
 pytestmark = browser.NEEDED
 LINK = "tab=iterations"
+COMPARE = "Compare with another iteration"
 CELL = ".panel[data-panel=a] .cell:nth-child(18)"  # of seed 17
 SEED = ".choose [name=seed]"
 
@@ -100,11 +103,8 @@ def test_a_symbol_shows_its_life_and_how_it_grew_and_is_scrubbed(desk: Any) -> N
     browser.settled(desk)
 
 
-def test_symbols_are_chosen_by_key_by_seed_and_by_dice(desk: Any) -> None:
-    desk.focus(CELL)
-    for key in ("ArrowRight", "ArrowDown", "Enter"):
-        desk.keyboard.press(key)
-    browser.settled(desk)
+def test_symbols_are_chosen_by_key_by_seed_and_by_dice_and_a_bad_seed_is_answered(desk: Any) -> None:
+    browser.walk(desk, CELL, "ArrowRight", "ArrowDown", "Enter")
     assert desk.inner_text(".symbol h2") == "Seed 28"
     before = browser.picture(desk, ".symbol .big")
     desk.fill(SEED, "20230717")
@@ -113,12 +113,10 @@ def test_symbols_are_chosen_by_key_by_seed_and_by_dice(desk: Any) -> None:
     assert "Selected: seed 20230717" in desk.inner_text(".caption")
     browser.press(desk, "A new random seed")
     assert re.fullmatch(r"Seed \d+", desk.inner_text(".symbol h2")) and desk.input_value(SEED) != "20230717"
-
-
-@pytest.mark.parametrize("seed", ["seven", "", str(2**63)])
-def test_a_bad_seed_is_answered_on_the_page(desk: Any, seed: str) -> None:
-    grow(desk, seed)
-    browser.told(desk, "give a whole number")
+    for seed in ("seven", "", str(2**63)):
+        grow(desk, seed)
+        browser.told(desk, "give a whole number")
+        grow(desk, 7)
 
 
 def test_what_is_not_there_yet_cannot_be_kept(chromium: Any, address: str) -> None:
@@ -126,12 +124,10 @@ def test_what_is_not_there_yet_cannot_be_kept(chromium: Any, address: str) -> No
         offers = page.locator(".offers :is([data-do=keep], [data-do=ask]):visible")
         disabled = "all => all.map(one => one.getAttribute('aria-disabled'))"
         page.route("**/queue/join*", lambda route: None)
-        page.fill(SEED, "987654321")
-        page.press(SEED, "Enter")
-        assert offers.evaluate_all(disabled) == ["true", "true"]
-        page.fill(SEED, "17")
-        page.press(SEED, "Enter")
-        assert offers.evaluate_all(disabled) == ["false", "false"]
+        for seed, is_disabled in (("987654321", "true"), ("17", "false")):
+            page.fill(SEED, seed)
+            page.press(SEED, "Enter")
+            assert offers.evaluate_all(disabled) == [is_disabled, is_disabled]
 
 
 # ---- beside each other
@@ -140,7 +136,7 @@ def test_what_is_not_there_yet_cannot_be_kept(chromium: Any, address: str) -> No
 def test_two_iterations_stand_side_by_side_with_the_same_seed_marked(desk: Any) -> None:
     go(desk, 2)
     desk.click(CELL)
-    desk.get_by_role("button", name="Compare").click()
+    browser.press(desk, COMPARE)
     go(desk, 1, "Iteration beside")
     assert (iteration(desk), iteration(desk, "b")) == ("2", "1")
     a, b = (desk.locator(f".panel[data-panel={panel}]").bounding_box() for panel in "ab")
@@ -148,21 +144,20 @@ def test_two_iterations_stand_side_by_side_with_the_same_seed_marked(desk: Any) 
     assert desk.locator(".cell[aria-pressed=true]").count() == 2
     desk.wait_for_url("**iteration=2&seed=17&beside=1")
     browser.choose(desk, "Experiment beside", "fig6")
-    desk.wait_for_selector(".panel[data-panel=b][data-iteration='2']")
+    assert iteration(desk, "b") == "2"
     assert desk.inner_text(".panel[data-panel=b] .where span") == "of 2"
     assert "beside fig6 (A tiny run), iteration 2 of 2" in desk.inner_text(".caption")
     assert browser.address(desk).items() >= {"beside": "2", "against": "fig6"}.items()
-    desk.get_by_role("button", name="Compare").click()
+    browser.press(desk, COMPARE)
     assert desk.locator(".panel[data-panel=b]").is_hidden()
 
 
 def test_another_experiment_opens_at_the_same_iteration(desk: Any) -> None:
     go(desk, 1)
     for name, end in (("fig6", "of 2"), ("fig2", "of 4")):
-        desk.select_option(".experiments select", name)
-        desk.wait_for_function(f"document.querySelector('.caption').textContent.startsWith('{name}')")
+        browser.choose(desk, "Experiment", name)
         assert (iteration(desk), desk.inner_text(".panel[data-panel=a] .where span")) == ("1", end)
-    browser.settled(desk)
+        assert desk.inner_text(".caption").startswith(name)
 
 
 def firsts(page: Any) -> list[str]:
@@ -173,10 +168,8 @@ def test_all_experiments_move_with_one_slider_and_a_card_opens_its_own(
     chromium: Any, address: str, tmp_path: Path
 ) -> None:
     with browser.visiting(chromium, f"{address}?view=all&iteration=3") as page:
-        page.get_by_text("ended at 2").wait_for()
-        page.wait_for_function("!document.querySelector('.card:not([aria-label])')")  # all have come
-        path = browser.saved(page, ".save:visible [data-do=picture]", tmp_path)
-        assert path.name == "all_iteration-3.png"
+        assert browser.saved(page, ".save:visible [data-do=picture]", tmp_path).name == "all_iteration-3.png"
+        assert page.get_by_text("ended at 2").count() == 1
         before, asked, slider = firsts(page), len(page.requests), "Iteration of all experiments"
         go(page, 2, slider)
         assert firsts(page)[1] == before[1]  # it ended there
@@ -192,7 +185,7 @@ def test_all_experiments_move_with_one_slider_and_a_card_opens_its_own(
         page.get_by_role("button", name="Play").wait_for()
         go(page, 1, slider)
         page.click(".card[data-experiment=fig6]")
-        page.wait_for_function("document.querySelector('.caption').textContent.startsWith('fig6')")
+        browser.settled(page)
         assert (iteration(page), page.locator(".overview").is_hidden()) == ("1", True)
         assert browser.address(page) == {"tab": "iterations", "experiment": "fig6", "iteration": "1", "seed": "0"}
 
@@ -224,9 +217,9 @@ def test_on_the_map_a_symbol_is_at_its_place_and_moves_with_the_iterations(
         assert browser.picture(page, f"{panel} .ground canvas:nth-child(5)") != browser.picture(page, f"{SPOT} canvas")
         assert "the way of seed 12" in page.inner_text(f"{panel} .legend")
         assert browser.saved(page, ".save [data-do=picture]", tmp_path).name == "fig2_iteration-2_map.png"
-        page.click("[data-do=compare] >> visible=true")
+        browser.press(page, COMPARE)
         assert iteration(page, "b") == "1" and place(page, SPOT.replace("=a", "=b")) == [0.22, 0.1]
-        page.click("[data-do=compare] >> visible=true")
+        browser.press(page, COMPARE)
         asked = len(page.requests)
         go(page, 4)
         assert place(page) == [0.52, 0.1] and len(page.requests) == asked
@@ -237,10 +230,9 @@ def test_on_the_map_a_symbol_is_at_its_place_and_moves_with_the_iterations(
         page.keyboard.press("m")
         assert place(page) == [2 / 9, 1 / 9]
         assert page.locator(".legend:visible, .ground:visible, .way:visible").count() == 0
-        page.get_by_role("button", name="Map").click()
+        browser.press(page, "Map")
         assert place(page) == [0.52, 0.1]
-        page.select_option(".experiments select", "fig6")
-        page.wait_for_function("document.querySelector('.caption').textContent.startsWith('fig6')")
+        browser.choose(page, "Experiment", "fig6")
         page.keyboard.press("m")  # it has none
         assert page.locator("[data-do=map]:visible, .panel.mapped").count() == 0
 
@@ -252,13 +244,16 @@ def test_pictures_films_and_the_checkpoint_are_saved_under_names_that_say_what_t
     desk: Any, tmp_path: Path
 ) -> None:
     go(desk, 2)
-    files = {what: browser.saved(desk, f".save [data-do={what}]", tmp_path)
-             for what in ("picture", "life", "animation", "growth", "checkpoint")}  # fmt: skip
-    assert files["picture"].name == "fig2_iteration-2.png"
-    assert files["checkpoint"].name == "fig2_iteration-2.safetensors" and len(load_file(files["checkpoint"])) == 12
-    for what, format_ in (("picture", "PNG"), ("life", "PNG"), ("animation", "GIF"), ("growth", "GIF")):
-        with Image.open(files[what]) as image:
-            assert image.format == format_ and (format_ == "PNG" or image.n_frames > 1)
+    assert browser.saved_picture(desk, ".save [data-do=picture]", tmp_path) == "fig2_iteration-2.png"
+    browser.saved_picture(desk, ".save [data-do=life]", tmp_path)
+    checkpoint = browser.saved(desk, ".save [data-do=checkpoint]", tmp_path)
+    assert checkpoint.name == "fig2_iteration-2.safetensors" and len(load_file(checkpoint)) == 12
+    said = json.loads(browser.saved(desk, ".save [data-do=settings]", tmp_path).read_text())
+    assert (said["experiment"], said["sha256"]) == ("fig2", sha256(checkpoint.read_bytes()).hexdigest())
+    assert {"tab", "version", "seed", "link"} < said.keys()
+    for film in ("animation", "growth"):
+        with Image.open(browser.saved(desk, f".save [data-do={film}]", tmp_path)) as image:
+            assert image.format == "GIF" and image.n_frames > 1
 
 
 def test_on_a_phone_a_link_opens_what_it_names_and_a_symbol_is_chosen(chromium: Any, address: str) -> None:
@@ -312,7 +307,7 @@ def test_where_a_model_lacks_its_sheet_is_shown_and_it_grows_at_the_nearest(chro
 
 def test_a_run_without_any_model_shows_its_sheets_and_says_that_nothing_grows(chromium: Any, thinned: str) -> None:
     with browser.visiting(chromium, f"{thinned}?iteration=2&seed=123456789") as page:
-        page.select_option(".experiments select", "fig2-seed1")
+        browser.choose(page, "Experiment", "fig2-seed1")
         browser.told(page, "No model of fig2-seed1 is here to grow seed 123456789")
         assert page.locator(".untaught").is_visible() and page.locator("[data-do=grow]").is_hidden()
         assert page.input_value(SEED) == "0" and lived(page) == ["1", "2"]
@@ -325,13 +320,13 @@ def test_a_run_without_any_model_shows_its_sheets_and_says_that_nothing_grows(ch
         assert browser.picture(page, ".big") == shown
         assert page.locator("[data-do=checkpoint]").is_disabled()
         assert page.inner_text("[data-do=checkpoint]") == "checkpoint none, its model is not here"
-        page.select_option(".experiments select", "fig2")
-        page.locator("[data-do=grow]").filter(has_text="Grow at 2").wait_for()
+        browser.choose(page, "Experiment", "fig2")
+        assert page.inner_text("[data-do=grow]") == "Grow at 2"
         assert page.locator(".untaught").is_hidden() and lived(page) == ["1", "2", "3", "4"]
 
 
 def test_with_one_experiment_of_one_iteration_nothing_is_superfluous(chromium: Any, tmp_path: Path) -> None:
     with served(tiny_run(tmp_path, iterations=1)) as alone, browser.visiting(chromium, alone.url) as page:
         assert "dreamed a data set out of noise. Press play" in page.inner_text(".lede:visible")
-        page.get_by_role("button", name="Compare").click()
+        browser.press(page, COMPARE)
         assert page.locator(".experiments:visible, .overview:visible, .against:visible").count() == 0

@@ -27,19 +27,20 @@ def of(page: Any) -> str:
     return str(page.inner_text(".novel .of"))
 
 
+def opened(page: Any) -> None:
+    """Wait until the tab has come on show by itself, and has settled."""
+    page.get_by_role("tab", name="Is it new?", selected=True).wait_for()
+    browser.settled(page)
+
+
 def send(page: Any, caption: str, side: int, channels: int) -> None:
     light = [i % 251 for i in range(side * side * channels)]
     page.evaluate(SENT, {"light": light, "side": side, "channels": channels, "caption": caption})
-    browser.settled(page)
+    opened(page)
 
 
 def stroke(page: Any) -> None:
-    box = page.locator(PAD).bounding_box()
-    page.mouse.move(box["x"] + 30, box["y"] + 30)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 60, steps=4)
-    page.mouse.up()
-    browser.settled(page)
+    browser.stroke(page, PAD, (30, 30), (200, 60))
 
 
 def test_a_link_opens_the_seed_it_names_with_all_that_is_known(phone: Any) -> None:
@@ -52,7 +53,6 @@ def test_a_picture_from_another_tab_opens_the_tab_with_it(page: Any) -> None:
     browser.to(page, "Claims")
     send(page, "a test, seed 3", 28, 1)
     assert of(page) == "a test, seed 3"
-    assert page.get_by_role("tab", name="Is it new?").get_attribute("aria-selected") == "true"
     send(page, "colours", 16, 3)
     assert of(page) == "colours, in grey at 28 pixels" and browser.no_problem(page)
 
@@ -69,8 +69,7 @@ def test_a_picture_from_another_tab_opens_the_tab_with_it(page: Any) -> None:
 def test_the_picture_on_show_in_another_tab_is_judged(page: Any, tab: str, caption: str) -> None:
     browser.to(page, tab)
     page.click(".figure-page[data-ready=true] [data-do=ask]:visible")
-    page.wait_for_selector(".novel:visible")
-    browser.settled(page)
+    opened(page)
     assert of(page).startswith(caption)
 
 
@@ -102,18 +101,15 @@ def test_an_upload_is_judged_and_what_is_no_picture_is_refused(page: Any) -> Non
     Image.radial_gradient("L").save(data, "PNG")
     for name, buffer in (("mine.png", data.getvalue()), ("no.png", b"no picture")):
         page.set_input_files(".novel [type=file]", {"name": name, "mimeType": "image/png", "buffer": buffer})
-        page.wait_for_function("document.querySelector('.novel .of').textContent === 'Your picture mine.png'")
         browser.settled(page)
+        assert of(page) == "Your picture mine.png"
     browser.told(page, "no picture that a browser reads")
-    assert of(page) == "Your picture mine.png"
 
 
 def test_it_is_kept_and_saved_as_a_picture_and_as_settings(page: Any, tmp_path: Path) -> None:
     browser.press(page, "Keep")
-    assert page.get_attribute("#tray .kept", "title") == f"a: {of(page)}"
-    page.click("#tray .strip .remove")
-    with Image.open(browser.saved(page, ".novel .save [data-do=picture]", tmp_path)) as sheet:
-        assert sheet.format == "PNG" and min(sheet.size) > 200
+    assert browser.kept(page) == [f"a: {of(page)}"]
+    assert browser.saved_picture(page, ".novel .save [data-do=picture]", tmp_path).startswith("is-it-new_")
     said = json.loads(browser.saved(page, ".novel [data-do=settings]", tmp_path).read_text())
     assert len(base64.b64decode(said["light"])) == 784
     assert len(said["judges"]) == 2 and len(said["known"]) == 2

@@ -7,7 +7,6 @@ from xml.etree import ElementTree
 
 import pytest
 from fontTools.ttLib import TTFont
-from PIL import Image
 
 from tests import browser
 from tests.browser import picture
@@ -15,12 +14,22 @@ from tests.browser import picture
 pytestmark = browser.NEEDED
 LINK = "tab=iterations"
 
-OFFER = """([from, count, side, channels]) => {
-    for (let i = from; i < from + count; i++) {
-        const light = Uint8Array.from({length: channels * side * side}, (_, k) => (k % side > 4 && k % (9 + i % 9) < 4 ? 255 : 0));
-        window.dispatchEvent(new CustomEvent("that-are-not-keep", {detail: {light, side, channels, caption: `made, seed ${i}`}}));
-    }
-}"""  # noqa: E501
+OFFER = """([from, count, side, channels]) => Array.from({length: count}, (_, k) => from + k).forEach((i) => {
+    const value = (_, k) => (k % side > 4 && k % (9 + i % 9) < 4 ? 255 : 0);
+    const light = Uint8Array.from({length: channels * side * side}, value);
+    const detail = {light, side, channels, caption: `made, seed ${i}`};
+    window.dispatchEvent(new CustomEvent("that-are-not-keep", {detail}));
+})"""
+EMPTY = """() => {
+    const press = (name) => document.querySelector(`.tray [data-do=${name}]`).click();
+    if (document.querySelector(".tray").hidden) return;
+    if (document.querySelector(".opened").hidden) press("open");
+    press("empty");
+    press("empty");
+    const line = document.querySelector(".tray [name=line]");
+    line.value = "";
+    line.dispatchEvent(new Event("input", {bubbles: true}));
+}"""
 
 
 @pytest.fixture
@@ -37,32 +46,12 @@ def offer(page: Any, first: int, count: int, side: int = 28, channels: int = 1) 
 
 
 def clear(page: Any) -> None:
-    page.evaluate(
-        """() => {
-        const press = (name) => document.querySelector(`.tray [data-do=${name}]`).click();
-        if (document.querySelector(".tray").hidden) return;
-        if (document.querySelector(".opened").hidden) press("open");
-        press("empty");
-        press("empty");
-        const line = document.querySelector(".tray [name=line]");
-        line.value = "";
-        line.dispatchEvent(new Event("input", {bubbles: true}));
-    }"""
-    )
+    page.evaluate(EMPTY)
     assert page.locator(".tray").is_hidden()
 
 
 def captions(page: Any) -> list[str]:
     return page.eval_on_selector_all(".strip .kept", "all => all.map(one => one.title)")
-
-
-def pictures(page: Any) -> list[str]:
-    return browser.pictures(page, ".strip canvas")
-
-
-def taken(page: Any, what: str, folder: Path) -> Path:
-    page.click(".tray [data-do=open]")
-    return browser.saved(page, f".tray [data-do={what}]", folder)
 
 
 def test_symbols_are_kept_by_click_or_key_and_found_again_after_a_reload(desk: Any) -> None:
@@ -71,17 +60,17 @@ def test_symbols_are_kept_by_click_or_key_and_found_again_after_a_reload(desk: A
     for cell in (3, 18, 40):
         desk.click(f".panel[data-panel=a] .cell:nth-child({cell})")
         browser.settled(desk)
-        if cell < 40:
-            desk.click(".symbol [data-do=keep]")
-        else:
+        if cell == 40:
             desk.keyboard.press("k")
-    before = captions(desk), pictures(desk)
+        else:
+            browser.press(desk, "Keep")
+    before = captions(desk), browser.pictures(desk, ".strip canvas")
     assert before[0] == [f"{key}: fig2, iteration 4, seed {seed}" for key, seed in (("a", 2), ("b", 17), ("c", 39))]
     assert len(set(before[1])) == 3 and before[1][2] == picture(desk, ".symbol .big")
     desk.reload()
     desk.wait_for_selector(".tray .strip .kept")
-    assert (captions(desk), pictures(desk)) == before
     browser.settled(desk)
+    assert (captions(desk), browser.pictures(desk, ".strip canvas")) == before
 
 
 def test_a_symbol_is_kept_once_and_a_full_tray_keeps_what_it_has(page: Any) -> None:
@@ -146,9 +135,7 @@ def test_everything_is_done_without_a_pointer(page: Any) -> None:
     assert page.evaluate("document.activeElement.name") == "line"
     page.keyboard.press("Escape")
     assert page.locator(".tray .opened").is_hidden()
-    page.focus(".strip .kept")
-    for key in ("Shift+ArrowRight", "ArrowRight", "Delete"):
-        page.keyboard.press(key)
+    browser.walk(page, ".strip .kept", "Shift+ArrowRight", "ArrowRight", "Delete")
     assert captions(page) == ["b: made, seed 1", "a: made, seed 0"]
     page.keyboard.press("Enter")
     page.keyboard.type("x")
@@ -160,8 +147,8 @@ def test_everything_is_done_without_a_pointer(page: Any) -> None:
 
 def test_sheet_settings_outlines_and_font_hold_every_symbol(page: Any, tmp_path: Path) -> None:
     offer(page, 3, 1, side=64, channels=3)
-    with Image.open(taken(page, "sheet", tmp_path)) as sheet:
-        assert sheet.format == "PNG" and min(sheet.size) > 200
+    page.click(".tray [data-do=open]")
+    assert browser.saved_picture(page, ".tray [data-do=sheet]", tmp_path) == "alphabet.png"
     said = json.loads(browser.saved(page, ".tray [data-do=settings]", tmp_path).read_text())
     assert [each["caption"] for each in said["symbols"]] == [f"made, seed {seed}" for seed in range(4)]
     assert said["symbols"][3] == {"key": "d", "caption": "made, seed 3", "side": 64, "channels": 3}

@@ -41,9 +41,9 @@ def test_the_pure_functions_of_the_page_hold_what_their_tests_say(path: Path) ->
 
 
 def test_the_words_of_the_page_know_all_that_can_be_asked_for() -> None:
-    assert exported("bend_words", "TRANSFORMS") == [*bend.AMOUNTS]
-    assert exported("bend_words", "GLITCHES") == [*bend.KINDS]
-    assert {*exported("bend_words", "OPERATORS")} == {*bend.OPERATORS}
+    assert exported("bend", "TRANSFORMS") == [*bend.AMOUNTS]
+    assert exported("bend", "GLITCHES") == [*bend.KINDS]
+    assert {*exported("bend", "OPERATORS")} == {*bend.OPERATORS}
 
 
 def test_the_page_has_a_mark_for_every_verdict() -> None:

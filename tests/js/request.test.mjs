@@ -18,11 +18,11 @@ function asking(options = {}) {
     remove: (name) => classes.delete(name), toggle: (name, on) => (on ? classes.add(name) : classes.delete(name)),
   };
   const figure = {
-    article: {dataset: {}, classList}, trigger: (event, payload) => sent.push({event, ...payload}),
-    server: {note: (note) => notes.push(note)},
+    article: {classList}, trigger: (event, payload) => sent.push({event, ...payload}),
+    server: {note: (note) => notes.push(note)}, setBusy: (_, isBusy) => { figure.isBusy = isBusy; },
   };
   const onResponse = (response, context) => heard.push([response, context]);
-  const request = new Request(figure, "draw", {channel, onResponse, advice: "turn a knob", state: "drawn", ...options});
+  const request = new Request(figure, "draw", {channel, onResponse, advice: "turn a knob", ...options});
   const respond = (response) => window.dispatchEvent(Object.assign(new Event(channel), {detail: response}));
   return {request, sent, notes, heard, respond, figure, classes};
 }
@@ -31,10 +31,10 @@ test("a request is sent with a ticket, and its response comes back with what it 
   const {request, sent, heard, respond, figure} = asking();
   request.send({seed: 1}, "context");
   assert.deepEqual(sent, [{event: "draw", ticket: 1, seed: 1}]);
-  assert.equal(figure.article.dataset.state, "asked");
+  assert.equal(figure.isBusy, true);
   respond({ticket: 1, images: "x"});
   assert.deepEqual(heard, [[{ticket: 1, images: "x", done: true}, "context"]]);
-  assert.deepEqual([request.busy, figure.article.dataset.state], [false, "drawn"]);
+  assert.deepEqual([request.busy, figure.isBusy], [false, false]);
 });
 
 test("one request is under way, and only the newest of the others follows", () => {
@@ -44,9 +44,9 @@ test("one request is under way, and only the newest of the others follows", () =
   assert.equal(request.superseded, true);
   respond({ticket: sent[0].ticket});
   assert.deepEqual(sent.map(({seed}) => seed), [1, 3]);
-  assert.equal(figure.article.dataset.state, "asked");
+  assert.equal(figure.isBusy, true);
   respond({ticket: sent[1].ticket});
-  assert.equal(figure.article.dataset.state, "drawn");
+  assert.equal(figure.isBusy, false);
 });
 
 test("a stream of responses ends with the one that is done", () => {
@@ -90,7 +90,7 @@ test("a response may ask anew", () => {
   asked.request.send({layer: 9});
   asked.respond({ticket: asked.sent[0].ticket, error: "no such layer"});
   assert.deepEqual(asked.sent.map(({layer}) => layer), [9, -1]);
-  assert.equal(asked.figure.article.dataset.state, "asked");
+  assert.equal(asked.figure.isBusy, true);
 });
 
 test("cancelled is cancelled, forgotten is only what was to follow", () => {

@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 const from = (name) => import(`../../toolkit/web/static/${name}.js`);
-const {decimal, interval, matching, oneOf, parseQuery, whole} = await from("url_state");
-const {SharedSeed} = await from("tabs");
+const {UrlState, decimal, interval, matching, oneOf, parseQuery, whole} = await from("url_state");
 const {html, parseSeed} = await from("controls");
 const {cutSheet, fromBase64, luminance, toBase64} = await from("canvas");
 const {isDarkOnLight, pixelsOf, strokeLine} = await from("sketchpad");
@@ -32,7 +31,9 @@ test("a link's choice is one of those there are, whatever their type", () => {
 
 test("an interval rises and ends at the largest value", () => {
   assert.deepEqual(interval(100)("20-40"), [20, 40]);
-  for (const text of ["40-20", "20-20", "0-101", "20", "-20-40", "a-b"]) assert.equal(interval(100)(text), undefined, text);
+  for (const text of ["40-20", "20-20", "0-101", "20", "-20-40", "a-b"]) {
+    assert.equal(interval(100)(text), undefined, text);
+  }
 });
 
 test("what a query says twice, or at length, or without being asked, is as if it were not said", () => {
@@ -44,20 +45,15 @@ test("what a query says twice, or at length, or without being asked, is as if it
 });
 
 test("a seed chosen in one tab is news in the others, once, and not where it was chosen", () => {
-  const shared = new SharedSeed(), [one, other] = [shared.reader(), shared.reader()];
-  assert.equal(one.news(), undefined);
-  one.choose("17");
-  assert.equal(one.news(), undefined);
-  assert.equal(other.news(), 17);
-  assert.equal(other.news(), undefined);
-  other.choose(2 ** 32);  // too large to be shared
-  assert.equal(one.news(), undefined);
-});
-
-test("a seed that a tab cannot take is no news to it; the seed of a link is news to all", () => {
-  const shared = new SharedSeed(50), [one, other] = [shared.reader(), shared.reader()];
-  assert.equal(one.news(), 50);
-  assert.equal(other.news(40), undefined);
+  const [one, other, small] = [new UrlState("one"), new UrlState("other"), new UrlState("small", 9)];
+  assert.equal(one.newSeed(), undefined);
+  assert.equal(one.chooseSeed("17"), "17");
+  assert.equal(one.newSeed(), undefined);
+  assert.equal(other.newSeed(), 17);
+  assert.equal(other.newSeed(), undefined);
+  assert.equal(small.newSeed(), undefined);  // which it cannot take
+  other.chooseSeed(2 ** 32);  // too large to be shared
+  assert.equal(one.newSeed(), undefined);
 });
 
 // ---- controls
@@ -138,5 +134,5 @@ test("numbers are said as people say them", () => {
   assert.deepEqual([counted(1, "neuron"), counted(2000, "neuron")], ["1 neuron", "2,000 neurons"]);
   assert.deepEqual([short(0.12345), short(2), short(undefined)], ["0.123", "2", "–"]);
   assert.deepEqual([percent(0.0123), percent(0.5), percent(1)], ["1.2 %", "50 %", "100 %"]);
-  assert.deepEqual([percentOf(0.999), percentOf(1), percentOf(0.001), percentOf(0)], ["99.9 %", "100 %", "0.1 %", "0 %"]);
+  assert.deepEqual([0.999, 1, 0.001, 0].map(percentOf), ["99.9 %", "100 %", "0.1 %", "0 %"]);
 });

@@ -5,8 +5,8 @@ import test from "node:test";
 const from = (name) => import(`../../toolkit/web/static/${name}.js`);
 const {addFrames, decades, tickPlaces} = await from("kaleidoscope");
 const {countEnds, interpolate, parsePoints} = await from("playground");
-const {briefName, layerWords, longName, ownSettings, sentence, usesChance} = await from("bend_words");
-const {meanDistance, randomAmount} = await from("bend");
+const {briefName, layerWords, longName, meanDistance, ownSettings, randomAmount, sentence, usesChance}
+  = await from("bend");
 const {figureName, isOnSheet, lifeOf, nearestModel, placesAt, rowOf, stripPasses, titleOf} = await from("runs");
 const {claimRow, decimals, plotRange} = await from("claims");
 const {histogramPoints, measure} = await from("novel");
@@ -16,7 +16,9 @@ const {chosenNeurons, explanation, neuronRows, summary} = await from("creative")
 // ---- Iterations
 
 const entry = (iteration, bytes) => ({iteration, bytes, metrics: {}});
-const thinned = {iterations: [entry(0, 0), entry(1, 0), entry(2, 9), entry(3, 0), entry(4, 9)], map: {places: {2: [[1, 2]]}}};
+const thinned = {
+  iterations: [entry(0, 0), entry(1, 0), entry(2, 9), entry(3, 0), entry(4, 9)], map: {places: {2: [[1, 2]]}},
+};
 
 test("a symbol of the sheets lives at every iteration, any other where there is a model", () => {
   assert.deepEqual(lifeOf(thinned, "99"), [1, 2, 3, 4]);
@@ -47,7 +49,7 @@ test("a card says which figure or year, and which of its runs it is", () => {
 
 test("the neurons of a pair are listed with how they are by themselves, or it is said why there are none", () => {
   const layer = {neurons: 30}, known = {4: [0.01, 2, 0.5, 1]};
-  const rows = (shown, method) => String(neuronRows(shown, {method, pair: 0}));
+  const rows = (shown, method) => String(neuronRows(shown, {method, cell: 0}));
   assert.match(rows({layer, neurons: [[4, -1]], known}, "low-active"), /Neuron 4 fires for 1 % of the training images/);
   assert.match(rows({layer, neurons: [[-1]], known}, "random"), /No neuron is switched on/);
   assert.match(rows({layer, touched: 3}, "noisy"), /Noise falls on 3 neurons of 30/);
@@ -83,7 +85,8 @@ test("frames are unpacked from what changed, around 256, part after part", () =>
 
 test("labels of runs stand where they are on the slider, between two frames too, and where there is room", () => {
   const places = tickPlaces([0, 1, 2, 4, 8, 300], [0, 1, 3, 300, 301]);
-  assert.deepEqual(places.map(([run, place]) => [run, Number(place.toFixed(3))]), [[0, 0], [1, 0.2], [3, 0.5], [300, 1]]);
+  const found = places.map(([run, place]) => [run, Number(place.toFixed(3))]);
+  assert.deepEqual(found, [[0, 0], [1, 0.2], [3, 0.5], [300, 1]]);
   assert.deepEqual(tickPlaces([...Array(101).keys()], [0, 1, 50]).map(([, , room]) => room), [true, false, true]);
   assert.deepEqual([1, 0.1, 1e-4, 1e-9].map(decades), [1, 0.75, 0, 0]);
 });
@@ -104,17 +107,19 @@ test("points are read with commas or spaces, and what is none is named", () => {
 // ---- Bend it
 
 const order = {
-  operator: "bend", strength: 1, layer: "decoder.1", transform: "multiply", amount: [-1.5], channels: "random", share: 0.25,
-  group: 0, kind: "flip", one: "7", another: "3", parent: 2, child: 4, other: "fig2", chance: 5, start: "noise", passes: 3,
+  operator: "bend", strength: 1, layer: "decoder.1", transform: "multiply", amount: [-1.5], channels: "random",
+  share: 0.25, group: 0, kind: "flip", one: "7", another: "3", parent: 2, child: 4, other: "fig2", chance: 5,
+  start: "noise", passes: 3,
 };
-const digits = {name: "creative-mnist", kind: "decoder", title: "Digits"}, run = {name: "fig2", kind: "iterations", title: "A"};
+const digits = {name: "creative-mnist", kind: "decoder", title: "Digits"};
+const run = {name: "fig2", kind: "iterations", title: "A"};
 
 test("each operator is a sentence with its settings", () => {
   const say = (changes) => sentence({...order, ...changes}, [["decoder.1", 20, 0]], run);
-  assert.equal(say({}), "While it draws, 25 % of the 20 neurons of layer decoder.1, chosen by chance, are multiplied by −1.5. "
-    + "Its weights stay as they are.");
-  assert.match(say({operator: "glitch", strength: 0.02}), /^2 % of the weights of layer decoder\.1, chosen by chance, are turned/);
-  assert.match(say({operator: "blend", strength: 1.5}), /beyond the second: 0 is iteration 2, 1 is iteration 4, and this is 1\.5/);
+  assert.equal(say({}), "While it draws, 25 % of the 20 neurons of layer decoder.1, chosen by chance, are multiplied by "
+    + "−1.5. Its weights stay as they are.");
+  assert.match(say({operator: "glitch", strength: 0.02}), /^2 % of the weights of layer decoder\.1, chosen by chance, are/);
+  assert.match(say({operator: "blend", strength: 1.5}), /second: 0 is iteration 2, 1 is iteration 4, and this is 1\.5/);
   assert.match(say({operator: "rewrite"}), /where it meant “7”, it now finds what belongs to “3”/);
   assert.match(say({operator: "chain", strength: 1}), /handed on to the run fig2, which sees it again 1 time\./);
 });
@@ -165,7 +170,8 @@ test("numbers of a check are as exact as in CLAIMS.md", () => {
 });
 
 test("checks of a claim share a scale where all can be seen on it", () => {
-  const far = {number: {mean: 1000, low: null, high: null}, bar: 900}, near = {number: {mean: 1.4, low: null, high: null}, bar: 1};
+  const far = {number: {mean: 1000, low: null, high: null}, bar: 900};
+  const near = {number: {mean: 1.4, low: null, high: null}, bar: 1};
   assert.deepEqual(plotRange(check, [check, near]), plotRange(near, [check, near]));
   assert.ok(plotRange(check, [check, far]).width < 2);
 });

@@ -1,7 +1,7 @@
 // The tab "Annotate": training images first, then one picture at a time, and nothing that tells how it was made.
 // The next picture is there at once; a label counts when the server has stored it, and until then waits in line here.
-import {figureOf, html, make, onActions} from "./controls.js";
 import {loadImage} from "./canvas.js";
+import {figureOf, html, make, onActions} from "./controls.js";
 import {addShareButtons} from "./download.js";
 import {UrlState, oneOf} from "./url_state.js";
 
@@ -11,10 +11,10 @@ const AWAY = "The server does not answer";
 const STAGES = {choose: ".enter", learn: ".learn", judge: ".judge", done: ".done"};
 const FOCUS = {choose: "[name=annotator]", learn: "[data-do=start]", judge: ".seen", done: ".thanks"};
 const STORE = "annotate";
-let figure, $, $$, article, server, url;
+let figure, $, $$, article, server, write, url;
 let names = [], pool = null, sheets = {};  // the labels there are; the pool on show, and its two sheets
 let labels = new Map();        // picture -> label, in the order they were given, whether stored or not
-let queue = [];                // {image, label} to be stored, oldest first; label null: take it back
+const queue = [];               // {image, label} to be stored, oldest first; label null: take it back
 let returned = null;           // the picture that came back by an undo, and its label then
 let shownAt = 0, sending = false, stuck = false, retryNow = () => {};
 
@@ -99,17 +99,17 @@ function draw(trouble) {
   const unstored = new Set(queue.map((each) => each.image).filter((each) => labels.has(each))).size;
   const stored = labels.size - unstored;
   const last = waiting === 1 ? "Your last label is" : `Your last ${waiting} labels are`;
-  article.dataset.waiting = waiting;
+  figure.setBusy(queue, waiting > 0);
   figure.showProblem(trouble && `${trouble} ${last} not stored yet and will be sent again: keep this page open.`);
+  write({".kept": `${stored} stored`});
+  $("[role=progressbar]").setAttribute("aria-valuenow", stored);
+  $("[role=progressbar] i").style.width = `${(100 * stored) / total}%`;
   if (image === undefined && !waiting) return showEnd();
   if (article.dataset.stage === "done") showStage("judge");
   if (image !== undefined) drawImage(sheets.images, image, $(".seen"));
   const place = image === undefined ? "The last one" : `Picture ${labels.size + 1} of ${total}`;
-  if ($(".place").textContent !== place) $(".place").textContent = place;
+  write({".place": place});
   $(".seen").setAttribute("aria-label", place);
-  $(".kept").textContent = `${stored} stored`;
-  $("[role=progressbar]").setAttribute("aria-valuenow", stored);
-  $("[role=progressbar] i").style.width = `${(100 * stored) / total}%`;
   $$(".verdicts button").forEach((button, i) => {
     button.disabled = stuck || image === undefined;
     button.setAttribute("aria-pressed", returned?.label === i + 1);
@@ -177,10 +177,9 @@ async function findPools() {
   article.dataset.ready = "true";
 }
 
-export default function start({element, server: functions}) {
-  figure = figureOf(element);
-  ({$, $$, article} = figure);
-  server = functions;
+export default function start(given) {
+  figure = figureOf(given);
+  ({$, $$, article, server, write} = figure);
   url = new UrlState("annotate");
   const lookAgain = () => {
     $("[data-do=start]").textContent = "Back to the pictures";
@@ -191,12 +190,12 @@ export default function start({element, server: functions}) {
     shownAt = performance.now();
     draw();
   };
-  onActions(element, {undo, start: begin, look: lookAgain});
+  onActions(figure, {undo, start: begin, look: lookAgain});
   $(".verdicts").onclick = ({target}) => {
     const button = target.closest("button");
     if (button) label(Number(button.value));
   };
-  $(".enter").onsubmit = (event) => { event.preventDefault(); enter(); };
+  $(".enter").onsubmit = (event) => { event.preventDefault(); figure.during(enter()); };
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
     if (!article.offsetParent || typing || event.altKey || event.ctrlKey || event.metaKey) return;

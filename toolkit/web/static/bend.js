@@ -1,16 +1,10 @@
 // The tab "Bend it": 32 pictures of a machine before and after it was altered, knobs over what is altered, one pair
 // large. Responses come pass by pass. Until the first comes, the sheet stored with the machine shows.
-import {GLITCHES, NEEDS_MAPS, OPERATORS, TRANSFORMS, briefName, canChain, isRun, layerWords, longName, ownSettings,
-  part, sentence, usesChance} from "./bend_words.js";
-import {fromBase64, loadSheet, onThemeChange} from "./canvas.js";
-import {Controls, clamp, figureOf, html, onActions, onKeys, randomSeed, reveal, seedField, setSlider}
-  from "./controls.js";
-import {addShareButtons, saveSheet} from "./download.js";
-import {Gallery, pictureAt, showPair} from "./gallery.js";
-import {Request} from "./request.js";
-import {LARGEST_SEED, offerPicture} from "./tabs.js";
-import {signed} from "./text.js";
-import {UrlState, decimal, matching, oneOf, whole} from "./url_state.js";
+import {fromBase64} from "./canvas.js";
+import {clamp, html, plainChoices, randomSeed, seedField, setSlider} from "./controls.js";
+import {GalleryTab, pictureAt} from "./gallery.js";
+import {counted, percent, signed} from "./text.js";
+import {LARGEST_SEED, decimal, matching, oneOf, whole} from "./url_state.js";
 
 const COLUMNS = 8, CHANNELS = {all: "all", random: "by chance", cluster: "alike"};
 const plain = (low, high, step) => ({low, high, step, toStrength: Number, toHandle: Number});
@@ -25,24 +19,117 @@ const SCALES = {  // of the strength: where its handle goes, from handle to stre
   chain: {...plain(0, 30, 1), ends: ["untouched", "30 passes"]},
 };
 const MEANING = "on average: 0 is the same picture, 1 black against white (root of the mean squared difference).";
-let figure, $, $$, url, request, controls, gallery;
-let machines, defaults, amounts, kinds, usual, groups, count, version;  // of the page's first message
-let now;            // the settings asked for; the cell and the pass on show, null for the last
-let shown = null;   // the newest response, its pictures as pixels, with the settings it was asked by
-let undone = null;  // {operator, strength} before an undo
+let tab, now, $, $$, write;  // now.pass: the pass on show, null for the last
+let machines, defaults, amounts, kinds, usual, groups, count;  // of the page's first message
+let undone = null;           // {operator, strength} before an undo
 
 const machineOf = (name) => machines.find((each) => each.name === name);
-const seedOf = (cell) => (shown?.order.seed ?? now.seed) + cell;
-const known = () => (shown?.order.machine === now.machine ? shown.known : undefined);
-const drawsOnce = (name) =>
-  (shown?.known && shown.order.machine === name ? shown.known.drawn : machineOf(name).kind === "decoder");
-const pass = () => Math.min(now.pass ?? Infinity, shown.frames.length - 1);
+const known = () => (tab.shown?.order.machine === now.machine ? tab.shown.known : undefined);
+const drawsOnce = (name) => (tab.shown?.known && tab.shown.order.machine === name ? tab.shown.known.drawn
+  : machineOf(name).kind === "decoder");
+const passOnShow = () => Math.min(now.pass ?? Infinity, tab.shown.frames.length - 1);
 
 /** What the server chose for a setting that was left open. */
 const chosen = (its) => Object.fromEntries(
   ["layer", "one", "another"].filter((key) => its?.[key] !== undefined).map((key) => [key, its[key]]));
-const shownSettings = () => ownSettings({...shown.order, ...chosen(shown.known)}, drawsOnce(shown.order.machine));
 
+function shownSettings() {
+  const {order, known: facts} = tab.shown;
+  return ownSettings({...order, ...chosen(facts)}, drawsOnce(order.machine));
+}
+
+// ---- what is said of machines, operators and settings. Pure.
+const NAMES = {decoder: "Decoder", kaleidoscope: "Kaleidoscope", iterations: "Datasets That Are Not"};
+export const OPERATORS = {bend: "Bend", glitch: "Glitch", blend: "Blend", rewrite: "Rewrite", chain: "Chain"};
+export const TRANSFORMS = {  // its name, and what happens, as in "some maps are ..."
+  translate: ["move", ([x, y]) => `moved by ${part(x)} of their width to the right and ${part(y)} down`],
+  rotate: ["rotate", ([by]) => `turned by ${by}°`],
+  scale: ["scale", ([by]) => `scaled by ${by}`],
+  flip_h: ["mirror, left to right", () => "mirrored from left to right"],
+  flip_v: ["mirror, top to bottom", () => "mirrored from top to bottom"],
+  erode: ["thin out (erode)", ([by]) => `thinned out by ${counted(by, "position")}`],
+  dilate: ["fatten (dilate)", ([by]) => `fattened by ${counted(by, "position")}`],
+  threshold: ["all or nothing (threshold)", ([by]) =>
+    `set to their peak where they are over ${part(by)} of it, and to nothing elsewhere`],
+  invert: ["invert", () => "inverted"],
+  multiply: ["multiply", ([by]) => `multiplied by ${signed(by)}`],
+  ablate: ["silence (ablate)", () => "silenced"],
+  noise: ["add noise", ([by]) => `mixed with noise of ${counted(by, "standard deviation")}`],
+};
+export const NEEDS_MAPS = ["translate", "rotate", "scale", "flip_h", "flip_v", "erode", "dilate"];
+export const GLITCHES = {
+  zero: "deleted", flip: "turned in sign", resample: "drawn anew", scale: "multiplied by −4",
+  swap: "swapped, filter by filter", duplicate: "overwritten by other filters", shuffle: "mixed up within filters",
+};
+
+export const part = (share) => signed(percent(share, 3));
+
+/** Whether a machine is a run of iterations, or of another kind that is drawn from as a run is. */
+export const isRun = ({kind}) => kind === "iterations" || !NAMES[kind];
+
+/** A machine in a list, and in a sentence. */
+export const longName = (machine) => (isRun(machine) ? `${NAMES.iterations}, ${machine.name}: ${machine.title}`
+  : `${NAMES[machine.kind]}: ${machine.title}`);
+export const briefName = (machine) => (isRun(machine) ? `the run ${machine.name}`
+  : `the ${NAMES[machine.kind].toLowerCase()} of ${machine.title.toLowerCase()}`);
+
+/** Whether a machine can go on in a chain. */
+export const canChain = ({kind}) => Boolean(NAMES[kind]);
+
+export const usesChance = ({operator, channels, transform}) =>
+  operator === "glitch" || (operator === "bend" && (channels === "random" || transform === "noise"));
+
+/** A layer in words. layers: [name, channels, side of a map or 0] each, if they are known. */
+export function layerWords(layer, layers = []) {
+  const [, count, side] = layers.find(([name]) => name === layer) ?? [];
+  const many = count?.toLocaleString("en"), maps = `${layer}: ${count} maps of ${side} × ${side}`;
+  const long = side ? maps : count ? `${layer}: ${many} neurons` : layer;
+  return {place: layer ? `layer ${layer}` : "one layer", unit: side ? "map" : "neuron", count: many ?? "", long};
+}
+
+/** What an operator does, as a sentence. other: the machine that goes on in a chain. */
+export function sentence(order, layers, other) {
+  const {operator, layer, strength, kind, one, another, parent, child} = order;
+  const far = strength > 1 ? "beyond the second" : strength < 0 ? "before the first" : "between the two";
+  return {
+    bend: () => bendSentence(order, layers),
+    glitch: () => `${part(strength)} of the weights of ${layer ? `layer ${layer}` : "every layer"}, chosen by chance, `
+      + `are ${GLITCHES[kind]}. Undo brings all of them back.`,
+    blend: () => `Every weight lies ${far}: 0 is iteration ${parent}, 1 is iteration ${child}, and this is `
+      + `${signed(strength)}.`,
+    rewrite: () => (one ? `One association is written over in layer ${layer}: where it meant “${one}”, it now finds `
+      + `what belongs to “${another}”. Nothing is trained.` : "One association is written over. Nothing is trained."),
+    chain: () => `What it drew is handed on to ${briefName(other)}, which sees it again ${counted(strength, "time")}.`,
+  }[operator]();
+}
+
+function bendSentence({layer, transform, amount, channels, share, group}, layers) {
+  const {place, unit, count} = layerWords(layer, layers), all = `${count ? `${count} ` : ""}${unit}s of ${place}`;
+  const which = {
+    all: `all ${all}`,
+    random: `${part(share)} of the ${all}, chosen by chance,`,
+    cluster: `the ${unit}s of ${place} that act alike, group ${group + 1},`,
+  }[channels];
+  return `While it draws, ${which} are ${TRANSFORMS[transform][1](amount)}. Its weights stay as they are.`;
+}
+
+/** The settings that count for an operator, as they stand in a link, a caption and a file. once: whether the machine
+ *  draws in one go instead of pass by pass. */
+export function ownSettings(order, once) {
+  const {operator, start, passes, layer, transform, amount, channels, share, group} = order;
+  const {kind, one, another, parent, child, other, chance} = order;
+  const runs = once || operator === "chain" || operator === "rewrite" ? {} : {start, passes};
+  const which = channels === "random" ? {share} : channels === "cluster" ? {group} : {};
+  const byChance = usesChance(order) ? {chance} : {};
+  const own = {
+    bend: {transform, ...(amount.length ? {amount} : {}), layer, channels, ...which, ...byChance},
+    glitch: {kind, ...(layer ? {layer} : {}), chance},
+    blend: {parent, child}, rewrite: {one, another, layer}, chain: {other},
+  }[operator];
+  return {...own, ...runs};
+}
+
+// ---- the settings at first
 /** The settings of an operator at first on a machine. */
 function initial(machine, operator) {
   const {strength, start, passes} = usual[operator], {name, kind, iterations} = machine;
@@ -60,7 +147,7 @@ function initial(machine, operator) {
 }
 
 /** The settings that a link names, as far as they can be; the others as they are at first. */
-function readUrl() {
+function read(url) {
   const names = machines.map(({name}) => name), {seed} = url.read({});
   const {machine = names[0]} = url.read({machine: oneOf(names)}), of = machineOf(machine);
   const {operator = of.operators[0]} = url.read({operator: oneOf(of.operators)}), {low, high} = usual[operator];
@@ -85,70 +172,55 @@ function readAmount(transform, amount = "") {  // both, or neither
 }
 
 // ---- requests
-function update(changes) {
-  Object.assign(now, {pass: null, ...changes});
-  const {cell, pass: _, ...order} = now;
-  request.send(order, {order, frames: []});
-  showControls();
-  showWaking();
+function ask() {
+  now.pass = null;
+  const {cell, pass, ...order} = now;
+  tab.request.send(order, {order, frames: []});
 }
 
 function onResponse({done, error, before, shape, known: facts, frames = []}, its) {
   const news = frames.slice(its.frames.length), {layer, one, another} = its.order;
   if (before) Object.assign(its, {shape, known: facts, before: its.before ?? fromBase64(before)});
   its.frames.push(...news.map(fromBase64));
-  if (its.frames.length && (news.length || shown !== its)) show(its);
+  if (its.frames.length && (news.length || tab.shown !== its)) showPairs(its);
   if (!done) return;
-  if (error && !shown?.known && (layer || one || another)) {  // a link named what is not there
-    return update({layer: "", one: "", another: ""});
+  if (error && !tab.shown?.known && (layer || one || another)) {  // a link named what is not there
+    return tab.update({layer: "", one: "", another: ""});
   }
-  if (request.superseded) return;
-  figure.showProblem(error);
-  gallery.markStale(error);
-  showWaking();
+  if (tab.request.superseded) return;
+  tab.onEnd(error);
   showControls();
 }
 
-function showWaking() {
-  const other = shown && request.busy && shown.order.machine !== now.machine;
-  const [waking, until] = other ? [now.machine, shown.order.machine].map((name) => briefName(machineOf(name))) : [];
-  gallery.showWaking(figure, waking, `of ${until}`);
-}
-
-async function open(name) {
+function openMachine(name) {
   const machine = machineOf(name), operator = machine.operators.includes(now.operator) ? now.operator : "bend";
   const {seed, chance} = now;
-  if (name !== now.machine) Object.assign(now, {...defaults, seed, chance, pass: null, ...initial(machine, operator)});
-  if (machine.sheet && !shown) await showSheet(machine);
-  update({});
+  Object.assign(now, {...defaults, seed, chance, ...initial(machine, operator)});
+  tab.open();
 }
 
-async function showSheet({kind, size, sheet}) {  // of a decoder every other picture, of a kaleidoscope one row
-  const isDecoder = kind === "decoder", isKaleidoscope = kind === "kaleidoscope", every = isDecoder ? 2 : 1;
-  const across = isDecoder ? 16 : isKaleidoscope ? (width) => width / size : 10;
-  const {pixels, side, channels, columns} = await loadSheet(sheet, across), length = channels * side * side;
+function fromSheet({pixels, side, channels, columns}, {kind}) {  // of a decoder every other, of a kaleidoscope one row
+  const shape = [channels, side, side], length = channels * side * side, every = kind === "decoder" ? 2 : 1;
   const rows = Math.floor(pixels.length / length / columns);
-  const first = isKaleidoscope ? Math.min(4, rows - 1) * columns : 0;
-  if (shown || pixels.length < (every * count + first) * length) return;
-  const before = new Uint8ClampedArray(count * length), shape = [channels, side, side];
+  const first = kind === "kaleidoscope" ? Math.min(4, rows - 1) * columns : 0;
+  if (pixels.length < (every * count + first) * length) return null;
+  const before = new Uint8ClampedArray(count * length);
   for (let k = 0; k < count; k++) before.set(pictureAt(pixels, shape, first + every * k), k * length);
-  show({shape, order: {...now, seed: 0}, before, frames: []});
+  return {shape, order: {...now, seed: 0}, before, frames: []};
 }
 
 // ---- the pairs
-function show(newer) {
-  shown = newer;
-  const {shape, before, known: facts} = shown, after = shown.frames[pass()], marked = facts?.marked ?? [];
-  gallery.paint(shape, [before, after], (k) => `Seed ${seedOf(k)}, before and after${marked[k] ? ", rewritten" : ""}`);
-  gallery.cells.forEach((cell, k) => cell.classList.toggle("marked", Boolean(marked[k])));
-  gallery.select(now.cell);
-  figure.article.dataset.ready = "true";
+function showPairs(newer) {
+  tab.shown = newer;
+  const {before, known: facts, frames} = newer, after = frames[passOnShow()], marked = facts?.marked ?? [];
+  tab.paint([before, after], (k, seed) => `Seed ${seed}, before and after${marked[k] ? ", rewritten" : ""}`);
+  tab.cells.forEach((cell, k) => cell.classList.toggle("marked", Boolean(marked[k])));
   $(".legend .marks").hidden = !marked.length;
-  $(".legend .marks").textContent = `framed: “${facts?.one}” to a judge`;
+  write({".legend .marks": `framed: “${facts?.one}” to a judge`});
   showPass();
   const change = after && meanDistance(before, after, count).toFixed(2);
   $(".sums").innerHTML = html`${after && html`<p>changed by <b>${change}</b> ${MEANING}</p>`}`;
-  showPair(figure, seedOf(now.cell), shape, [before, after], now.cell, ["before", "after", "what was added"]);
+  tab.showPair([before, after], ["before", "after"]);
   ["keep", "ask"].forEach((action) => $(`[data-do=${action}]`).setAttribute("aria-disabled", !after));
   if (facts) showCaption();
 }
@@ -166,26 +238,17 @@ export function meanDistance(before, after, count) {
 }
 
 function showPass() {
-  const {order, frames} = shown, last = frames.length - 1, at = Math.max(0, pass());
+  const {order, frames} = tab.shown, last = frames.length - 1, at = Math.max(0, passOnShow());
   const end = order.operator === "chain" ? order.strength : order.passes;
   $(".passing").hidden = last < 1;
   setSlider($("[data-knob=frame]"), at, {max: Math.max(1, last)});
-  $(".passing output").textContent = `pass ${at} of ${Math.max(last, end)}`;
-}
-
-function select(cell) {
-  if (!shown) return;
-  now.cell = cell;
-  url.chooseSeed(seedOf(cell));
-  show(shown);
-  writeUrl();
-  reveal($(".one"));
+  write({".passing output": `pass ${at} of ${Math.max(last, end)}`});
 }
 
 // ---- the knobs, and all that is said of them in words
 function showControls() {
   const {operator, strength, channels, transform, seed} = now, machine = machineOf(now.machine), facts = known();
-  const order = now.layer || shown?.order.operator !== operator ? now : {...now, ...chosen(facts)};
+  const order = now.layer || tab.shown?.order.operator !== operator ? now : {...now, ...chosen(facts)};
   const hasMaps = facts ? facts.layers.find(([name]) => name === order.layer)?.[2] : isRun(machine);
   const visible = {
     passes: !drawsOnce(now.machine), chance: usesChance(now),
@@ -197,9 +260,10 @@ function showControls() {
   const named = (each) => [each.name, longName(each)], fits = (name) => hasMaps || !NEEDS_MAPS.includes(name);
   const bendable = facts?.layers.map(([name]) => name);
   const layers = {bend: bendable, glitch: facts && ["", ...facts.weights], rewrite: facts?.memories};
-  const open = operator === "glitch" ? "all layers" : "the usual one", numbers = machine.iterations.map((n) => [n, n]);
-  const {toHandle} = showStrength(machine, sentence(order, facts?.layers, machineOf(now.other) ?? machines[0]));
-  controls.show({...order, strength: toHandle(strength)}, {
+  const open = operator === "glitch" ? "all layers" : "the usual one", numbers = plainChoices(machine.iterations);
+  const classes = (own) => (facts?.classes ?? [own]).map((name) => [name, name || "…"]);
+  showStrength(machine, sentence(order, facts?.layers, machineOf(now.other) ?? machines[0]));
+  tab.controls.show({...order, strength: SCALES[operator].toHandle(strength)}, {
     operator: machine.operators.map((name) => [name, OPERATORS[name]]), channels: Object.entries(CHANNELS),
     group: Array.from({length: groups}, (_, i) => [i, String(i + 1)]),
     start: [["symbols", "its symbols"], ["noise", "noise"]],
@@ -207,12 +271,12 @@ function showControls() {
     transform: Object.keys(amounts).filter((name) => fits(name) || name === transform)
       .map((name) => [name, TRANSFORMS[name][0]]),
     kind: kinds.map((name) => [name, GLITCHES[name]]), parent: numbers, child: numbers,
-    layer: (layers[operator] ?? [order.layer]).map((name) => [name, name ? layerWords(name, facts?.layers).long : open]),
-    one: (facts?.classes ?? [order.one]).map((name) => [name, name || "…"]),
-    another: (facts?.classes ?? [order.another]).map((name) => [name, name || "…"]),
+    layer: (layers[operator] ?? [order.layer])
+      .map((name) => [name, name ? layerWords(name, facts?.layers).long : open]),
+    one: classes(order.one), another: classes(order.another),
   }, {share: part(now.share), passes: String(now.passes), seed: `${seed} to ${seed + count - 1}`});
   $("[data-knob=strength]").setAttribute("aria-valuetext", $(".numeral").textContent);
-  $(".channel").textContent = hasMaps ? "maps" : "neurons";
+  write({".channel": hasMaps ? "maps" : "neurons"});
   if (operator === "bend") showAmounts();
   const undo = strength === 0 && undone ? "Redo" : "Undo";
   Object.assign($("[data-do=undo]"), {textContent: undo, ariaPressed: strength === 0});
@@ -220,18 +284,19 @@ function showControls() {
 }
 
 function showStrength(machine, says) {
-  const {operator, strength} = now, scale = SCALES[operator], {low: min, high: max, step, ends} = scale;
-  const number = {glitch: part(strength).replace(" ", "\u2009"), chain: strength}[operator]
-    ?? signed(strength.toFixed(2));
-  const unit = {glitch: "of the weights", blend: "of the way", chain: strength === 1 ? "pass" : "passes"}[operator];
+  const {operator, strength} = now, {low: min, high: max, step, ends} = SCALES[operator];
   const isIdle = strength === 0 && operator !== "blend";
-  $(".numeral").textContent = number;
-  $(".where b").textContent = unit ?? "strength";
-  $(".where span").textContent = briefName(machine);
-  $(".says").textContent = isIdle ? "Nothing is altered: both pictures are the same." : says;
+  write({
+    ".numeral": {glitch: part(strength).replace(" ", "\u2009"), chain: strength}[operator]
+      ?? signed(strength.toFixed(2)),
+    ".where b": {
+      glitch: "of the weights", blend: "of the way", chain: strength === 1 ? "pass" : "passes",
+    }[operator] ?? "strength",
+    ".where span": briefName(machine),
+    ".says": isIdle ? "Nothing is altered: both pictures are the same." : says,
+  });
   Object.assign($("[data-knob=strength]"), {min, max, step});
   $$(".ends span").forEach((end, i) => { end.textContent = ends[i]; });
-  return scale;
 }
 
 function showAmounts() {  // how much, as the transform takes it
@@ -248,52 +313,53 @@ function showAmounts() {  // how much, as the transform takes it
 }
 
 function showCaption() {
-  const {machine, operator, strength, seed} = shown.order, {kind, title} = machineOf(machine);
+  const {machine, operator, strength, seed} = tab.shown.order, {kind, title} = machineOf(machine);
   const facts = Object.entries(shownSettings()).map(([key, value]) => `${key} ${[value].flat().join(", ")}`);
-  const what = isRun({kind}) ? title : briefName({kind, title});
-  $(".caption").textContent = `${machine}: ${what}. ${operator}, strength ${signed(strength)}, ${facts.join(", ")}. `
-    + `Seeds ${seed} to ${seed + count - 1}. That Are Not ${version}.`;
+  const what = isRun({kind}) ? title : briefName({kind, title}), how = `${operator}, strength ${signed(strength)}`;
+  tab.figure.writeCaption(`${machine}: ${what}. ${[how, ...facts].join(", ")}. Seeds ${seed} to ${seed + count - 1}`);
 }
 
 function writeUrl() {
   const {machine, operator, strength, seed, cell} = now, {amount, ...own} = ownSettings(now, drawsOnce(machine));
   const all = Object.entries({...own, amount: amount?.join("_")});
   const rest = Object.fromEntries(all.filter(([, value]) => value !== "" && value !== undefined));
-  url.write({machine, operator, strength, ...rest, seed, ...(cell ? {cell} : {})});
+  tab.url.write({machine, operator, strength, ...rest, seed, ...(cell ? {cell} : {})});
 }
 
 function settings() {  // of the pictures on show
-  const {machine, operator, strength, seed} = shown.order, {title, sha256} = machineOf(machine);
-  return {tab: "bend-it", version, machine, title, sha256, operator, strength, ...shownSettings(), seed, symbols: count,
-    pass: pass(), selected_seed: seed + now.cell};
+  const {machine, operator, strength, seed} = tab.shown.order, {title, sha256} = machineOf(machine);
+  return {machine, title, sha256, operator, strength, ...shownSettings(), seed, symbols: count, pass: passOnShow(),
+    selected_seed: tab.selectedSeed};
+}
+
+function picture(which) {  // one of a pair, with the settings it was drawn by
+  const {order, frames, before} = tab.shown, pass = frames.length > 1 ? [`pass ${passOnShow()}`] : [];
+  if (which === "before") return {pixels: before, facts: [order.machine, "before"]};
+  const own = Object.entries(shownSettings()).map(([key, value]) => `${key} ${value}`);
+  const facts = [order.machine, order.operator, `strength ${order.strength}`, ...own, ...pass];
+  return {pixels: frames[passOnShow()], facts};
 }
 
 // ---- what a visitor does
-function choose(knob, value) {
-  const {transform, amount, channels} = now;
-  if (knob === "machine") return open(value);
-  if (knob === "operator") return update({...initial(machineOf(now.machine), value), transform, amount, channels});
-  if (knob === "transform") return update({transform: value, amount: amounts[value].map(([, , , , often]) => often)});
-  update({[knob]: value});
-}
-
-function onKnob(knob, value, isFinal) {
-  if (knob === "frame") {
-    now.pass = value >= shown.frames.length - 1 ? null : value;
-    return show(shown);
-  }
-  if (knob === "strength") setAmount({strength: SCALES[now.operator].toStrength(value)}, isFinal);
-  else if (["share", "passes"].includes(knob)) setAmount({[knob]: value}, isFinal);
-  else choose(knob, value);
-}
+const onKnobs = {  // what is more than a setting
+  machine: openMachine,
+  operator: (operator) => {
+    const {transform, amount, channels} = now;
+    tab.update({...initial(machineOf(now.machine), operator), transform, amount, channels});
+  },
+  transform: (transform) => tab.update({transform, amount: amounts[transform].map(([, , , , often]) => often)}),
+  frame: (pass) => {
+    now.pass = pass >= tab.shown.frames.length - 1 ? null : pass;
+    showPairs(tab.shown);
+  },
+  strength: (at, isFinal) => setAmount({strength: SCALES[now.operator].toStrength(at)}, isFinal),
+};
 
 function setAmount(changes, isFinal) {  // passes take a while: they are asked for when the handle is let go
   Object.assign(now, changes);
-  if (isFinal || (drawsOnce(now.machine) && now.operator !== "chain")) update({});
+  if (isFinal || (drawsOnce(now.machine) && now.operator !== "chain")) tab.update();
   else showControls();
 }
-
-const setSeed = (seed) => update({seed: url.chooseSeed(seed)});
 
 /** An amount by chance, around the usual one: [unit, from, to, in steps of, usually]. */
 export function randomAmount([, low, high, step, often], random = Math.random) {
@@ -317,70 +383,51 @@ function surprise() {
     const channels = any(Object.keys(CHANNELS)), share = any([0.25, 0.5, 0.75]);
     Object.assign(changes, {transform, amount, channels, share, group});
   }
-  update(changes);
+  tab.update(changes);
 }
 
 function undo() {
   const {operator, strength} = now;
   if (strength === 0 && undone) {
-    return update({strength: undone.operator === operator ? undone.strength : usual[operator].strength});
+    return tab.update({strength: undone.operator === operator ? undone.strength : usual[operator].strength});
   }
   undone = {operator, strength};
-  update({strength: 0});
+  tab.update({strength: 0});
 }
 
-function offer(to, isBefore) {  // one picture of the pair, with the settings it was drawn by
-  const {shape, order, frames, before} = shown, pixels = isBefore ? before : frames[pass()], [channels, side] = shape;
-  if (!pixels) return;
-  const own = Object.entries(shownSettings()).map(([key, value]) => `${key} ${value}`);
-  const how = isBefore ? ["before"]
-    : [order.operator, `strength ${order.strength}`, ...own, ...(frames.length > 1 ? [`pass ${pass()}`] : [])];
-  const caption = [order.machine, ...how, `seed ${seedOf(now.cell)}`].join(", ");
-  offerPicture(to, {pixels: pictureAt(pixels, shape, now.cell), side, channels, caption});
+function reset() {
+  tab.figure.showProblem("");
+  undone = null;
+  tab.update({...defaults, ...initial(machines[0], machines[0].operators[0])});
 }
 
-export default function start({element, props, server, trigger}) {
-  ({machines, start: defaults, amounts, kinds, usual, groups, symbols: count, version} = props.value);
-  figure = {...figureOf(element), server, trigger};
-  ({$, $$} = figure);
-  const largestSeed = LARGEST_SEED + 1 - count;
-  const fileName = () => `${shown.order.machine}_${shown.order.operator}_seed-${shown.order.seed}`;
-  url = new UrlState("bend-it", largestSeed);
-  now = {cell: 0, pass: null, ...readUrl()};
-  request = new Request(figure, "bend", {
-    channel: "that-are-not-bent", onResponse, advice: "turn a knob to ask it again", state: "drawn", cancels: true,
+function savedCanvases() {  // a row before, a row after, and so on
+  const rows = Array.from({length: count / COLUMNS}, (_, row) => tab.cells.slice(row * COLUMNS, (row + 1) * COLUMNS));
+  return rows.flatMap((row) => [0, 1].flatMap((which) => row.map((cell) => cell.children[which])));
+}
+
+export default function start(given) {
+  ({machines, start: defaults, amounts, kinds, usual, groups, symbols: count} = given.props.value);
+  tab = new GalleryTab(given, {
+    tab: "bend-it", models: machines, modelKey: "machine", read,
+    nameOf: (machine, isShown) => `${isShown ? "of " : ""}${briefName(machine)}`,
+    count, grid: ".couples", canvases: 2, columns: COLUMNS, savedCanvases,
+    event: "bend", channel: "that-are-not-bent", onResponse, options: {cancels: true}, ask, fromSheet, show: showPairs,
+    across: ({kind, size}) => ({decoder: 16, kaleidoscope: (width) => width / size}[kind] ?? 10),
+    showControls, redraw: () => { showPairs(tab.shown); writeUrl(); }, picture, settings,
+    onKnob: (knob, value, isFinal) =>
+      (onKnobs[knob] ?? ((own) => setAmount({[knob]: own}, isFinal)))(value, isFinal),
+    fileName: () => `${tab.shown.order.machine}_${tab.shown.order.operator}_seed-${tab.shown.order.seed}`,
+    actions: {undo, surprise, reset, keepBefore: () => tab.offer("keep", "before"),
+      toss: () => tab.update({chance: randomSeed()})}, keys: {u: "undo"},
   });
-  controls = new Controls(element, onKnob);
-  gallery = new Gallery($(".couples"), {count, canvases: 2, columns: () => COLUMNS, onSelect: select});
-  const savePicture = () => {  // a row before, a row after, and so on
-    const rows = Array.from({length: count / COLUMNS}, (_, row) =>
-      gallery.cells.slice(row * COLUMNS, (row + 1) * COLUMNS));
-    const canvases = rows.flatMap((row) => [0, 1].flatMap((which) => row.map((cell) => cell.children[which])));
-    saveSheet(figure, [canvases], `${fileName()}.png`, COLUMNS);
-  };
-  const reset = () => {
-    figure.showProblem("");
-    undone = null;
-    update({...defaults, ...initial(machines[0], machines[0].operators[0])});
-  };
-  const actions = {
-    undo, surprise, reset, keep: () => offer("keep"), keepBefore: () => offer("keep", true), ask: () => offer("ask"),
-    dice: () => setSeed(randomSeed()), toss: () => update({chance: randomSeed()}), picture: savePicture,
-  };
-  const guarded = Object.fromEntries(Object.entries(actions).map(([name, act]) => [name, () => shown && act()]));
-  onActions(element, guarded);
-  onKeys(figure.article, {k: guarded.keep, u: guarded.undo});
+  ({now, figure: {$, $$, write}} = tab);
   for (const event of ["input", "change"]) {
     $(".amounts").addEventListener(event, ({target: {value, dataset}}) => {
       const amount = now.amount.with(Number(dataset.amount), Number(value));
       setAmount({amount}, event === "change");
     });
   }
-  seedField($("[name=seed]"), largestSeed, setSeed, figure.showProblem);
-  seedField($("[name=chance]"), LARGEST_SEED, (chance) => update({chance}), figure.showProblem);
-  onThemeChange(() => shown && show(shown));
-  showControls();
-  addShareButtons(figure, fileName, settings);
-  url.followSeed(() => now.seed, (seed) => update({seed}));
-  open(now.machine);
+  seedField($("[name=chance]"), LARGEST_SEED, (chance) => tab.update({chance}), tab.figure.showProblem);
+  tab.open();
 }

@@ -82,21 +82,20 @@ function plot(check, measured) {  // a dot and its interval; the claimed side of
 }
 
 // ---- the figure
-async function togglePicture(button, server) {
+async function togglePicture(button, {during, server}) {
   const row = button.closest(".claim"), there = row.querySelector(".shown");
   if (there) return there.remove();
   button.disabled = true;
   const unreachable = {error: "The server does not answer: try again."};
-  const {picture, name, error} = await server.look(button.dataset.key).catch(() => unreachable);
+  const {picture, name, error} = await during(server.look(button.dataset.key).catch(() => unreachable));
   button.disabled = false;
-  const shown = picture ? html`<img src="${picture}" alt="The picture of this claim: ${name}">`
-    : html`<p class="problem">${error}</p>`;
-  row.append(elementOf(html`<figure class="shown">${shown}</figure>`));
-  const image = row.querySelector(".shown img");
-  if (!image) return;
-  image.onload = () => {  // a sheet as it is stored
-    if (image.naturalWidth < 420) image.style.width = `${2 * image.naturalWidth}px`;
-  };
+  const shown = elementOf(html`<figure class="shown">${picture
+    ? html`<img src="${picture}" alt="The picture of this claim: ${name}">` : html`<p class="problem">${error}</p>`}
+    </figure>`);
+  row.append(shown);
+  shown.querySelector("img")?.addEventListener("load", ({target}) => {  // a sheet as it is stored
+    if (target.naturalWidth < 420) target.style.width = `${2 * target.naturalWidth}px`;
+  });
 }
 
 async function openExperiment({tab, experiment}) {
@@ -111,32 +110,32 @@ async function openExperiment({tab, experiment}) {
   }
 }
 
-export default function start({element, props, server}) {
-  const {claims, counts, problem, version} = props.value, figure = figureOf(element), {$, $$, article} = figure;
-  const url = new UrlState("claims"), filters = {verdict: ALL, paper: ALL};
-  const papers = [...new Set(claims.map(({paper}) => paper))];
-  const rows = new Map(claims.map((claim) => [claim, elementOf(claimRow(claim))]));
+export default function start(given) {
+  const {claims, counts, problem} = given.props.value, figure = figureOf(given), {$, $$, article} = figure;
+  const url = new UrlState("claims"), papers = [...new Set(claims.map(({paper}) => paper))];
+  const sorted = papers.flatMap((paper) => claims.filter((claim) => claim.paper === paper)
+    .sort((a, b) => (a.verdict === OPEN) - (b.verdict === OPEN)));
+  const rows = new Map(sorted.map((claim) => [claim, elementOf(claimRow(claim))]));
+  const heads = new Map(papers.map((paper) => [paper, elementOf(html`<h2>${paper}</h2>`)]));
   const matches = (claim, key, value) => value === ALL || claim[key] === value;
+  const filters = {};
 
   function show() {
-    const kept = claims.filter((claim) => Object.entries(filters).every(([key, value]) => matches(claim, key, value)));
-    $(".list").replaceChildren(...papers.flatMap((paper) => {
-      const its = kept.filter((claim) => claim.paper === paper);
-      its.sort((a, b) => (a.verdict === OPEN) - (b.verdict === OPEN));
-      return its.length ? [elementOf(html`<h2>${paper}</h2>`), ...its.map((claim) => rows.get(claim))] : [];
-    }));
-    if (!kept.length) $(".list").innerHTML = html`<p class="nothing">No claim is of this kind: choose another.</p>`;
+    const kept = sorted.filter((claim) => Object.entries(filters).every((filter) => matches(claim, ...filter)));
+    const nothing = html`<p class="nothing">No claim is of this kind: choose another.</p>`;
+    $(".list").replaceChildren(...new Set(kept.flatMap((claim) => [heads.get(claim.paper), rows.get(claim)])),
+      ...(kept.length ? [] : [elementOf(nothing)]));
     for (const [key, value] of Object.entries(filters)) {
       $$(`[data-sieve=${key}] button`).forEach((each) => each.setAttribute("aria-pressed", each.value === value));
     }
     article.dataset.shown = kept.length;
-    $(".caption").textContent = `${kept.length} of ${claims.length} claims. A dot is a mean over training runs, a line `
-      + `its interval, the upright the bar, the shade the claimed side. That Are Not ${version}.`;
+    figure.writeCaption(`${kept.length} of ${claims.length} claims. A dot is a mean over training runs, a line its `
+      + "interval, the upright the bar, the shade the claimed side");
     const chosen = Object.entries(filters).filter(([, value]) => value !== ALL);
     url.write(Object.fromEntries(chosen.map(([key, value]) => [key, slug(value)])));
   }
 
-  function addFilter(key, values) {
+  for (const [key, values] of Object.entries({verdict: [ALL, ...Object.keys(SHAPES)], paper: [ALL, ...papers]})) {
     const count = (value) => claims.filter((claim) => matches(claim, key, value)).length;
     const label = (value) => (SHAPES[value] ? verdictMark(value) : value === ALL ? `All ${key}s` : value);
     $(`[data-sieve=${key}]`).innerHTML = html`${values.map((value) => html`
@@ -144,19 +143,16 @@ export default function start({element, props, server}) {
       <span class="amount">${count(value)}</span></button>`)}`;
     filters[key] = url.read({[key]: (text) => values.find((value) => slug(value) === text)})[key] ?? ALL;
   }
-
-  onActions(element, {
-    look: (button) => togglePicture(button, server),
+  onActions(figure, {
+    look: (button) => togglePicture(button, figure),
     open: ({dataset: {key}}) => openExperiment(claims.find((claim) => claim.key === key).opens),
     filter: (button) => {
-      filters[button.closest("[data-sieve]").dataset.sieve] = button.value;
+      filters[button.parentElement.dataset.sieve] = button.value;
       show();
     },
   });
-  $(".counts").textContent = counts;
+  figure.write({".counts": counts});
   figure.showProblem(problem);
-  addFilter("verdict", [ALL, ...Object.keys(SHAPES)]);
-  addFilter("paper", [ALL, ...papers]);
   addShareButtons(figure);
   show();
   article.dataset.ready = "true";

@@ -32,18 +32,34 @@ export function html(strings, ...values) {
   return new Markup(parts.reduce((text, part, i) => text + markupOf(values[i - 1]) + part));
 }
 
-export function elementOf(markup) {
-  return make("template", {innerHTML: markup}).content.firstElementChild;
-}
+export const elementOf = (markup) => make("template", {innerHTML: markup}).content.firstElementChild;
 
-/** The elements of a figure: $ (the first that a query finds), $$ (all), its article, and its line for problems. */
-export function figureOf(element) {
+/** A figure, from what Gradio gives: {element, props, server, trigger}. Beside these it has $ (the first element that a
+ *  query finds), $$ (all), its article, and functions that work without `this`. */
+export function figureOf(given) {
+  const {element} = given, works = new Set();
   const $ = (query, root = element) => root.querySelector(query);
   const $$ = (query, root = element) => [...root.querySelectorAll(query)];
-  const showProblem = (text) => Object.assign($(".problem"), {textContent: text || "", hidden: !text});
-  const knobs = $(".tune");
+  const article = $(".figure-page"), knobs = $(".tune");
   if (knobs) knobs.open = !matchMedia("(max-width: 639px)").matches;  // on a phone the pictures come first
-  return {$, $$, article: $(".figure-page"), showProblem};
+
+  /** Texts of the elements that queries find: {query: text}. One that stays is not said again. */
+  const write = (texts) => Object.entries(texts).forEach(([query, text]) => {
+    if ($(query).textContent !== String(text)) $(query).textContent = text;
+  });
+  const writeCaption = (text) => write({".caption": `${text}. That Are Not ${given.props.value.version}.`});
+  const showProblem = (text) => Object.assign($(".problem"), {textContent: text || "", hidden: !text});
+  /** Whether some work is under way: while any is, what the figure shows is about to change. */
+  const setBusy = (work, isBusy) => {
+    works[isBusy ? "add" : "delete"](work);
+    article.toggleAttribute("data-busy", works.size);
+  };
+  /** Be busy until a promise is settled, and return it. */
+  const during = (promise) => {
+    setBusy(promise, true);
+    return promise.finally(() => setBusy(promise, false));
+  };
+  return {...given, $, $$, article, write, writeCaption, showProblem, setBusy, during};
 }
 
 // ---- sliders and choices
@@ -55,30 +71,36 @@ export function setSlider(input, value, {max, text} = {}) {
   if (text !== undefined) input.setAttribute("aria-valuetext", text);
 }
 
-function fill(container, choices, tag) {  // only when they are others, so that the focus stays
-  const key = JSON.stringify(choices);
-  if (container.dataset.choices === key) return;
-  container.dataset.choices = key;
-  const type = tag === "button" ? {type: "button"} : {};
-  container.replaceChildren(...choices.map(([value, textContent]) => make(tag, {value, textContent, ...type})));
+/** Set a row of buttons or a list, [value, text] each; made anew only when they are others, so that the focus stays. */
+function setChoice(container, choices, value) {
+  const key = JSON.stringify(choices), isList = container.matches("select");
+  if (container.dataset.choices !== key) {
+    const props = isList ? {} : {type: "button"}, tag = isList ? "option" : "button";
+    container.replaceChildren(...choices.map(([its, textContent]) => make(tag, {...props, value: its, textContent})));
+    container.dataset.choices = key;
+  }
+  if (isList) container.value = String(value);
+  else for (const button of container.children) button.setAttribute("aria-pressed", button.value === String(value));
 }
 
-/** A row of buttons, [value, text] each, one of them pressed. */
-function setChoice(group, choices, value) {
-  fill(group, choices, "button");
-  for (const button of group.children) button.setAttribute("aria-pressed", button.value === String(value));
-}
+/** Names as choices whose texts they are. */
+export const plainChoices = (names) => names.map((name) => [name, String(name)]);
 
-function setSelect(select, choices, value) {
-  fill(select, choices, "option");
-  select.value = String(value);
-}
-
-/** Clicks on buttons with `data-do`: name -> function of the button. */
-export function onActions(element, actions) {
+/** Clicks on buttons with `data-do`, name -> function of the button; and keys that act while the figure is on show and
+ *  nothing is typed, key -> name. isReady: () => whether they act. */
+export function onActions({element, article}, actions, keys = {}, isReady = () => true) {
   element.addEventListener("click", ({target}) => {
     const button = target.closest("[data-do]");
-    if (button) actions[button.dataset.do]?.(button);
+    if (button && isReady()) actions[button.dataset.do]?.(button);
+  });
+  document.addEventListener("keydown", (event) => {
+    const {key, target} = event, busy = target.closest("input:not([type=range]), select, textarea");
+    const moving = key.startsWith("Arrow") && target.closest("input, [role=tab]");
+    const pressing = key === " " && target.closest("button, summary, input, [role=tab]");
+    if (event.altKey || event.ctrlKey || event.metaKey || busy || moving || pressing) return;
+    if (!keys[key] || !article.offsetParent) return;
+    event.preventDefault();
+    if (isReady()) actions[keys[key]]();
   });
 }
 
@@ -109,12 +131,13 @@ export class Controls {
     const all = (query) => this.element.querySelectorAll(query);
     for (const control of all("[data-knob]")) {
       const {knob} = control.dataset, value = settings[knob];
-      if (control.matches(".options")) setChoice(control, choices[knob], value);
-      else if (control.matches("select")) setSelect(control, choices[knob], value);
+      if (control.matches("select, .options")) setChoice(control, choices[knob], value);
       else if (value !== undefined) setSlider(control, value);
     }
     for (const output of all("[data-of]")) output.textContent = outputs[output.dataset.of];
-    for (const field of all(".knobs input[name]")) setField(field, settings[field.name]);
+    for (const field of all(".knobs input[name]")) {  // not while it is typed in
+      if (document.activeElement !== field) field.value = settings[field.name];
+    }
   }
 }
 
@@ -137,11 +160,7 @@ export function seedField(input, most, onSeed, onProblem) {
   input.form?.addEventListener("submit", (event) => event.preventDefault());  // Enter changes the field as well
 }
 
-function setField(input, value) {  // not while it is typed in
-  if (document.activeElement !== input) input.value = value;
-}
-
-// ---- the keyboard
+// ---- grids
 /** A grid of cells: a click or Enter selects, arrow keys move the focus. columns: () => how many. */
 export function keyboardGrid(container, cells, columns, onSelect) {
   const indexOf = ({target}) => cells.indexOf(target.closest(".cell"));
@@ -163,18 +182,10 @@ export function markSelected(cells, selected, reachable = selected) {
   });
 }
 
-/** Keys that act while the figure is on show and nothing is typed: name of the key -> function. */
-export function onKeys(article, keys) {
-  document.addEventListener("keydown", (event) => {
-    const busy = event.target.closest("input:not([type=range]), select, textarea");
-    const moving = event.key.startsWith("Arrow") && event.target.closest("input, [role=tab]");
-    const pressing = event.key === " " && event.target.closest("button, summary, input, [role=tab]");
-    if (event.altKey || event.ctrlKey || event.metaKey || busy || moving || pressing) return;
-    const act = keys[event.key];
-    if (!act || !article.offsetParent) return;
-    event.preventDefault();
-    act();
-  });
+/** Where on an element a pointer is, from 0 at its left to 1 at its right. */
+export function placeOn(element, {clientX}) {
+  const {left, width} = element.getBoundingClientRect();
+  return clamp((clientX - left) / width, 0, 1);
 }
 
 /** Bring a part of the page on screen if it begins below it. */
@@ -183,20 +194,17 @@ export function reveal(part) {
 }
 
 // ---- playback
-/** Calls `advance` at a beat between start() and stop(); the play buttons of the article say which. */
+/** Goes on at a beat, step by step, until the end; the play buttons of the article say whether it does. */
 export class Player {
   #clock = null;
 
-  constructor(article, milliseconds, advance) {
-    Object.assign(this, {article, milliseconds, advance});
-  }
-
-  get playing() {
-    return this.#clock !== null;
+  /** position: () => {at, end, go(place)}, and at the end whether it waits for more, or loops. */
+  constructor(article, milliseconds, position) {
+    Object.assign(this, {article, milliseconds, position});
   }
 
   start() {
-    this.#clock ??= setInterval(this.advance, this.milliseconds);
+    this.#clock ??= setInterval(() => this.#advance(), this.milliseconds);
     this.#show();
   }
 
@@ -206,10 +214,31 @@ export class Player {
     this.#show();
   }
 
+  toggle() {
+    if (this.#clock) return this.stop();
+    const {at, end, go} = this.position();
+    if (at >= end) go(0);
+    this.start();
+  }
+
+  /** Stop, and go so many steps. */
+  step(by) {
+    this.stop();
+    const {at, go} = this.position();
+    go(at + by);
+  }
+
+  #advance() {
+    const {at, end, go, waits, loops} = this.position();
+    if (at < end) go(at + 1);
+    else if (loops && !waits) go(0);
+    else if (!waits) this.stop();
+  }
+
   #show() {
-    this.article.classList.toggle("playing", this.playing);
-    for (const button of this.article.querySelectorAll("[data-do=play]")) {
-      button.setAttribute("aria-label", this.playing ? "Pause" : "Play");
-    }
+    const isPlaying = this.#clock !== null;
+    this.article.classList.toggle("playing", isPlaying);
+    const label = isPlaying ? "Pause" : "Play";
+    for (const button of this.article.querySelectorAll("[data-do=play]")) button.ariaLabel = label;
   }
 }

@@ -1,81 +1,52 @@
 // The tab "Creative decoder": pairs of pictures, each of one code, drawn by itself and with silent neurons switched on;
 // knobs over them, one pair large with its neurons. Until the first response comes, the stored sheet shows.
-import {fromBase64, loadSheet, onThemeChange} from "./canvas.js";
-import {Controls, figureOf, html, make, onActions, onKeys, randomSeed, reveal, seedField, setSlider}
-  from "./controls.js";
-import {addShareButtons, saveSheet} from "./download.js";
-import {Gallery, pictureAt, showPair} from "./gallery.js";
-import {Request} from "./request.js";
-import {offerPicture} from "./tabs.js";
+import {fromBase64} from "./canvas.js";
+import {html, make, plainChoices, setSlider} from "./controls.js";
+import {GalleryTab} from "./gallery.js";
 import {counted, percent, short} from "./text.js";
-import {UrlState, decimal, interval, oneOf, whole} from "./url_state.js";
+import {decimal, interval, oneOf, whole} from "./url_state.js";
 
 const METHODS = ["low-active", "random", "noisy", "regular"], ACROSS = 4;
 const METER = "The bar under a picture, and its mean above: how far the picture is from what the network makes of it "
   + "when it looks at it. ";
-let figure, $, $$, url, request, controls, gallery;
-let decoders, defaults, pairs, version;  // of the page's first message
-let now;           // the settings asked for, and the pair that is selected
-let shown = null;  // the newest response, its pictures as pixels, with the settings it was asked by
+let tab, now, $, $$, write;
+let decoders, defaults, pairs;  // of the page's first message
 
-const decoderOf = (experiment) => decoders.find(({name}) => name === experiment);
-const layerCount = () => shown?.layer?.of ?? 3;
+const layerCount = () => tab.shown?.layer?.of ?? 3;
 const layerOf = ({layer}) => (layer > 0 ? layer : layerCount());
-const seedOf = (pair) => now.seed + pair;
 
 // ---- requests
-function update(changes) {
-  Object.assign(now, changes);
-  const {pair, ...order} = now;
-  request.send(order);
-  showControls();
-  showWaking();
+function onResponse({error, ...response}, order) {
+  if (error && !tab.shown?.layer && now.layer > 0) return tab.update({layer: -1});  // of a link: it is not there
+  const [regular, images] = [response.regular, response.images].map((text) => text && fromBase64(text));
+  if (!error) showPairs({...response, order, regular, images});
+  tab.onEnd(error);
 }
 
-function onResponse(response, order) {
-  const {error, regular, images} = response;
-  if (error && !shown?.layer && now.layer > 0) return update({layer: -1});  // a link named a layer that is not there
-  figure.showProblem(error);
-  gallery.markStale(error);
-  if (!error) show({...response, order, regular: fromBase64(regular), images: fromBase64(images)});
-  showWaking();
-}
-
-function showWaking() {
-  const other = shown && shown.order.experiment !== now.experiment && request.busy;
-  gallery.showWaking(figure, other && decoderOf(now.experiment).title, decoderOf(shown?.order.experiment)?.title);
-}
-
-async function open(experiment) {
-  const {sheet} = decoderOf(experiment);
-  now.experiment = experiment;
-  figure.article.dataset.state = "asked";  // from now on, though its sheet comes before its response
-  const usual = Object.keys(defaults).every((key) => String(now[key]) === String(defaults[key]));
-  if (sheet && (usual || !shown)) {
-    const {pixels, side, channels} = await loadSheet(sheet, 16), area = channels * side * side;
-    const half = (odd) => Uint8ClampedArray.from({length: pairs * area}, (_, i) =>
-      pixels[(2 * Math.floor(i / area) + odd) * area + (i % area)]);
-    const order = {...defaults, experiment};
-    if (now.experiment === experiment) show({shape: [channels, side, side], order, regular: half(0), images: half(1)});
-    figure.article.dataset.ready = "true";
-  }
-  update({});
+function fromSheet({pixels, side, channels}, {name: experiment}) {  // which has them in turn
+  const area = channels * side * side, shape = [channels, side, side], order = {...defaults, experiment};
+  const half = (odd) => Uint8ClampedArray.from({length: pairs * area}, (_, i) =>
+    pixels[(2 * Math.floor(i / area) + odd) * area + (i % area)]);
+  return {shape, order, regular: half(0), images: half(1)};
 }
 
 // ---- the pairs
-function show(response) {
-  shown = response;
-  const {shape, regular, images, distances} = shown, longest = Math.max(8, ...(distances || []).flat());
-  gallery.paint(shape, [regular, images], (pair) => {
+function showPairs(response) {
+  tab.shown = response;
+  const {regular, images, distances} = response, longest = Math.max(8, ...(distances || []).flat());
+  tab.paint([regular, images], (pair, seed) => {
     const [near, far] = distances?.[pair] || [];
-    return `Pair of seed ${seedOf(pair)}${far ? `, distance ${short(near)} and ${short(far)}` : ""}`;
+    return `Pair of seed ${seed}${far ? `, distance ${short(near)} and ${short(far)}` : ""}`;
   });
-  gallery.cells.forEach(({children: [, , ...bars]}, pair) => {
+  tab.cells.forEach(({children: [, , ...bars]}, pair) => {
     bars.forEach((bar, i) => bar.style.setProperty("--long", (distances?.[pair][i] ?? 0) / longest));
   });
   showControls();
-  $(".sums").innerHTML = summary(shown);
-  showSelected();
+  const far = distances?.[now.cell] ?? [];
+  tab.showPair([regular, images], ["regular", now.method].map((name, i) =>
+    html`${name} ${far[i] !== undefined && html`<b>${far[i].toFixed(2)}</b>`}`));
+  $(".sums").innerHTML = summary(response);
+  $(".neurons").innerHTML = neuronRows(response, now);
 }
 
 /** The lines under the pairs: mean distances, neurons that are lacking, neurons that are dead. */
@@ -91,28 +62,9 @@ export function summary({distances, neurons, layer}) {
   return html`${means}<p>${distances && METER}${lacking}${layer && dead}</p>`;
 }
 
-function select(pair) {
-  if (!shown) return;
-  now.pair = pair;
-  url.chooseSeed(seedOf(pair));
-  showSelected();
-  showCaption();
-  reveal($(".one"));
-}
-
-// ---- one pair, large, and the neurons that were switched on in it
-function showSelected() {
-  const distances = shown.distances?.[now.pair] ?? [];
-  const captions = ["regular", now.method].map((name, i) =>
-    html`${name} ${distances[i] !== undefined && html`<b>${distances[i].toFixed(2)}</b>`}`);
-  const both = [shown.regular, shown.images];
-  showPair(figure, seedOf(now.pair), shown.shape, both, now.pair, [...captions, "what was added"]);
-  $(".neurons").innerHTML = neuronRows(shown, now);
-  gallery.select(now.pair);
-}
-
+// ---- the neurons of one pair
 /** The neurons that were switched on in a pair, and how they are by themselves; or why there are none. */
-export function neuronRows({layer, touched, neurons, known}, {method, pair}) {
+export function neuronRows({layer, touched, neurons, known}, {method, cell}) {
   const say = (text) => html`<p class="none">${text}</p>`;
   if (!layer) return say("The network is waking up; which neurons they are will stand here.");
   if (method === "regular") return say("Nothing is touched: both pictures are the same.");
@@ -120,7 +72,7 @@ export function neuronRows({layer, touched, neurons, known}, {method, pair}) {
     const all = layer.neurons.toLocaleString("en");
     return say(`Noise falls on ${counted(touched, "neuron")} of ${all}, on others in each pair.`);
   }
-  const chosen = neurons[pair].filter((neuron) => neuron >= 0);
+  const chosen = neurons[cell].filter((neuron) => neuron >= 0);
   if (!chosen.length) return say("No neuron is switched on: both pictures are the same.");
   const top = Math.max(...chosen.flatMap((neuron) => known[neuron].slice(1)), 1e-9);
   return html`
@@ -148,13 +100,6 @@ export function chosenNeurons({method, band, neurons}) {
   return method === "random" ? [`${neurons} neurons`] : [];
 }
 
-function offer(to, which = "images") {  // one picture of the pair, with the settings it was drawn by
-  const {order, shape} = shown, [channels, side] = shape, name = which === "regular" ? "regular" : order.method;
-  const how = name === "regular" ? [] : [...chosenNeurons(order), `gain ${order.gain}`, `layer ${layerOf(order)}`];
-  const caption = [order.experiment, name, ...how, `seed ${order.seed + now.pair}`].join(", ");
-  offerPicture(to, {pixels: pictureAt(shown[which], shape, now.pair), side, channels, caption});
-}
-
 // ---- the knobs, and all that is said of them in words
 /** What a method does, in a sentence. */
 export function explanation({method, neurons, gain}, noiseShare) {
@@ -174,29 +119,29 @@ export function explanation({method, neurons, gain}, noiseShare) {
 }
 
 function showControls() {
-  const {method, band, neurons, gain, seed} = now, layer = shown?.layer, share = shown?.noise?.[0];
+  const {method, band, neurons, gain, seed} = now, layer = tab.shown?.layer, share = tab.shown?.noise?.[0];
   const disturbed = share && layer ? Math.round(share * layer.neurons) : "";
-  $(".numeral").textContent = {noisy: disturbed, regular: 0}[method] ?? neurons;
-  $(".where b").textContent = {noisy: "neurons disturbed", regular: "neurons touched"}[method]
-    ?? `${neurons === 1 ? "neuron" : "neurons"} switched on`;
-  $(".where span").textContent = `${layer ? `of ${layer.neurons.toLocaleString("en")} in ` : ""}layer ${layerOf(now)}`;
-  $(".says").textContent = explanation(now, share);
+  write({
+    ".numeral": {noisy: disturbed, regular: 0}[method] ?? neurons,
+    ".where b": {noisy: "neurons disturbed", regular: "neurons touched"}[method]
+      ?? `${neurons === 1 ? "neuron" : "neurons"} switched on`,
+    ".where span": `${layer ? `of ${layer.neurons.toLocaleString("en")} in ` : ""}layer ${layerOf(now)}`,
+    ".says": explanation(now, share),
+  });
   $$("[data-for]").forEach((knob) => { knob.disabled = !knob.dataset.for.split(" ").includes(method); });
-  controls.show({...now, layer: layerOf(now)}, {
-    experiment: decoders.map(({name, title}) => [name, title]),
-    method: METHODS.map((name) => [name, name]),
-    layer: Array.from({length: layerCount()}, (_, i) => [i + 1, String(i + 1)]),
+  tab.controls.show({...now, layer: layerOf(now)}, {
+    experiment: decoders.map(({name, title}) => [name, title]), method: plainChoices(METHODS),
+    layer: plainChoices(Array.from({length: layerCount()}, (_, i) => i + 1)),
   }, {
     band: `percentiles ${band.join(" to ")}`, neurons: String(neurons), gain: `× ${gain.toFixed(2)}`,
-    seed: `${seed} to ${seedOf(pairs - 1)}`,
+    seed: `${seed} to ${seed + pairs - 1}`,
   });
   $$(".options").forEach((group) => { group.hidden = group.children.length < 2; });
   $$("[data-edge]").forEach((edge, i) => {
     setSlider(edge, band[i], {text: `percentile ${band[i]}`});
     edge.style.zIndex = i === 0 && band[0] > 50 ? 2 : 1;
+    $(".band").style.setProperty(["--from", "--to"][i], band[i] / 100);
   });
-  $(".band").style.setProperty("--from", band[0] / 100);
-  $(".band").style.setProperty("--to", band[1] / 100);
   showBand(layer?.often || [], band, layer?.band);
   showCaption();
 }
@@ -212,73 +157,74 @@ function showBand(often, [low, high], count) {  // how often the living neurons 
 }
 
 function showCaption() {  // the exact settings, in words and in the address
-  const {experiment, method, band, neurons, gain, layer, seed, pair} = now;
-  const exact = shown?.gain ? ` (${short(shown.gain)})` : "";
+  const {experiment, method, band, neurons, gain, layer, seed, cell} = now, {title} = tab.modelOf(now);
+  const exact = tab.shown?.gain ? ` (${short(tab.shown.gain)})` : "";
   const amount = `${short(gain)} times the calibrated gain${exact}`;
   const how = method === "regular" ? [] : [...chosenNeurons(now), amount, `hidden layer ${layerOf(now)}`];
-  const facts = [method, ...how, `seeds ${seed} to ${seedOf(pairs - 1)}`].join(", ");
-  $(".caption").textContent = `${experiment}: ${decoderOf(experiment).title}. ${facts}. That Are Not ${version}.`;
-  const rest = {...(layer > 0 ? {layer} : {}), seed, ...(pair ? {pair} : {})};
-  url.write({experiment, method, band: band.join("-"), neurons, gain, ...rest});
+  const facts = [method, ...how, `seeds ${seed} to ${seed + pairs - 1}`].join(", ");
+  tab.figure.writeCaption(`${experiment}: ${title}. ${facts}`);
+  const rest = {...(layer > 0 ? {layer} : {}), seed, ...(cell ? {pair: cell} : {})};
+  tab.url.write({experiment, method, band: band.join("-"), neurons, gain, ...rest});
 }
 
 function settings() {  // of the pictures on show
-  const {order} = shown, {name: experiment, title, sha256} = decoderOf(order.experiment);
-  const calibrated = shown.gain && order.gain ? shown.gain / order.gain : null;
-  return {tab: "creative-decoder", version, ...order, experiment, title, sha256, layer: layerOf(order),
-    calibrated_gain: calibrated, pairs, selected_seed: order.seed + now.pair};
+  const {order, gain} = tab.shown, {name: experiment, title, sha256} = tab.modelOf(order);
+  const calibrated = gain && order.gain ? gain / order.gain : null;
+  return {...order, experiment, title, sha256, layer: layerOf(order), calibrated_gain: calibrated, pairs,
+    selected_seed: tab.selectedSeed};
+}
+
+function picture(which = "images") {  // one of a pair, with the settings it was drawn by
+  const {order} = tab.shown, name = which === "regular" ? "regular" : order.method;
+  const how = name === "regular" ? [] : [...chosenNeurons(order), `gain ${order.gain}`, `layer ${layerOf(order)}`];
+  return {pixels: tab.shown[which], facts: [order.experiment, name, ...how]};
 }
 
 // ---- what a visitor does
-const setSeed = (seed) => update({seed: url.chooseSeed(seed)});
-
 function setEdge(input) {  // a handle stops before the other
   const edge = Number(input.dataset.edge), value = Number(input.value), band = [...now.band];
   band[edge] = edge ? Math.max(value, band[0] + 1) : Math.min(value, band[1] - 1);
   input.value = band[edge];
-  update({band});
+  tab.update({band});
 }
 
 function onKnob(knob, value, isFinal) {
-  if (knob === "experiment") open(value);
-  else if (!isFinal || knob === "method" || knob === "layer") update({[knob]: value});
+  if (isFinal && knob in {neurons: 1, gain: 1}) return;  // they have been asked for while they moved
+  if (knob !== "experiment") return tab.update({[knob]: value});
+  now.experiment = value;
+  tab.open();
 }
 
-export default function start({element, props, trigger}) {
-  ({decoders, start: defaults, pairs, version} = props.value);
-  figure = {...figureOf(element), trigger};
-  ({$, $$} = figure);
-  const largestSeed = 2 ** 32 - pairs, fileName = () => `${now.experiment}_${now.method}_seed-${now.seed}`;
-  url = new UrlState("creative-decoder", largestSeed);
-  now = {...defaults, experiment: decoders[0].name, pair: 0, ...url.read({
+const read = (url) => {
+  const {pair: cell = 0, ...linked} = url.read({
     experiment: oneOf(decoders.map(({name}) => name)), method: oneOf(METHODS), band: interval(100),
     neurons: whole(0, 50), gain: decimal(0, 3), layer: whole(1, 9), pair: whole(0, pairs - 1),
-  })};
-  request = new Request(figure, "draw", {
-    channel: "that-are-not-pairs", onResponse, advice: "turn a knob to ask it again", state: "drawn",
-    slow: () => Boolean(shown?.layer),
   });
-  controls = new Controls(element, onKnob);
-  gallery = new Gallery($(".pairs"), {
-    count: pairs, canvases: 2, onSelect: select, extra: () => [make("i"), make("i")],
-    columns: () => getComputedStyle($(".pairs")).gridTemplateColumns.split(" ").length,
-  });
-  $(".heads").innerHTML = html`${Array(ACROSS).fill(html`<p><span>regular</span><span>modified</span></p>`)}`;
-  onActions(element, {
-    keep: () => offer("keep"), keepRegular: () => offer("keep", "regular"), ask: () => offer("ask"),
-    dice: () => setSeed(randomSeed()),
-    reset: () => { figure.showProblem(""); update(defaults); },
-    picture: () => {
-      const canvases = gallery.cells.flatMap(({children}) => [children[0], children[1]]);
-      saveSheet(figure, [canvases], `${fileName()}.png`, 2 * ACROSS);
+  return {...defaults, experiment: decoders[0].name, cell, ...linked};
+};
+
+export default function start(given) {
+  ({decoders, start: defaults, pairs} = given.props.value);
+  tab = new GalleryTab(given, {
+    tab: "creative-decoder", models: decoders, modelKey: "experiment", nameOf: ({title}) => title, read,
+    count: pairs, grid: ".pairs", canvases: 2, extra: () => [make("i"), make("i")], columns: 2 * ACROSS,
+    event: "draw", channel: "that-are-not-pairs", onResponse, options: {slow: () => Boolean(tab.shown?.layer)},
+    ask: () => {
+      const {cell, ...order} = now;
+      tab.request.send(order);
+    },
+    across: () => 16, fromSheet, show: showPairs,
+    takesSheet: () => Object.keys(defaults).every((key) => String(now[key]) === String(defaults[key])),
+    showControls, redraw: () => showPairs(tab.shown), onKnob, picture, settings,
+    fileName: () => `${now.experiment}_${now.method}_seed-${now.seed}`,
+    savedCanvases: () => tab.cells.flatMap(({children}) => [children[0], children[1]]),
+    actions: {
+      keepRegular: () => tab.offer("keep", "regular"),
+      reset: () => { tab.figure.showProblem(""); tab.update(defaults); },
     },
   });
-  element.addEventListener("input", ({target}) => { if (target.dataset.edge) setEdge(target); });
-  seedField($("[name=seed]"), largestSeed, setSeed, figure.showProblem);
-  onKeys(figure.article, {k: () => shown && offer("keep")});
-  onThemeChange(() => shown && show(shown));
-  showControls();
-  addShareButtons(figure, fileName, settings);
-  url.followSeed(() => now.seed, (seed) => update({seed}));
-  open(now.experiment);
+  ({now, figure: {$, $$, write}} = tab);
+  $(".heads").innerHTML = html`${Array(ACROSS).fill(html`<p><span>regular</span><span>modified</span></p>`)}`;
+  given.element.addEventListener("input", ({target}) => { if (target.dataset.edge) setEdge(target); });
+  tab.open();
 }

@@ -1,22 +1,23 @@
 // The tab "Iterations": sheets of symbols, a slider over them, play, compare, map, small curves; one symbol; all
 // experiments side by side. The sheets come once, as data.
-import {loadSheet, onThemeChange} from "./canvas.js";
-import {Player, clamp, figureOf, elementOf, html, make, onActions, onKeys, randomSeed} from "./controls.js";
+import {loadSheet, onThemeChange, paint} from "./canvas.js";
+import {Player, clamp, figureOf, elementOf, html, make, onActions, placeOn, randomSeed} from "./controls.js";
 import {addShareButtons, saveSheet} from "./download.js";
-import {Overview, SEEDS} from "./overview.js";
-import {CELLS, COLUMNS, Panel, turnIntoMaps} from "./panel.js";
+import {CELLS, COLUMNS, Panel, showIterations, showPosition, turnIntoMaps} from "./panel.js";
 import {nudge} from "./request.js";
-import {isOnSheet, iterationAt, lastIteration, lastRow, rowOf, withModel} from "./runs.js";
+import {figureName, isOnSheet, iterationAt, lastIteration, lastRow, rowOf, titleOf, withModel} from "./runs.js";
 import {SymbolView} from "./symbol.js";
 import {offerPicture, onTab} from "./tabs.js";
 import {capitalised, short} from "./text.js";
 import {UrlState, matching, oneOf, whole} from "./url_state.js";
 
-const BEAT = 480, NUDGE = 4_000;  // milliseconds
-let figure, $, $$, article, url, player, symbol, overview;
+const BEAT = 480, NUDGE = 4_000, CARD = 20;  // milliseconds; symbols of a card
+let figure, $, $$, article, url, player, symbol;
 let runs, panels;                 // {a, b}: the run on show and the one beside it, mostly the same; their sheets
+const overview = {isOpen: false, iteration: 0, strips: new Map()};  // experiment -> its symbols, as one picture
 const now = {a: 0, b: 0, compare: false, map: false};  // a, b: rows of the iterations of the two
 const fetched = new Map();        // experiment -> a promise of what the server says of it; sheets come later, as pixels
+const lacking = new Set();        // runs of which not all sheets are here
 
 const iterationOf = (key) => iterationAt(runs[key], now[key]);
 
@@ -38,27 +39,75 @@ function goToIteration(iteration) {
 
 /** What play and step move: the panel, or the overview. */
 function position() {
-  if (overview.isOpen) return {at: overview.iteration, end: overview.last, go: (to) => overview.show(to)};
+  if (overview.isOpen) return {at: overview.iteration, end: lastOfAll(), go: showOverview};
   return {at: now.a, end: lastRow(runs.a), go: (to) => goTo("a", to)};
 }
 
-function step(by) {
+// ---- all experiments side by side: the symbols of the same seeds at the same iteration, under one slider
+const cards = () => $$(".card:not([hidden])");  // of those that have drawn something, or may have
+const lastOfAll = () =>
+  Math.max(lastIteration(runs.a), ...[...overview.strips.values()].map(({iterations}) => iterations.at(-1)));
+
+function newCard([experiment, title]) {
+  return html`
+    <button type="button" class="card" title="${titleOf(experiment, title)}" data-experiment="${experiment}">
+    <span class="head"><b class="figure">${experiment}</b><i class="until"></i></span>
+    <span class="title">${titleOf(experiment, title)}</span>
+    <span class="few">${Array(CARD).fill(html`<canvas width="28" height="28"></canvas>`)}</span></button>`;
+}
+
+function toggleOverview(on, iteration = overview.iteration) {
   player.stop();
-  const {at, go} = position();
-  go(at + by);
+  overview.isOpen = on;
+  article.classList.toggle("surveying", on);
+  $(".overview").hidden = !on;
+  $(".experiments [data-do=all]").setAttribute("aria-pressed", on);
+  if (!on) return showCaption();
+  showOverview(iteration);
+  const lacking = cards().filter(({dataset}) => !overview.strips.has(dataset.experiment));
+  figure.during(Promise.all(lacking.map(fillCard)));
 }
 
-function advance() {
-  const {at, end, go} = position();
-  if (at < end) go(at + 1);
-  else player.stop();
+async function fillCard(card) {
+  const {experiment} = card.dataset, strip = await figure.server.strip(experiment).catch(() => null);
+  if (strip?.sheet) overview.strips.set(experiment, {...strip, ...(await loadSheet(strip.sheet, COLUMNS))});
+  card.hidden = Boolean(strip) && !strip.sheet;  // it has drawn nothing yet
+  if (overview.isOpen) showOverview(overview.iteration);
 }
 
-function togglePlay() {
-  if (player.playing) return player.stop();
-  const {at, end, go} = position();
-  if (at === end) go(0);
-  player.start();
+function showOverview(iteration) {
+  const end = lastOfAll(), at = overview.iteration = clamp(iteration, 0, end), ticks = $(".overview .ticks");
+  showPosition($(".overview"), {iteration: at, at, end, atEnd: end, most: "at most "});
+  if (ticks.children.length !== end + 1) showIterations(ticks, [...Array(end + 1).keys()]);
+  cards().forEach(drawCard);
+  showCaption();
+}
+
+function drawCard(card) {  // at that iteration, or at its last if it ended before
+  const {experiment} = card.dataset, strip = overview.strips.get(experiment);
+  if (!strip) return;
+  const row = Math.max(0, strip.iterations.findLastIndex((each) => each <= overview.iteration));
+  const {iterations, pixels, side, symbols} = strip, name = figureName(strip.figure, experiment);
+  const ended = iterations[row] < overview.iteration ? `ended at ${iterations[row]}` : "";
+  $$("canvas", card).forEach((canvas, seed) => paint(canvas, [1, side, side], pixels, row * symbols + seed));
+  $(".figure", card).textContent = name;
+  $(".until", card).textContent = ended;
+  card.ariaLabel = `${name}: ${card.title}, ${ended || `iteration ${overview.iteration}`}. Open it`;
+}
+
+function addOverview(experiments, openNamed) {
+  const bar = $("[data-panel=a]").cloneNode(true);  // a bar like the one over a sheet
+  $$(".sheet, .legend, [data-do=compare], [data-do=map]", bar).forEach((each) => each.remove());
+  $(".scrub", bar).setAttribute("aria-label", "Iteration of all experiments");
+  $(".scrub", bar).oninput = ({target}) => { player.stop(); showOverview(Number(target.value)); };
+  $(".overview").prepend(...bar.children);
+  $(".cards").innerHTML = html`${experiments.map(newCard)}`;
+  $(".cards").onclick = ({target}) => {
+    const card = target.closest(".card");
+    if (!card) return;
+    toggleOverview(false);
+    openNamed(card.dataset.experiment, {iteration: overview.iteration});
+  };
 }
 
 // ---- small curves of the measures
@@ -70,8 +119,7 @@ function showCurves() {
 function curve([key, name, title]) {
   const run = runs.a, last = lastRow(run), values = run.iterations.map(({metrics}) => metrics[key]);
   const known = values.filter(Number.isFinite), low = Math.min(...known), high = Math.max(...known);
-  const value = values[now.a];
-  const x = (row) => (4 + (192 * row) / Math.max(1, last)).toFixed(1);
+  const value = values[now.a], x = (row) => (4 + (192 * row) / Math.max(1, last)).toFixed(1);
   const y = (its) => (44 - 38 * (high > low ? (its - low) / (high - low) : 0.5)).toFixed(1);
   const points = values.map((each, row) => Number.isFinite(each) && `${x(row)},${y(each)}`).filter(Boolean);
   const label = `${name}: ${short(value)} at iteration ${iterationOf("a")}, between ${short(low)} and ${short(high)}`;
@@ -82,21 +130,18 @@ function curve([key, name, title]) {
     ${value !== undefined && html`<circle cx="${x(now.a)}" cy="${y(value)}" r="3.5"/>`}
     <circle class="hover" r="3.5" transform="scale(0)"/></svg></div></div>`);
   const plot = made.lastChild;
-  const rowUnder = ({clientX}) => {
-    const box = plot.getBoundingClientRect();
-    return clamp(Math.round((((clientX - box.left) / box.width) * 200 - 4) / 192 * last), 0, last);
-  };
-  const say = (text, transform) => {
+  const rowUnder = (event) => clamp(Math.round((placeOn(plot, event) * 200 - 4) / 192 * last), 0, last);
+  const say = (text, there, row) => {
     $("b", made).textContent = text;
-    $(".hover", plot).setAttribute("transform", transform);
+    const place = there === undefined ? "scale(0)" : `translate(${x(row)} ${y(there)})`;
+    $(".hover", plot).setAttribute("transform", place);
   };
   plot.onclick = (event) => { player.stop(); goTo("a", rowUnder(event)); };
   plot.onpointermove = (event) => {  // what it is there, without going there
-    const row = rowUnder(event), there = values[row];
-    const place = there === undefined ? "scale(0)" : `translate(${x(row)} ${y(there)})`;
-    say(`${iterationAt(run, row)}: ${short(there)}`, place);
+    const row = rowUnder(event);
+    say(`${iterationAt(run, row)}: ${short(values[row])}`, values[row], row);
   };
-  plot.onpointerleave = () => say(short(value), "scale(0)");
+  plot.onpointerleave = () => say(short(value));
   return made;
 }
 
@@ -107,10 +152,10 @@ function describe(key) {
 }
 
 function caption() {
-  const {a: run, b: other} = runs, made = `That Are Not ${run.version}.`;
+  const {a: run, b: other} = runs;
   if (overview.isOpen) {
-    const names = overview.cards.map((card) => card.dataset.experiment).join(", ");
-    return `${names}: iteration ${overview.iteration} of each, or its last. Seeds ${SEEDS.join(" to ")}. ${made}`;
+    const names = cards().map((card) => card.dataset.experiment).join(", ");
+    return `${names}: iteration ${overview.iteration} of each, or its last. Seeds 0 to ${CARD - 1}`;
   }
   const whose = other === run ? "" : `${other.experiment} (${other.title}), `;
   const beside = now.compare ? `, beside ${whose}${describe("b")}` : "";
@@ -123,12 +168,12 @@ function caption() {
     facts.push(`Map: the two directions in which the first and last symbols and the data differ most to `
       + `${run.map.judge}, ${Math.round(100 * run.map.explained)} % of their spread`);
   }
-  return `${facts.join(". ")}. ${made}`;
+  return facts.join(". ");
 }
 
 function showCaption() {
   const {a: run} = runs, {bytes} = run.iterations[now.a], iteration = iterationOf("a");
-  $(".caption").textContent = caption();
+  figure.writeCaption(caption());
   $("[data-do=checkpoint]").disabled = $("[data-do=growth]").disabled = !bytes;
   const lacking = iteration ? "none, its model is not here" : "none, this is the data";
   $(".size").textContent = bytes ? `safetensors, ${(bytes / 1e6).toFixed(1)} MB` : lacking;
@@ -146,8 +191,8 @@ function settings() {
   const {version, experiment, title, iterations, settings: sampling} = runs.a, {sheet, ...entry} = iterations[now.a];
   const common = {tab: "iterations", version};
   if (overview.isOpen) {
-    const {iteration, experiments} = overview;
-    return {...common, view: "all", iteration, seeds: SEEDS, experiments};
+    const {iteration, strips} = overview;
+    return {...common, view: "all", iteration, seeds: [0, CARD - 1], experiments: [...strips.keys()]};
   }
   const seed = Number(symbol.seed);
   return {...common, experiment, title, ...entry, seed, sheet_seeds: [0, CELLS - 1], sampling, ...view()};
@@ -175,10 +220,13 @@ function loadRow(run, row) {
 }
 
 async function loadRest(run) {  // one after the other, when there is nothing else to do
+  article.toggleAttribute("data-lacking", lacking.add(run).size);
   for (const row of run.iterations.keys()) {
     await new Promise((done) => (window.requestIdleCallback ?? setTimeout)(done));
     await loadRow(run, row).catch(() => {});
   }
+  lacking.delete(run);
+  article.toggleAttribute("data-lacking", lacking.size);
 }
 
 function newPanel(key) {
@@ -256,7 +304,7 @@ function selectSeed(text) {
 // ---- files: pictures are made here, as they stand on the screen; other files come from the server
 function savePicture() {
   if (overview.isOpen) {
-    const canvases = overview.cards.map((card) => $$("canvas", card));
+    const canvases = cards().map((card) => $$("canvas", card));
     return saveSheet(figure, canvases, `all_iteration-${overview.iteration}.png`, 5);
   }
   const whose = runs.b === runs.a ? "" : `${runs.b.experiment}-`;
@@ -288,63 +336,54 @@ function addPanelBeside(options, onExperiment) {
   $("[data-panel=a]").after(beside);
 }
 
-export default function start({element, props, server, trigger}) {
-  const page = props.value, {experiments} = page, names = experiments.map(([name]) => name);
-  figure = {...figureOf(element), trigger};
+export default function start(given) {
+  const {server, trigger, props: {value: page}} = given, {experiments} = page;
+  const names = experiments.map(([name]) => name);
+  figure = figureOf(given);
   ({$, $$, article} = figure);
   url = new UrlState("iterations");
-  player = new Player(article, BEAT, advance);
+  player = new Player(article, BEAT, position);
   symbol = new SymbolView(figure, goToIteration);
-  const select = $(".experiments select");
-  const fetchThen = (name, use) => fetchRun(name, page, server).then(use).catch((error) => {
+  const select = $(".experiments select"), fetch = (name) => fetchRun(name, page, server);
+  const fetchThen = (name, use) => figure.during(fetch(name).then(use).catch((error) => {
     console.error(error);
     figure.showProblem(`${name} could not be fetched: choose it again.`);
-  });
-  const openNamed = (name, how) => fetchThen(name, (run) => open(run, how));
+  }));
+  const openNamed = (name, how) => { player.stop(); fetchThen(name, (run) => open(run, how)); };
   const options = html`${experiments.map(([name, title]) => html`<option value="${name}">${name}: ${title}</option>`)}`;
-  overview = new Overview(figure, experiments, {
-    fetchStrip: (name) => server.strip(name), lastOf: () => lastIteration(runs.a), onChange: showCaption,
-    onMove: () => player.stop(), onOpen: (name, iteration) => { player.stop(); openNamed(name, {iteration}); },
-  });
+  const shownIteration = () => (overview.isOpen ? overview.iteration : iterationOf("a"));
+  addOverview(experiments, openNamed);
   addPanelBeside(options, (name) => fetchThen(name, openBeside));
   select.innerHTML = options;
   $(".experiments").hidden = names.length < 2;
   select.onchange = () => {
-    const iteration = overview.isOpen ? overview.iteration : iterationOf("a");
-    player.stop();
-    if (overview.isOpen) overview.toggle(false);
+    const iteration = shownIteration();
+    if (overview.isOpen) toggleOverview(false);
     openNamed(select.value, {iteration});
   };
 
   const random = () => (withModel(runs.a).length ? CELLS + randomSeed() : Math.floor(Math.random() * CELLS));
-  const survey = (on, iteration) => { player.stop(); return overview.toggle(on, iteration); };
-  const actions = {
-    play: togglePlay, picture: savePicture,
+  const save = (button) => saveFromServer(button, trigger);
+  onActions(figure, {
+    play: () => player.toggle(), back: () => player.step(-1), on: () => player.step(1),
+    picture: savePicture, animation: save, growth: save, checkpoint: save,
+    life: () => saveSheet(figure, [$$(".life canvas")], `${runs.a.experiment}_seed-${symbol.seed}_life.png`),
     keep: () => offer("keep"), ask: () => offer("ask"),
-    back: () => step(-1), on: () => step(1),
-    all: () => survey(!overview.isOpen, iterationOf("a")),
+    all: () => toggleOverview(!overview.isOpen, iterationOf("a")),
     compare: () => compare(!now.compare),
     map: () => runs.a.map && !overview.isOpen && showMap(!now.map),
     dice: () => selectSeed(String(random())),
     grow: () => symbol.growAgain(),
-    life: () => saveSheet(figure, [$$(".life canvas")], `${runs.a.experiment}_seed-${symbol.seed}_life.png`),
-    animation: (button) => saveFromServer(button, trigger), growth: (button) => saveFromServer(button, trigger),
-    checkpoint: (button) => saveFromServer(button, trigger),
-  };
-  onActions(element, actions);
-  const {play, back, on, keep, map} = actions;
-  onKeys(article, {" ": play, ArrowLeft: back, ArrowRight: on, k: keep, m: map});
+  }, {" ": "play", ArrowLeft: "back", ArrowRight: "on", k: "keep", m: "map"}, () => panels);
   $(".choose").onsubmit = (event) => {
     event.preventDefault();
     selectSeed($(".choose [name=seed]").value.trim());
   };
   onThemeChange(() => {
     if (!panels) return;
-    Object.values(panels).forEach((panel) => panel.redraw());
-    overview.draw();
-    symbol.draw();
+    [panels.a, panels.b, symbol].forEach((each) => each.draw());
+    cards().forEach(drawCard);
   });
-  const shownIteration = () => (overview.isOpen ? overview.iteration : iterationOf("a"));
   addShareButtons(figure, () => `${runs.a.experiment}_iteration-${shownIteration()}`, settings);
 
   const {experiment = page.experiment, against, view: linkedView, seed = 0, ...rows} = url.read({
@@ -357,10 +396,10 @@ export default function start({element, props, server, trigger}) {
     if (chosen === undefined || String(chosen) === symbol.seed) symbol.askForLife();
     else selectSeed(String(chosen));
   }, () => player.stop());
-  const facing = against && fetchRun(against, page, server).catch(() => undefined);
+  const facing = against && fetch(against).catch(() => undefined);
   fetchThen(experiment, async (run) => {
     await open(run, {...rows, seed: String(seed), against: await facing});
     if (linkedView === "map" && run.map) showMap(true);
-    if (linkedView === "all" && names.length > 1) survey(true, rows.iteration ?? iterationOf("a"));
+    if (linkedView === "all" && names.length > 1) toggleOverview(true, rows.iteration ?? iterationOf("a"));
   });
 }

@@ -1,6 +1,6 @@
 // The tab "Is it new?": one symbol, drawn, uploaded, grown or sent from another tab, and what is known of it.
 import {blankCanvas, fromBase64, luminance, onThemeChange, paintGrey, rgbaOf, toBase64} from "./canvas.js";
-import {clamp, elementOf, figureOf, html, onActions, onKeys, randomSeed} from "./controls.js";
+import {clamp, elementOf, figureOf, html, onActions, randomSeed} from "./controls.js";
 import {addShareButtons, saveSheet} from "./download.js";
 import {Request} from "./request.js";
 import {Sketchpad} from "./sketchpad.js";
@@ -8,9 +8,9 @@ import {offerPicture, takeHandedOver} from "./tabs.js";
 import {percentOf, short} from "./text.js";
 import {UrlState} from "./url_state.js";
 
-const SIDE = 28, LARGEST = 10_000_000, UNDO_STEPS = 50;  // pixels; bytes of a picture
+const SIDE = 28, UNDO_STEPS = 50;  // pixels
 let figure, $, $$, article, url, request, pad;
-let run, iteration, version;  // of the page's first message
+let run, iteration;           // of the page's first message
 const now = {source: "", seed: null, drawnOver: false};  // source: where the symbol comes from, in words
 const past = [];              // what was on the pad before
 let shown = null;             // the newest response
@@ -46,10 +46,8 @@ function judge() {  // what is on the pad
 
 function showEmpty() {
   request.cancel();
-  article.dataset.state = "told";
   article.classList.add("stale");
-  $(".verdict h2").textContent = "Draw something";
-  $(".says").textContent = "The judges answer when you let go.";
+  figure.write({".verdict h2": "Draw something", ".says": "The judges answer when you let go."});
 }
 
 // ---- the symbol
@@ -84,8 +82,7 @@ function resized(picture) {  // in grey
 
 function showLabel() {  // what is on the pad, in words; the address says a seed, if it is one
   const empty = !pad.pixels, tip = `${pad.note}Draw on it: they judge again when you let go.`;
-  $(".of").textContent = describe();
-  $(".tip").textContent = empty ? "Draw here with pointer or finger." : tip;
+  figure.write({".of": describe(), ".tip": empty ? "Draw here with pointer or finger." : tip});
   $("[data-do=undo]").disabled = !past.length;
   $("[data-do=keep]").disabled = $("[data-do=picture]").disabled = empty;
   const isSeed = now.seed !== null && !now.drawnOver && now.source === sourceOf(now.seed);
@@ -96,7 +93,7 @@ function showLabel() {  // what is on the pad, in words; the address says a seed
 // ---- what is known of it
 function show() {
   article.classList.remove("stale");
-  $(".verdict h2").textContent = `${shown.title}.`;
+  figure.write({".verdict h2": `${shown.title}.`});
   $(".says").innerHTML = html`${shown.says.map((text) => html`<span>${text} </span>`)}`;
   $(".known").replaceChildren(...shown.known.map(nearestImages));
   $(".judges").innerHTML = html`${shown.judges.map(classification)}`;
@@ -104,8 +101,8 @@ function show() {
   const far = shown.known.map(({kind, distances: [first]}) => `${first.toFixed(3)} from the nearest of ${kind}`);
   const named = shown.judges.map(({title, likeliest: [[name, share]]}) =>
     `${title.toLowerCase()}: ${name} ${percentOf(share)}`).join(", ");
-  $(".caption").textContent = `${describe()}. ${shown.title}: ${far.join(", ")} (root of the mean squared `
-    + `difference). Judges of ${named}. That Are Not ${version}.`;
+  figure.writeCaption(`${describe()}. ${shown.title}: ${far.join(", ")} (root of the mean squared difference). `
+    + `Judges of ${named}`);
   article.dataset.ready = "true";
 }
 
@@ -188,45 +185,28 @@ function undo() {
   judge();
 }
 
-async function upload(file) {
-  const name = file.name.slice(0, 60);
-  if (file.size > LARGEST) {
-    return figure.showProblem(`“${name}” is too large: give a picture of at most ${LARGEST / 1e6} MB.`);
-  }
-  remember();
-  const problem = await pad.read(file);
-  if (problem) past.pop();
-  if (problem) return figure.showProblem(problem);
-  Object.assign(now, {source: `Your picture ${name}`, seed: null, drawnOver: false});
-  judge();
-}
-
-export default function start({element, props, trigger}) {
-  const {example, last: largestSeed} = props.value;
-  ({run, iteration, version} = props.value);
-  figure = {...figureOf(element), trigger};
+export default function start(given) {
+  const {example, last: largestSeed} = given.props.value;
+  ({run, iteration} = given.props.value);
+  figure = figureOf(given);
   ({$, $$, article} = figure);
   url = new UrlState("is-it-new", largestSeed);
   request = new Request(figure, "ask", {
-    channel: "that-are-not-verdict", onResponse, advice: "change the symbol to ask it again", state: "told",
-    slow: () => true,
+    channel: "that-are-not-verdict", onResponse, advice: "change the symbol to ask it again", slow: () => true,
   });
   const onStart = () => { remember(); now.drawnOver = Boolean(pad.pixels); };
   pad = new Sketchpad($(".canvas"), {onStart, onDone: judge});
   pad.resize(SIDE, 1);
-
-  const actions = {
+  pad.upload(figure, (name) => {
+    Object.assign(now, {source: `Your picture ${name}`, seed: null, drawnOver: false});
+    judge();
+  });
+  onActions(figure, {
     undo, wipe: clear,
     dice: () => growSeed(randomSeed()),
-    keep: () => offerPicture("keep", {pixels: pad.pixels, side: SIDE, caption: describe()}),
+    keep: () => pad.pixels && offerPicture("keep", {pixels: pad.pixels, side: SIDE, caption: describe()}),
     picture: () => saveSheet(figure, [[$(".canvas"), ...$$(".faces canvas")]], `${fileName()}.png`, 11),
-  };
-  onActions(element, actions);
-  onKeys(article, {k: () => pad.pixels && actions.keep()});
-  $("[type=file]").onchange = ({target}) => {
-    if (target.files[0]) upload(target.files[0]);
-    target.value = "";
-  };
+  }, {k: "keep"});
   onThemeChange(() => { pad.paint(); if (shown) show(); });
   $("[data-do=dice]").hidden = !run;
   addShareButtons(figure, fileName, settings);

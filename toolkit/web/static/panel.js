@@ -7,6 +7,20 @@ import {isOnSheet, iterationAt, lastIteration, lastRow, placesAt, rowOf} from ".
 const TWEEN = 220, FLIGHT = 450, FAINT = 0.3;  // milliseconds; the data beneath a map
 export const COLUMNS = 10, CELLS = 100;
 
+/** Say in a bar which iteration is on show. at: the place of its slider. atEnd: its end. */
+export function showPosition(root, {iteration, at, end, atEnd, most = ""}) {
+  const find = (query) => root.querySelector(query), isData = !iteration;
+  setSlider(find(".scrub"), at, {max: atEnd, text: isData ? "the data" : `iteration ${iteration} of ${end}`});
+  root.dataset.iteration = find(".numeral").textContent = iteration;
+  find(".where b").textContent = isData ? "the data" : "iteration";
+  find(".where span").textContent = isData ? "no dream yet" : `of ${most}${end}`;
+}
+
+/** The numbers under a slider, every fifth of them. */
+export function showIterations(ticks, iterations) {
+  ticks.replaceChildren(...iterations.map((each) => make("span", {textContent: each % 5 ? "" : each})));
+}
+
 function setPlace(picture, [x, y]) {
   picture.style.setProperty("--x", x / 1000);
   picture.style.setProperty("--y", y / 1000);
@@ -57,8 +71,7 @@ export class Panel {
       make("button", {type: "button", className: "cell"}, blankCanvas(run.side)));
     this.ground = new Ground(run);
     const scrub = this.find(".scrub"), sheet = this.find(".sheet");
-    const tick = ({iteration}) => make("span", {textContent: iteration % 5 ? "" : iteration});
-    this.find(".ticks").replaceChildren(...run.iterations.map(tick));
+    showIterations(this.find(".ticks"), run.iterations.map(({iteration}) => iteration));
     sheet.replaceChildren(...this.cells, ...this.ground.parts);
     scrub.oninput = () => onRow(Number(scrub.value));
     keyboardGrid(sheet, this.cells, () => COLUMNS, (k) => onSelect(String(k)));
@@ -95,28 +108,24 @@ export class Panel {
     const draw = (time) => {
       const t = !from || REDUCED_MOTION.matches || document.hidden ? 1 : clamp((time - begun) / TWEEN, 0, 1);
       this.#shown = t < 1 ? from.map((value, i) => value + (to[i] - value) * t) : to;
-      this.#draw();
+      this.#drawCells();
       if (t < 1) this.#frame = requestAnimationFrame(draw);
     };
     draw(begun);
   }
 
-  #draw() {
+  #drawCells() {
     this.cells.forEach((cell, k) => paintGrey(cell.firstChild, this.#shown, k * this.run.side ** 2));
   }
 
-  redraw() {
-    this.#draw();
+  draw() {
+    this.#drawCells();
     this.ground.draw();
   }
 
   #describe(row) {
-    const iteration = iterationAt(this.run, row), end = lastIteration(this.run), isData = !iteration;
-    const text = isData ? "the data" : `iteration ${iteration} of ${end}`;
-    setSlider(this.find(".scrub"), row, {max: lastRow(this.run), text});
-    this.root.dataset.iteration = this.find(".numeral").textContent = iteration;
-    this.find(".where b").textContent = isData ? "the data" : "iteration";
-    this.find(".where span").textContent = isData ? "no dream yet" : `of ${end}`;
+    const iteration = iterationAt(this.run, row), isData = !iteration;
+    showPosition(this.root, {iteration, at: row, end: lastIteration(this.run), atEnd: lastRow(this.run)});
     const what = isData ? "images of the training data" : `symbols of iteration ${iteration}, seeds 0 to 99`;
     this.find(".sheet").setAttribute("aria-label", `One hundred ${what}. Arrow keys move, Enter selects.`);
     this.cells.forEach((cell, k) => {

@@ -1,6 +1,7 @@
 // The line below the kaleidoscope: points, a small network that learns them while one looks on, and samples that fall
 // through it. Responses hold the moments of the training, each as text, with the function and the runs of the samples.
-import {Controls, REDUCED_MOTION, clamp, figureOf, onActions, parseSeed, randomSeed, setSlider} from "./controls.js";
+import {Controls, REDUCED_MOTION, clamp, figureOf, html, onActions, parseSeed, placeOn, plainChoices, randomSeed,
+  setSlider} from "./controls.js";
 import {Request} from "./request.js";
 import {short} from "./text.js";
 
@@ -61,39 +62,37 @@ function samplesAt(run) {  // between two runs they are on their way
 }
 
 function draw() {
-  const [land, samples] = moment() ? landscape(moment()) : ["", ""];
-  const line = (kind, x2, y2) => `<line class="${kind}" x1="${x(0)}" y1="${y(0)}" x2="${x2}" y2="${y2}"/>`;
-  const axis = [0, 0.5, 1].map((value) =>
-    `<text x="${x(value)}" y="${y(0) + 27}" text-anchor="middle">${value}</text>`);
-  const diamond = (px, py) => `<rect class="point" x="${px - 4.5}" y="${py - 4.5}" width="9" height="9" `
-    + `transform="rotate(45 ${px} ${py})"/>`;
-  const points = now.points.map((point) => diamond(x(point), y(point)) + diamond(x(point), y(0)));
-  const base = line("same", x(1), y(1)) + land + line("rule", x(1), y(0));
-  $(".axes g").innerHTML = base + axis.join("") + points.join("") + samples;
+  const {land, samples} = moment() ? landscape(moment()) : {};
+  const line = (kind, x2, y2) => html`<line class="${kind}" x1="${x(0)}" y1="${y(0)}" x2="${x2}" y2="${y2}"/>`;
+  const label = (value) => html`<text x="${x(value)}" y="${y(0) + 27}" text-anchor="middle">${value}</text>`;
+  const diamond = (px, py) => html`
+    <rect class="point" x="${px - 4.5}" y="${py - 4.5}" width="9" height="9" transform="rotate(45 ${px} ${py})"/>`;
+  const points = now.points.map((point) => [diamond(x(point), y(point)), diamond(x(point), y(0))]);
+  $(".axes g").innerHTML = html`${line("same", x(1), y(1))}${land}${line("rule", x(1), y(0))}${[0, 0.5, 1].map(label)}
+    ${points}${samples}`;
   const where = `training points at ${now.points.join(", ")}`;
   $(".axes").setAttribute("aria-label", `The function on the line from 0 to 1, ${where}. ${verdict()}`);
   showTimes();
 }
 
-function landscape({function: values, falls}) {  // as SVG: what lies under the points, and the samples over them
-  const loss = values.map((value, i) => (value - i / (values.length - 1)) ** 2), top = Math.max(0.01, ...loss);
-  const low = (value) => LOSS.bottom - (value / top) * (LOSS.bottom - LOSS.top);
+function landscape({function: values, falls}) {  // what lies under the points, and the samples over them
+  const loss = values.map((value, i) => (value - i / (values.length - 1)) ** 2), largest = Math.max(...loss);
+  const low = (value) => LOSS.bottom - (value / Math.max(0.01, largest)) * (LOSS.bottom - LOSS.top);
   const polyline = (numbers, scale) => numbers.map((value, i) =>
     `${x(i / (numbers.length - 1)).toFixed(1)},${scale(value).toFixed(1)}`).join(" ");
-  const starts = falls[0].map((value) => {
-    const place = x(value), end = y(interpolate(values, value));
-    return `<line class="drop" x1="${place}" x2="${place}" y1="${y(0)}" y2="${end}"/>`
-      + `<circle class="began" cx="${place}" cy="${y(0)}" r="3.5"/>`;
-  });
-  const samples = samplesAt(now.run).flatMap((value) => [
-    [y(interpolate(values, value)), 5], [low(interpolate(loss, value)) - 3, 4],
-  ].map(([cy, r]) => `<circle class="sample" cx="${x(value).toFixed(1)}" cy="${cy.toFixed(1)}" r="${r}"/>`));
-  const hill = `${x(0)},${LOSS.bottom} ${polyline(loss, low)} ${x(1)},${LOSS.bottom}`;
-  const largest = short(Math.max(...loss), 2);
-  const land = `<polygon class="loss" points="${hill}"/>`
-    + `<text x="${x(0)}" y="${LOSS.top - 10}">how far off, squared (most: ${largest})</text>${starts.join("")}`
-    + `<polyline class="function" points="${polyline(values, y)}"/>`;
-  return [land, samples.join("")];
+  const circle = (value, cy, r) => html`
+    <circle class="sample" cx="${x(value).toFixed(1)}" cy="${cy.toFixed(1)}" r="${r}"/>`;
+  const samples = samplesAt(now.run).map((value) => [
+    circle(value, y(interpolate(values, value)), 5), circle(value, low(interpolate(loss, value)) - 3, 4),
+  ]);
+  const starts = falls[0].map((value) => html`
+    <line class="drop" x1="${x(value)}" x2="${x(value)}" y1="${y(0)}" y2="${y(interpolate(values, value))}"/>
+    <circle class="began" cx="${x(value)}" cy="${y(0)}" r="3.5"/>`);
+  const land = html`
+    <polygon class="loss" points="${x(0)},${LOSS.bottom} ${polyline(loss, low)} ${x(1)},${LOSS.bottom}"/>
+    <text x="${x(0)}" y="${LOSS.top - 10}">how far off, squared (most: ${short(largest, 2)})</text>${starts}
+    <polyline class="function" points="${polyline(values, y)}"/>`;
+  return {land, samples};
 }
 
 function verdict() {
@@ -112,11 +111,12 @@ function showTimes() {
   setSlider(step, Math.round(now.moment), {max: (learned?.moments.length || 1) - 1, text: `step ${its?.step ?? 0}`});
   setSlider(fall, run, {max: runCount(), text: `run ${run}`});
   step.disabled = fall.disabled = !its;
-  $("[data-of=step]").textContent = its ? `${steps(its.step)} of ${steps(learned.steps)}` : "";
-  $("[data-of=run]").textContent = its ? `${run} of ${runCount()}` : "";
   $("[data-do=fall]").disabled = !its || request.busy;
-  $(".train").textContent = request.busy ? "Training" : "Train";
-  $(".verdict").textContent = verdict();
+  figure.write({
+    "[data-of=step]": its ? `${steps(its.step)} of ${steps(learned.steps)}` : "",
+    "[data-of=run]": its ? `${run} of ${runCount()}` : "",
+    ".train": request.busy ? "Training" : "Train", ".verdict": verdict(),
+  });
   article.dataset.ready = "true";
 }
 
@@ -134,13 +134,11 @@ function letFall() {  // the samples of the moment on show, from where they bega
 // ---- the knobs
 function showControls() {
   const isLike = ({title, ...its}) => Object.keys(its).every((key) => String(its[key]) === String(now[key]));
-  const {points, depth, width, steps, output} = now, same = (name) => [name, name];
-  const number = (value) => value.toLocaleString("en");
+  const {points, depth, width, steps} = now, number = (value) => value.toLocaleString("en");
   controls.show({...now, example: examples.find(isLike)?.title ?? "", points: points.join(", ")}, {
-    example: examples.map(({title}) => same(title)), output: ["sigmoid", "tanh"].map(same),
+    example: plainChoices(examples.map(({title}) => title)), output: plainChoices(["sigmoid", "tanh"]),
   }, {
-    ...Object.fromEntries(Object.entries({depth, width, steps}).map(([knob, value]) => [knob, number(value)])),
-    points: `${points.length} of at most ${most}`,
+    depth: number(depth), width: number(width), steps: number(steps), points: `${points.length} of at most ${most}`,
   });
   draw();
 }
@@ -181,25 +179,25 @@ function onKnob(knob, value) {
   train();
 }
 
-export default function start({element, props, server, trigger}) {
-  const {start: defaults} = props.value;
-  ({examples, limits, most} = props.value);
-  figure = {...figureOf(element), server, trigger};
+export default function start(given) {
+  const {start: defaults} = given.props.value;
+  ({examples, limits, most} = given.props.value);
+  figure = figureOf(given);
   ({$, article} = figure);
-  controls = new Controls(element, onKnob);
+  controls = new Controls(given.element, onKnob);
   now = {...examples[0], ...defaults, moment: 0, run: 0};
   request = new Request(figure, "train", {
-    channel: "that-are-not-line", onResponse, advice: "press Train to ask it again", state: "learned", cancels: true,
+    channel: "that-are-not-line", onResponse, advice: "press Train to ask it again", cancels: true,
   });
-  const height = LOSS.bottom, ground = `<rect class="ground" width="${WIDE}" height="${height}"/>`;
-  $(".axes").innerHTML = `<svg viewBox="0 0 ${WIDE} ${height + 4}"><g></g>${ground}</svg>`;
-  $(".axes").onclick = ({target, clientX}) => {
-    if (!target.closest(".ground")) return;
-    const box = $(".axes svg").getBoundingClientRect(), place = ((clientX - box.left) / box.width) * WIDE - EDGE;
-    togglePoint(clamp(place / (WIDE - 2 * EDGE), 0, 1));
+  const height = LOSS.bottom;
+  $(".axes").innerHTML = html`
+    <svg viewBox="0 0 ${WIDE} ${height + 4}"><g></g><rect class="ground" width="${WIDE}" height="${height}"/></svg>`;
+  $(".axes").onclick = (event) => {
+    const place = placeOn($(".axes svg"), event) * WIDE - EDGE;
+    if (event.target.closest(".ground")) togglePoint(clamp(place / (WIDE - 2 * EDGE), 0, 1));
   };
-  onActions(element, {fall: letFall, dice: () => { update({seed: randomSeed()}); train(); }});
-  element.addEventListener("input", ({target: {dataset: {time}, value}}) => {
+  onActions(figure, {fall: letFall, dice: () => { update({seed: randomSeed()}); train(); }});
+  given.element.addEventListener("input", ({target: {dataset: {time}, value}}) => {
     cancelAnimationFrame(animation);
     if (!time) return;
     now[time] = Number(value);
@@ -218,6 +216,6 @@ export default function start({element, props, server, trigger}) {
   new IntersectionObserver((seen, observer) => {  // the first time it is looked at, something happens by itself
     if (!seen.some(({isIntersecting}) => isIntersecting)) return;
     observer.disconnect();
-    if (article.dataset.state === "idle") train();
+    if (!learned && !request.busy) train();
   }, {threshold: 0.6}).observe($(".plane"));
 }

@@ -39,17 +39,16 @@ export class Request {
   #flight = null;  // {ticket, context, silent, timer, slow}
 
   /**
-   * figure: {article, trigger, server} of the figure.
+   * figure: {article, trigger, server, setBusy} of the figure.
    * event: what is triggered. channel: where responses come.
    * onResponse(response, context): each message; the last has `done`, one without is the only one. context: see `send`.
    * advice: what a visitor may do where no response comes.
-   * state: of the article (data-state) once nothing is under way; it is "asked" until then.
    * cancels: whether the server is told of a newer request, and ends the one under way.
    * waits: whether a newer request waits for the one under way; else the responses to that one are dropped.
    * slow: () => whether the figure says that it waits, after a while (class "waiting").
    */
-  constructor(figure, event, {channel, onResponse, advice, state, cancels = false, waits = true, slow = () => false}) {
-    Object.assign(this, {figure, event, channel, onResponse, advice, state, cancels, waits, slow});
+  constructor(figure, event, {channel, onResponse, advice, cancels = false, waits = true, slow = () => false}) {
+    Object.assign(this, {figure, event, channel, onResponse, advice, cancels, waits, slow});
     window.addEventListener(channel, ({detail}) => this.#receive(detail));
   }
 
@@ -65,7 +64,6 @@ export class Request {
   /** context: what `onResponse` is given beside the response; by default the payload. */
   send(payload, context = payload) {
     this.#next = {payload, context};
-    if (this.state) this.figure.article.dataset.state = "asked";
     if (this.#flight && this.cancels) this.figure.server.note({visitor: this.#visitor, ticket: ++this.#ticket});
     if (!this.waits) this.#end();
     this.#depart();
@@ -74,12 +72,13 @@ export class Request {
   /** Send nothing else after the request under way. */
   forget() {
     this.#next = null;
+    this.#depart();
   }
 
   /** Wait for no response any more. */
   cancel() {
-    this.forget();
     this.#end();
+    this.forget();
   }
 
   #end() {
@@ -89,15 +88,17 @@ export class Request {
     this.figure.article.classList.remove("waiting");
   }
 
-  #depart() {
-    if (this.#flight || !this.#next) return;
-    const {payload, context} = this.#next, ticket = ++this.#ticket;
-    const timer = setInterval(() => this.#listen(), TICK);
-    const slow = setTimeout(() => this.figure.article.classList.toggle("waiting", this.slow()), SLOW);
-    this.#next = null;
-    this.#flight = {ticket, context, silent: 0, timer, slow};
-    showPlaceInLine(this.channel);
-    this.figure.trigger(this.event, {...(this.cancels ? {visitor: this.#visitor} : {}), ticket, ...payload});
+  #depart() {  // if one waits to be sent, and none is under way
+    if (!this.#flight && this.#next) {
+      const {payload, context} = this.#next, ticket = ++this.#ticket;
+      const timer = setInterval(() => this.#listen(), TICK);
+      const slow = setTimeout(() => this.figure.article.classList.toggle("waiting", this.slow()), SLOW);
+      this.#next = null;
+      this.#flight = {ticket, context, silent: 0, timer, slow};
+      showPlaceInLine(this.channel);
+      this.figure.trigger(this.event, {...(this.cancels ? {visitor: this.#visitor} : {}), ticket, ...payload});
+    }
+    this.figure.setBusy(this, this.busy);
   }
 
   #listen() {
@@ -117,7 +118,6 @@ export class Request {
     const done = response.done ?? true;
     if (done) this.#end();
     this.onResponse({...response, done}, flight.context);
-    if (done && this.state && !this.#next && !this.#flight) this.figure.article.dataset.state = this.state;
     if (done) this.#depart();
   }
 }

@@ -2,7 +2,7 @@
 import {loadImage, paint, rgbaOf} from "./canvas.js";
 import {clamp} from "./controls.js";
 
-const BRUSH = 0.045;  // the radius of the brush, of the side
+const BRUSH = 0.045, LARGEST = 10_000_000;  // the radius of the brush, of the side; bytes of a file
 
 /** Draw a soft line of light from one point to another into (C, side, side) pixels. */
 export function strokeLine(pixels, side, from, to, radius = Math.max(1, BRUSH * side)) {
@@ -43,9 +43,9 @@ export class Sketchpad {
   channels = 1;
   #pen = null;
 
-  /** onStart() before a stroke, onStroke() while it is drawn, onDone() after it. */
+  /** onStart() before the drawing is another, onStroke() while it is drawn, onDone() after a stroke. */
   constructor(canvas, {onStart = () => {}, onStroke = () => {}, onDone}) {
-    Object.assign(this, {canvas, onStroke});
+    Object.assign(this, {canvas, onStart, onStroke});
     const at = (event) => {
       const box = canvas.getBoundingClientRect(), scale = canvas.width / box.width;
       return {x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale};
@@ -89,8 +89,22 @@ export class Sketchpad {
     paint(this.canvas, [channels, side, side], pixels);
   }
 
+  /** A field for files: onFile(its name) once its picture is on the pad. */
+  upload(figure, onFile) {
+    const field = figure.$("[type=file]");
+    field.onchange = async () => {
+      const [file] = field.files;
+      field.value = "";
+      if (!file) return;
+      const name = file.name.slice(0, 60), problem = await figure.during(this.#read(file));
+      figure.showProblem(problem && `“${name}” ${problem}`);
+      if (!problem) onFile(name);
+    };
+  }
+
   /** Take the middle square of a picture in a file. Returns what is wrong with it, in words, or nothing. */
-  async read(file) {
+  async #read(file) {
+    if (file.size > LARGEST) return `is too large: give a picture of at most ${LARGEST / 1e6} MB.`;
     const address = URL.createObjectURL(file), {side} = this;
     try {
       const image = await loadImage(address), {naturalWidth: width, naturalHeight: height} = image;
@@ -101,9 +115,10 @@ export class Sketchpad {
         context.drawImage(image, (width - edge) / 2, (height - edge) / 2, edge, edge, 0, 0, side, side);
       });
       const {pixels, isInverted} = pixelsOf(rgba, side, this.channels);
+      this.onStart();
       this.set(pixels, isInverted ? "It is dark ink on light paper, and was inverted. " : "");
     } catch {
-      return `“${file.name.slice(0, 60)}” is no picture that a browser reads: give a PNG or JPEG.`;
+      return "is no picture that a browser reads: give a PNG or JPEG.";
     } finally {
       URL.revokeObjectURL(address);
     }

@@ -1,7 +1,7 @@
 // One symbol of the tab "Iterations": how it grew out of noise pass by pass, and its life across the iterations.
 import {fromBase64, paintGrey} from "./canvas.js";
 import {setSlider} from "./controls.js";
-import {newThumbs, showThumb} from "./gallery.js";
+import {Strip} from "./gallery.js";
 import {Request} from "./request.js";
 import {isOnSheet, lifeOf, nearestModel, stripPasses, withModel} from "./runs.js";
 
@@ -17,19 +17,13 @@ export class SymbolView {
   /** onIteration(iteration): the visitor goes there. */
   constructor(figure, onIteration) {
     Object.assign(this, {figure, onIteration});
-    const {$, $$} = figure;
+    const {$} = figure;
     this.request = new Request(figure, "grow", {
       channel: "that-are-not-symbol", advice: "choose a seed to ask it again", waits: false,
       onResponse: (response, context) => this.#onResponse(response, context),
     });
-    $(".film").onclick = ({target}) => {
-      const button = target.closest("button");
-      if (button) this.#hold(Number(button.dataset.pass));
-    };
-    $(".life").onclick = ({target}) => {
-      const i = $$(".life button").indexOf(target.closest("button"));
-      if (i >= 0) onIteration(this.#stages[i]);
-    };
+    this.film = new Strip($(".film"), (i) => this.#hold(stripPasses(this.#growth.states.length - 1)[i]));
+    this.life = new Strip($(".life"), (i) => onIteration(this.#stages[i]));
     $(".pass").oninput = ({target}) => this.#hold(Number(target.value));
     setInterval(() => this.#advance(), BEAT);
   }
@@ -52,18 +46,14 @@ export class SymbolView {
     this.#run = run;
     $(".untaught").hidden = able;
     $(".film").hidden = $(".passes").hidden = !able;
-    $(".film").replaceChildren(...newThumbs(FRAMES, run.side));
-    $(".life").replaceChildren();
     Object.assign($(".big"), {width: run.side, height: run.side});
   }
 
   select(seed) {
-    const {$, $$} = this.figure;
+    const {$} = this.figure;
     this.seed = seed;
     this.#life = new Map();
     [...this.#run.iterations.keys()].forEach((row) => this.#takeFromSheet(row));
-    const count = this.#stages.length;
-    if ($$(".life button").length !== count) $(".life").replaceChildren(...newThumbs(count, this.#run.side));
     $(".symbol .seed").textContent = $(".choose [name=seed]").value = seed;
     this.#grow();
   }
@@ -140,42 +130,37 @@ export class SymbolView {
 
   // ---- all of it, from the state above
   draw() {
-    const {$} = this.figure, iteration = this.#shownIteration, model = nearestModel(this.#run, iteration);
+    const {$, write} = this.figure, iteration = this.#shownIteration, model = nearestModel(this.#run, iteration);
     const here = this.#growth?.iteration === iteration ? this.#growth : null;
     const count = here ? here.states.length - 1 : -1, isOver = here?.done && here.head === count;
     paintGrey($(".big"), here?.states[here.head] || this.#life.get(iteration));
     $(".big").setAttribute("aria-label", `Symbol of seed ${this.seed}, iteration ${iteration}`);
     const remark = !this.#iteration ? (iteration === 1 ? ": the first dream" : ": the first model here")
       : model === iteration ? "" : isOnSheet(this.seed) ? ": its sheet" : ": no model";
-    $(".note").textContent = `iteration ${iteration}${remark}`;
-    this.#drawStrip(here, count);
+    this.#drawStrips(here, count, iteration);
     setSlider($(".pass"), Math.max(here?.head ?? 0, 0), {max: Math.max(count, 1)});
     $(".pass").disabled = count < 1;
-    $(".count").textContent = here && here.head >= 0 ? `pass ${here.head} of ${here.done ? count : "…"}` : "";
-    $("[data-do=grow]").textContent = !here ? `Grow at ${model}` : isOver ? "Again" : "Growing";
-    this.#drawLife(iteration);
+    write({
+      ".note": `iteration ${iteration}${remark}`,
+      ".count": here && here.head >= 0 ? `pass ${here.head} of ${here.done ? count : "…"}` : "",
+      "[data-do=grow]": !here ? `Grow at ${model}` : isOver ? "Again" : "Growing",
+    });
     const nothing = !this.picture.pixels;  // such a button may have the focus, so it is not disabled
     ["keep", "ask"].forEach((action) => $(`.offers [data-do=${action}]`).setAttribute("aria-disabled", nothing));
   }
 
-  #drawStrip(here, count) {
-    const passes = stripPasses(count), shape = this.#shape;
-    this.figure.$$(".film button").forEach((button, i) => {
-      const pass = passes[i], isReady = Boolean(here) && pass <= here.head;
-      const label = isReady ? `After ${pass} passes` : "Not grown yet", isPressed = isReady && pass === here.head;
-      showThumb(button, {shape, pixels: here?.states[pass], text: isReady ? pass : "", label, isPressed, isReady});
-      button.dataset.pass = pass;
-    });
-  }
-
-  #drawLife(iteration) {
-    const {$, $$} = this.figure, stages = this.#stages, known = stages.filter((each) => this.#life.has(each)).length;
+  #drawStrips(here, count, iteration) {
+    const stages = this.#stages, known = stages.filter((each) => this.#life.has(each)).length, {$, write} = this.figure;
     const isGrowing = known < stages.length && !$(".problem").textContent;
-    $(".progress").textContent = isGrowing ? `${known} of ${stages.length} iterations` : "";
-    $$(".life button").forEach((button, i) => {
-      const its = stages[i], pixels = this.#life.get(its), isPressed = its === iteration;
-      showThumb(button, {shape: this.#shape, pixels, text: its, label: `Iteration ${its}`, isPressed});
-    });
+    write({".progress": isGrowing ? `${known} of ${stages.length} iterations` : ""});
+    this.film.show(this.#shape, Array.from({length: FRAMES}, (_, i) => {
+      const pass = stripPasses(count)[i], isReady = Boolean(here) && pass <= here.head;
+      const label = isReady ? `After ${pass} passes` : "Not grown yet";
+      const isPressed = isReady && pass === here.head;
+      return {pixels: here?.states[pass], text: isReady ? pass : "", label, isPressed, isReady};
+    }));
+    this.life.show(this.#shape, stages.map((its) =>
+      ({pixels: this.#life.get(its), text: its, label: `Iteration ${its}`, isPressed: its === iteration})));
   }
 
   /** The symbol at the end of its growth, or at the pass that is held, if it has begun to grow; and what it is. */

@@ -1,8 +1,7 @@
-// The page as one: which tab is on show, what the address says of it, and the seed that the tabs share.
+// The page as one: which tab is on show, what the address says of it, and what one tab hands to another.
 // What a link says is checked in url_state.js and is taken or not; it is never shown.
 
 const PAUSE = 400;  // milliseconds between changes of the address
-export const LARGEST_SEED = 2 ** 32 - 1;
 
 const settingsOf = {};  // tab -> what its address says
 let current = globalThis.thatAreNot?.linked, timer = null, written = 0, goingBack = false;
@@ -59,34 +58,6 @@ export function takeHandedOver() {
   const taken = handedOver;
   handedOver = null;
   return taken;
-}
-
-/** The seed chosen last, anywhere. Each tab has a reader of its own, which tells it what is news. */
-export class SharedSeed {
-  #value;
-  #age;
-
-  constructor(value) {
-    this.#value = value;
-    this.#age = value === undefined ? 0 : 1;
-  }
-
-  reader() {
-    let seen = 0;
-    return {
-      choose: (value) => {
-        if (!(Number(value) <= LARGEST_SEED) || Number(value) === this.#value) return;
-        this.#value = Number(value);
-        seen = ++this.#age;
-      },
-      /** The one chosen elsewhere since the last time, if it is at most `most`. */
-      news: (most = LARGEST_SEED) => {
-        const isNew = seen < this.#age;
-        seen = this.#age;
-        return isNew && this.#value <= most ? this.#value : undefined;
-      },
-    };
-  }
 }
 
 function onTabChange() {  // a step of the browser's history

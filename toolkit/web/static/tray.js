@@ -1,7 +1,7 @@
 // The tray: pictures kept from any tab, in a bar at the foot of the page, where a reload finds them again; opened, each
 // of them large with its key, a line of text written in them, and the files to take away.
 import {blankCanvas, cssValue, fromBase64, luminance, onThemeChange, paint, toBase64} from "./canvas.js";
-import {clamp, figureOf, make} from "./controls.js";
+import {clamp, figureOf, html} from "./controls.js";
 import {saveJson, saveSheet} from "./download.js";
 import {Request} from "./request.js";
 
@@ -120,21 +120,22 @@ function move(from, to) {
 
 function say(text, alarming = false) {  // a word in the bar, for a while
   clearTimeout(hush);
-  $(".said").textContent = text;
+  figure.write({".said": text});
   $(".said").classList.toggle("alarming", alarming);
-  hush = setTimeout(() => { $(".said").textContent = ""; }, HUSH);
+  hush = setTimeout(figure.write, HUSH, {".said": ""});
 }
 
 // ---- drawing all of it
-function sizedCanvas(symbol, extent) {
-  const canvas = canvasOf(symbol), size = `${symbol.side * wholeScale(symbol.side, extent)}px`;
-  Object.assign(canvas.style, {width: size, height: size, imageRendering: symbol.side > extent ? "auto" : ""});
-  return canvas;
+function drawLarge(canvas, symbol, extent) {
+  const {light, side, channels} = symbol, size = `${side * wholeScale(side, extent)}px`;
+  paint(canvas, [channels, side, side], light);
+  Object.assign(canvas.style, {width: size, height: size, imageRendering: side > extent ? "auto" : ""});
 }
 
-function button(className, title, innerHTML, props = {}) {
-  return make("button", {type: "button", className, title, ariaLabel: title, innerHTML, ...props});
-}
+const button = (className, title, content, {tabIndex = 0, disabled = false} = {}) => html`
+  <button type="button" class="${className}" title="${title}" aria-label="${title}" tabindex="${tabIndex}"
+   ${disabled ? html` disabled` : ""}>${content}</button>`;
+const arrow = (path) => html`<svg viewBox="0 0 20 20"><path d="${path}"/></svg>`;
 
 function show() {
   const count = tray.kept.length, top = $(".opened").scrollTop;
@@ -149,27 +150,22 @@ function show() {
 }
 
 function showStrip() {
-  $(".strip").replaceChildren(...tray.kept.map((symbol, i) => {
-    const {key, caption} = symbol;
-    const kept = button("kept", `${key || "no key"}: ${caption}`, "", {tabIndex: i === tray.at ? 0 : -1});
-    kept.append(sizedCanvas(symbol, SMALL));
-    return make("li", {draggable: true}, kept, button("remove", `Remove ${caption}`, "×", {tabIndex: -1}));
-  }));
+  $(".strip").innerHTML = html`${tray.kept.map(({key, caption}, i) => html`<li draggable="true">
+    ${button("kept", `${key || "no key"}: ${caption}`, html`<canvas></canvas>`, {tabIndex: i === tray.at ? 0 : -1})}
+    ${button("remove", `Remove ${caption}`, "×", {tabIndex: -1})}</li>`)}`;
+  $$(".strip canvas").forEach((canvas, i) => drawLarge(canvas, tray.kept[i], SMALL));
 }
 
 function showGlyphs() {
-  $(".glyphs").replaceChildren(...tray.kept.map((symbol, i) => {
-    const {key: value, caption} = symbol, arrow = (path) => `<svg viewBox="0 0 20 20"><path d="${path}"/></svg>`;
-    const picture = Object.assign(sizedCanvas(symbol, LARGE), {role: "img", ariaLabel: caption});
-    const field = make("input", {value, autocomplete: "off", autocapitalize: "none", spellcheck: false});
-    field.ariaLabel = `Key of ${caption}`;
-    const before = button("before", `One place forward: ${caption}`, arrow("M13 4 6 10l7 6z"), {disabled: i === 0});
-    const isLast = i === tray.kept.length - 1;
-    const after = button("after", `One place back: ${caption}`, arrow("m7 4 7 6-7 6z"), {disabled: isLast});
-    const key = make("div", {className: "key"}, before, field, after);
-    const parts = [make("figure", {title: caption}, picture), key, make("p", {className: "amiss"})];
-    return make("li", {}, ...parts, button("remove", `Remove ${caption}`, "×"));
-  }));
+  const last = tray.kept.length - 1;
+  $(".glyphs").innerHTML = html`${tray.kept.map(({key, caption}, i) => html`<li>
+    <figure title="${caption}"><canvas role="img" aria-label="${caption}"></canvas></figure>
+    <div class="key">
+    ${button("before", `One place forward: ${caption}`, arrow("M13 4 6 10l7 6z"), {disabled: i === 0})}
+    <input value="${key}" autocomplete="off" autocapitalize="none" spellcheck="false" aria-label="Key of ${caption}">
+    ${button("after", `One place back: ${caption}`, arrow("m7 4 7 6-7 6z"), {disabled: i === last})}</div>
+    <p class="amiss"></p>${button("remove", `Remove ${caption}`, "×")}</li>`)}`;
+  $$(".glyphs canvas").forEach((canvas, i) => drawLarge(canvas, tray.kept[i], LARGE));
   showKeys();
 }
 
@@ -179,7 +175,7 @@ function showKeys() {  // what depends on the keys
     $(".amiss", item).textContent = problem;
     $("input", item).setAttribute("aria-invalid", Boolean(problem));
   });
-  $(".caption").textContent = `${summarise(tray.kept)}. That Are Not ${version}.`;
+  figure.writeCaption(summarise(tray.kept));
   showBusy();
   writeLine();
 }
@@ -343,9 +339,10 @@ function letDrag(strip) {
   strip.ondragend = (event) => { dragged = -1; markOver(event); };
 }
 
-export default function start({element, props, trigger}) {
-  ({most, largest, version} = props.value);
-  figure = {...figureOf(element), trigger};
+export default function start(given) {
+  const {element} = given;
+  ({most, largest, version} = given.props.value);
+  figure = figureOf(given);
   ({$, $$, article} = figure);
   request = new Request(figure, "take", {channel: "that-are-not-taken", onResponse, advice: "ask it again"});
   element.addEventListener("click", (event) => {

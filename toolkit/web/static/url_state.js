@@ -1,7 +1,8 @@
 // What a link says of a tab, declared: name -> a parser of its text, which gives a value or undefined.
-import {LARGEST_SEED, SharedSeed, onTab, setAddress} from "./tabs.js";
+import {onTab, setAddress} from "./tabs.js";
 
 const LONGEST = 100;  // characters of a value
+export const LARGEST_SEED = 2 ** 32 - 1;
 
 // ---- parsers
 export const decimal = (low, high) => (text) => {
@@ -38,11 +39,11 @@ export function parseQuery(query, schema) {
 
 // ---- the page
 const page = globalThis.location;
-const shared = new SharedSeed(parseQuery(page?.search, {seed: whole(0, LARGEST_SEED)}).seed);
+const shared = {seed: parseQuery(page?.search, {seed: whole(0, LARGEST_SEED)}).seed, age: 1};  // chosen last, anywhere
 
 /** The part of a tab in the address, and the seed that it shares with the others. */
 export class UrlState {
-  #seed = shared.reader();
+  #seen = 0;  // the age of the shared seed when it was looked at last
 
   /** largestSeed: that this tab can take. */
   constructor(tab, largestSeed = LARGEST_SEED) {
@@ -60,14 +61,17 @@ export class UrlState {
     setAddress(this.tab, settings);
   }
 
-  /** The seed chosen in another tab since the last time. */
+  /** The seed chosen in another tab since the last time, if this one can take it. */
   newSeed() {
-    return this.#seed.news(this.largestSeed);
+    const isNew = this.#seen < shared.age && shared.seed <= this.largestSeed;
+    this.#seen = shared.age;
+    return isNew ? shared.seed : undefined;
   }
 
   /** A seed is chosen here; the other tabs will follow. Returns it. */
   chooseSeed(seed) {
-    this.#seed.choose(seed);
+    const isNew = Number(seed) <= LARGEST_SEED && Number(seed) !== shared.seed;
+    if (isNew) Object.assign(shared, {seed: Number(seed), age: this.#seen = shared.age + 1});
     return seed;
   }
 
