@@ -63,7 +63,7 @@ class Pair(nn.Module):
 
 
 def results() -> dict[str, Any]:
-    """What must be the same in one process and in two: batches of 5, 5 and 1 images, and hallucinated ones."""
+    """What must be the same in one process and in two: batches of 5, 5 and 1 images, and generated ones."""
     images = torch.randint(0, 256, (11, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     found: dict[str, Any] = {}
     for name in ("mean", "duel", "strongest"):
@@ -157,11 +157,8 @@ def test_a_run_goes_on_after_one_of_its_processes_was_killed(tmp_path: Path) -> 
 
 def test_a_process_alone_is_all_there_is() -> None:
     x = torch.rand(3, 2)
-    assert (
-        distributed.world() == 1
-        and distributed.all_gather(x) is x
-        and distributed.all_gather_rows(x) == (x, slice(None))
-    )
+    assert distributed.world() == 1 and distributed.all_gather(x) is x
+    assert distributed.all_gather_rows(x) == (x, slice(None))
     with distributed.sharded(x) as (mine, weight), distributed.process_group(), distributed.main_process() as may:
         assert mine is x and weight == 1 and may and distributed.shards(7) == [range(7)]
 

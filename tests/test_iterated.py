@@ -48,43 +48,38 @@ def test_accumulating_keeps_the_data_and_replacing_does_not():
     assert torch.equal(replace_data(lambda index, model: new)(1, data, None), new)
 
 
+def hundred(index, model):
+    return torch.arange(100) + 1000 * index
+
+
 def test_a_share_is_kept_without_repeats_and_belongs_to_the_iteration_and_a_share_of_one_is_everything():
-    teach = replace_data(lambda index, model: torch.arange(10))
+    teach = replace_data(hundred)
     assert subsample(teach, 1, seed=0) is teach
-    thin = subsample(replace_data(lambda index, model: torch.arange(100)), 0.3, seed=0)
+    thin = subsample(teach, 0.3, seed=0)
     once, again, next_one = thin(1, None, None), thin(1, None, None), thin(2, None, None)
-    assert torch.equal(once, again) and not torch.equal(once, next_one)
-    assert len(once.unique()) == 30
-
-
-def ten(index, model):
-    return torch.arange(10) + 100 * index
+    assert torch.equal(once, again) and not torch.equal(once + 1000, next_one) and len(once.unique()) == 30
 
 
 def test_keeping_all_that_is_generated_is_no_filter():
     """The neutral element."""
-    everything = filtered(ten, lambda index, images: torch.arange(len(images)))
+    everything, data = filtered(hundred, lambda index, images: torch.arange(len(images))), torch.zeros(3).long()
     for teach in (replace_data, accumulate):
-        data = torch.zeros(3, dtype=torch.long)
-        with_filter, without = teach(everything)(1, data, None), teach(ten)(1, data, None)
+        with_filter, without = teach(everything)(1, data, None), teach(hundred)(1, data, None)
         rows = torch.arange(len(without))
         assert torch.equal(with_filter[rows], without[rows])
-    assert torch.equal(filtered(ten, select_top(lambda images: -images, 1))(2, None), ten(2, None))
+    assert torch.equal(filtered(hundred, select_top(lambda images: -images, 1))(2, None), hundred(2, None))
 
 
 def test_a_filter_stands_between_generating_and_accumulating():
-    even = filtered(ten, lambda index, images: torch.arange(index - 3, len(images), 2))
-    grown = accumulate(even)(3, torch.zeros(3, dtype=torch.long), None)
-    assert grown[torch.arange(8)].tolist() == [0, 0, 0, 300, 302, 304, 306, 308]
+    even = filtered(lambda index, model: torch.arange(10), lambda index, images: torch.arange(index - 3, 10, 2))
+    assert accumulate(even)(3, torch.zeros(3).long(), None)[torch.arange(8)].tolist() == [0, 0, 0, 0, 2, 4, 6, 8]
 
 
-def test_the_best_are_kept_in_their_order():
-    scores = torch.tensor([1.0, 5.0, 3.0, 5.0, 2.0])
-    keep = select_top(lambda images: scores, 0.4)
-    assert keep(1, torch.zeros(5, 1)).tolist() == [1, 3]
-    equal = select_top(lambda images: torch.zeros(5), 0.6)
-    assert equal(1, torch.zeros(5, 1)).tolist() == [0, 1, 2]
-    assert select_top(lambda images: scores, 0.01)(1, torch.zeros(5, 1)).tolist() == [1]  # at least one
+@pytest.mark.parametrize(("scores", "share", "kept"), [
+    ([1, 5, 3, 5, 2], 0.4, [1, 3]), ([0] * 5, 0.6, [0, 1, 2]), ([1, 5, 3, 5, 2], 0.01, [1]),  # at least one
+])  # fmt: skip
+def test_the_best_are_kept_in_their_order(scores, share, kept):
+    assert select_top(lambda images: torch.tensor(scores), share)(1, torch.zeros(5, 1)).tolist() == kept
 
 
 @pytest.mark.parametrize("share", [0.07, 0.29, 0.5, 0.7, 0.9, 1.0])
@@ -103,32 +98,22 @@ def test_accumulating_copies_nothing_and_a_share_of_it_is_a_set_of_its_own():
 
 @pytest.mark.parametrize("share", [0, -1, 1.5])
 def test_an_impossible_share_is_refused(share):
-    with pytest.raises(ValueError, match="share"):
-        subsample(replace_data(lambda index, model: torch.arange(10)), share, seed=0)
-    with pytest.raises(ValueError, match="share"):
-        select_top(torch.sum, share)
+    for refused in (lambda: subsample(replace_data(hundred), share, seed=0), lambda: select_top(torch.sum, share)):
+        with pytest.raises(ValueError, match="share"):
+            refused()
 
 
-def test_a_teachers_samples_repeat():
-    teacher = create("WTA", TINY, seed=0)
-    samples = TeacherSamples(teacher, SHORT, batch=3, seed=5)
-    first, second = (batch for _, batch in zip(range(2), samples, strict=False))
-    assert torch.equal(first, next(iter(samples))) and not torch.equal(first, second)
-    assert first.shape == (3, 1, 28, 28) and first.min() >= 0 and first.max() <= 1
-
-
-def test_a_teacher_may_decode_codes():
-    teacher = create("ConvVAE", {"size": 16, "filters": 2, "width": 4, "z": 2}, seed=0)
-    first, second = islice(TeacherSamples(teacher, SHORT, batch=3, seed=5), 2)
-    assert first.shape == (3, 1, 16, 16) and not torch.equal(first, second)
-
-
-def test_a_teachers_samples_have_successive_seeds_however_many_are_drawn_ahead():
-    teacher = create("WTA", TINY, seed=0)
-    samples = list(islice(TeacherSamples(teacher, SHORT, batch=4, seed=5), 15))  # 48 are drawn at once, then 48 more
+@pytest.mark.parametrize(("name", "options"), [
+    ("WTA", TINY), ("ConvVAE", {"size": 16, "filters": 2, "width": 4, "z": 2}),  # which decodes codes
+])  # fmt: skip
+def test_a_teachers_samples_repeat_with_successive_seeds_however_many_are_drawn_ahead(name, options):
+    teacher = create(name, options, seed=0)
+    batches = TeacherSamples(teacher, SHORT, batch=4, seed=5)
+    samples = list(islice(batches, 15))  # 48 are drawn at once, then 48 more
+    assert torch.equal(samples[0], next(iter(batches))) and not torch.equal(samples[0], samples[1])
     start = child(5, "lectures")
     whole = generate(teacher, range(start, start + 96), SHORT, chunk=48).images.float() / 255
-    assert torch.equal(torch.cat(samples), whole[:60])
+    assert torch.equal(torch.cat(samples), whole[:60]) and 0 <= whole.min() <= whole.max() <= 1
 
 
 def test_a_teacher_does_not_become_its_student():
@@ -139,5 +124,4 @@ def test_a_teacher_does_not_become_its_student():
     student = fit(preserve(1, teacher), samples, steps=3)
     assert all(torch.equal(before[name], weight) for name, weight in teacher.state_dict().items())
     assert any(not torch.equal(before[name], weight) for name, weight in student.state_dict().items())
-    assert not teacher.training and not any(p.requires_grad for p in teacher.parameters())
     assert not teacher.training and not any(p.requires_grad for p in teacher.parameters())

@@ -1,4 +1,4 @@
-"""Judges: presets, what they are shown, how they are measured, and a small one trained, stored and read again."""
+"""Classifiers: presets, augmented batches, reports, and a small one trained, stored and read again."""
 
 import json
 from io import BytesIO
@@ -9,14 +9,12 @@ import torch
 
 from toolkit import cli, hub
 from toolkit import data as datasets
-from toolkit.config import checked
 from toolkit.data import Dataset
 from toolkit.index import of_kind
 from toolkit.metrics.classifier import probabilities
 from toolkit.models import Judge, LabelledBatches, create
 from toolkit.presets import CLASSIFIERS, SCALES, ClassifierTraining, preset
 from toolkit.runs import ClassifierTrainer, classifier_sheet, confusion_report
-from toolkit.seeds import Noise
 from toolkit.train import AugmentedBatches, augment, balanced_rows
 
 TINY = ["--scale", "smoke", "--data", "sample:mnist", "--quiet"]
@@ -34,19 +32,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
 @pytest.mark.parametrize("scale", SCALES)
-def test_every_preset_at_every_scale_makes_a_judge_and_survives_json(name: str, scale: str) -> None:
+def test_every_preset_at_every_scale_makes_a_classifier_and_survives_json(name: str, scale: str) -> None:
     training = preset(name, scale)
-    judge = create("Judge", {"classes": training.classes, **training.model})
-    assert isinstance(judge, Judge) and len(judge.config.classes) == len(training.classes)
-    assert (
-        ClassifierTraining(**checked("a training", ClassifierTraining, json.loads(json.dumps(training.as_dict()))))
-        == training
-    )
-
-
-def test_the_judges_know_ten_twenty_six_thirty_six_and_ten_classes() -> None:
-    assert [len(training.classes) for training in CLASSIFIERS.values()] == [10, 26, 36, 10]
-    assert CLASSIFIERS["judge-digits-letters"].classes[9:12] == ("9", "A", "B")
+    classifier = create("Judge", {"classes": training.classes, **training.model})
+    assert isinstance(classifier, Judge)
+    assert len(classifier.config.classes) == {"judge-letters": 26, "judge-digits-letters": 36}.get(name, 10)
+    assert ClassifierTraining.from_dict(json.loads(json.dumps(training.as_dict()))) == training
 
 
 @pytest.mark.parametrize(
@@ -71,106 +62,74 @@ def test_the_list_of_fonts_gives_each_package_a_version_and_a_licence() -> None:
     assert len({row[0] for row in rows}) == len(rows)
 
 
-# lessons
+# augmented batches
 
 
-def test_balanced_rows_show_every_class_equally_often_and_every_image_of_a_small_one() -> None:
+def test_balanced_rows_have_every_class_equally_often_and_every_image_of_a_small_one() -> None:
     labels = torch.tensor([0] * 50 + [1] * 3)
     rows = balanced_rows(labels, 10)
     assert labels[rows].bincount().tolist() == [10, 10]
     assert rows[:10].tolist() == list(range(0, 50, 5)) and rows[10:].unique().tolist() == [50, 51, 52]
 
 
-def test_at_no_strength_an_image_is_as_it_was() -> None:
-    x = Noise(range(3)).rand(1, 28, 28)
-    assert augment(x, 0, torch.Generator()) is x
-
-
-def test_at_a_vanishing_strength_an_image_hardly_differs_and_at_full_strength_it_does() -> None:
-    x = datasets.load("sample:mnist", limit=10).images.float() / 255
-    off = [(augment(x, strength, torch.Generator().manual_seed(0)) - x).abs().mean() for strength in (1e-4, 1.0)]
-    assert off[0] < 1e-3 and off[1] > 0.02
-
-
-def test_varied_images_stay_images_and_keep_most_of_their_ink() -> None:
+def test_augmented_images_stay_images_keep_most_of_their_ink_and_differ_as_much_as_the_strength_says() -> None:
     x = datasets.load("sample:mnist", limit=50).images.float() / 255
-    y = augment(x, 1.0, torch.Generator().manual_seed(0))
+    slightly, y = (augment(x, strength, torch.Generator().manual_seed(0)) for strength in (1e-4, 1.0))
+    assert augment(x, 0, torch.Generator()) is x
+    assert (slightly - x).abs().mean() < 1e-3 and (y - x).abs().mean() > 0.02
     assert y.shape == x.shape and y.min() >= 0 and y.max() <= 1
     assert y.mean() == pytest.approx(x.mean().item(), rel=0.2) and (y.amax((1, 2, 3)) > 0.4).all()
 
 
-def test_lessons_vary_from_epoch_to_epoch_and_are_the_same_for_the_same_seed() -> None:
+def test_augmented_batches_vary_from_epoch_to_epoch_and_are_the_same_for_the_same_seed() -> None:
     data = datasets.load("sample:mnist", limit=4)
     assert data.labels is not None
-    lessons = AugmentedBatches(LabelledBatches(data.images, data.labels, batch=4, seed=3))
-    (a, b), (again, _) = (list(zip(range(2), lessons, strict=False)) for _ in range(2))
+    batches = AugmentedBatches(LabelledBatches(data.images, data.labels, batch=4, seed=3))
+    (a, b), (again, _) = (list(zip(range(2), batches, strict=False)) for _ in range(2))
     assert torch.equal(a[1].images, again[1].images) and not torch.equal(a[1].images.sum(0), b[1].images.sum(0))
-    assert sorted(a[1].labels.tolist()) == sorted(data.labels.tolist()) and lessons.steps_per_epoch == 1
+    assert sorted(a[1].labels.tolist()) == sorted(data.labels.tolist()) and batches.steps_per_epoch == 1
 
 
 # reports
 
 
-def test_a_report_counts_what_was_taken_for_what() -> None:
-    told = torch.eye(3)[[0, 0, 1, 1, 0]]  # named 0, 0, 1, 1, 0
-    said = confusion_report(torch.tensor([0, 0, 1, 2, 2]), told, "abc")
-    assert said["confusion"] == [[2, 0, 0], [0, 1, 0], [1, 1, 0]]
-    assert said["accuracy"] == pytest.approx(0.6) and said["accuracy_by_class"] == {"a": 1, "b": 1, "c": 0}
-    assert [(it["class"], it["named"], it["images"]) for it in said["mistakes"]] == [("c", "a", 1), ("c", "b", 1)]
-
-
-def test_a_class_that_was_not_shown_has_no_accuracy() -> None:
-    report = confusion_report(torch.tensor([0, 0, 0, 0]), torch.eye(2)[[0, 0, 0, 1]], "ab")
-    assert report["accuracy_by_class"] == {"a": 0.75}
+def test_a_report_counts_which_class_was_predicted_for_which_and_has_no_accuracy_of_a_class_without_images() -> None:
+    p = torch.eye(3)[[0, 0, 1, 1, 0]]  # predictions 0, 0, 1, 1, 0
+    report = confusion_report(torch.tensor([0, 0, 1, 2, 2]), p, "abc")
+    assert report["confusion"] == [[2, 0, 0], [0, 1, 0], [1, 1, 0]]
+    assert report["accuracy"] == pytest.approx(0.6) and report["accuracy_by_class"] == {"a": 1, "b": 1, "c": 0}
+    assert [(it["class"], it["named"], it["images"]) for it in report["mistakes"]] == [("c", "a", 1), ("c", "b", 1)]
+    assert confusion_report(torch.tensor([0] * 4), torch.eye(2)[[0, 0, 0, 1]], "ab")["accuracy_by_class"] == {"a": 0.75}
 
 
 def test_the_sheet_has_a_column_per_class_rightly_named_above_wrongly_named() -> None:
     from PIL import Image
 
     images = torch.arange(10, 50, 10, dtype=torch.uint8)[:, None, None, None].expand(4, 1, 28, 28)
-    told = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.3, 0.7]])
-    with Image.open(BytesIO(classifier_sheet(images, torch.tensor([0, 0, 1, 1]), told))) as picture:
+    p = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.3, 0.7]])
+    with Image.open(BytesIO(classifier_sheet(images, torch.tensor([0, 0, 1, 1]), p))) as picture:
         assert picture.size == (56, 8 * 28)
         left, right = ([picture.getpixel((x, 28 * row)) for row in range(4)] for x in (0, 28))
     assert left == [10, 20, 0, 0] and right == [40, 0, 30, 0]
 
 
-def test_answers_are_those_of_the_judge_whatever_the_chunk() -> None:
-    judge = create("Judge", {"size": 8, "filters": 2, "depth": 1, "hidden": 4}, seed=0)
-    assert isinstance(judge, Judge)
-    images = (255 * Noise(range(5)).rand(1, 8, 8)).byte().repeat(300, 1, 1, 1)
-    torch.testing.assert_close(probabilities(judge, images), judge.probabilities(images.float() / 255))
-
-
 # training
 
 
-def test_a_small_judge_learns_digits_and_is_stored_whole(tree: Path) -> None:
-    folder = tree / "judge-digits" / "iter_001"
-    assert {path.name for path in folder.iterdir()} == {"model.safetensors", "metrics.json", "samples.png"}
-    found = json.loads((folder / "metrics.json").read_text())
-    assert found["images"] == 72 and found["accuracy"] > 0.5  # by chance: 0.1
-
-
-def test_the_report_covers_every_network(tree: Path) -> None:
-    stored = json.loads((tree / "judge-digits" / "report.json").read_text())
-    assert [it["iteration"] for it in stored["networks"]] == [1, 2]
-    for it in stored["networks"]:
-        row = json.loads((tree / f"judge-digits/iter_{it['iteration']:03d}/metrics.json").read_text())
-        assert it["accuracy"] == row["accuracy"] and sum(map(sum, it["confusion"])) == 72
-
-
-def test_a_stored_judge_is_loaded_and_names_digits(tree: Path) -> None:
-    judge, data = hub.load_classifier(tree, "judge-digits"), datasets.load("sample:mnist")
-    assert isinstance(judge, Judge) and judge.config.classes == tuple("0123456789") and not judge.training
-    assert data.labels is not None
-    assert (probabilities(judge, data.images).argmax(1) == data.labels).float().mean() > 0.5
-
-
-def test_networks_of_two_seeds_differ_and_are_listed(tree: Path) -> None:
-    first, second = (hub.load_classifier(tree, "judge-digits", iteration=number) for number in (1, 2))
-    assert not torch.equal(first.head[1].weight, second.head[1].weight)
-    assert of_kind(hub.read_index(tree), "judge") == ["judge-digits"]
+def test_small_classifiers_learn_digits_are_stored_whole_listed_and_reported(tree: Path) -> None:
+    folder, data = tree / "judge-digits", datasets.load("sample:mnist")
+    assert of_kind(hub.read_index(tree), "judge") == ["judge-digits"] and data.labels is not None
+    classifiers = [hub.load_classifier(tree, "judge-digits", iteration=number) for number in (1, 2)]
+    assert not torch.equal(classifiers[0].head[1].weight, classifiers[1].head[1].weight)  # of two seeds
+    report = json.loads((folder / "report.json").read_text())["networks"]
+    for number, (classifier, entry) in enumerate(zip(classifiers, report, strict=True), 1):
+        files = folder / f"iter_{number:03d}"
+        assert {path.name for path in files.iterdir()} == {"model.safetensors", "metrics.json", "samples.png"}
+        found = json.loads((files / "metrics.json").read_text())
+        assert found["images"] == sum(map(sum, entry["confusion"])) == 72
+        assert entry["iteration"] == number and found["accuracy"] == entry["accuracy"] > 0.5  # by chance: 0.1
+        assert classifier.config.classes == tuple("0123456789") and not classifier.training
+        assert (probabilities(classifier, data.images).argmax(1) == data.labels).float().mean() > 0.5
 
 
 def test_training_again_changes_nothing(tree: Path) -> None:
@@ -179,7 +138,7 @@ def test_training_again_changes_nothing(tree: Path) -> None:
     assert {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()} == before
 
 
-def test_a_judge_that_is_not_there_is_named_beside_those_that_are(tree: Path) -> None:
+def test_a_classifier_that_is_not_there_is_named_beside_those_that_are(tree: Path) -> None:
     with pytest.raises(hub.CheckpointError, match="^there is no classifier 'judge-dogs': choose judge-digits$"):
         hub.load_classifier(tree, "judge-dogs")
 

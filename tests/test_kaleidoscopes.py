@@ -59,7 +59,8 @@ def constant(*point: float) -> Manifold:
     return model
 
 
-def said(capsys, *argv) -> tuple[int, str, str]:
+def printed_by(capsys, *argv) -> tuple[int, str, str]:
+    """The exit code of a command, and what it printed."""
     capsys.readouterr()
     code = cli.main([str(part) for part in argv])
     printed = capsys.readouterr()
@@ -86,13 +87,6 @@ def test_every_preset_is_one_at_every_scale_and_says_how_it_is_sampled(name, sca
     t = preset(name, scale)
     assert set(t.metadata()["sampling"]) == {"start", "perturbation", "mode", "runs"}
     assert KaleidoscopeTraining(**json.loads(json.dumps(t.as_dict()))) == t
-
-
-def test_options_of_the_network_are_merged():
-    assert preset(DIGITS, "smoke", model={"depth": 3}).model == {
-        **preset(DIGITS, "smoke").model,
-        "depth": 3,
-    }
 
 
 def test_numbers_are_points_on_a_line():
@@ -128,27 +122,22 @@ def test_one_training_image_or_no_depth_is_refused_in_one_sentence(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_networks_are_listed_with_their_kind_and_how_they_are_sampled(tree):
+def test_networks_are_listed_with_their_kind_and_how_they_are_sampled_and_know_what_they_learned(tree, digits):
     listed = hub.read_index(tree)
     assert set(of_kind(listed, "kaleidoscope")) == {DIGITS, LINE, "kaleidoscope-2d"}
     config = json.loads((tree / DIGITS / "config.json").read_text())
     assert config["kind"] == listed["experiments"][DIGITS]["kind"] == "kaleidoscope"
     assert config["sampling"] == {"start": "uniform", "perturbation": 0.01, "mode": "centred", "runs": 30}
-
-
-def test_the_first_network_is_loaded_unless_another_is_asked_for(tree):
-    first, second = load_kaleidoscope(tree, DIGITS), load_kaleidoscope(tree, DIGITS, iteration=2)
-    a, b = (next(k.model.parameters()) for k in (first, second))
-    assert not torch.equal(a, b) and torch.equal(
-        a, next(load_kaleidoscope(tree, DIGITS, iteration=1).model.parameters())
-    )
-
-
-def test_what_was_learned_comes_back(tree, digits):
     assert digits.points is None and learned(digits).images.shape == (20, 1, 28, 28)
     line = load_kaleidoscope(tree, LINE)
     assert line.points is not None and line.points.flatten().tolist() == pytest.approx([0.2, 0.8])
     assert torch.equal(learned(line).images, line.points)
+
+
+def test_the_first_network_is_loaded_unless_another_is_asked_for(tree, digits):
+    first, second = (load_kaleidoscope(tree, DIGITS, iteration=number) for number in (1, 2))
+    a, b, default = (next(k.model.parameters()) for k in (first, second, digits))
+    assert torch.equal(a, default) and not torch.equal(a, b)
 
 
 def test_a_network_that_is_not_there_is_named_with_those_that_are(tree):
@@ -156,21 +145,16 @@ def test_a_network_that_is_not_there_is_named_with_those_that_are(tree):
         load_kaleidoscope(tree, "dreams")
 
 
-def test_what_is_stored_is_not_made_again(tree):
+def test_what_is_stored_is_not_made_again_and_a_killed_training_continues_from_its_network(tree, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")}
     trainer(preset(DIGITS, "smoke", **TINY), tree, quiet=True)(2)
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("iter_*/*")} == before
-
-
-def test_a_training_that_was_killed_after_its_network_continues_from_it(tree, tmp_path):
     draft = tmp_path / DIGITS / "iter_001.partial"
     draft.mkdir(parents=True)
-    model = (tree / DIGITS / "iter_001" / "model.safetensors").read_bytes()
-    (draft / "model.safetensors").write_bytes(model)
+    (draft / "model.safetensors").write_bytes((tree / DIGITS / "iter_001/model.safetensors").read_bytes())
     folder = trainer(preset(DIGITS, "smoke", **TINY), tmp_path, quiet=True)()
-    assert (folder / "iter_001" / "model.safetensors").read_bytes() == model
-    same = (folder / "iter_001" / "metrics.json").read_bytes()
-    assert same == (tree / DIGITS / "iter_001" / "metrics.json").read_bytes()
+    for name in ("model.safetensors", "metrics.json"):
+        assert (folder / "iter_001" / name).read_bytes() == (tree / DIGITS / "iter_001" / name).read_bytes()
 
 
 def test_the_loss_is_kept_at_every_tenth_of_the_steps_and_at_the_end(tree):
@@ -216,8 +200,8 @@ def test_samples_that_all_end_in_one_picture_are_one(images):
 
 
 def test_every_sample_is_in_one_class_and_flows_to_one(digits):
-    judge = create("Judge", {"filters": 2, "hidden": 4, "depth": 2}, seed=0)
-    rows = probe_runs(stream(digits, range(7)), [1, 3], Probe(learned(digits).images, judge))
+    classifier = create("Judge", {"filters": 2, "hidden": 4, "depth": 2}, seed=0)
+    rows = probe_runs(stream(digits, range(7)), [1, 3], Probe(learned(digits).images, classifier))
     assert all(sum(row["classes"]) == 7 for row in rows) and "flow" not in rows[0]
     assert [sum(line) for line in rows[2]["flow"]] == rows[1]["classes"]
 
@@ -280,7 +264,7 @@ def test_training_ends_when_the_loss_is_low_enough():
 def test_the_command_writes_a_sheet_or_a_film(tree, tmp_path, capsys, name, frames):
     file, *options = name.split()
     argv = ["kaleidoscope", DIGITS, "--from", tree, "--runs", 6, "--seeds", "0:4", "--out", tmp_path / file, *options]
-    code, printed, _ = said(capsys, *argv)
+    code, printed, _ = printed_by(capsys, *argv)
     assert code == 0 and json.loads(printed)["runs"] == 6 and 0 <= json.loads(printed)["still"] <= 1
     with Image.open(tmp_path / file) as picture:
         assert getattr(picture, "n_frames", 1) == frames
@@ -289,7 +273,7 @@ def test_the_command_writes_a_sheet_or_a_film(tree, tmp_path, capsys, name, fram
 def test_a_picture_can_be_the_start(tree, tmp_path, capsys):
     Image.new("RGB", (40, 30), "red").save(tmp_path / "start.png")
     argv = ["kaleidoscope", DIGITS, "--from", tree, "--seeds", "0:2", "--out", tmp_path / "out.gif", "--runs", 1]
-    code, _, _ = said(capsys, *argv, "--start", tmp_path / "start.png")
+    code, _, _ = printed_by(capsys, *argv, "--start", tmp_path / "start.png")
     with Image.open(tmp_path / "out.gif") as film:
         assert code == 0 and len(film.convert("L").getcolors()) == 1  # both start from one flat grey
 
@@ -306,22 +290,8 @@ def test_a_picture_can_be_the_start(tree, tmp_path, capsys):
     ],
 )
 def test_a_mistake_at_the_command_line_is_one_sentence(tree, capsys, argv, named):
-    code, _, error = said(capsys, "kaleidoscope", DIGITS, "--from", tree, "--seeds", "0:2", *argv)
+    code, _, error = printed_by(capsys, "kaleidoscope", DIGITS, "--from", tree, "--seeds", "0:2", *argv)
     assert code == 2 and named in error and error.startswith("error: ") and error.count("\n") == 1
-
-
-def test_networks_are_trained_at_the_command_line(tmp_path, capsys):
-    argv = ["train", LINE, "--scale", "smoke", "--set", "steps=20", "--iterations", "2", "--out", tmp_path, "--quiet"]
-    code, printed, _ = said(capsys, *argv)
-    assert code == 0 and "kaleidoscope-1d is complete" in printed
-    assert len(hub.read_index(tmp_path)["experiments"][LINE]["iterations"]) == 2
-
-
-@pytest.mark.parametrize("command", ["kaleidoscope", "attractors"])
-def test_each_command_has_help_that_shows_an_example(command, capsys):
-    with pytest.raises(SystemExit, match="0"):
-        cli.main([command, "--help"])
-    assert f"python -m toolkit {command}" in capsys.readouterr().out
 
 
 def test_a_network_is_no_run_to_be_sampled(tree):

@@ -22,7 +22,7 @@ def distances(points: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
+def classifier() -> Judge:
     model = create("Judge", {"classes": ["0", "1"], "filters": 2, "hidden": 8}, seed=0).eval()
     assert isinstance(model, Judge)
     return model
@@ -51,13 +51,13 @@ def test_equal_pictures_are_one_point() -> None:
     assert all(torch.equal(each, torch.full((5, 2), SIDE / 2)) for each in points.values()) and explained == 0.0
 
 
-def test_a_run_is_laid_out_sheet_by_sheet_and_again_to_the_byte(tmp_path: Path, judge: Judge) -> None:
+def test_a_run_is_laid_out_sheet_by_sheet_and_again_to_the_byte(tmp_path: Path, classifier: Judge) -> None:
     folder = tiny_run(tmp_path, iterations=2) / "fig2"
-    written = place(folder, judge, "small").read_bytes()
-    said = json.loads(written)
-    assert (said["judge"], list(said["places"])) == ("small", ["0", "1", "2"])
-    assert all(len(points) == 100 for points in said["places"].values())
-    assert place(folder, judge, "small").read_bytes() == written
+    written = place(folder, classifier, "small").read_bytes()
+    found = json.loads(written)
+    assert (found["judge"], list(found["places"])) == ("small", ["0", "1", "2"])
+    assert all(len(points) == 100 for points in found["places"].values())
+    assert place(folder, classifier, "small").read_bytes() == written
 
 
 def test_the_picture_has_four_iterations_and_every_symbol_in_ink_where_it_lies(tmp_path: Path) -> None:
@@ -74,19 +74,19 @@ def test_the_picture_has_four_iterations_and_every_symbol_in_ink_where_it_lies(t
     assert (grey[60:-60] == 255).all()
 
 
-def test_a_folder_without_sheets_is_refused_in_one_sentence(tmp_path: Path, judge: Judge) -> None:
+def test_a_folder_without_sheets_is_refused_in_one_sentence(tmp_path: Path, classifier: Judge) -> None:
     with pytest.raises(ValueError, match="no sample sheets: give the folder of a run"):
-        place(tmp_path, judge, "small")
+        place(tmp_path, classifier, "small")
 
 
-def test_the_command_writes_the_map_alone_and_the_index_lists_it(tmp_path: Path, judge: Judge) -> None:
+def test_the_command_writes_the_map_alone_and_the_index_lists_it(tmp_path: Path, classifier: Judge) -> None:
     tree = tiny_run(tmp_path, iterations=1)
     seen = tree / "judge-small" / "iter_001"
     seen.mkdir(parents=True)
-    hub.save(judge, seen / "model.safetensors", experiment="judge-small", iteration=1)
+    hub.save(classifier, seen / "model.safetensors", experiment="judge-small", iteration=1)
     (tree / "judge-small" / "config.json").write_text(json.dumps({"title": "A judge", "kind": "judge"}))
     config = json.loads((tree / "fig2" / "config.json").read_text())
-    (tree / "fig2" / "config.json").write_text(json.dumps({**config, "experiment": _said()}))
+    (tree / "fig2" / "config.json").write_text(json.dumps({**config, "experiment": _settings()}))
     hub.write_index(tree)
     assert cli.main(["judge", str(tree / "fig2"), "--map", "--judge", "judge-small", "--judges", str(tree)]) == 0
     assert hub.write_index(tree)["experiments"]["fig2"]["map"] == "fig2/map.json"
@@ -94,15 +94,15 @@ def test_the_command_writes_the_map_alone_and_the_index_lists_it(tmp_path: Path,
     assert "fig2/map.json" in stage(tree, tmp_path / "staged", "owner/name")
 
 
-def _said() -> dict[str, Any]:
+def _settings() -> dict[str, Any]:
     from toolkit.presets import preset
 
     return preset("fig2", "smoke").as_dict()
 
 
 def test_the_page_has_the_places_of_every_sheet_or_says_there_is_no_map(tmp_path: Path) -> None:
-    told = RunIndex(tiny_run(tmp_path / "with", mapped=True)).page()["map"]
-    assert (told["judge"], told["explained"], told["places"]["1"][3]) == ("a judge", 0.25, [280, 0])
+    found = RunIndex(tiny_run(tmp_path / "with", mapped=True)).page()["map"]
+    assert (found["judge"], found["explained"], found["places"]["1"][3]) == ("a judge", 0.25, [280, 0])
     assert RunIndex(tiny_run(tmp_path / "without")).page()["map"] is None
 
 
@@ -117,10 +117,10 @@ def test_the_page_has_the_places_of_every_sheet_or_says_there_is_no_map(tmp_path
     ],
 )
 def test_what_is_no_map_is_refused_in_one_sentence(tmp_path: Path, wrong: object) -> None:
-    shelf = RunIndex(tiny_run(tmp_path, mapped=True))
+    index = RunIndex(tiny_run(tmp_path, mapped=True))
     (tmp_path / "fig2" / "map.json").write_text(json.dumps(wrong))
     with pytest.raises(CheckpointError, match=r"map.json is no map of a run .*: judge the run again"):
-        shelf.page()
+        index.page()
 
 
 def test_a_map_cannot_lie_outside_its_tree(tmp_path: Path) -> None:

@@ -110,11 +110,10 @@ def test_arms_of_one_seed_have_the_same_first_iteration_by_themselves_or_from_an
 
 
 def test_a_first_iteration_of_other_settings_is_refused_by_name(whole, tmp_path):
-    for changes, name in (({"seed": 1}, "seed"), ({"model": {"filters": 3}}, "model")):
-        with pytest.raises(RunError, match=f"began with another {name}"):
-            run(tmp_path / name, experiment("fig6", **changes), first_from=whole)
-    with pytest.raises(RunError, match="there is no"):
-        run(tmp_path, experiment("fig6", name="b"), first_from=tmp_path / "nothing")
+    for changes, source, named in (({"seed": 1}, whole, "began with another seed"), ({}, tmp_path, "there is no"),
+                                   ({"model": {"filters": 3}}, whole, "began with another model")):  # fmt: skip
+        with pytest.raises(RunError, match=named):
+            run(tmp_path / "x", experiment("fig6", **changes), first_from=source)
 
 
 def test_an_optimiser_is_carried_with_the_weights_unless_it_shall_be_fresh_or_weights_are_not_kept(whole, tmp_path):
@@ -133,18 +132,18 @@ def test_a_run_whose_optimiser_is_lost_says_so_and_is_left_as_it_is(tmp_path):
     assert digests(folder) == before
 
 
-@pytest.mark.parametrize(("figure", "taken"), [("fig2", [11, 12, 16]), ("fig3", [11, 12, 16]), ("fig6", [11, 4, 4])])
+@pytest.mark.parametrize(
+    ("figure", "changes", "taken"),
+    [
+        *((figure, {"epochs": 2, "least_steps": 11}, taken)
+          for figure, taken in (("fig2", [11, 12, 16]), ("fig3", [11, 12, 16]), ("fig6", [11, 4, 4]))),
+        ("fig2", {"epochs": 1, "least_steps": 1, "iterations": 2, "later_batch": 20}, [4, 3]),  # 40 by tens, 60 by 20
+    ],
+)  # fmt: skip
 def test_a_first_iteration_takes_at_least_so_many_steps_and_later_ones_the_epochs_of_what_has_grown(
-    figure, taken, tmp_path
+    figure, changes, taken, tmp_path
 ):
-    options = {"epochs": 2, "first_steps": None, "steps": None, "least_steps": 11}
-    assert steps(run(tmp_path, experiment(figure, **options))) == taken
-
-
-def test_later_iterations_may_have_another_batch(tmp_path):
-    options = {"epochs": 1, "first_steps": None, "steps": None, "least_steps": 1}
-    folder = run(tmp_path, experiment(iterations=2, batch=10, later_batch=20, **options))
-    assert steps(folder) == [4, 3]  # 40 images by tens; these and 20 generated ones by twenties
+    assert steps(run(tmp_path, experiment(figure, first_steps=None, steps=None, **changes))) == taken
 
 
 @pytest.mark.parametrize("figure", ["fig8", "fig11"])
@@ -162,11 +161,10 @@ def test_the_model_of_2016_runs_as_an_iteration(tmp_path):
 
 
 def test_images_are_resized_as_the_experiment_wants_them():
-    fitted = runs.prepare(experiment(size=14), data(), "nowhere")
+    fitted, as_they_are, same = (runs.prepare(experiment(size=size), data(), "nowhere") for size in (14, None, 28))
     assert fitted.data.shape == (40, 1, 14, 14) and fitted.reference.shape == (60, 1, 14, 14)
     assert fitted.reference.float().mean() == pytest.approx(data().float().mean(), abs=0.5)
-    same = [runs.prepare(experiment(size=size), data(), "nowhere").data for size in (28, None)]
-    assert torch.equal(*same)
+    assert torch.equal(same.data, as_they_are.data)
 
 
 def test_half_precision_is_what_generates(tmp_path):
@@ -187,9 +185,8 @@ def test_a_filtered_set_grows_by_as_much_and_only_by_what_is_best(tmp_path):
     e = experiment(filter="novelty:0.5", iterations=2, batch=20, epochs=1, steps=None)
     folder = run(tmp_path, e)
     candidates, training = from_npy(folder / "iter_001/said.npy"), runs.prepare(e, data(), tmp_path).data
-    assert len(candidates) == 40 and steps(folder)[1] == 3  # 40 images of data, and 20
     kept = candidates[runs.selection(e.rule, training)(1, candidates)]
-    assert len(kept) == 20
+    assert (len(candidates), len(kept), steps(folder)[1]) == (40, 20, 3)  # 40 images of data, and 20
     assert metrics.novelty(kept, training).min() >= metrics.novelty(candidates, training).median()
 
 
@@ -197,9 +194,8 @@ def test_a_filter_by_a_classifier_keeps_what_it_is_surest_of(tmp_path):
     classifier, images = create("Judge", {"filters": 2, "hidden": 8}, seed=0), data()
     hub.save(classifier, tmp_path / "judge.safetensors")
     e = experiment(filter=f"objectness:0.25:{tmp_path / 'judge.safetensors'}")
-    kept, sure = images[runs.selection(e.rule, images)(1, images)], runs.objectness(classifier, images)
-    p = classifier.probabilities(images.float() / 255).double()
-    assert sure.tolist() == pytest.approx((p * p.log()).sum(1).exp().tolist(), abs=1e-5)
+    kept, p = images[runs.selection(e.rule, images)(1, images)], classifier.probabilities(images.float() / 255)
+    sure = (p * p.log()).sum(1)  # the negative entropy
     assert torch.equal(kept, images[sure >= sure.sort(descending=True).values[14]]) and len(kept) == 15
 
 
@@ -328,16 +324,11 @@ def test_two_runs_in_one_folder_are_refused_and_the_lock_dies_with_its_holder(tm
     assert not held(root) and run(tmp_path) == root and not held(root)
 
 
-def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path):
-    (tmp_path / "taken").write_text("a file where a folder should be")
-    with pytest.raises(RunError, match="taken.*--out"):
-        run(tmp_path / "taken")
-
-
-def test_a_full_disk_is_a_clear_error_and_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file"
+def test_a_folder_that_cannot_be_written_or_a_full_disk_is_a_clear_error_and_leaves_the_old_file(tmp_path):
+    path, limits = tmp_path / "file", resource.getrlimit(resource.RLIMIT_FSIZE)
     write(path, b"old")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(RunError, match="file.*--out"):
+        run(path)  # a file where a folder should be
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
         with pytest.raises(RunError, match="file.*--out"):
@@ -430,13 +421,15 @@ def test_forty_images_are_learned_for_as_many_steps_as_all_are(name, scale):
 
 
 @pytest.mark.parametrize("name", ["fig2", "creative-mnist", "kaleidoscope-mnist", "judge-digits", "gan-mnist"])
-def test_one_sentence_says_what_to_expect_of_few_images(name, tmp_path, capsys):
+def test_a_run_says_what_to_expect_of_few_images_and_what_it_is_at(name, tmp_path, capsys):
     folder, labelled = tmp_path / "marks", name in ("judge-digits", "gan-mnist")
     folder.mkdir()
     for number in range(3):
         Image.new("L", (28, 28), 80 * number).save(folder / f"{number}.png")
     assert train(tmp_path / "out", name, *([] if labelled else ["--data", f"folder:{folder}"])) == 0
-    assert capsys.readouterr().err.count("images are few: expect copies") == 1
+    error = capsys.readouterr().err
+    assert error.count("images are few: expect copies") == 1
+    assert all(f"{name}, iteration 1: {stage}" in error for stage in ("training", "measuring", "sheet"))
     if name == "creative-mnist":
         assert json.loads((tmp_path / "out/creative-mnist/config.json").read_text())["title"] == "marks"
 

@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -19,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from . import __version__
+from . import __version__, presets
 from .config import checked, choose, offer
 from .index import CHECKPOINTS, NONE_HERE, strict_json, write_atomic
 
@@ -38,11 +39,13 @@ WIDEST = 12_000  # pixels of a sheet, unless its images alone are wider
 PICTURES, FONTS = (".png", ".gif", ".webp"), (".ttf", ".svg")
 GROUPS = ("model", "sampling", "how")  # settings that hold settings
 
-FIGURES = "fig2, fig3, fig4, fig5, fig6, fig7, fig8, fig9, fig10, fig11, fig12, fig13, digits-2016"
-DECODERS = "creative-mnist, -fashion, -both, -celeba, -wikiart, -tinted"
-KALEIDOSCOPES = "kaleidoscope-1d, -1d-four, -2d, -dimension, -depth, -mnist, -fashion, -dogs, -celeba"
-CLASSIFIERS = "judge-digits, -letters, -digits-letters, -fashion"
 METHODS = ("low-active", "random", "noisy", "regular")
+
+
+def _names(kind: str) -> str:
+    """The presets of a kind: "creative-mnist, -fashion"."""
+    first, *others = presets.NAMES[kind]
+    return ", ".join([first, *(name.removeprefix(first.partition("-")[0]) for name in others)])
 
 
 # ---- values of options
@@ -93,6 +96,7 @@ def settings(texts: Iterable[str]) -> dict[str, Any]:
     """NAME=VALUE as a dictionary, GROUP.NAME=VALUE as one within it. Raises ValueError for another form."""
     found: dict[str, Any] = {}
     for text in texts:
+        value: Any
         name, equals, value = text.partition("=")
         if not equals:
             raise ValueError(f"--set {text}: write NAME=VALUE, for example steps=300 or model.filters=32")
@@ -100,18 +104,12 @@ def settings(texts: Iterable[str]) -> dict[str, Any]:
         target = found.setdefault(group, {}) if dot else found
         if dot and (group not in GROUPS or not isinstance(target, dict)):
             raise ValueError(f"--set {text}: {group} is no group of settings, {offer(group, GROUPS)}")
-        target[option] = _value(value)
+        with suppress(ValueError):  # JSON, or else the text itself
+            value = strict_json(value)
+        target[option] = value
         if name in GROUPS and not isinstance(found[name], dict):
             raise ValueError(f"--set {text}: {name} is a group of settings, write {name}.NAME=VALUE")
     return found
-
-
-def _value(text: str) -> Any:
-    """The text as JSON if it is that, or else the text itself."""
-    try:
-        return strict_json(text)
-    except ValueError:
-        return text
 
 
 # ---- the parser
@@ -338,10 +336,10 @@ OF_TRAINING = [arg(name) for name in ("--invert", "--seed", "--root", "--device"
 @command(
     "train",
     f"""presets:
-  figures of iterated learning   {FIGURES}
-  creative decoders              {DECODERS}
-  kaleidoscopic networks         {KALEIDOSCOPES}
-  classifiers                    {CLASSIFIERS}
+  figures of iterated learning   {_names("iterations")}
+  creative decoders              {_names("decoder")}
+  kaleidoscopic networks         {_names("kaleidoscope")}
+  classifiers                    {_names("judge")}
 scales:
   paper   the sizes of the papers, for a GPU
   cpu     minutes to five hours on two cores (default)
@@ -377,7 +375,7 @@ Stop it whenever you like; the same command continues where it was. `python app.
 )  # fmt: skip
 def train(args: argparse.Namespace) -> object:
     """Train a preset: a figure's iterations, decoders, kaleidoscopic networks, classifiers; each model a checkpoint."""
-    from . import distributed, presets, runs
+    from . import distributed, runs
     from .train import device
 
     with distributed.process_group(args.device):
@@ -394,9 +392,7 @@ def train(args: argparse.Namespace) -> object:
 
 @command(
     "diverge",
-    """experiments:
-  gan-mnist, gan-fashion, can-mnist, can-fashion, hacked-mnist, hacked-fashion, without-data, tune-digits-clothes,
-  tune-clothes-digits, feedback-clothes-digits, towards-eight, towards-a, towards-bag
+    f"""experiments: {", ".join(presets.DIVERGENCES)}
 examples:
   python -m toolkit diverge hacked-mnist --out runs          digits, until their discriminator calls them fake: seconds
   python -m toolkit diverge can-mnist --out runs             a creative adversarial network: minutes on two cores
@@ -415,7 +411,7 @@ SOURCE is trained first. The same command continues after an interruption.""",
 )
 def diverge(args: argparse.Namespace) -> object:
     """Train a model away from its data, or without any: each kept step an iteration, with its sheet and measures."""
-    from . import presets, runs
+    from . import runs
     from .train import device
 
     spec = presets.preset(choose("preset", args.preset, presets.DIVERGENCES), args.scale, **changes(args))
@@ -506,7 +502,7 @@ def _sheet(images: "Tensor") -> Any:
   python -m toolkit decode creative-mnist --band 1,40 --neurons 12 --gain 0.5 --layer 2 --out pairs.png
   python -m toolkit decode creative-both --set value=peak --set grouping=group --out pairs.png
 --set changes any other setting of `toolkit.Creative`, such as those that the paper leaves open.""",
-    arg("experiment", help=f"the decoder: {DECODERS}"),
+    arg("experiment", help=f"the decoder: {_names('decoder')}"),
     arg("--from"),
     arg("--method", choices=METHODS, help="which neurons are switched on (default: low-active)"),
     arg("--neurons", type=int, help="how many (default: 5)"),
@@ -556,7 +552,7 @@ def decode(args: argparse.Namespace) -> object:
   python -m toolkit kaleidoscope kaleidoscope-1d --seeds 0:10 --out film.gif              samples that fall on a curve
   python -m toolkit kaleidoscope kaleidoscope-fashion --start photo.jpg --perturbation 0.03 --out sheet.png
 The samples of a seed do not depend on the other seeds. For a burn-in, look at later runs.""",
-    arg("experiment", help=f"the network: {KALEIDOSCOPES}"),
+    arg("experiment", help=f"the network: {_names('kaleidoscope')}"),
     arg("--iteration", help="which of its trainings (default: the first)"),
     arg("--from"),
     arg("--runs", type=int, help="how often the network is applied (default: 300 for images, 30 for points)"),

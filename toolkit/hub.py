@@ -27,23 +27,7 @@ from . import index as tree
 from .config import checked
 from .config import choose as choose_option
 from .data import Dataset
-from .index import (
-    CHECKPOINTS,
-    KEY,
-    SCHEMA,
-    CheckpointError,
-    choose,
-    digest,
-    facts,
-    fetch,
-    one_line,
-    read_header,
-    read_index,
-    section,
-    size_of,
-    write_file,
-    write_index,
-)
+from .index import CHECKPOINTS, CheckpointError, choose, facts, fetch, read_index, write_index
 from .models import MODELS, Judge, Manifold, create
 from .models.manifold import folded
 from .models.registry import outline
@@ -71,7 +55,9 @@ def load(
     """A model of any kind, frozen, in eval mode, float32: of a .safetensors file, a folder, or a Hub repo "owner/name".
 
     experiment, iteration: which of a folder or repo; by default the index's own choice and its last iteration, or the
-    first of several trainings.
+    first of several trainings. Of a repo at most its index and the one file are downloaded, once.
+    revision: a branch, a tag, or a commit: with a full commit it is the same model for ever, and what is cached needs
+    no request. Without one, what is cached is used as it is; "main" asks whether there is a newer one.
     Raises CheckpointError, one sentence, for whatever is missing, damaged or not what it says it is, and ValueError for
     a device that is not here.
     """
@@ -97,22 +83,7 @@ class Model:
     One class for all, not a method of each: the file names the class of its model, and models import no network code.
     """
 
-    @staticmethod
-    def from_hub(
-        repo: str,
-        experiment: str | None = None,
-        iteration: int | None = None,
-        *,
-        revision: str | None = None,
-        device: str | torch.device = "cpu",
-    ) -> nn.Module:
-        """The model, frozen, in eval mode, float32; at most its index and its one file are downloaded, once.
-
-        experiment, iteration: by default the repo's own choice and its last. revision: a branch, a tag, or a commit:
-        with a full commit it is the same model for ever, and what is cached needs no request. Without one, what is
-        cached is used as it is; "main" asks whether there is a newer one. Raises as `load` does.
-        """
-        return load(repo, experiment, iteration, revision=revision, device=device)
+    from_hub = staticmethod(load)
 
 
 # ---- models with what their kinds store about sampling
@@ -220,14 +191,14 @@ def read(
     if found == "judge":
         return _expected(name, model, Judge)
     if found == "kaleidoscope":
-        return of(section(path, config, "experiment", KaleidoscopeTraining), _expected(name, model, Manifold))
+        return of(tree.section(path, config, "experiment", KaleidoscopeTraining), _expected(name, model, Manifold))
     if found == "decoder":
         if "statistics" not in entry:
             raise CheckpointError(f"{name} has no statistics of its neurons: train it again")
         stored = fetch(source, entry["statistics"]["file"], revision)
         statistics, how = read_statistics(stored, entry["statistics"]["sha256"])
         return _decoder(Trained(name, title, "", model, statistics, how), path, config)
-    return Run(name, title, model, section(path, config, "sampling", Sampling))
+    return Run(name, title, model, tree.section(path, config, "sampling", Sampling))
 
 
 def load_decoder(
@@ -292,15 +263,15 @@ def save(model: nn.Module, path: str | Path, /, *, half: bool = False, **facts: 
         raise CheckpointError(f"{name} cannot be saved to {path}: register it with @toolkit.models.register first")
     config: Any = model.config
     tensors = {key: _stored(key, tensor, half) for key, tensor in model.state_dict().items()}
-    write_file(path, _file_bytes(path, tensors, architecture=name, config=asdict(config), facts=facts))
+    tree.write_file(path, _file_bytes(path, tensors, architecture=name, config=asdict(config), facts=facts))
 
 
 def _file_bytes(path: Path | str, tensors: dict[str, Tensor], **header: Any) -> bytes:
     try:
-        text = json.dumps({"schema": SCHEMA, **header}, sort_keys=True, allow_nan=False)
+        text = json.dumps({"schema": tree.SCHEMA, **header}, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the facts of {path} are not JSON ({error}): give finite numbers and text") from error
-    return safetensors.torch.save(tensors, {KEY: text})
+    return safetensors.torch.save(tensors, {tree.KEY: text})
 
 
 def load_file(
@@ -335,8 +306,8 @@ def inspect(path: str | Path) -> dict[str, Any]:
     model = _build(path, header, tensors)
     return {
         "file": str(path),
-        "bytes": size_of(path),
-        "sha256": digest(path),
+        "bytes": tree.size_of(path),
+        "sha256": tree.digest(path),
         **{key: header[key] for key in ("architecture", "config", "facts")},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "dtype": "/".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values()})),
@@ -355,12 +326,12 @@ def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
 
 def _open(path: Path, size: int | None = None, sha256: str | None = None) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The header and the tensors of a file. size, sha256: what its index says."""
-    if size not in (None, found := size_of(path)):
+    if size not in (None, found := tree.size_of(path)):
         raise CheckpointError(f"{path} has {found:,} bytes where its index says {size:,}: delete it and fetch it again")
     data = path.read_bytes()  # read once, so that what was checked is what is used
-    if sha256 is not None and sha256 != digest(path, data):
+    if sha256 is not None and sha256 != tree.digest(path, data):
         raise CheckpointError(f"{path} has another sha256 than its index says: delete it and fetch it again")
-    header = read_header(path, BytesIO(data), len(data))
+    header = tree.read_header(path, BytesIO(data), len(data))
     try:
         return header, safetensors.torch.load(data)
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
@@ -377,7 +348,7 @@ def _build(path: Path, header: Mapping[str, Any], tensors: dict[str, Tensor]) ->
         expected = outline(name, config)  # shapes without numbers
     except (ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise CheckpointError(
-            f"{path} is not a model this version can build ({one_line(error)}): upgrade the toolkit"
+            f"{path} is not a model this version can build ({tree.one_line(error)}): upgrade the toolkit"
         ) from error
     _match(path, expected, tensors)
     model = create(name, config, seed=0)  # the seed keeps the global generator out of it
@@ -465,11 +436,11 @@ def read_statistics(path: Path, sha256: str | None = None) -> tuple[dict[int, St
     header, tensors = _open(path, sha256=sha256)
     if (kind := header["architecture"]) != "Statistics":
         raise CheckpointError(f"{path} holds no statistics but a {kind:.40}: give the file of a decoder's statistics")
-    how = section(path, header, "config", Creative)
+    how = tree.section(path, header, "config", Creative)
     try:
         return {int(n): _of_layer(tensors, int(n), scalars) for n, scalars in header["facts"].items()}, how
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path} holds no statistics ({one_line(error)}): fetch it again") from error
+        raise CheckpointError(f"{path} holds no statistics ({tree.one_line(error)}): fetch it again") from error
 
 
 def _of_layer(tensors: Mapping[str, Tensor], layer: int, scalars: object) -> Statistics:

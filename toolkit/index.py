@@ -14,7 +14,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -85,7 +85,11 @@ def choose(
     if wanted not in entries:
         which = "" if wanted is None else f" of iteration {wanted!r}"
         why = " (iteration 0 is the data itself)" if wanted == 0 else ""
-        raise CheckpointError(f"{name} has no model{which}{why}: choose {_ranges(entries)}")
+        there = sorted(entries)
+        choices = ", ".join(map(str, there)) or "another experiment"
+        if len(there) > 2 and there == list(range(there[0], there[-1] + 1)):
+            choices = f"{there[0]} to {there[-1]}"
+        raise CheckpointError(f"{name} has no model{which}{why}: choose {choices}")
     return name, dict(entries[wanted])
 
 
@@ -96,11 +100,8 @@ def of_kind(index: Mapping[str, Any], kind: str) -> list[str]:
 
 
 def read_index(source: str | Path, revision: str | None = None) -> dict[str, Any]:
-    """The index of a folder or Hub repo.
-
-    Raises CheckpointError for another schema, an incomplete entry, or a path that could leave the folder.
-    """
-    return parse(fetch(source, "index.json", revision))
+    """The index of a folder or Hub repo, checked. Raises CheckpointError."""
+    return pinned(source, revision)[0]
 
 
 def pinned(source: str | Path, revision: str | None = None) -> tuple[dict[str, Any], str | None]:
@@ -110,7 +111,10 @@ def pinned(source: str | Path, revision: str | None = None) -> tuple[dict[str, A
 
 
 def parse(path: Path) -> dict[str, Any]:
-    """The content of one index.json, checked. Raises CheckpointError."""
+    """The content of one index.json.
+
+    Raises CheckpointError for another schema, an incomplete entry, or a path that could leave the folder.
+    """
     index = read_json(path)
     _check(path, index)
     return index
@@ -124,11 +128,12 @@ def write_index(folder: str | Path, default: str | None = None) -> dict[str, Any
     Raises CheckpointError for a model whose header names another experiment or iteration than its folder.
     """
     folder = Path(folder)
-    names = sorted((path.parent.name for path in folder.glob("*/config.json")), key=_natural)
+    names = [path.parent.name for path in folder.glob("*/config.json")]
+    names.sort(key=lambda name: [(int(x), "") if x.isdecimal() else (-1, x) for x in re.split(r"(\d+)", name)])
     if not names or default not in (None, *names):
         missing = "holds no EXPERIMENT/config.json" if default is None else f"holds no experiment {default!r}"
         raise CheckpointError(f"the folder {folder} {missing}: give the folder that a run was written to")
-    experiments = {name: _experiment(folder / name) for name in names}
+    experiments = {name: _experiment(folder / name) for name in names}  # fig2 before fig12
     index = {"schema": SCHEMA, "default": default or names[0], "experiments": experiments}
     _check(folder / "index.json", index)
     write_file(folder / "index.json", (json.dumps(index, indent=2, allow_nan=False) + "\n").encode())
@@ -150,26 +155,22 @@ def _experiment(folder: Path) -> dict[str, Any]:
 def _entry(folder: Path) -> dict[str, Any]:
     experiment, number = folder.parent.name, int(folder.name[-3:])
     entry: dict[str, Any] = {"iteration": number}
-    if number and (path := folder / "model.safetensors").is_file():
+    if number and (path := folder / MODEL).is_file():
         found = facts(path)
         if (found.get("experiment"), found.get("iteration")) != (experiment, number):
             raise CheckpointError(f"{path} was renamed: its header says {found}, move it back")
         entry |= _file(path)
-        if (path := folder / "statistics.safetensors").is_file():
+        if (path := folder / STATISTICS).is_file():
             entry["statistics"] = _file(path)
-    if (path := folder / "samples.png").is_file():
-        entry["samples"] = _inner(path)
-    if (path := folder / "metrics.json").is_file():
+    if (folder / SHEET).is_file():
+        entry["samples"] = f"{experiment}/{folder.name}/{SHEET}"
+    if (path := folder / METRICS).is_file():
         entry["metrics"] = dict(sorted(read_json(path).items()))
     return entry
 
 
 def _file(path: Path) -> dict[str, Any]:
-    return {"file": _inner(path), "bytes": path.stat().st_size, "sha256": digest(path)}
-
-
-def _inner(path: Path) -> str:
-    return "/".join(path.parts[-3:])
+    return {"file": "/".join(path.parts[-3:]), "bytes": path.stat().st_size, "sha256": digest(path)}
 
 
 def _check(path: Path, index: dict[str, Any]) -> None:
@@ -206,19 +207,6 @@ def _fault(index: dict[str, Any]) -> str:
         ):
             return f"the title, kind or metrics of {name} are of the wrong type"
     return ""
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts fig2 before fig12."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def _ranges(numbers: Iterable[int]) -> str:
-    """1 to 20, or 1, 5, 10."""
-    ordered = sorted(numbers)
-    if len(ordered) > 2 and ordered == list(range(ordered[0], ordered[-1] + 1)):
-        return f"{ordered[0]} to {ordered[-1]}"
-    return ", ".join(map(str, ordered)) or "another experiment"
 
 
 # ---- files
@@ -286,11 +274,9 @@ def check_schema(path: Path, found: object) -> None:
 
 def facts(path: str | Path) -> dict[str, Any]:
     """How the model in a file was made, as given to `save`. Reads the header alone. Raises CheckpointError."""
-    path = Path(path)
-    size = size_of(path)
+    path, size = Path(path), size_of(Path(path))
     with path.open("rb") as file:
-        found: dict[str, Any] = read_header(path, file, size)["facts"]
-    return found
+        return dict(read_header(path, file, size)["facts"])
 
 
 def read_header(path: Path, file: BinaryIO, size: int) -> dict[str, Any]:
@@ -319,9 +305,7 @@ def size_of(path: Path) -> int:
     if not path.is_file():
         raise CheckpointError(f"there is no file {path}: give the path of a .safetensors checkpoint, or {GET}")
     if (size := path.stat().st_size) > LARGEST_FILE:
-        raise CheckpointError(
-            f"{path} has {size:,} bytes, and no checkpoint is over {LARGEST_FILE:,}: give another file"
-        )
+        raise CheckpointError(f"{path} has {size:,} bytes, and the most is {LARGEST_FILE:,}: give another file")
     return size
 
 
@@ -350,9 +334,8 @@ def write_file(path: Path, data: bytes) -> None:
     try:
         write_atomic(path, data)
     except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be written ({error.strerror}): free space or choose another folder"
-        ) from error
+        sentence = f"{path} cannot be written ({error.strerror}): free space or choose another folder"
+        raise CheckpointError(sentence) from error
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -1,8 +1,7 @@
 """Iterated learning: a model learns data and generates those of the next ("Datasets That Are Not", 2022, figure 1).
 
 Every policy of an experiment is a function passed in: `learn(index, model, data)` gives a trained model,
-`teach(index, data, model)` the data of the next iteration, `inherit(index, model)` its untrained model. In the paper's
-words a learner hears its data and says those of the next.
+`teach(index, data, model)` the data of the next iteration, `inherit(index, model)` its untrained model.
 """
 
 from collections.abc import Callable, Iterator

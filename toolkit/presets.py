@@ -301,7 +301,7 @@ class KaleidoscopeTraining(Training):
     data: the name of a data set, or "points": those given, of d coordinates from 0 to 1, all in every batch.
     """
 
-    kind = "kaleidoscope"
+    kind, architecture = "kaleidoscope", "Manifold"
     data: str = "points"
     scale: str = "paper"
     points: Points = ()
@@ -316,35 +316,29 @@ class KaleidoscopeTraining(Training):
     runs: int = 300
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "points", tuple(map(_point, self.points)))
+        given: Any = self.points  # from JSON or a command line lists, or of points on a line numbers
+        points = tuple(tuple(point) if isinstance(point, (list, tuple)) else (point,) for point in given)
+        object.__setattr__(self, "points", points)
         choose("start", self.start, ["uniform", "normal"])
         choose("mode", self.mode, MODES)
         self._check(batch=1, steps=1, runs=1, images=2, size=1)
         if not 0 <= self.perturbation <= 1:
             raise ValueError(f"perturbation is {self.perturbation}: give a strength from 0 to 1, as 0.01")
-        if self.data == "points":
-            _check(self.points)
-        elif self.points:
-            raise ValueError(f"data is {self.data}, and points are given: leave out one, only one is learned")
+        if self.data != "points":
+            if points:
+                raise ValueError(f"data is {self.data}, and points are given: leave out one, only one is learned")
+            return
+        if len(points) < 2:
+            raise ValueError(f"{len(points)} training point(s): everything would fall onto one, give two or more")
+        if len({len(point) for point in points}) > 1 or not points[0]:
+            raise ValueError("the training points differ in their number of coordinates: give all the same, 1 or more")
+        for value in (value for point in points for value in point):
+            if type(value) not in (int, float) or not 0 <= value <= 1:
+                raise ValueError(f"a training point has the coordinate {value!r}: the output is bounded, give 0 to 1")
 
     def metadata(self) -> dict[str, Any]:
         sampling = {name: getattr(self, name) for name in ("start", "perturbation", "mode", "runs")}
         return {"kind": self.kind, "sampling": sampling}
-
-
-def _point(given: Any) -> tuple[float, ...]:
-    """A point as JSON or a command line gives it: a list, or a number on a line."""
-    return tuple(given) if isinstance(given, (list, tuple)) else (given,)
-
-
-def _check(points: Points) -> None:
-    if len(points) < 2:
-        raise ValueError(f"{len(points)} training point(s): everything would fall onto one, give two or more")
-    if len({len(point) for point in points}) > 1 or not points[0]:
-        raise ValueError("the training points differ in their number of coordinates: give all the same, 1 or more")
-    for value in (value for point in points for value in point):
-        if type(value) not in (int, float) or not 0 <= value <= 1:
-            raise ValueError(f"a training point has the coordinate {value!r}: the output is bounded, give 0 to 1")
 
 
 def scattered(count: int, dimension: int, seed: int = 0) -> Points:
@@ -408,7 +402,7 @@ class ClassifierTraining(Training):
     strength of augmentation (`train.augment`). typefaces: those that were learned; found when the data is read.
     """
 
-    kind = "judge"
+    kind, architecture = "judge", "Judge"
     classes: tuple[str, ...] = ()
     each: int | None = None
     vary: float = 1.0

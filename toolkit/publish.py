@@ -8,8 +8,9 @@ every choice of the page can be drawn without network, and a second pull, or a r
 """
 
 import json
+import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,28 +19,15 @@ from typing import Any, NamedTuple
 import torch
 
 from . import __version__, plot, runs
+from . import index as tree
 from .data import INVERT
 from .hub import inspect
-from .index import (
-    REPO,
-    CheckpointError,
-    cached,
-    choose,
-    digest,
-    fetch,
-    folder_of,
-    hub_errors,
-    parse,
-    read_json,
-    to_json,
-    write_file,
-    write_index,
-)
+from .index import CheckpointError, choose, fetch, parse, to_json, write_file, write_index
 from .metrics.stats import MEASURES
 
 OF_EXPERIMENT = ("config.json", "metrics.json", "report.json", "judged.json", "map.json", "map.png", "contact.png",
                  "preview.png")  # fmt: skip
-OF_ITERATION = ("model.safetensors", "statistics.safetensors", "samples.png", "metrics.json")
+OF_ITERATION = (tree.MODEL, tree.STATISTICS, tree.SHEET, tree.METRICS)
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "notebook.ipynb"
 EXAMPLE = "OWNER/that-are-not-checkpoints"  # the repo in that notebook, which is replaced
 
@@ -74,71 +62,43 @@ def stage(source: Path, target: Path, repo: str, licence: str = "mit") -> dict[s
     _check_repo(repo)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CheckpointError(f"{target} is not empty: give a new folder")
-    if not (found := list(_published(source))):
+    folders = sorted(path.parent for path in source.glob("[!.]*/config.json"))
+    if not folders:
         raise CheckpointError(f"the folder {source} holds no EXPERIMENT/config.json: give the folder of your runs")
-    for path in found:
-        copy = target / path.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, copy)  # with its time of change, so that it is hashed once
-    index = _matching_index(source, target)
+    for folder in folders:
+        found = [folder / name for name in OF_EXPERIMENT]
+        found += [path / name for path in folder.glob("iter_[0-9][0-9][0-9]") for name in OF_ITERATION]
+        for path in filter(Path.is_file, found):
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)  # with its time of change, so that it is hashed once
+    index = write_index(target)
+    if (path := source / "index.json").exists():
+        stored = parse(path)
+        if fault := _difference(stored["experiments"], index["experiments"]):
+            raise CheckpointError(
+                f"{path} does not match its files ({fault}): bring them back, or delete it to have it written anew"
+            )
+        index = write_index(target, stored["default"])
     for name, experiment in index["experiments"].items():
-        _add_table_and_preview(target, name, experiment)
+        rows = [{"iteration": e["iteration"], **e["metrics"]} for e in experiment["iterations"] if "metrics" in e]
+        if experiment["kind"] == "iterations" and rows:
+            write_file(target / name / tree.METRICS, to_json(runs.summary(rows)))
+        if not (path := target / name / "preview.png").exists() and (picture := preview(target, experiment)):
+            write_file(path, picture)
     write_file(target / "README.md", card(target, repo, licence).encode())
     if NOTEBOOK.exists():
         write_file(target / NOTEBOOK.name, NOTEBOOK.read_text(encoding="utf-8").replace(EXAMPLE, repo).encode())
     return {path.relative_to(target).as_posix(): path.stat().st_size for path in sorted(target.rglob("*.*"))}
 
 
-def upload(staged: Path, repo: str, api: Any = None, *, private: bool = False) -> str:
-    """Upload what was staged, and return the commit, 40 hexadecimal digits. The repo is made if there is none.
-
-    What the Hub has already is not sent again: after an interruption the same call goes on. The token is the one of
-    `hf auth login` or HF_TOKEN. api: a huggingface_hub.HfApi. Raises CheckpointError for every failure of the Hub.
-    """
-    with hub_errors(repo, "the upload"):
-        from huggingface_hub import HfApi
-        from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError
-
-        api = api or HfApi(library_name="that-are-not", library_version=__version__)
-        try:
-            api.create_repo(repo, private=private, exist_ok=True)
-            commit = api.upload_folder(
-                repo_id=repo, folder_path=staged, commit_message=f"Upload with That Are Not {__version__}"
-            )
-        except (RepositoryNotFoundError, LocalTokenNotFoundError) as error:
-            raise CheckpointError(
-                f"the Hub does not let you write to {repo}: log in with `hf auth login` and a token that may write"
-            ) from error
-        return str(commit.oid)
-
-
 def _check_repo(repo: str) -> None:
-    if not REPO.fullmatch(repo):
+    if not tree.REPO.fullmatch(repo):
         raise CheckpointError(f"{repo!r} is no valid Hub repo id: give owner/name")
 
 
-def _published(source: Path) -> Iterator[Path]:
-    for config in sorted(source.glob("[!.]*/config.json")):
-        yield from (path for name in OF_EXPERIMENT if (path := config.with_name(name)).is_file())
-        for folder in sorted(config.parent.glob("iter_[0-9][0-9][0-9]")):
-            yield from (path for name in OF_ITERATION if (path := folder / name).is_file())
-
-
-def _matching_index(source: Path, target: Path) -> dict[str, Any]:
-    """The index of the copies, if it is that of their source too. Raises CheckpointError otherwise."""
-    found = write_index(target)
-    if not (path := source / "index.json").exists():
-        return found
-    stored = parse(path)
-    if fault := _difference(stored["experiments"], found["experiments"]):
-        raise CheckpointError(
-            f"{path} does not match its files ({fault}): bring them back, or delete it to have it written anew"
-        )
-    return write_index(target, stored["default"])
-
-
 def _difference(stored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """The first difference between two indexes, or nothing."""
+    """The first difference between the experiments of two indexes, or nothing."""
     for name in (name for name in {**stored, **found} if stored.get(name) != found.get(name)):
         if name not in stored or name not in found:
             return f"{name} is {'listed and not there' if name in stored else 'there and not listed'}"
@@ -151,12 +111,25 @@ def _difference(stored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return ""
 
 
-def _add_table_and_preview(target: Path, name: str, experiment: Mapping[str, Any]) -> None:
-    rows = [{"iteration": e["iteration"], **e["metrics"]} for e in experiment["iterations"] if "metrics" in e]
-    if experiment["kind"] == "iterations" and rows:
-        write_file(target / name / "metrics.json", to_json(runs.summary(rows)))
-    if not (path := target / name / "preview.png").exists() and (picture := preview(target, experiment)):
-        write_file(path, picture)
+def upload(staged: Path, repo: str, api: Any = None, *, private: bool = False) -> str:
+    """Upload what was staged, and return the commit, 40 hexadecimal digits. The repo is made if there is none.
+
+    What the Hub has already is not sent again: after an interruption the same call goes on. The token is the one of
+    `hf auth login` or HF_TOKEN. api: a huggingface_hub.HfApi. Raises CheckpointError for every failure of the Hub.
+    """
+    with tree.hub_errors(repo, "the upload"):
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError
+
+        api = api or HfApi(library_name="that-are-not", library_version=__version__)
+        message = f"Upload with That Are Not {__version__}"
+        try:
+            api.create_repo(repo, private=private, exist_ok=True)
+            return str(api.upload_folder(repo_id=repo, folder_path=staged, commit_message=message).oid)
+        except (RepositoryNotFoundError, LocalTokenNotFoundError) as error:
+            raise CheckpointError(
+                f"the Hub does not let you write to {repo}: log in with `hf auth login` and a token that may write"
+            ) from error
 
 
 # ---- pull
@@ -193,28 +166,26 @@ def plan(
     path = fetch(repo, "index.json", revision or "main")
     index = parse(path)
     name, _ = choose(index, experiment)
-    chosen, entries = index["experiments"][name], _chosen(index, name, iterations, sheets)
-    files: dict[str, Mapping[str, Any]] = {
-        chosen[key]: {} for key in ("config", *(["map"] if sheets else [])) if key in chosen
-    }
+    chosen, number = index["experiments"][name], min(iterations or [0])
+    if iterations is None or isinstance(iterations, range):
+        there = [e for e in chosen["iterations"] if "file" in e or (sheets and ("samples" in e or not e["iteration"]))]
+        entries = [entry for entry in there if iterations is None or entry["iteration"] in iterations]
+        entries = entries or [choose(index, name, number)[1]]  # raises, listing what there is
+    else:
+        entries = [choose(index, name, number)[1] for number in sorted(set(iterations))]
+    keys = ["config", *(["map"] if sheets else [])]
+    files: dict[str, Mapping[str, Any]] = {chosen[key]: {} for key in keys if key in chosen}
     for entry in entries:
         files |= {part["file"]: part for part in (entry, entry.get("statistics", {})) if "file" in part}
         files |= {entry["samples"]: {}} if sheets and "samples" in entry else {}
     return Plan(repo, path.parent.name, name, index["default"], entries, files)
 
 
-def _chosen(index: dict[str, Any], name: str, numbers: Sequence[int] | None, sheets: bool) -> list[dict[str, Any]]:
-    if numbers is not None and not isinstance(numbers, range):
-        return [choose(index, name, number)[1] for number in sorted(set(numbers))]
-    found = index["experiments"][name]["iterations"]
-    found = [e for e in found if "file" in e or (sheets and ("samples" in e or e["iteration"] == 0))]
-    found = [entry for entry in found if numbers is None or entry["iteration"] in numbers]
-    return found or [choose(index, name, min(numbers or [0]))[1]]  # raises, listing what there is
-
-
 def missing(plan: Plan) -> dict[str, int]:
     """Those of its files that are not in the Hub's cache, with their bytes if the index says them. Makes no request."""
-    return {path: said.get("bytes", 0) for path, said in plan.files.items() if not cached(plan.repo, path, plan.commit)}
+    return {
+        path: it.get("bytes", 0) for path, it in plan.files.items() if not tree.cached(plan.repo, path, plan.commit)
+    }
 
 
 def foreseen(plan: Plan) -> dict[str, tuple[int, bool]]:
@@ -233,11 +204,20 @@ def pull(plan: Plan, quiet: bool = True) -> dict[str, Path]:
     Raises CheckpointError for every failure of the Hub, and for a file that is not what the index says; it is fetched a
     second time before, and not kept.
     """
+    from tqdm import tqdm
+
+    class NoBar(tqdm):  # type: ignore[misc]  # untyped
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**options, "disable": True})
+
+    def damaged(path: str) -> bool:
+        file, listed = paths[path], plan.files[path]
+        return "sha256" in listed and (file.stat().st_size, tree.digest(file)) != (listed["bytes"], listed["sha256"])
+
     for _ in range(2):  # what the cache held may have been damaged since
-        folder = Path(_snapshot(plan, **({"tqdm_class": _no_bar()} if quiet else {})))
+        folder = Path(_snapshot(plan, **({"tqdm_class": NoBar} if quiet else {})))
         paths = {path: folder / path for path in plan.files}
-        bad = [path for path, said in plan.files.items() if "sha256" in said and not _intact(paths[path], said)]
-        if not bad:
+        if not (bad := [path for path in plan.files if damaged(path)]):
             return paths
         for copy in {copy for path in bad for copy in (paths[path].resolve(), paths[path])}:
             copy.unlink(missing_ok=True)
@@ -256,7 +236,7 @@ def _snapshot(plan: Plan, **options: Any) -> Any:
     def largest() -> str:
         return max((size, name) for name, size in {"a file": -1, **missing(plan)}.items())[1]
 
-    with hub_errors(plan.repo, largest, plan.commit):
+    with tree.hub_errors(plan.repo, largest, plan.commit):
         from huggingface_hub import snapshot_download
 
         patterns = [*plan.files]  # plain paths, without wildcards
@@ -265,20 +245,6 @@ def _snapshot(plan: Plan, **options: Any) -> Any:
         for name in {*patterns} - there:
             fetch(plan.repo, name, plan.commit)  # raises, with the reason
         return found
-
-
-def _no_bar() -> type:
-    from tqdm import tqdm
-
-    class NoBar(tqdm):  # type: ignore[misc]  # untyped
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **{**options, "disable": True})
-
-    return NoBar
-
-
-def _intact(path: Path, said: Mapping[str, Any]) -> bool:
-    return path.stat().st_size == said["bytes"] and digest(path) == said["sha256"]
 
 
 def place(plan: Plan, paths: Mapping[str, Path], folder: Path) -> dict[str, Any]:
@@ -315,14 +281,18 @@ def contents(source: str | Path, revision: str | None = None) -> dict[str, Any]:
     cached is whether a model is here, or how many are.
     """
     path = fetch(source, "index.json", revision or "main")  # as it is now: a revision is asked for
-    commit = None if folder_of(source) else path.parent.name
+    commit = None if tree.folder_of(source) else path.parent.name
     index, experiments = parse(path), {}
+
+    def here(file: str) -> bool:
+        return Path(source, file).is_file() if commit is None else tree.cached(str(source), file, commit) is not None
+
     for name, experiment in index["experiments"].items():
         entries = [
             {
                 **entry,
                 "bytes": sum(part.get("bytes", 0) for part in (entry, entry.get("statistics", {}))),
-                "cached": "file" in entry and _is_here(source, commit, entry["file"]),
+                "cached": "file" in entry and here(entry["file"]),
             }
             for entry in experiment["iterations"]
         ]
@@ -331,10 +301,6 @@ def contents(source: str | Path, revision: str | None = None) -> dict[str, Any]:
     total = sum(it["bytes"] for it in experiments.values())
     return {"source": str(source), "commit": commit, "default": index["default"], "bytes": total,
             "experiments": experiments}  # fmt: skip
-
-
-def _is_here(source: str | Path, commit: str | None, file: str) -> bool:
-    return Path(source, file).is_file() if commit is None else cached(str(source), file, commit) is not None
 
 
 def summary(found: Mapping[str, Any]) -> str:
@@ -346,7 +312,7 @@ def summary(found: Mapping[str, Any]) -> str:
         span = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else "".join(map(str, numbers))
         key, words = (KINDS.get(it["kind"], {}).get(part, "") for part in ("measure", "called"))
         metrics = models[-1].get("metrics", {}) if models else {}
-        measure = f"{words} {_number(metrics[key])}" if key in metrics else ""
+        measure = f"{words} {metrics[key]:.4g}" if key in metrics else ""
         rows.append([name, it["kind"], span, str(len(models)), size(it["bytes"]), str(it["cached"]), measure,
                      it["title"]])  # fmt: skip
     at = f" at {found['commit']}" if found["commit"] else ""
@@ -360,14 +326,11 @@ def iterations(found: Mapping[str, Any], name: str) -> str:
     measures = sorted({key for entry in entries for key in entry.get("metrics", {})})
     rows = [["iteration", "size", "here", *measures]]
     for entry in entries:
-        values = [_number(entry.get("metrics", {}).get(measure)) for measure in measures]
-        stored = (size(entry["bytes"]), "yes" if entry["cached"] else "no") if "file" in entry else ("", "")
+        metrics = entry.get("metrics", {})
+        stored = [size(entry["bytes"]), "yes" if entry["cached"] else "no"] if "file" in entry else ["", ""]
+        values = [f"{metrics[key]:.4g}" if key in metrics else "" for key in measures]
         rows.append([str(entry["iteration"]), *stored, *values])
     return _aligned(rows)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
 
 
 def size(count: int) -> str:
@@ -392,8 +355,9 @@ def card(folder: Path, repo: str, licence: str = "mit") -> str:
     from huggingface_hub import ModelCardData
 
     index = parse(folder / "index.json")["experiments"]
-    configs = {name: read_json(folder / it["config"]) for name, it in index.items()}
-    data = sources(name for config in configs.values() for name in _data(config))
+    configs = {name: tree.read_json(folder / it["config"]) for name, it in index.items()}
+    made = {name: it if isinstance(it := config.get("experiment"), dict) else {} for name, config in configs.items()}
+    data = sources(it["data"] for it in made.values() if isinstance(it.get("data"), str))
     kinds = {kind: about for kind, about in KINDS.items() if kind in {it["kind"] for it in index.values()}}
     metadata = ModelCardData(
         license=licence,
@@ -411,7 +375,7 @@ def card(folder: Path, repo: str, licence: str = "mit") -> str:
             "",
             "The weights hold no images; sheets of iteration 0 show some of the data.",
         ]),
-        "Training": "\n".join(_training(folder, name, it, configs[name]) for name, it in index.items()),
+        "Training": "\n".join(_training(folder, name, made[name], configs[name]) for name in index),
         "Measures": _measures(folder, index),
         "Limits": "\n".join(f"- {limit}" for limit in CARD["limits"]),
         "Licence": f"The weights: `{licence}`. The data keep the terms named above.",
@@ -423,14 +387,6 @@ def card(folder: Path, repo: str, licence: str = "mit") -> str:
     )
     text = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
     return f"---\n{metadata.to_yaml()}\n---\n\n# {repo.partition('/')[2]}\n\n{lead}\n\n{text}\n"
-
-
-def _training_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    return found if isinstance(found := config.get("experiment"), dict) else {}
-
-
-def _data(config: Mapping[str, Any]) -> list[str]:
-    return [name] if isinstance(name := _training_settings(config).get("data"), str) else []
 
 
 def _contents(folder: Path, index: Mapping[str, Any]) -> str:
@@ -455,25 +411,21 @@ def _example(repo: str, index: Mapping[str, Any]) -> str:
     )
 
 
-def _training(folder: Path, name: str, it: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    made = _training_settings(config)
+def _training(folder: Path, name: str, made: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """A line on how an experiment was trained. made: its settings; config: all of config.json."""
     shown = [key for key in CARD["settings"] if made.get(key) not in (None, "", [], {})]
     values = ", ".join(f"{key.replace('_', ' ')} {made[key]}" for key in shown)
-    data = " and ".join(source.title for source in sources(_data(config))) or "unstated data"
-    files = [entry["file"] for entry in it["iterations"] if "file" in entry]
-    network = _network(folder / files[-1]) if files else ""
+    data = " and ".join(source.title for source in sources([made["data"]] if isinstance(made.get("data"), str) else []))
+    network = ""
+    if files := sorted((folder / name).glob(f"iter_*/{tree.MODEL}")):
+        found = inspect(files[-1])
+        options = ", ".join(f"{key} {it}" for key, it in found["config"].items() if isinstance(it, (int, float, str)))
+        parameters = f"{found['parameters']:,} parameters, stored as {found['dtype']}"
+        network = f", `{found['architecture']}` ({options}; {parameters})"
     cost = config.get("cost", {})
     machines = ", ".join(sorted({entry["on"] for entry in cost.get("iterations", {}).values() if "on" in entry}))
     spent = f"; it took {cost['seconds'] / 60:.1f} minutes ({machines})" if "seconds" in cost else ""
-    return f"- **{name}**{network}: learned {data}; {values}{spent}."
-
-
-def _network(path: Path) -> str:
-    found = inspect(path)
-    options = ", ".join(
-        f"{key} {value}" for key, value in found["config"].items() if isinstance(value, (int, float, str))
-    )
-    return f", `{found['architecture']}` ({options}; {found['parameters']:,} parameters, stored as {found['dtype']})"
+    return f"- **{name}**{network}: learned {data or 'unstated data'}; {values}{spent}."
 
 
 def _measures(folder: Path, index: Mapping[str, Any]) -> str:
@@ -483,22 +435,16 @@ def _measures(folder: Path, index: Mapping[str, Any]) -> str:
     for kind, about in KINDS.items():
         known = {name: it for name, it in index.items() if it["kind"] == kind}
         if kind == "iterations":
-            paths = {name: folder / name / "metrics.json" for name in known}
+            paths = {name: folder / name / tree.METRICS for name in known}
             parts += [f"### {name}\n\n{runs.table(path)}" for name, path in paths.items() if path.exists()]
             parts += ["\n".join(f"- `{name}`: {what}" for name, what in MEASURES.items())] if known else []
-        elif known:
-            parts.append(f"### {about['are'].capitalize()}\n\n{_side_by_side(known)}")
+        elif known:  # a column per network, a line per measure
+            columns = {f"`{name}` {entry['iteration']}": entry.get("metrics", {})
+                       for name, it in known.items() for entry in it["iterations"]}  # fmt: skip
+            measures = sorted({key for metrics in columns.values() for key in metrics})
+            rows = [[key, *(f"{m[key]:.6g}" if key in m else "" for m in columns.values())] for key in measures]
+            parts.append(f"### {about['are'].capitalize()}\n\n{plot.markdown_table(['measure', *columns], rows)}")
     return "\n\n".join(parts)
-
-
-def _side_by_side(known: Mapping[str, Any]) -> str:
-    """A column per network, a line per measure."""
-    columns = {
-        f"`{name}` {e['iteration']}": e.get("metrics", {}) for name, it in known.items() for e in it["iterations"]
-    }
-    measures = sorted({key for metrics in columns.values() for key in metrics})
-    rows = [[key, *(f"{m[key]:.6g}" if key in m else "" for m in columns.values())] for key in measures]
-    return plot.markdown_table(["measure", *columns], rows)
 
 
 def sources(names: Iterable[str]) -> list[Source]:
@@ -506,14 +452,10 @@ def sources(names: Iterable[str]) -> list[Source]:
 
     An unknown name is its own title, made by those who published the models.
     """
-    parts = {_plain(part) for name in names for part in name.split("+")}
+    plain = (re.sub("^((sample|tinted):)*", "", part) for name in names for part in name.split("+"))
+    parts = {part.removesuffix(INVERT).partition(":")[0] for part in plain}
     ordered = [name for name in DATA if name in parts] + sorted(parts - {*DATA})
     return [DATA.get(name, Source(name, *DATA["folder"][1:3])) for name in ordered]
-
-
-def _plain(name: str) -> str:
-    before, colon, after = name.removesuffix(INVERT).partition(":")
-    return _plain(after) if colon and before in ("sample", "tinted") else before
 
 
 ROWS, COLUMNS = 5, 12  # iterations, and the first seeds of each

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import __version__, distributed, hub, index, iterated, metrics, plot, presets, samplers
+from . import __version__, distributed, hub, index, iterated, metrics, plot, presets, samplers, train
 from . import data as datasets
 from .config import DIGITS, checked
 from .data import Dataset
@@ -41,25 +41,13 @@ from .diverge.experiments import Inputs, measure_snapshot, new, snapshots
 from .diverge.training import Snapshot
 from .index import METRICS, MODEL, ROWS_FILE, SHEET, STATE, STATISTICS, CheckpointError, to_json
 from .metrics.attractors import Probe, attracting, basins, fixed, line, plane, probe_runs, probed_runs, states_at
-from .metrics.classifier import probabilities
+from .metrics.classifier import probabilities, sample_objectness
 from .metrics.distance import encoder_distance
 from .metrics.rows import Rows, rows
 from .models import Judge, LabelledBatches, Manifold, create
 from .samplers.creative import hidden_layer
 from .seeds import Noise, child
-from .train import (
-    DECAY,
-    AugmentedBatches,
-    Images,
-    OnStep,
-    OptimiserState,
-    Shuffled,
-    balanced_rows,
-    fit,
-    linear,
-    native_bfloat16,
-    precision,
-)
+from .train import DECAY, AugmentedBatches, Images, OnStep, OptimiserState, Shuffled, balanced_rows, fit, linear
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -125,16 +113,15 @@ class RunDir:
             if main and not self.finished(index):
                 write(self.draft(index) / name, content())
 
-    def discard(self, index: int, name: str) -> None:
-        """Delete a file of a finished iteration, if it is there."""
-        with _writing(self.folder(index)) as main:
-            if main:
-                (self.folder(index) / name).unlink(missing_ok=True)
-
     def finish(self, index: int) -> None:
-        """Make the draft final, and update the index of OUT; iteration 0, the data, is not listed."""
+        """Make the draft final, and update the index of OUT; iteration 0, the data, is not listed.
+
+        The optimiser's state of the iteration before goes; that of the first stays, for other runs that begin with it.
+        """
         with _writing(self.root) as main:
             if main:
+                if index > 2:
+                    (self.folder(index - 1) / STATE).unlink(missing_ok=True)
                 if not self.finished(index):
                     os.replace(self.draft(index), self.folder(index))
                 if index:
@@ -182,12 +169,12 @@ class RunDir:
             raise RunError(self._refusal(there["experiment"], other))
         bfloat16: dict[str, bool] = {}  # by device type
         if other:
-            remove(self.root)
+            _remove(self.root)
         else:
             with suppress(KeyError, TypeError, ValueError):
                 bfloat16 = dict(there.get("bfloat16", {}))
                 self.costs = dict(there["cost"]["iterations"])
-        bfloat16.setdefault(self.device_type, native_bfloat16(self.device_type))
+        bfloat16.setdefault(self.device_type, train.native_bfloat16(self.device_type))
         about = {"title": self.spec.title, "toolkit": __version__, **self.spec.metadata(), "experiment": mine,
                  "bfloat16": bfloat16}  # fmt: skip
         write(self.config, {**about, **self._cost()})
@@ -211,7 +198,7 @@ def _has_iterations(root: Path) -> bool:
     return any(path.name != "iter_000" for path in root.glob("iter_[0-9][0-9][0-9]"))
 
 
-def remove(root: Path) -> None:
+def _remove(root: Path) -> None:
     """Delete what a run wrote to its folder before its first iteration was finished."""
     for part in (*root.glob("iter_[0-9][0-9][0-9].partial"), root / "iter_000"):
         shutil.rmtree(part, ignore_errors=True)
@@ -226,7 +213,7 @@ def _cleaned_up(root: Path, new_out: bool) -> Iterator[None]:
     except Exception:
         if distributed.rank() == 0 and not _has_iterations(root) and not [*root.glob(f"iter_*/{MODEL}")]:
             with suppress(OSError):  # folders that hold other things stay
-                remove(root)
+                _remove(root)
                 root.rmdir()
                 if new_out:
                     root.parent.rmdir()
@@ -340,6 +327,7 @@ class Trainer:
     out: Path
     device: torch.device = CPU
     quiet: bool = False
+    run: RunDir = field(init=False, repr=False)
 
     def __call__(self, iterations: int | None = None) -> Path:
         """Train, measure and store what is not stored yet -> the folder of the experiment.
@@ -355,13 +343,15 @@ class Trainer:
             raise ValueError(f"iterations is {count}: give at least 1")
         root, new_out = self.out / self.spec.name, not self.out.exists()
         if not all((root / f"iter_{number:03d}").exists() for number in range(1, count + 1)):
-            self._announce()
+            if not self.quiet and distributed.rank() == 0 and 0 < (self.images or 0) < FEW:
+                tqdm.write(f"{self.images} images are few: expect copies and blends of them; from {FEW} on the "
+                           "model may draw what is not among them", file=sys.stderr)  # fmt: skip
             self.prepare()
         with locked(root), _cleaned_up(root, new_out):
-            run = RunDir(self.out, self.spec, self.device)
-            with precision(self.device.type, run.bfloat16):
-                self.train(run, count)
-            run.conclude(partial(self.summary, run))
+            self.run = RunDir(self.out, self.spec, self.device)
+            with train.precision(self.device.type, self.run.bfloat16):
+                self.train(count)
+            self.run.conclude(self.summary)
         return root
 
     @classmethod
@@ -389,32 +379,31 @@ class Trainer:
         self.untrained(0)
 
     def untrained(self, seed: int) -> Any:
-        """A model before its training. Raises ValueError for settings that it cannot have."""
-        raise NotImplementedError
+        """A model before its training, for images as those of the data. Raises ValueError for wrong settings."""
+        _, channels, size, _ = self.data.shape
+        return create(self.spec.architecture, {"channels": channels, "size": size, **self.spec.model}, seed=seed)
 
     def prepare(self) -> None:
         """Train whatever has to be trained first."""
 
-    def train(self, run: RunDir, count: int) -> None:
+    def train(self, count: int) -> None:
         """Make iterations 1 to `count`, as far as they are not stored."""
         for number in range(1, count + 1):
-            if not run.finished(number):
-                path = run.find(number, MODEL) or self._learn(run, number)
-                with self.stage(run, number, "measuring"):
-                    files = self.files(run, number, self.load(path))
-                self.finish(run, number, files)
-
-    def _learn(self, run: RunDir, number: int) -> Path:
-        with self.stage(run, number, "training", self.steps, "step") as bar:
-            model, facts = self.learn(number, partial(_advance, bar))
-            return run.put_model(number, model, **facts)
+            if not self.run.finished(number):
+                path = self.run.find(number, MODEL)
+                if path is None:
+                    with self.stage(number, "training", self.steps, "step") as bar:
+                        model, facts = self.learn(number, _on_bar(bar))
+                        path = self.run.put_model(number, model, **facts)
+                with self.stage(number, "measuring"):
+                    files = self.files(number, self.load(path))
+                self.finish(number, files)
 
     def learn(self, number: int, on_step: OnStep) -> tuple[nn.Module, dict[str, Any]]:
         """A trained model, and the facts to store with it. Raises FloatingPointError."""
         seed, losses = int(self.spec.seed) + number - 1, list[float]()
         batches = self.batches(child(seed, "shuffle"))
-        model = self.untrained(child(seed, "init")).to(self.device)
-        on_step = _collected(losses, on_step)
+        model, on_step = self.untrained(child(seed, "init")).to(self.device), _collected(losses, on_step)
         model = fit(model, batches, steps=self.steps, on_step=on_step, decay=linear, seed=child(seed, "fit"))
         epoch = batches.steps_per_epoch
         means = [fmean(losses[at : at + epoch]) for at in range(0, len(losses), epoch)]
@@ -422,20 +411,20 @@ class Trainer:
 
     def batches(self, seed: int) -> Any:
         """Shuffled batches of the data, with `steps_per_epoch`."""
-        raise NotImplementedError
+        return Shuffled(self.data, self.spec.batch, seed)
 
-    def files(self, run: RunDir, number: int, model: Any) -> Files:
+    def files(self, number: int, model: Any) -> Files:
         """What is stored beside a model, which is given as it was stored."""
         raise NotImplementedError
 
-    def finish(self, run: RunDir, number: int, files: Files) -> None:
+    def finish(self, number: int, files: Files) -> None:
         """Write the files of an iteration, and make it final."""
         for name, content in files.items():
-            with self.stage(run, number, "sheet" if name == SHEET else "measuring"):
-                run.put(number, name, content)
-        run.finish(number)
+            with self.stage(number, "sheet" if name == SHEET else "measuring"):
+                self.run.put(number, name, content)
+        self.run.finish(number)
 
-    def summary(self, run: RunDir, rows: list[dict[str, Any]]) -> Files:
+    def summary(self, rows: list[dict[str, Any]]) -> Files:
         """What is stored beside all iterations. rows: their measures."""
         return {}
 
@@ -444,32 +433,23 @@ class Trainer:
         return hub.load(path, device=str(self.device))
 
     @contextmanager
-    def stage(
-        self, run: RunDir, number: int, name: str, total: int | None = None, unit: str = ""
-    ) -> "Iterator[tqdm[Any]]":
+    def stage(self, number: int, name: str, total: int | None = None, unit: str = "") -> "Iterator[tqdm[Any]]":
         """Time a stage of an iteration, under a progress bar; without a total it is a line that lasts as long."""
+        shape: dict[str, Any] = {"total": total, "unit": unit} if total else {"bar_format": "{desc}", "leave": False}
         hidden = self.quiet or distributed.rank() > 0
-        shape: dict[str, Any] = {"leave": True} if total else {"bar_format": "{desc}", "leave": False}
-        bar = tqdm(
-            total=total,
-            desc=f"{self.spec.name} {number}: {name}",
-            unit=unit,
-            disable=hidden,
-            dynamic_ncols=True,
-            **shape,
-        )
-        with run.stage(number, name), bar:
+        bar = tqdm(desc=f"{self.spec.name}, iteration {number}: {name}", disable=hidden, dynamic_ncols=True, **shape)
+        with self.run.stage(number, name), bar:
             yield bar
 
-    def _announce(self) -> None:
-        if not self.quiet and distributed.rank() == 0 and 0 < (self.images or 0) < FEW:
-            tqdm.write(f"{self.images} images are few: expect copies and blends of them; from {FEW} on the "
-                       "model may draw what is not among them", file=sys.stderr)  # fmt: skip
 
+def _on_bar(bar: "tqdm[Any]") -> OnStep:
+    """A callback that shows the step and its losses on a progress bar."""
 
-def _advance(bar: "tqdm[Any]", step: int, losses: dict[str, float]) -> None:
-    bar.set_postfix({name: f"{loss:.2f}" for name, loss in losses.items()}, refresh=False)
-    bar.update()
+    def advance(step: int, losses: dict[str, float]) -> None:
+        bar.set_postfix({name: f"{loss:.2f}" for name, loss in losses.items()}, refresh=False)
+        bar.update()
+
+    return advance
 
 
 def _collected(losses: list[float], on_step: OnStep) -> OnStep:
@@ -483,7 +463,7 @@ def _collected(losses: list[float], on_step: OnStep) -> OnStep:
 
 
 def _has_test_split(name: str) -> bool:
-    return not any(kind in name for kind in ("sample:", "folder:"))
+    return "sample:" not in name and "folder:" not in name
 
 
 # ---- iterated learning
@@ -532,23 +512,28 @@ class IterationTrainer(Trainer):
 
     def untrained(self, seed: int) -> Any:
         """seed: the number of an iteration, 0 for the first model."""
-        _, channels, size, _ = self.data.shape
-        options = {"channels": channels, "size": size, **self.spec.model}
-        return create(self.spec.architecture, options, seed=child(self.spec.seed, "init", seed)).to(self.device)
+        return super().untrained(child(self.spec.seed, "init", seed)).to(self.device)
 
-    def train(self, run: RunDir, count: int) -> None:
-        if not run.finished(0):
-            self._store_data(run)
-        if all(run.finished(index) for index in range(1, count + 1)):
+    def train(self, count: int) -> None:
+        e, first = self.spec, self.untrained(0)
+        if not self.run.finished(0):
+            self._store_data()
+        if all(self.run.finished(index) for index in range(1, count + 1)):
             return
-        first = self.untrained(0)
+        if e.teaching == "lecture":
+            teach = iterated.teacher_samples(self.sampling, e.batch, e.seed)
+        else:
+            generate = iterated.filtered(self._generated, selection(e.rule, self.data)) if e.rule else self._generated
+            add = {"accumulate": iterated.accumulate, "replace": iterated.replace_data}[e.teaching]
+            teach = iterated.subsample(add(generate), e.share, e.seed)
+        fresh, reset = iterated.fresh(self.untrained), iterated.reset(first)
+        inherit = {"preserve": iterated.preserve, "reset": reset, "fresh": fresh}[e.inheritance]
         for turn in iterated.iterated_learning(
-            first, self.data, learn=partial(self._iterate, run), teach=self._teach(run), inherit=self._inherit(first),
-            iterations=count,
-        ):  # fmt: skip
-            self._close(run, turn.index, turn.model)
+            first, self.data, learn=self._iterate, teach=teach, inherit=inherit, iterations=count
+        ):
+            self._close(turn.index, turn.model)
 
-    def summary(self, run: RunDir, rows: list[dict[str, Any]]) -> Files:
+    def summary(self, rows: list[dict[str, Any]]) -> Files:
         return {METRICS: lambda: summary(rows)}
 
     def planned_steps(self, index: int, images: int) -> int:
@@ -561,16 +546,15 @@ class IterationTrainer(Trainer):
     def _batch(self, index: int) -> int:
         return self.spec.batch if index == 1 else self.spec.later_batch or self.spec.batch
 
-    def _iterate(self, run: RunDir, index: int, model: nn.Module, data: Images | iterated.TeacherSamples) -> nn.Module:
-        path = run.find(index, MODEL) or self._fit(run, index, model, data)
-        model = self.load(path)
-        if not run.find(index, SHEET):  # before data are generated: people may want to pick from it
-            with self.stage(run, index, "sheet"):
+    def _iterate(self, index: int, model: nn.Module, data: Images | iterated.TeacherSamples) -> nn.Module:
+        model = self.load(self.run.find(index, MODEL) or self._fit(index, model, data))
+        if not self.run.find(index, SHEET):  # before data are generated: people may want to pick from it
+            with self.stage(index, "sheet"):
                 drawn = samplers.to_bytes(self.sampling.sample(model, range(SHEET_IMAGES)))
-                run.put(index, SHEET, lambda: sheet(drawn))
+                self.run.put(index, SHEET, lambda: plot.png(drawn, 10))
         return model
 
-    def _fit(self, run: RunDir, index: int, model: nn.Module, data: Images | iterated.TeacherSamples) -> Path:
+    def _fit(self, index: int, model: nn.Module, data: Images | iterated.TeacherSamples) -> Path:
         e, batches = self.spec, cast("Any", data)
         if isinstance(data, iterated.TeacherSamples):
             steps = e.lecture_steps
@@ -579,93 +563,79 @@ class IterationTrainer(Trainer):
             batches = Shuffled(data, self._batch(index), child(e.seed, "shuffle", index))
         if index == 1 and self.first_from:
             model, state = self._first(self.first_from)
-            run.put(1, STATE, lambda: state)
-            return run.put_model(1, model, seed=e.seed, steps=steps)
-        with self.stage(run, index, "training", steps, "step") as bar:
-            moments, decay = self._optimiser_state(run, index), DECAY[e.decay]
-            model = fit(model, batches, steps=steps, on_step=partial(_advance, bar), decay=decay, state=moments)
-            run.put(index, STATE, lambda: safetensors.torch.save(moments))  # first: with a model, training is done
-            return run.put_model(index, model, seed=e.seed, steps=steps)
+            self.run.put(1, STATE, lambda: state)
+            return self.run.put_model(1, model, seed=e.seed, steps=steps)
+        with self.stage(index, "training", steps, "step") as bar:
+            moments, decay = self._optimiser_state(index), DECAY[e.decay]
+            model = fit(model, batches, steps=steps, on_step=_on_bar(bar), decay=decay, state=moments)
+            self.run.put(index, STATE, lambda: safetensors.torch.save(moments))  # first: a model ends training
+            return self.run.put_model(index, model, seed=e.seed, steps=steps)
 
     def _first(self, source: Path) -> tuple[nn.Module, bytes]:
         """The first iteration's model and optimiser of another run. Raises RunError if it would not be this one's."""
-        path, state = (source / "iter_001" / name for name in (MODEL, STATE))
-        if missing := [str(file) for file in (source / "config.json", path, state) if not file.is_file()]:
-            raise RunError(f"there is no {missing[0]}: give the folder of a run with its first iteration")
-        theirs = json.loads((source / "config.json").read_text())["experiment"]
+        path, state, config = source / "iter_001" / MODEL, source / "iter_001" / STATE, source / "config.json"
+        for file in (config, path, state):
+            if not file.is_file():
+                raise RunError(f"there is no {file}: give the folder of a run with its first iteration")
+        theirs = json.loads(config.read_text())["experiment"]
         if other := _differing(theirs, json.loads(to_json(self.spec.as_dict())), FIRST):
             raise RunError(
                 f"{source} began with another {', '.join(other)}: give a run whose first iteration is the same"
             )
         return hub.load(path), state.read_bytes()
 
-    def _optimiser_state(self, run: RunDir, index: int) -> OptimiserState:
+    def _optimiser_state(self, index: int) -> OptimiserState:
         """What the optimisers of an iteration start from: those of the one before, or nothing."""
         if index == 1 or self.spec.optimiser == "fresh" or self.spec.inheritance != "preserve":
             return {}
-        path = run.find(index - 1, STATE)
-        if path is None:
-            raise RunError(
-                f"{run.folder(index - 1)} has no {STATE}, from which the training goes on: "
-                "start the run anew in another --out, or give --set optimiser=fresh to a new one"
-            )
-        return dict(safetensors.torch.load_file(path))
+        if path := self.run.find(index - 1, STATE):
+            return dict(safetensors.torch.load_file(path))
+        raise RunError(
+            f"{self.run.folder(index - 1)} has no {STATE}, from which the training goes on: "
+            "start the run anew in another --out, or give --set optimiser=fresh to a new one"
+        )
 
-    def _teach(self, run: RunDir) -> iterated.Teach:
-        e, generate = self.spec, partial(self._generated, run)
-        if e.teaching == "lecture":
-            return iterated.teacher_samples(self.sampling, e.batch, e.seed)
-        selected = iterated.filtered(generate, selection(e.rule, self.data)) if e.rule else generate
-        how = {"accumulate": iterated.accumulate, "replace": iterated.replace_data}[e.teaching]
-        return iterated.subsample(how(selected), e.share, e.seed)
-
-    def _inherit(self, first: nn.Module) -> iterated.Inherit:
-        fresh, reset = iterated.fresh(self.untrained), iterated.reset(first)
-        return {"preserve": iterated.preserve, "reset": reset, "fresh": fresh}[self.spec.inheritance]
-
-    def _generated(self, run: RunDir, index: int, model: nn.Module) -> Tensor:
+    def _generated(self, index: int, model: nn.Module) -> Tensor:
         """The images that an iteration generates: read, or generated (again) from its checkpoint and stored."""
-        if (stored := run.find(index, GENERATED)) and run.find(index, METRICS):
+        if (stored := self.run.find(index, GENERATED)) and self.run.find(index, METRICS):
             return from_npy(stored)
-        found = self._generate(run, index, model, iteration_seeds(self.spec, index))
-        with run.stage(index, "sampling"):
-            run.put(index, GENERATED, lambda: to_npy(found.images))
+        images = self._generate(index, model, iteration_seeds(self.spec, index))
+        with self.stage(index, "sampling"):
+            self.run.put(index, GENERATED, lambda: to_npy(images))
+        return images
+
+    def _generate(self, index: int, model: nn.Module, seeds: range) -> Tensor:
+        """Generate images, and store the measures of the first of them."""
+        with self.stage(index, "sampling", len(seeds), "image") as bar:
+            found = samplers.generate(model, seeds, self.sampling, on_images=bar.update)
+        with self.stage(index, "measuring"):
+            passes = None if samplers.generates(model) else found.passes[:MEASURED]
+            self.run.put(index, METRICS, lambda: metrics.measure(found.images[:MEASURED], self.reference, passes))
         return found.images
 
-    def _generate(self, run: RunDir, index: int, model: nn.Module, seeds: range) -> samplers.Samples:
-        """Generate images, and store the measures of the first of them."""
-        with self.stage(run, index, "sampling", len(seeds), "image") as bar:
-            found = samplers.generate(model, seeds, self.sampling, on_images=bar.update)
-        with self.stage(run, index, "measuring"):
-            passes = None if samplers.generates(model) else found.passes[:MEASURED]
-            run.put(index, METRICS, lambda: metrics.measure(found.images[:MEASURED], self.reference, passes))
-        return found
-
-    def _close(self, run: RunDir, index: int, model: nn.Module) -> None:
+    def _close(self, index: int, model: nn.Module) -> None:
         """Measure an iteration that generated no data set; then make it final."""
-        if run.finished(index):
+        if self.run.finished(index):
             return
-        if not run.find(index, METRICS):
-            self._generate(run, index, model, iteration_seeds(self.spec, index)[:MEASURED])
-        if index > 2:
-            run.discard(index - 1, STATE)  # the first stays, for other runs from the same first iteration
-        self.finish(run, index, self._row_files(run, index, model))
+        if not self.run.find(index, METRICS):
+            self._generate(index, model, iteration_seeds(self.spec, index)[:MEASURED])
+        self.finish(index, self._row_files(index, model))
 
-    def _row_files(self, run: RunDir, index: int, model: nn.Module | None) -> Files:
+    def _row_files(self, index: int, model: nn.Module | None) -> Files:
         """Every measure of the images of the first seeds, by all processes together; nothing where it is there."""
-        if run.find(index, ROWS_FILE):
+        if self.run.find(index, ROWS_FILE):
             return {}
-        with self.stage(run, index, "measuring"):
+        with self.stage(index, "measuring"):
             images, reference = row_images(self.spec, self.reference, model)
         return {ROWS_FILE: lambda: to_npz(row_measures(self.spec, images, reference))}
 
-    def _store_data(self, run: RunDir) -> None:
+    def _store_data(self) -> None:
         """Iteration 0 is the data: a sheet of them, and their measures against the rest of the data."""
         known, others = row_images(self.spec, self.reference, None)
-        self.finish(run, 0, {
-            SHEET: lambda: sheet(self.data[:SHEET_IMAGES]),
+        self.finish(0, {
+            SHEET: lambda: plot.png(self.data[:SHEET_IMAGES], 10),
             METRICS: lambda: metrics.measure(known, others),
-            **self._row_files(run, 0, None),
+            **self._row_files(0, None),
         })  # fmt: skip
 
 
@@ -698,11 +668,6 @@ def iteration_seeds(e: presets.Experiment, index: int) -> range:
     return range(start, start + count)
 
 
-def sheet(images: Tensor) -> bytes:
-    """A gapless grid, ten images wide, as PNG: uint8 (N, C, H, W), N at most 100."""
-    return plot.png(images, columns=10)
-
-
 CLASSIFIER = "judge-digits-letters"  # of the shipped checkpoints, unless an experiment names another
 OF_DIGITS = ("mnist", "sample:mnist")  # data whose classes a classifier may know by these names
 
@@ -714,18 +679,8 @@ def selection(rule: presets.Filter, data: Tensor) -> iterated.Select:
     if rule.by == "novelty":
         return iterated.select_top(partial(metrics.novelty, reference=data), rule.share)
     source = rule.source or CLASSIFIER
-    classifier = hub.load(source) if source.endswith(".safetensors") else hub.load(hub.CHECKPOINTS, source)
-    return iterated.select_top(partial(objectness, classifier), rule.share)
-
-
-@torch.no_grad()
-def objectness(classifier: Any, images: Tensor) -> Tensor:
-    """How sure a classifier is of each image, of any class: uint8 (N, C, H, W) -> exp(-entropy), (N,), 1 if certain.
-
-    The sample objectness of the out-of-class study (2017), image by image.
-    """
-    log_p = [classifier(part.float() / 255).log_softmax(1) for part in images.split(500)]
-    return torch.cat([(p.exp() * p).sum(1).exp() for p in log_p])
+    classifier: Any = hub.load(source) if source.endswith(".safetensors") else hub.load(hub.CHECKPOINTS, source)
+    return iterated.select_top(lambda images: sample_objectness(probabilities(classifier, images)), rule.share)
 
 
 def picked(path: Path, index: int, images: Tensor) -> Tensor:
@@ -733,10 +688,12 @@ def picked(path: Path, index: int, images: Tensor) -> Tensor:
 
     A line is ITERATION: SEED, SEED, ...; one without an iteration is for all. Raises RunError if there are none.
     """
+    rows = set[int]()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = sorted({seed for number, seeds in map(_picks, filter(None, map(str.strip, lines))) for seed in seeds
-                       if number in (None, index) and seed < len(images)})  # fmt: skip
+        for line in filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines())):
+            number, _, seeds = line.rpartition(":")
+            found = [int(seed) for seed in re.split(r"[,\s]+", seeds.strip()) if seed]
+            rows |= {seed for seed in found if seed < len(images)} if int(number or index) == index else set()
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read as picks ({error}): write lines such as 3: 5, 17, 42") from error
     if not rows:
@@ -744,12 +701,7 @@ def picked(path: Path, index: int, images: Tensor) -> Tensor:
             f"{path} has no picks for iteration {index} from 0 to {len(images) - 1}: look at the sheet samples.png in "
             f"the iteration's folder, ten seeds a row, write a line such as {index}: 5, 17, 42 and run this again"
         )
-    return torch.tensor(rows)
-
-
-def _picks(text: str) -> tuple[int | None, list[int]]:
-    number, colon, seeds = text.rpartition(":")
-    return (int(number) if colon else None), [int(seed) for seed in re.split(r"[,\s]+", seeds.strip()) if seed]
+    return torch.tensor(sorted(rows))
 
 
 def row_images(experiment: presets.Experiment, reference: Tensor, model: nn.Module | None) -> tuple[Tensor, Tensor]:
@@ -835,14 +787,7 @@ class DecoderTrainer(Trainer):
         """How the decoder is perturbed, before calibration."""
         return samplers.Creative(**checked("creative decoding", samplers.Creative, self.spec.how))
 
-    def untrained(self, seed: int) -> Any:
-        _, channels, size, _ = self.data.shape
-        return create(self.spec.architecture, {"channels": channels, "size": size, **self.spec.model}, seed=seed)
-
-    def batches(self, seed: int) -> Shuffled:
-        return Shuffled(self.data, self.spec.batch, seed)
-
-    def files(self, run: RunDir, number: int, model: Any) -> Files:
+    def files(self, number: int, model: Any) -> Files:
         statistics, t = self._statistics(model), self.spec
         return {
             STATISTICS: lambda: hub.statistics_bytes(statistics, self.how),
@@ -910,15 +855,12 @@ class KaleidoscopeTrainer(Trainer):
     def images(self) -> int | None:
         return len(self.data) if self.data.dtype == torch.uint8 else None
 
-    def untrained(self, seed: int) -> Any:
-        return _network(self.spec, self.data, seed)
-
     def learn(self, number: int, on_step: OnStep) -> tuple[nn.Module, dict[str, Any]]:
         seed = self.spec.seed + number - 1
         model, losses = train_kaleidoscope(self.spec, self.data, seed, self.device, on_step)
         return model, {"seed": seed, "steps": self.steps, "losses": loss_trace(losses)}
 
-    def files(self, run: RunDir, number: int, model: Any) -> Files:
+    def files(self, number: int, model: Any) -> Files:
         return {
             METRICS: lambda: kaleidoscope_measures(self.spec, model, self.data),
             SHEET: lambda: kaleidoscope_sheet(hub.of(self.spec, model)),
@@ -942,32 +884,18 @@ def train_kaleidoscope(
     until: float = 0.0,
 ) -> tuple[Manifold, list[float]]:
     """A network trained from a seed, and its loss at every step. until: a mean loss at which training stops early."""
-    losses = list[float]()
-    batches = _kaleidoscope_batches(training, data, seed)
+    losses, whole = list[float](), Shuffled(data, training.batch, child(seed, "shuffle"))
+    batches: Iterable[Tensor] = whole if data.dtype == torch.uint8 else repeat(data)  # points all at once
 
-    def unfinished(batches: Iterable[Tensor]) -> Iterator[Tensor]:
+    def unfinished() -> Iterator[Tensor]:
         for batch in batches:
             if len(losses) >= SMOOTH and fmean(losses[-SMOOTH:]) <= until:
                 return
             yield batch
 
-    model = _network(training, data, child(seed, "init")).to(device)
-    batches = unfinished(batches) if until else batches
-    steps, on_step = training.steps, _collected(losses, on_step)
-    return fit(model, batches, steps=steps, on_step=on_step, seed=child(seed, "fit")), losses
-
-
-def _network(training: presets.KaleidoscopeTraining, data: Tensor, seed: int) -> Manifold:
-    """An untrained one, for data of this shape."""
-    _, channels, size, _ = data.shape
-    return cast("Manifold", create("Manifold", {**training.model, "channels": channels, "size": size}, seed=seed))
-
-
-def _kaleidoscope_batches(training: presets.KaleidoscopeTraining, data: Tensor, seed: int) -> Iterable[Tensor]:
-    """Images in shuffled batches; points all at once, again and again."""
-    if data.dtype == torch.uint8:
-        return Shuffled(data, training.batch, child(seed, "shuffle"))
-    return repeat(data)
+    model = KaleidoscopeTrainer(spec=training, data=data, out=Path()).untrained(child(seed, "init")).to(device)
+    near, steps, on_step = unfinished() if until else batches, training.steps, _collected(losses, on_step)
+    return fit(model, near, steps=steps, on_step=on_step, seed=child(seed, "fit")), losses
 
 
 def loss_trace(losses: list[float]) -> list[list[float]]:
@@ -993,10 +921,10 @@ def kaleidoscope_measures(training: presets.KaleidoscopeTraining, model: Manifol
     return found
 
 
-def kaleidoscope_probe(data: Tensor | None, judge: Any = None) -> Probe:
+def kaleidoscope_probe(data: Tensor | None, classifier: Any = None) -> Probe:
     """How samples are compared: those of points, which may lie near each other, more closely than pictures."""
     pictures = data is None or data.shape[-1] > 1
-    return Probe(data, judge) if pictures else Probe(data, judge, same=0.02, still=1e-3)
+    return Probe(data, classifier) if pictures else Probe(data, classifier, same=0.02, still=1e-3)
 
 
 ON_POINTS = 10  # samples drawn of a network of points, as published
@@ -1068,7 +996,7 @@ class ClassifierTrainer(Trainer):
 
     def __post_init__(self) -> None:
         if self.data.labels is None or self.held_out.labels is None:
-            raise ValueError(f"{self.data.name} has no labels: give a data set that has, for a judge to learn")
+            raise ValueError(f"{self.data.name} has no labels: give a data set that has")
 
     @classmethod
     def read(cls, spec: Any, root: Path | None, source: str | Path, **how: Any) -> "ClassifierTrainer":
@@ -1077,7 +1005,10 @@ class ClassifierTrainer(Trainer):
             held_out = datasets.load(spec.data, root=root, split="test", limit=spec.images)
         else:
             test = torch.arange(len(data)) % TEST_SHARE == 0
-            data, held_out = _rows(data, ~test), _rows(data, test)
+            data, held_out = (
+                replace(data, images=data.images[rows], labels=None if data.labels is None else data.labels[rows])
+                for rows in (~test, test)
+            )
         return cls(spec=replace(spec, typefaces=data.typefaces), data=data, held_out=held_out, **how)
 
     def check(self) -> None:
@@ -1086,8 +1017,8 @@ class ClassifierTrainer(Trainer):
 
     def untrained(self, seed: int) -> Any:
         _, channels, size, _ = self.data.images.shape
-        config = {"classes": self.spec.classes, "channels": channels, "size": size, **self.spec.model}
-        return create("Judge", config, seed=seed)
+        options = {"classes": self.spec.classes, "channels": channels, "size": size, **self.spec.model}
+        return create("Judge", options, seed=seed)
 
     def batches(self, seed: int) -> AugmentedBatches:
         t, images, labels = self.spec, self.data.images, cast("Tensor", self.data.labels)
@@ -1096,17 +1027,17 @@ class ClassifierTrainer(Trainer):
             images, labels = images[rows], labels[rows]
         return AugmentedBatches(LabelledBatches(images, labels, t.classes, t.batch, seed), t.vary)
 
-    def files(self, run: RunDir, number: int, model: Any) -> Files:
+    def files(self, number: int, model: Any) -> Files:
         labels, p, report = self._report(model)
         row = {name: report[name] for name in ("images", "accuracy")}
         row["accuracy_worst_class"] = min(report["accuracy_by_class"].values())
         return {METRICS: lambda: row, SHEET: lambda: classifier_sheet(self.held_out.images, labels, p)}
 
-    def summary(self, run: RunDir, rows: list[dict[str, Any]]) -> Files:
+    def summary(self, rows: list[dict[str, Any]]) -> Files:
         """The report on every stored classifier: how well it classifies the held-out images."""
 
         def reports() -> list[dict[str, Any]]:
-            models = {row["iteration"]: self.load(run.folder(row["iteration"]) / MODEL) for row in rows}
+            models = {row["iteration"]: self.load(self.run.folder(row["iteration"]) / MODEL) for row in rows}
             return [{"iteration": number, **self._report(model)[2]} for number, model in models.items()]
 
         return {"report.json": lambda: {"held_out": self.held_out.split, "networks": reports()}}
@@ -1114,10 +1045,6 @@ class ClassifierTrainer(Trainer):
     def _report(self, model: Judge) -> tuple[Tensor, Tensor, dict[str, Any]]:
         labels, p = cast("Tensor", self.held_out.labels), probabilities(model, self.held_out.images)
         return labels, p, confusion_report(labels, p, self.spec.classes)
-
-
-def _rows(data: Dataset, rows: Tensor) -> Dataset:
-    return replace(data, images=data.images[rows], labels=None if data.labels is None else data.labels[rows])
 
 
 def confusion_report(labels: Tensor, p: Tensor, classes: Sequence[str]) -> dict[str, Any]:
@@ -1238,17 +1165,17 @@ class DivergenceTrainer(Trainer):
         e, found = self.spec, self._snapshot(number, on_step)
         return found.model, {"step": found.step, "method": e.method, "base": e.base, "seed": e.seed}
 
-    def files(self, run: RunDir, number: int, model: Any) -> Files:
+    def files(self, number: int, model: Any) -> Files:
         now = replace(self._snapshot(number), model=model)
-        first = model if number == 1 else self.load(run.folder(1) / MODEL)
+        first = model if number == 1 else self.load(self.run.folder(1) / MODEL)
         with torch.no_grad():
             drawn = samplers.to_bytes(model.sample(Noise(range(SHEET_IMAGES))))
         return {
             METRICS: lambda: measure_snapshot(self.spec, now, first, self.given.classifier),
-            SHEET: lambda: sheet(drawn),
+            SHEET: lambda: plot.png(drawn, 10),
         }
 
-    def summary(self, run: RunDir, rows: list[dict[str, Any]]) -> Files:
+    def summary(self, rows: list[dict[str, Any]]) -> Files:
         return {METRICS: lambda: {"rows": rows}}
 
     def _snapshot(self, number: int, on_step: OnStep = lambda step, losses: None) -> Snapshot:

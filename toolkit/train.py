@@ -195,7 +195,8 @@ def fit(
     model = deepcopy(model)
     device = next(model.parameters()).device
     distributed.broadcast([*model.state_dict().values()])
-    optimised = {name: _with_optimiser(objective) for name, objective in (objectives or _own_objectives)(model).items()}
+    given = objectives(model) if objectives else cast("Any", model).objectives()
+    optimised = {name: _with_optimiser(objective) for name, objective in given.items()}
     if state:
         _restore(optimised, state)
     losses = _Losses(list(optimised), on_step, every or (1 if device.type == "cpu" else 50))
@@ -212,10 +213,6 @@ def fit(
     distributed.broadcast([*model.buffers()])  # averages of normalisation are each process's own
     model.zero_grad()
     return model.eval().requires_grad_(False)
-
-
-def _own_objectives(model: Any) -> Mapping[str, Objective]:
-    return cast("Mapping[str, Objective]", model.objectives())
 
 
 def _moved(batch: Any, device: torch.device) -> Any:
@@ -248,13 +245,9 @@ def _restore(optimised: Mapping[str, Optimised], state: OptimiserState) -> None:
             found = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
             if not found or any(value.dim() and value.shape != parameter.shape for value in found.values()):
                 raise ValueError(f"the state has no moments for parameter {number} of {name}: train without a state")
-            own[number] = {key: _laid_out(value, parameter) for key, value in found.items()}
+            like = torch.empty_like(parameter, requires_grad=False)  # in its memory order: fused optimisers rely on it
+            own[number] = {key: like.clone().copy_(it) if it.dim() else it.clone() for key, it in found.items()}
         optimiser.load_state_dict({**optimiser.state_dict(), "state": own})
-
-
-def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
-    """In the memory order of the parameter, which fused optimisers rely on."""
-    return torch.empty_like(parameter, requires_grad=False).copy_(value) if value.dim() else value.clone()
 
 
 def _moments(optimised: Mapping[str, Optimised]) -> OptimiserState:
@@ -269,27 +262,24 @@ def _moments(optimised: Mapping[str, Optimised]) -> OptimiserState:
 def _set_rates(optimised: Iterable[Optimised], left: float) -> None:
     for objective, optimiser in optimised:
         for group in optimiser.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(objective.lr * left)
-            else:
-                group["lr"] = objective.lr * left
+            rate, now = group["lr"], objective.lr * left
+            group["lr"] = rate.fill_(now) if isinstance(rate, Tensor) else now
 
 
 def _advance(optimised: list[Optimised], batch: Any) -> Tensor:
     """One step of every objective in turn, on this process's rows of a batch -> the losses, (objectives,)."""
+    losses = []
     with distributed.sharded(batch) as (mine, weight):
-        return torch.stack([_step(*each, mine, weight) for each in optimised])
-
-
-def _step(objective: Objective, optimiser: Optimizer, mine: Any, weight: float) -> Tensor:
-    optimiser.zero_grad()
-    with autocast(objective.params[0].device):
-        loss = objective.loss(mine)
-    loss.backward(inputs=objective.params)
-    loss = loss.detach()
-    distributed.all_reduce_weighted([loss, *(p.grad for p in objective.params if p.grad is not None)], weight)
-    optimiser.step()
-    return loss
+        for objective, optimiser in optimised:
+            optimiser.zero_grad()
+            with autocast(objective.params[0].device):
+                loss = objective.loss(mine)
+            loss.backward(inputs=objective.params)
+            losses.append(loss.detach())
+            gradients = [p.grad for p in objective.params if p.grad is not None]
+            distributed.all_reduce_weighted([losses[-1], *gradients], weight)
+            optimiser.step()
+    return torch.stack(losses)
 
 
 class _Losses:
