@@ -5,8 +5,9 @@ Broad, Berns, Colton & Grierson (2021), "Active divergence with generative deep 
 method changes the model it is given: it returns or yields new ones, or changes it only while a `with` block lasts.
 """
 
+from ..samplers.layers import layer, layers
 from .bending import TRANSFORMS, Edit, bend, edits
-from .layers import clusters, k_means, layer, layers
+from .layers import clusters, k_means
 from .search import Archive, Generation, Search, archive_grid, chain, first_codes, fitted, novelty_search
 from .training import (
     Snapshot,

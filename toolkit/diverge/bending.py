@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample, max_pool2d
 
 from ..config import checked, choose
-from ..samplers.creative import hooked
+from ..samplers.layers import dense, hooked, layer
 from ..seeds import Noise, child
-from .layers import dense, layer
 
 M = TypeVar("M", bound=nn.Module)
 Amount = tuple[float, ...]

@@ -22,11 +22,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ..config import choose
 from ..models.classifier import LabelledBatch, LabelledBatches
 from ..models.dcgan import BETAS, DCGAN
-from ..samplers.creative import hooked
 from ..samplers.generate import Sampling, generate
+from ..samplers.layers import hooked, layers
 from ..seeds import Noise, child
 from ..train import Batch, ConcatImages, Images, Objective, Shuffled, constant, fit, linear, seeded, training
-from .layers import frozen_copy, layers
+from .layers import frozen_copy
 
 M = TypeVar("M", bound=nn.Module)
 OnStep = Callable[[int, dict[str, float]], None]  # the step, from 0, and the losses

@@ -21,8 +21,9 @@ from torch.func import functional_call
 from torch.nn.functional import unfold
 
 from ..config import choose
+from ..samplers.layers import layer, layers, recorded
 from ..seeds import child
-from .layers import frozen_copy, layer, layers, recorded
+from .layers import frozen_copy
 
 M = TypeVar("M", bound=nn.Module)
 

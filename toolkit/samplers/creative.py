@@ -10,7 +10,6 @@ seed. Source: "Toward a neuro-inspired creative decoder".
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from ..config import choose
 from ..seeds import Noise, child
+from .layers import hooked
 
 POOLS: dict[str, Callable[[Tensor], Tensor]] = {"max": lambda maps: maps.amax(2), "mean": lambda maps: maps.mean(2)}
 CORRELATE = ("activation", "preactivation", "phi")
@@ -73,16 +73,6 @@ def hidden_layer(decoder: Decoder, layer: int) -> tuple[int, nn.Module]:
         raise ValueError(f"there is no hidden layer {layer}: give 1 to {len(hidden)}, or -1 for the last")
     number = layer if layer > 0 else len(hidden) + 1 + layer
     return number, hidden[number - 1]
-
-
-@contextmanager
-def hooked(module: nn.Module, function: Callable[[Tensor, Tensor], Tensor | None]) -> Iterator[None]:
-    """While the block lasts, call function(input, output) of a module; unless it gives None, that is its output."""
-    handle = module.register_forward_hook(lambda module, inputs, output: function(inputs[0], output))
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def pooled(h: Tensor, pool: str) -> Tensor:

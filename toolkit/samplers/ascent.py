@@ -1,0 +1,296 @@
+"""Gradient ascent on the image: DeepDream, style transfer, adversarial examples, and what a layer looks for.
+
+One sampler, `ascend`, and objectives that it raises; they add up, `content(...) + 1e3 * style(...)`. An objective is a
+value of each image for itself, and so is each step, so that no image depends on the others in its batch.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, interpolate
+
+from ..config import choose
+from ..seeds import Noise
+from .layers import dense, hooked, layer
+
+# (images, those that the ascent started from) -> images, (B, C, H, W) each
+Project = Callable[[Tensor, Tensor], Tensor]
+
+
+# ---- objectives
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A value of each image, to be raised: images (B, C, H, W) in [0, 1] -> (B,). Sums and multiples are objectives."""
+
+    value: Callable[[Tensor], Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.value(x)
+
+    def __add__(self, other: "Objective") -> "Objective":
+        return Objective(lambda x: self(x) + other(x))
+
+    def __sub__(self, other: "Objective") -> "Objective":
+        return self + -other
+
+    def __mul__(self, factor: float) -> "Objective":
+        return Objective(lambda x: factor * self(x))
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> "Objective":
+        return -1 * self
+
+
+def activation(model: nn.Module, name: str, channel: int | None = None) -> Objective:
+    """How strongly a layer responds: the mean of its squared activations; of one channel their mean.
+
+    The first is the objective of DeepDream (Mordvintsev et al., 2015), the second of feature visualisation (Olah et
+    al., 2017). Raises ValueError for a layer or, once it is called, a channel that is not there.
+    """
+    layer(model, name)
+
+    def value(x: Tensor) -> Tensor:
+        h = outputs(model, [name], x)[name]
+        if channel is None:
+            return h.square().flatten(1).mean(1)
+        if not 0 <= channel < h.shape[1]:
+            raise ValueError(f"layer {name} has channels 0 to {h.shape[1] - 1}, not {channel}")
+        return h[:, channel].flatten(1).mean(1)
+
+    return Objective(value)
+
+
+def content(model: nn.Module, name: str, image: Tensor) -> Objective:
+    """Minus the mean squared difference to the activations of a layer for an image (1 or B, C, H, W).
+
+    Gatys et al., 2015, equation 1; the image takes the size of those that are compared with it, as in octaves. Raises
+    ValueError for a layer that is not there.
+    """
+    layer(model, name)
+
+    @cache
+    def wanted(size: tuple[int, int]) -> Tensor:
+        with torch.no_grad():
+            return outputs(model, [name], _resized(image, size))[name]
+
+    def value(x: Tensor) -> Tensor:
+        return -(outputs(model, [name], x)[name] - wanted((x.shape[2], x.shape[3]))).square().flatten(1).mean(1)
+
+    return Objective(value)
+
+
+def style(model: nn.Module, names: Sequence[str], image: Tensor) -> Objective:
+    """Minus the mean squared difference to the Gram matrices of layers for an image (1 or B, C, H, W), of any size.
+
+    Gatys et al., 2015, equations 3 to 5, each layer with the same weight; a Gram matrix is divided by the positions of
+    its layer, and a difference by the size of the wanted matrix, so that no layer counts more for its scale. Raises
+    ValueError for a layer that is not there.
+    """
+    with torch.no_grad():
+        wanted = {name: gram(h) for name, h in outputs(model, names, image).items()}
+
+    def value(x: Tensor) -> Tensor:
+        found = outputs(model, names, x)
+        terms = [(gram(h) - wanted[name]).square().flatten(1).sum(1) / wanted[name].square().flatten(1).sum(1)
+                 for name, h in found.items()]  # fmt: skip
+        return -torch.stack(terms).mean(0)
+
+    return Objective(value)
+
+
+def gram(h: Tensor) -> Tensor:
+    """Gram matrices of activations, averaged over positions: (B, K, H, W) -> (B, K, K)."""
+    rows = h.flatten(2)
+    return rows @ rows.transpose(1, 2) / rows.shape[2]
+
+
+def class_score(classifier: nn.Module, labels: int | Tensor) -> Objective:
+    """The logarithm of the probability that a classifier gives to a label, of all images or (B,) of each.
+
+    classifier: images -> logits (B, K). Raises ValueError, once it is called, for a label that is not there.
+    """
+
+    def value(x: Tensor) -> Tensor:
+        logits = classifier(x)
+        wanted = torch.as_tensor(labels, device=x.device).expand(len(x))
+        if not 0 <= int(wanted.min()) <= int(wanted.max()) < logits.shape[1]:
+            raise ValueError(f"labels {labels} are not all of 0 to {logits.shape[1] - 1}")
+        return -cross_entropy(logits, wanted, reduction="none")
+
+    return Objective(value)
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """The mean absolute difference of neighbouring pixels: (B, C, H, W) -> (B,)."""
+    across, down = x.diff(dim=3), x.diff(dim=2)
+    return across.abs().flatten(1).mean(1) + down.abs().flatten(1).mean(1)
+
+
+smoothness = -Objective(total_variation)
+
+
+class _AllFoundError(Exception):
+    """All layers that were asked for have responded: the rest of the model need not run."""
+
+
+def outputs(model: nn.Module, names: Sequence[str], x: Tensor) -> dict[str, Tensor]:
+    """The outputs of layers for images, by name; gradients flow.
+
+    What comes after the last of them does not run, so that images may have another size than the model's if the layers
+    are convolutions. Raises ValueError for a layer that is not there.
+    """
+    found: dict[str, Tensor] = {}
+
+    def keep(name: str, h: Tensor) -> None:
+        found[name] = h.clone()  # what follows may be in place
+        if len(found) == len(names):
+            raise _AllFoundError
+
+    with ExitStack() as stack:
+        stack.enter_context(suppress(_AllFoundError))
+        stack.enter_context(dense(model))
+        for name in names:
+            stack.enter_context(hooked(layer(model, name), lambda _, h, name=name: keep(name, h)))
+        model(x)
+    return found
+
+
+# ---- the sampler
+
+
+def unprojected(x: Tensor, start: Tensor) -> Tensor:
+    """The images as they are."""
+    return x
+
+
+def ball(epsilon: float, norm: str = "inf") -> Project:
+    """A projection to images within a distance of the start: of each pixel ("inf"), or of an image in all ("2").
+
+    Raises ValueError for another norm or a negative distance.
+    """
+    choose("norm", norm, ("inf", "2"))
+    if not epsilon >= 0:
+        raise ValueError(f"epsilon is {epsilon}: give 0 or more")
+
+    def project(x: Tensor, start: Tensor) -> Tensor:
+        moved = x - start
+        if norm == "inf":
+            return start + moved.clamp(-epsilon, epsilon)
+        length = moved.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+        return start + moved * (epsilon / length.clamp_min(1e-12)).clamp_max(1)
+
+    return project
+
+
+DIRECTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda g: g / _each(g.abs()).clamp_min(1e-12),  # DeepDream: pixels move by `lr` on average
+    "sign": torch.sign,  # adversarial examples in the L-infinity ball
+    "unit": lambda g: g / (_each(g.square()) * g[0].numel()).sqrt().clamp_min(1e-12),  # ... in the L2 ball
+    "plain": lambda g: g,
+}
+"""How a step follows from the gradient, by name; "adam" beside them (Kingma & Ba, 2015), each pixel for itself."""
+
+
+def _each(x: Tensor) -> Tensor:
+    """The mean of each image, (B, 1, 1, 1)."""
+    return x.mean((1, 2, 3), keepdim=True)
+
+
+class Adam:
+    """Steps by the moments of the gradients so far, each pixel for itself; without parameters to hold."""
+
+    def __init__(self, betas: tuple[float, float] = (0.9, 0.999)) -> None:
+        self.betas, self.moments, self.steps = betas, [0.0, 0.0], 0
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """A gradient -> the step to take, in units of the learning rate."""
+        self.steps += 1
+        powers = (gradient, gradient.square())
+        self.moments = [b * m + (1 - b) * g for b, m, g in zip(self.betas, self.moments, powers, strict=True)]
+        mean, square = (m / (1 - b**self.steps) for b, m in zip(self.betas, self.moments, strict=True))
+        return mean / (square.sqrt() + 1e-8)
+
+
+def ascend(
+    objective: Objective,
+    x: Tensor,
+    *,
+    steps: int,
+    lr: float,
+    direction: str = "mean",
+    octaves: int = 1,
+    zoom: float = 1.4,
+    jitter: int = 0,
+    seeds: Iterable[int] | None = None,
+    project: Project = unprojected,
+) -> Iterator[Tensor]:
+    """Raise an objective of images by gradient ascent on their pixels: x, then each state, octaves * steps of them.
+
+    x: (B, C, H, W) in [0, 1], and so is every state. steps: of each octave; lr: how far a step goes, in units of
+    pixels' values; direction: of `DIRECTIONS`, or "adam". octaves: the images are first changed at a smaller size, and
+    what was added is enlarged by `zoom` for the next, as in DeepDream; states have the full size all along. jitter:
+    before each step images are rolled by up to so many pixels both ways, each by its own random numbers from `seeds`
+    (0, 1, 2, ... by default). project: what keeps images near their start, such as `ball(0.1)`.
+    Without steps, or with lr 0, or in a ball of radius 0, every state is the start, bit for bit.
+    Raises ValueError for settings that make no sense, and where the smallest octave has no pixel left.
+    """
+    choose("direction", direction, (*DIRECTIONS, "adam"))
+    if steps < 0 or octaves < 1 or jitter < 0 or zoom <= 1 or not math.isfinite(lr):
+        raise ValueError(f"{steps} steps, {octaves} octaves, zoom {zoom}, jitter {jitter}, lr {lr}: give 0 or more "
+                         "steps, 1 or more octaves, a zoom over 1, a jitter of 0 or more, and a finite lr")  # fmt: skip
+    size = (x.shape[2], x.shape[3])
+    sizes = [(round(size[0] / zoom**k), round(size[1] / zoom**k)) for k in reversed(range(octaves))]
+    if min(sizes[0]) < 1:
+        raise ValueError(f"images of {size[0]} x {size[1]} pixels have no {octaves} octaves of zoom {zoom}: give fewer")
+    noise = Noise(range(len(x)) if seeds is None else seeds)
+    return _ascent(objective, x, steps, lr, direction, sizes, jitter, noise, project)
+
+
+def _ascent(
+    objective: Objective, x: Tensor, steps: int, lr: float, direction: str, sizes: list[tuple[int, int]], jitter: int,
+    noise: Noise, project: Project,
+) -> Iterator[Tensor]:  # fmt: skip
+    yield x
+    added = torch.zeros_like(_resized(x, sizes[0]))
+    for size in sizes:
+        start = _resized(x, size).clamp(0, 1)  # rounding may leave them by a little
+        move = Adam() if direction == "adam" else DIRECTIONS[direction]
+        z = (start + _resized(added, size)).clamp(0, 1)
+        for _ in range(steps):
+            offsets = ((noise.rand(2) - 0.5) * (2 * jitter + 1)).round().int().tolist() if jitter else []
+            gradient = _rolled(gradient_of(objective, _rolled(z, offsets)), [[-a, -b] for a, b in offsets])
+            z = project(z + lr * move(gradient), start).clamp(0, 1)
+            added = z - start
+            yield z if size == sizes[-1] else (x + _resized(added, sizes[-1])).clamp(0, 1)
+
+
+def gradient_of(objective: Objective, x: Tensor) -> Tensor:
+    """The gradient of each image's own value, (B, C, H, W). Raises ValueError if the objective is no value of each."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        values = objective(x)
+        if values.shape != (len(x),):
+            raise ValueError(f"an objective of {len(x)} images gave {tuple(values.shape)}: give one value of each")
+        return torch.autograd.grad(values.sum(), x)[0]
+
+
+def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images at another size; at their own they are as they were, bit for bit."""
+    if x.shape[2:] == size:
+        return x
+    return interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def _rolled(x: Tensor, offsets: list[list[int]]) -> Tensor:
+    """Images rolled by pixels, each by its own; all as they are without offsets."""
+    if not offsets:
+        return x
+    return torch.stack([image.roll(by, (1, 2)) for image, by in zip(x, offsets, strict=True)])
