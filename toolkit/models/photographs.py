@@ -15,15 +15,16 @@ INSTALL = 'pip install "that-are-not[dream]"'
 class PhotographNetwork(nn.Module):
     """A classifier of photographs that takes images (B, 3, H, W) in [0, 1], and grey ones (B, 1, H, W) as well.
 
-    blocks: the names of layers, from fine to coarse, whose activations are worth raising.
+    blocks: the names of layers, from fine to coarse, whose activations are worth raising; textures: those whose Gram
+    matrices are a style.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: nn.Module, mean: Any, std: Any, blocks: list[str]) -> None:
+    def __init__(self, net: nn.Module, mean: Any, std: Any, blocks: list[str], textures: list[str]) -> None:
         super().__init__()
-        self.net, self.blocks = net, blocks
+        self.net, self.blocks, self.textures = net, blocks, textures
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
 
@@ -55,7 +56,8 @@ def _lite() -> PhotographNetwork:
     # the same tensors in the same order, under other names
     net.load_state_dict(dict(zip(net.state_dict(), stored.values(), strict=True)))
     blocks = [f"net.blocks.{stage}.{len(parts) - 1}" for stage, parts in enumerate(net.blocks)]
-    return PhotographNetwork(net, [0.5] * 3, [0.5] * 3, blocks)
+    textures = ["net.bn1", *[f"net.blocks.{stage}.0.bn1" for stage in range(1, 5)]]
+    return PhotographNetwork(net, [0.5] * 3, [0.5] * 3, blocks, textures)
 
 
 def _torchvision(name: str) -> PhotographNetwork:
@@ -74,7 +76,6 @@ def _torchvision(name: str) -> PhotographNetwork:
         raise OSError(f"the weights of {name} cannot be downloaded ({error}): give --network {LITE}, "
                       f"which {INSTALL} brings") from error  # fmt: skip
     how = weights.transforms()
-    blocks = [f"net.{part}" for part, _ in (net.features if hasattr(net, "features") else net).named_children()]
-    if hasattr(net, "features"):
-        blocks = [f"net.features.{part}" for part, _ in net.features.named_children()]
-    return PhotographNetwork(net, list(how.mean), list(how.std), blocks)
+    body, name = (net.features, "net.features") if hasattr(net, "features") else (net, "net")
+    blocks = [f"{name}.{part}" for part, module in body.named_children() if not isinstance(module, nn.Linear)]
+    return PhotographNetwork(net, list(how.mean), list(how.std), blocks, blocks[: len(blocks) // 2 : 2])

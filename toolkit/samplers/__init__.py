@@ -1,5 +1,6 @@
-"""Samplers: (step, start) -> a stream of images; (decoder, codes) -> images."""
+"""Samplers: (step, start) or (objective, start) -> a stream of images; (decoder, codes) -> images."""
 
+from .ascent import Objective, ascend
 from .creative import (
     METHODS,
     Creation,
@@ -9,7 +10,6 @@ from .creative import (
     activation_statistics,
     codes,
     creative_decode,
-    hooked,
     layer_quantile,
 )
 from .generate import Samples, Sampling, brightness_curve, generate, generates, match_histogram, stretch, to_bytes
@@ -28,10 +28,11 @@ from .iterate import (
     settle_together,
 )
 from .kaleidoscope import kaleidoscope
+from .layers import hooked
 
 __all__ = [
-    "METHODS", "Creation", "Creative", "Decoder", "Samples", "Sampling", "Statistics", "Step", "activation_statistics",
-    "brightness_curve", "class_score", "codes", "confidence_score", "creative_decode", "generate", "generates",
+    "METHODS", "Creation", "Creative", "Decoder", "Objective", "Samples", "Sampling", "Statistics", "Step",
+    "activation_statistics", "ascend", "brightness_curve", "class_score", "codes", "confidence_score", "creative_decode", "generate", "generates",
     "guided", "hooked", "iterate", "kaleidoscope", "last", "layer_quantile", "match_histogram", "moving_threshold",
     "salt_and_pepper", "salt_before_passes", "settle", "settle_in_turn", "settle_together", "stretch", "to_bytes",
 ]  # fmt: skip

@@ -7,6 +7,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..config import offer
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -16,12 +18,12 @@ def layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def layer(model: nn.Module, which: str | nn.Module) -> nn.Module:
-    """A layer by its name, or as itself. Raises ValueError, naming the layers, if the model has no such layer."""
+    """A layer by its name, or as itself. Raises ValueError, naming layers, if the model has no such layer."""
     for name, module in model.named_modules():
         if name and (name == which or module is which):
             return module
     wanted = repr(which) if isinstance(which, str) else type(which).__name__
-    raise ValueError(f"{type(model).__name__} has no layer {wanted}: choose one of {', '.join(layers(model))}")
+    raise ValueError(f"{type(model).__name__} has no layer {wanted}: {offer(wanted, layers(model))}")
 
 
 @contextmanager

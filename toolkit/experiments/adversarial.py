@@ -1,0 +1,141 @@
+"""How little changes what a classifier sees (Goodfellow et al., 2014; Madry et al., 2017): digits against symbols.
+
+An image is moved within a ball around it until the classifier no longer gives it the class that it gave first. Of
+digits the first class is mostly right; a symbol that is not has no right class, and the question is only how firmly the
+classifier holds to what it says.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import data, hub, plot, train
+from ..cli import arg, check_out, save
+from ..index import to_json, write_atomic
+from ..models import Judge
+from ..plot import markdown_table
+from ..samplers import ascent
+from ..samplers.generate import to_bytes
+
+Add = Callable[..., Any]
+EPSILONS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
+STEPS = 10  # of the projected ascent, each a quarter of the ball's radius long
+METHODS = ("fgsm", "pgd")
+SHOWN, MAGNIFIED = 8, 10  # columns of the picture; how often the change is enlarged in it
+
+
+def attack(classifier: Judge, x: Tensor, labels: Tensor, epsilon: float, method: str = "fgsm") -> Tensor:
+    """Images (B, C, H, W) moved by at most epsilon a pixel, so that the classifier is less sure of the labels (B,).
+
+    method: "fgsm", one step along the sign of the gradient (Goodfellow et al., 2014, section 4), or "pgd", `STEPS`
+    smaller ones, each projected into the ball (Madry et al., 2017, section 2.1; from the image itself).
+    """
+    one = method == "fgsm"
+    states = ascent.ascend(
+        -ascent.class_score(classifier, labels), x, steps=1 if one else STEPS, lr=epsilon if one else epsilon / 4,
+        direction="sign", project=ascent.ball(epsilon),
+    )  # fmt: skip
+    *_, moved = states
+    return moved
+
+
+@torch.no_grad()
+def predicted(classifier: Judge, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The likeliest class of images and its probability, (B,) each."""
+    sure, labels = classifier.probabilities(x).max(1)
+    return labels, sure
+
+
+def curve(classifier: Judge, x: Tensor, labels: Tensor, method: str) -> list[dict[str, float]]:
+    """For each epsilon: the share of images that keep their label, and how sure the classifier is of what it says."""
+    rows = []
+    for epsilon in EPSILONS:
+        found, sure = predicted(classifier, attack(classifier, x, labels, epsilon, method))
+        rows.append({"epsilon": epsilon, "kept": (found == labels).double().mean().item(),
+                     "sure": sure.double().mean().item()})  # fmt: skip
+    return rows
+
+
+def picture(classifier: Judge, x: Tensor, labels: Tensor, epsilon: float) -> Any:
+    """Images, what was added, ten times as strong, and the sum, each with what the classifier says: a figure."""
+    moved = attack(classifier, x, labels, epsilon)
+    rows = [x, 0.5 + MAGNIFIED * (moved - x), moved]
+    drawing = plot.figure(1.1 * len(x), 4.0, "")
+    panels = drawing.subplots(3, len(x), squeeze=False)
+    for row, images in enumerate(rows):
+        names, sure = predicted(classifier, images)
+        for panel, image, name, p in zip(panels[row], images, names.tolist(), sure.tolist(), strict=True):
+            panel.imshow(image.mean(0).clamp(0, 1).cpu(), cmap="gray", vmin=0, vmax=1)
+            panel.set_axis_off()
+            what = f"{MAGNIFIED} times" if row == 1 else f"“{classifier.config.classes[name]}” {p:.0%}"
+            panel.set_title(what, fontsize=8)
+    return drawing
+
+
+def adversarial(args: argparse.Namespace) -> object:
+    """Find out how little changes what a classifier sees, in digits and in symbols."""
+    if args.out is not None:
+        check_out(args.out, [".png"])
+    device = train.device(args.device)
+    judge = hub.load_classifier(args.source, args.network, device=device)
+    digits = data.load(args.data, root=args.root, split="test", limit=args.images)
+    if digits.labels is None:
+        raise ValueError(f"{args.data} has no labels: give a data set that has")
+    x = digits.images.to(device).float() / 255
+    sets = {digits.name: (x, digits.labels.to(device))}
+    for name in args.symbols:
+        drawn = hub.draw(args.source, name, seeds=range(args.images), device=device)
+        symbols = to_bytes(drawn).to(device).float() / 255
+        sets[name] = (symbols, predicted(judge, symbols)[0])
+    found = {
+        "network": args.network, "data": digits.name, "images": len(x), "steps": STEPS,
+        "curves": {name: {method: curve(judge, *those, method) for method in METHODS} for name, those in sets.items()},
+    }  # fmt: skip
+    if args.out is not None:
+        clean, labels = sets[digits.name]
+        right = (predicted(judge, clean)[0] == labels).nonzero()[:, 0]
+        few = right[:: max(1, len(right) // SHOWN)][:SHOWN]
+        save(plot.picture(picture(judge, clean[few], labels[few], args.epsilon)), args.out)
+    if args.store is not None:
+        write_atomic(args.store, to_json(found))
+    return found if args.json else table(found)
+
+
+def table(found: dict[str, Any]) -> str:
+    """The curves as markdown: the share of images that keep their class, one column an epsilon."""
+    head = [f"of {found['images']} images that keep their class", "method", *map(str, EPSILONS)]
+    rows = [
+        [name, method.upper(), *(f"{row['kept']:.1%}" for row in rows)]
+        for name, curves in found["curves"].items()
+        for method, rows in curves.items()
+    ]
+    return markdown_table(head, rows, left=2)
+
+
+EXAMPLES = """examples:
+  python -m toolkit adversarial --data mnist --symbols fig2 fig7       digits, and symbols of two runs
+  python -m toolkit adversarial --epsilon 0.15 --out digits.png        digits, the change ten times as strong, the sum
+  python -m toolkit adversarial --network judge-fashion --data fashion --json"""
+
+
+def declare(add: Add) -> None:
+    """The arguments of the command."""
+    for argument in (
+        arg("--network", default="judge-digits", help="a classifier of SOURCE (default: judge-digits)"),
+        arg("--data", default="sample:mnist", help="images with labels (default: sample:mnist, of its own training)"),
+        arg("--symbols", nargs="*", default=[], metavar="NAME", help="checkpoints whose images are tried too"),
+        arg("--images", type=int, default=1000, help="of each (default: 1000)"),
+        arg("--epsilon", type=float, default=0.1, help="how far a pixel moves in the picture, of 1 (default: 0.1)"),
+        arg("--from"), arg("--root"), arg("--device"),
+        arg("--out", help="a picture of eight images"),
+        arg("--store", type=Path, metavar="FILE", help="write the curves as JSON"),
+        arg("--json"),
+    ):  # fmt: skip
+        argument(add)
+
+
+COMMANDS = {"adversarial": (adversarial, declare, EXAMPLES)}
