@@ -426,3 +426,55 @@ def test_no_line_ends_in_a_traceback(tmp_path, monkeypatch, capsys):
         assert code == 0 or err.rstrip("\n").rpartition("\n")[2].startswith("error: "), (argv, err)
         seen.add(argv[0] if argv else "")
     assert {*NAMES} <= seen
+
+
+# ---- gradient ascent on the image
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory):
+    """A photograph of nothing, wider than high."""
+    path = tmp_path_factory.mktemp("photograph") / "wide.png"
+    plot.grid(Noise([0]).rand(3, 40, 64)).save(path)
+    return path
+
+
+@shipped
+def test_a_classifier_dreams_of_its_layers_from_noise_as_a_sheet_or_an_animation(capsys, tmp_path):
+    asked = ["dream", "--network", "judge-digits", "--seeds", "0:4", "--steps", "3"]
+    code, out, _ = ran(capsys, *asked, "--out", tmp_path / "sheet.png")
+    assert (code, json.loads(out)["steps"], json.loads(out)["layer"]) == (0, 3, "body.4")
+    assert ran(capsys, *asked, "--out", tmp_path / "way.webp")[0] == 0
+    with Image.open(tmp_path / "sheet.png") as sheet, Image.open(tmp_path / "way.webp") as way:
+        assert (sheet.size, way.n_frames) == ((2 * 28 * 4, 2 * 28 * 4), 4)
+
+
+def test_a_photograph_keeps_its_shape_in_a_dream_and_in_the_style_of_another(capsys, tmp_path, photograph):
+    pytest.importorskip("timm")
+    asked = [photograph, "--size", "64", "--steps", "1", "--out", tmp_path / "changed.png"]
+    for command in (["dream"], ["style", photograph]):
+        code, out, err = ran(capsys, *command, *asked)
+        assert (code, json.loads(out)["out"]) == (0, str(tmp_path / "changed.png")), err
+        with Image.open(tmp_path / "changed.png") as changed:
+            assert changed.size == (64, 40)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["dream", "nowhere.png"], "there is no picture nowhere.png"),
+        (["dream", str(ROOT / "README.md")], "cannot be read as a picture"),
+        (["dream", "--network", "nope"], "there is no network 'nope'"),
+        (["dream", "--network", "fig2"], "there is no classifier 'fig2'"),
+        (["dream", "--network", "judge-digits", "--layer", "bod.4"], "has no layer 'bod.4'"),
+        (["dream", "--network", "judge-digits", "--channel", "900"], "not 900"),
+        (["dream", "--network", "judge-digits", "--steps", "-1"], "-1 steps"),
+        (["dream", "--network", "judge-digits", "--octaves", "30"], "give fewer"),
+        (["style", str(ROOT / "checkpoints/fig2/preview.png"), "b.png"], "there is no picture b.png"),
+    ],
+)
+@shipped
+def test_what_cannot_be_dreamt_of_is_refused_in_a_sentence(capsys, tmp_path, argv, words):
+    code, _, err = ran(capsys, *argv, "--out", tmp_path / "new" / "x.png")
+    assert code == 2 and words in err and err.count("\n") == 1
+    assert not (tmp_path / "new").exists()

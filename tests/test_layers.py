@@ -38,8 +38,9 @@ CALLS = {
     "write_bytes", "iterdir", "glob", "rglob", "save", "savefig", "tofile", "np.load", "np.save",
     "torch.load", "torch.save",
 }  # fmt: skip
-# An animation lives in a file: `plot.animation` writes the one it is told to. A font is saved into memory.
-EXCEPT = {"plot": {"save", "savefig"}, "font": {"save"}}
+# An animation lives in a file: `plot.animation` writes the one it is told to. A font is saved into memory. A network of
+# photographs is read from the package that brings it.
+EXCEPT = {"plot": {"save", "savefig"}, "font": {"save"}, "models": {"torch.load", "urllib"}}
 
 
 def name_of(path: Path) -> str:
@@ -116,7 +117,9 @@ def test_nothing_is_ever_unpickled() -> None:
         picklers = {
             full for full in imports(name, tree) if full.split(".")[0] in {"pickle", "marshal", "joblib", "dill"}
         }
-        assert not picklers | ({"torch.load"} & set(calls(tree))), name
+        loads = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        unsafe = {call for call in loads if call.startswith("torch.load(") and "weights_only=True" not in call}
+        assert not picklers | unsafe, name
 
 
 def test_importing_the_toolkit_imports_nothing_heavy() -> None:

@@ -492,7 +492,7 @@ def _sheet(images: "Tensor") -> Any:
     from . import plot
 
     across = max(1, round(len(images) ** 0.5)) * images.shape[-1]
-    largest = 4 if images.shape[-1] <= 64 else 1
+    largest = 4 if images.shape[-1] < 64 else 1
     return plot.grid(images.cpu(), scale=max(1, min(largest, WIDEST // across)))
 
 
@@ -743,15 +743,17 @@ as --network vgg16, whose weights are downloaded.""",
 def dream(args: argparse.Namespace) -> object:
     """Change a picture until a layer of a network responds more strongly: DeepDream, and feature visualisation."""
     animated = _check_picture(args)
+    from .data import photograph
     from .samplers import ascent
 
+    picture = None if args.picture is None else photograph(args.picture, args.size)  # before a network is loaded
     network, channels, size = _network(args)
-    if args.picture is None:
+    if picture is None:
         from .seeds import Noise
 
         start = (0.5 + 0.05 * Noise(args.seeds).randn(channels, size, size)).clamp(0, 1)
     else:
-        start = _photograph(args.picture, size, channels)
+        start = picture if channels == 3 else photograph(args.picture, size).mean(1, keepdim=True)
     blocks = getattr(network, "blocks", [])
     how = {**DREAM, "layer": blocks[len(blocks) // 2 + 1]} if blocks else SMALL_DREAM
     how = {name: value if getattr(args, name) is None else getattr(args, name) for name, value in how.items()}
@@ -773,19 +775,18 @@ def dream(args: argparse.Namespace) -> object:
     arg("--weight", type=float, default=300, help="of the style against the content (default: 300)"),
     arg("--steps", type=int, default=60, help="of each of two octaves (default: 60)"),
     arg("--size", type=int, default=384, help="pixels of the longer side at most (default: 384)"),
-    arg("--from"),
     arg("--out", required=True, help="styled.png, or an animation, .gif or .webp"),
     arg("--device"),
 )
 def style(args: argparse.Namespace) -> object:
     """Draw a picture in the style of another: neural style transfer."""
     animated = _check_picture(args)
+    from .data import photograph
+    from .models.photographs import photograph_network
     from .samplers import ascent
 
-    network, channels, size = _network(args)
-    if not hasattr(network, "textures"):
-        raise ValueError(f"--network {args.network} knows no textures: leave it out, or give one of torchvision")
-    picture, look = (_photograph(file, size, channels).to(args.device) for file in (args.picture, args.look))
+    picture, look = (photograph(file, args.size).to(args.device) for file in (args.picture, args.look))
+    network = photograph_network(args.network, args.device)
     wanted = ascent.content(network, network.textures[-2], picture)
     wanted += args.weight * ascent.style(network, network.textures, look)
     states = ascent.ascend(wanted, picture, steps=args.steps, lr=0.03, direction="adam", octaves=2, zoom=2, jitter=2)
@@ -793,7 +794,7 @@ def style(args: argparse.Namespace) -> object:
 
 
 def _network(args: argparse.Namespace) -> tuple[Any, int, int]:
-    """The network that is looked with, the channels it takes, and the longest side of images for it."""
+    """The network that is looked into, the channels it takes, and the longest side of images for it."""
     from . import hub
     from .models.photographs import photograph_network
 
@@ -801,13 +802,6 @@ def _network(args: argparse.Namespace) -> tuple[Any, int, int]:
         return photograph_network(args.network, args.device), 3, args.size
     network = hub.load_classifier(args.source, args.network, device=args.device)
     return network, network.config.channels, network.config.size
-
-
-def _photograph(file: Path, size: int, channels: int) -> "Tensor":
-    from .data import photograph
-
-    picture = photograph(file, size)
-    return picture if channels == 3 else picture.mean(1, keepdim=True)
 
 
 def _ascended(args: argparse.Namespace, states: "Iterable[Tensor]", steps: int, animated: bool) -> dict[str, Any]:

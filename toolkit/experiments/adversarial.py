@@ -69,7 +69,7 @@ def picture(classifier: Judge, x: Tensor, labels: Tensor, epsilon: float) -> Any
     for row, images in enumerate(rows):
         names, sure = predicted(classifier, images)
         for panel, image, name, p in zip(panels[row], images, names.tolist(), sure.tolist(), strict=True):
-            panel.imshow(image.mean(0).clamp(0, 1).cpu(), cmap="gray", vmin=0, vmax=1)
+            panel.imshow(image.mean(0).clamp(0, 1).cpu().numpy(), cmap="gray", vmin=0, vmax=1)
             panel.set_axis_off()
             what = f"{MAGNIFIED} times" if row == 1 else f"“{classifier.config.classes[name]}” {p:.0%}"
             panel.set_title(what, fontsize=8)

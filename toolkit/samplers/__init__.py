@@ -1,6 +1,6 @@
 """Samplers: (step, start) or (objective, start) -> a stream of images; (decoder, codes) -> images."""
 
-from .ascent import Objective, ascend
+from .ascent import Score, ascend, class_score, confidence_score
 from .creative import (
     METHODS,
     Creation,
@@ -15,8 +15,6 @@ from .creative import (
 from .generate import Samples, Sampling, brightness_curve, generate, generates, match_histogram, stretch, to_bytes
 from .iterate import (
     Step,
-    class_score,
-    confidence_score,
     guided,
     iterate,
     last,
@@ -31,8 +29,9 @@ from .kaleidoscope import kaleidoscope
 from .layers import hooked
 
 __all__ = [
-    "METHODS", "Creation", "Creative", "Decoder", "Objective", "Samples", "Sampling", "Statistics", "Step",
-    "activation_statistics", "ascend", "brightness_curve", "class_score", "codes", "confidence_score", "creative_decode", "generate", "generates",
-    "guided", "hooked", "iterate", "kaleidoscope", "last", "layer_quantile", "match_histogram", "moving_threshold",
-    "salt_and_pepper", "salt_before_passes", "settle", "settle_in_turn", "settle_together", "stretch", "to_bytes",
+    "METHODS", "Creation", "Creative", "Decoder", "Samples", "Sampling", "Score", "Statistics", "Step",
+    "activation_statistics", "ascend", "brightness_curve", "class_score", "codes", "confidence_score",
+    "creative_decode", "generate", "generates", "guided", "hooked", "iterate", "kaleidoscope", "last",
+    "layer_quantile", "match_histogram", "moving_threshold", "salt_and_pepper", "salt_before_passes", "settle",
+    "settle_in_turn", "settle_together", "stretch", "to_bytes",
 ]  # fmt: skip

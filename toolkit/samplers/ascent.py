@@ -1,7 +1,7 @@
 """Gradient ascent on the image: DeepDream, style transfer, adversarial examples, and what a layer looks for.
 
-One sampler, `ascend`, and objectives that it raises; they add up, `content(...) + 1e3 * style(...)`. An objective is a
-value of each image for itself, and so is each step, so that no image depends on the others in its batch.
+One sampler, `ascend`, and scores that it raises; they add up, `content(...) + 300 * style(...)`. A score is a value of
+each image for itself, and so is each step, so that no image depends on the others in its batch.
 """
 
 import math
@@ -22,37 +22,37 @@ from .layers import dense, hooked, layer
 Project = Callable[[Tensor, Tensor], Tensor]
 
 
-# ---- objectives
+# ---- scores
 
 
 @dataclass(frozen=True)
-class Objective:
-    """A value of each image, to be raised: images (B, C, H, W) in [0, 1] -> (B,). Sums and multiples are objectives."""
+class Score:
+    """A value of each image, to be raised: images (B, C, H, W) in [0, 1] -> (B,). Sums and multiples are scores."""
 
     value: Callable[[Tensor], Tensor]
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.value(x)
 
-    def __add__(self, other: "Objective") -> "Objective":
-        return Objective(lambda x: self(x) + other(x))
+    def __add__(self, other: "Score") -> "Score":
+        return Score(lambda x: self(x) + other(x))
 
-    def __sub__(self, other: "Objective") -> "Objective":
+    def __sub__(self, other: "Score") -> "Score":
         return self + -other
 
-    def __mul__(self, factor: float) -> "Objective":
-        return Objective(lambda x: factor * self(x))
+    def __mul__(self, factor: float) -> "Score":
+        return Score(lambda x: factor * self(x))
 
     __rmul__ = __mul__
 
-    def __neg__(self) -> "Objective":
+    def __neg__(self) -> "Score":
         return -1 * self
 
 
-def activation(model: nn.Module, name: str, channel: int | None = None) -> Objective:
+def activation(model: nn.Module, name: str, channel: int | None = None) -> Score:
     """How strongly a layer responds: the mean of its squared activations; of one channel their mean.
 
-    The first is the objective of DeepDream (Mordvintsev et al., 2015), the second of feature visualisation (Olah et
+    The first is what DeepDream raises (Mordvintsev et al., 2015), the second of feature visualisation (Olah et
     al., 2017). Raises ValueError for a layer or, once it is called, a channel that is not there.
     """
     layer(model, name)
@@ -65,10 +65,10 @@ def activation(model: nn.Module, name: str, channel: int | None = None) -> Objec
             raise ValueError(f"layer {name} has channels 0 to {h.shape[1] - 1}, not {channel}")
         return h[:, channel].flatten(1).mean(1)
 
-    return Objective(value)
+    return Score(value)
 
 
-def content(model: nn.Module, name: str, image: Tensor) -> Objective:
+def content(model: nn.Module, name: str, image: Tensor) -> Score:
     """Minus the mean squared difference to the activations of a layer for an image (1 or B, C, H, W).
 
     Gatys et al., 2015, equation 1; the image takes the size of those that are compared with it, as in octaves. Raises
@@ -84,10 +84,10 @@ def content(model: nn.Module, name: str, image: Tensor) -> Objective:
     def value(x: Tensor) -> Tensor:
         return -(outputs(model, [name], x)[name] - wanted((x.shape[2], x.shape[3]))).square().flatten(1).mean(1)
 
-    return Objective(value)
+    return Score(value)
 
 
-def style(model: nn.Module, names: Sequence[str], image: Tensor) -> Objective:
+def style(model: nn.Module, names: Sequence[str], image: Tensor) -> Score:
     """Minus the mean squared difference to the Gram matrices of layers for an image (1 or B, C, H, W), of any size.
 
     Gatys et al., 2015, equations 3 to 5, each layer with the same weight; a Gram matrix is divided by the positions of
@@ -103,7 +103,7 @@ def style(model: nn.Module, names: Sequence[str], image: Tensor) -> Objective:
                  for name, h in found.items()]  # fmt: skip
         return -torch.stack(terms).mean(0)
 
-    return Objective(value)
+    return Score(value)
 
 
 def gram(h: Tensor) -> Tensor:
@@ -112,20 +112,30 @@ def gram(h: Tensor) -> Tensor:
     return rows @ rows.transpose(1, 2) / rows.shape[2]
 
 
-def class_score(classifier: nn.Module, labels: int | Tensor) -> Objective:
-    """The logarithm of the probability that a classifier gives to a label, of all images or (B,) of each.
+def class_score(classifier: Callable[[Tensor], Tensor], labels: int | Tensor) -> Score:
+    """The log-probability of a class, one for all images or (B,) of each. classifier: images -> logits (B, K).
 
-    classifier: images -> logits (B, K). Raises ValueError, once it is called, for a label that is not there.
+    Raises ValueError, once it is called, for a label that is not in 0 to K - 1.
     """
 
     def value(x: Tensor) -> Tensor:
         logits = classifier(x)
         wanted = torch.as_tensor(labels, device=x.device).expand(len(x))
-        if not 0 <= int(wanted.min()) <= int(wanted.max()) < logits.shape[1]:
+        if len(x) and not 0 <= int(wanted.min()) <= int(wanted.max()) < logits.shape[1]:
             raise ValueError(f"labels {labels} are not all of 0 to {logits.shape[1] - 1}")
         return -cross_entropy(logits, wanted, reduction="none")
 
-    return Objective(value)
+    return Score(value)
+
+
+def confidence_score(classifier: Callable[[Tensor], Tensor]) -> Score:
+    """The negative entropy of a classifier's answer, whatever the class: from -log K to 0."""
+
+    def value(x: Tensor) -> Tensor:
+        log_p = classifier(x).log_softmax(1)
+        return (log_p.exp() * log_p).sum(1)
+
+    return Score(value)
 
 
 def total_variation(x: Tensor) -> Tensor:
@@ -134,7 +144,7 @@ def total_variation(x: Tensor) -> Tensor:
     return across.abs().flatten(1).mean(1) + down.abs().flatten(1).mean(1)
 
 
-smoothness = -Objective(total_variation)
+smoothness = -Score(total_variation)
 
 
 class _AllFoundError(Exception):
@@ -220,7 +230,7 @@ class Adam:
 
 
 def ascend(
-    objective: Objective,
+    score: Score,
     x: Tensor,
     *,
     steps: int,
@@ -232,7 +242,7 @@ def ascend(
     seeds: Iterable[int] | None = None,
     project: Project = unprojected,
 ) -> Iterator[Tensor]:
-    """Raise an objective of images by gradient ascent on their pixels: x, then each state, octaves * steps of them.
+    """Raise a score of images by gradient ascent on their pixels: x, then each state, octaves * steps of them.
 
     x: (B, C, H, W) in [0, 1], and so is every state. steps: of each octave; lr: how far a step goes, in units of
     pixels' values; direction: of `DIRECTIONS`, or "adam". octaves: the images are first changed at a smaller size, and
@@ -251,11 +261,11 @@ def ascend(
     if min(sizes[0]) < 1:
         raise ValueError(f"images of {size[0]} x {size[1]} pixels have no {octaves} octaves of zoom {zoom}: give fewer")
     noise = Noise(range(len(x)) if seeds is None else seeds)
-    return _ascent(objective, x, steps, lr, direction, sizes, jitter, noise, project)
+    return _ascent(score, x, steps, lr, direction, sizes, jitter, noise, project)
 
 
 def _ascent(
-    objective: Objective, x: Tensor, steps: int, lr: float, direction: str, sizes: list[tuple[int, int]], jitter: int,
+    score: Score, x: Tensor, steps: int, lr: float, direction: str, sizes: list[tuple[int, int]], jitter: int,
     noise: Noise, project: Project,
 ) -> Iterator[Tensor]:  # fmt: skip
     yield x
@@ -266,19 +276,19 @@ def _ascent(
         z = (start + _resized(added, size)).clamp(0, 1)
         for _ in range(steps):
             offsets = ((noise.rand(2) - 0.5) * (2 * jitter + 1)).round().int().tolist() if jitter else []
-            gradient = _rolled(gradient_of(objective, _rolled(z, offsets)), [[-a, -b] for a, b in offsets])
+            gradient = _rolled(gradient_of(score, _rolled(z, offsets)), [[-a, -b] for a, b in offsets])
             z = project(z + lr * move(gradient), start).clamp(0, 1)
             added = z - start
             yield z if size == sizes[-1] else (x + _resized(added, sizes[-1])).clamp(0, 1)
 
 
-def gradient_of(objective: Objective, x: Tensor) -> Tensor:
-    """The gradient of each image's own value, (B, C, H, W). Raises ValueError if the objective is no value of each."""
+def gradient_of(score: Score, x: Tensor) -> Tensor:
+    """The gradient of each image's own value, (B, C, H, W). Raises ValueError if the score is no value of each."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
-        values = objective(x)
+        values = score(x)
         if values.shape != (len(x),):
-            raise ValueError(f"an objective of {len(x)} images gave {tuple(values.shape)}: give one value of each")
+            raise ValueError(f"a score of {len(x)} images gave {tuple(values.shape)}: give one value of each")
         return torch.autograd.grad(values.sum(), x)[0]
 
 

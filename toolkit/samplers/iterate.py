@@ -150,13 +150,13 @@ def _check(what: str, share: float) -> None:
         raise ValueError(f"{what} is {share}: give a share of the pixels, over 0 and under 1")
 
 
-Score = Callable[[Tensor], Tensor]  # images (B, C, H, W) in [0, 1] -> one number per image, (B,)
-
-
-def guided(step: Step, score: Score, *, guidance: float, rate: float = 1.0, through: bool = True) -> Step:
+def guided(
+    step: Step, score: Callable[[Tensor], Tensor], *, guidance: float, rate: float = 1.0, through: bool = True
+) -> Step:
     """The step, guided up a score: x + rate (step(x) - x) + guidance * gradient of the score, clipped to [0, 1].
 
-    through: the gradient is that of the score of the reconstruction, as published; else of the image itself.
+    score: images -> one number of each, (B,), such as a `Score` of `ascent`. through: the gradient is that of the
+    score of the reconstruction, as published; else of the image itself.
     With guidance 0 and rate 1 this is the step, clipped; with both 0 nothing moves.
     """
 
@@ -169,18 +169,3 @@ def guided(step: Step, score: Score, *, guidance: float, rate: float = 1.0, thro
         return (x + rate * (y - x) + guidance * uphill).clamp(0, 1)
 
     return move
-
-
-def class_score(classifier: Callable[[Tensor], Tensor], label: int) -> Score:
-    """The log-probability of a class. classifier: images -> logits (B, K); label: from 0 to K - 1."""
-    return lambda x: classifier(x).log_softmax(1)[:, label]
-
-
-def confidence_score(classifier: Callable[[Tensor], Tensor]) -> Score:
-    """The negative entropy of a classifier's answer, whatever the class: from -log K to 0."""
-
-    def score(x: Tensor) -> Tensor:
-        log_p = classifier(x).log_softmax(1)
-        return (log_p.exp() * log_p).sum(1)
-
-    return score
