@@ -281,7 +281,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "goal": (lambda: rewrite(SMALL, "0", K, torch.ones(3, 3), context(K, MOMENT)), "give"),
     "never called": (lambda: keys(MODEL, "encoder.1", lambda model: model.decode(torch.zeros(1, 3))), "run what"),
     "no weights": (lambda: glitched(MODEL, Glitch(layers=("decoder.1",))), "choose one of [^\n]*decoder.0"),
-    "no layer": (lambda: glitched(MODEL, Glitch(layers=("decoder.77",))), "decoder.77[^\n]*choose one of"),
+    "no layer": (lambda: glitched(MODEL, Glitch(layers=("decoder.77",))), "decoder.77[^\n]*did you mean"),
     "glitch": (lambda: Glitch("break"), "choose one of"),
     "over 1": (lambda: Glitch(share=1.5), "give a share"),
     "no share": (lambda: Glitch(share=float("nan")), "give a share"),

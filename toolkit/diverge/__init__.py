@@ -7,7 +7,7 @@ method changes the model it is given: it returns or yields new ones, or changes 
 
 from ..samplers.layers import layer, layers
 from .bending import TRANSFORMS, Edit, bend, edits
-from .layers import clusters, k_means
+from .channels import clusters, k_means
 from .search import Archive, Generation, Search, archive_grid, chain, first_codes, fitted, novelty_search
 from .training import (
     Snapshot,

@@ -26,7 +26,7 @@ from ..samplers.generate import Sampling, generate
 from ..samplers.layers import hooked, layers
 from ..seeds import Noise, child
 from ..train import Batch, ConcatImages, Images, Objective, Shuffled, constant, fit, linear, seeded, training
-from .layers import frozen_copy
+from .channels import frozen_copy
 
 M = TypeVar("M", bound=nn.Module)
 OnStep = Callable[[int, dict[str, float]], None]  # the step, from 0, and the losses

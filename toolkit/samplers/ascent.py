@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -159,8 +159,8 @@ def outputs(model: nn.Module, names: Sequence[str], x: Tensor) -> dict[str, Tens
     """
     found: dict[str, Tensor] = {}
 
-    def keep(name: str, h: Tensor) -> None:
-        found[name] = h.clone()  # what follows may be in place
+    def keep(name: str, before: Tensor, after: Tensor) -> None:
+        found[name] = after.clone()  # what follows may be in place
         if len(found) == len(names):
             raise _AllFoundError
 
@@ -168,7 +168,7 @@ def outputs(model: nn.Module, names: Sequence[str], x: Tensor) -> dict[str, Tens
         stack.enter_context(suppress(_AllFoundError))
         stack.enter_context(dense(model))
         for name in names:
-            stack.enter_context(hooked(layer(model, name), lambda _, h, name=name: keep(name, h)))
+            stack.enter_context(hooked(layer(model, name), partial(keep, name)))
         model(x)
     return found
 
@@ -218,15 +218,15 @@ class Adam:
     """Steps by the moments of the gradients so far, each pixel for itself; without parameters to hold."""
 
     def __init__(self, betas: tuple[float, float] = (0.9, 0.999)) -> None:
-        self.betas, self.moments, self.steps = betas, [0.0, 0.0], 0
+        self.betas, self.steps = betas, 0
+        self.mean, self.square = torch.zeros(()), torch.zeros(())
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """A gradient -> the step to take, in units of the learning rate."""
-        self.steps += 1
-        powers = (gradient, gradient.square())
-        self.moments = [b * m + (1 - b) * g for b, m, g in zip(self.betas, self.moments, powers, strict=True)]
-        mean, square = (m / (1 - b**self.steps) for b, m in zip(self.betas, self.moments, strict=True))
-        return mean / (square.sqrt() + 1e-8)
+        (a, b), self.steps = self.betas, self.steps + 1
+        self.mean = a * self.mean + (1 - a) * gradient
+        self.square = b * self.square + (1 - b) * gradient.square()
+        return self.mean / (1 - a**self.steps) / ((self.square / (1 - b**self.steps)).sqrt() + 1e-8)
 
 
 def ascend(
