@@ -15,14 +15,14 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from tests.test_app import ask, build, tiny_run
+from tests.test_app import ASKED, ask, build, tiny_run
 from tests.test_page_tray import order as kept
 from tests.test_page_tray import symbol
 from toolkit import plot
 from toolkit.experiments.page_benchmark import RefusedError, Visitor, refusal
 from toolkit.samplers import to_bytes
 from toolkit.seeds import Noise
-from toolkit.web import annotate, api, bend, claims, creative, iterations, kaleidoscope, novel, playground, server, tray
+from toolkit.web import annotate, api, claims, creative, iterations, kaleidoscope, server, tray
 
 CALLS = 300  # of nonsense, of each endpoint
 OVER_HTTP = 40
@@ -137,16 +137,14 @@ def plain(folder: Path, sentence: str) -> str:
 
 
 def test_a_symbol_is_the_one_that_grows_on_the_page(folder: Path, every: Every) -> None:
-    request = {"experiment": "fig2", "iteration": 2, "seed": "7", "final": True}
-    *_, end = ask(iterations.SymbolRequest, partial(iterations.grow, folder), request)
+    *_, end = ask("iterations", folder, final=True)
     both, one = every.sample("fig2", 2, [1, 7]), every.sample("fig2", 2, [7])
     assert one["shape"] == [1, 1, 28, 28] and one["images"] == end["states"][0]
     assert base64.b64decode(both["images"])[784:] == base64.b64decode(one["images"])
 
 
 def test_pairs_are_those_of_the_page(folder: Path, every: Every) -> None:
-    request = {**creative.START, "experiment": "creative-mnist", "seed": 3}
-    (drawn,) = ask(creative.CreativeRequest, partial(creative.draw, folder), request)
+    (drawn,) = ask("creative", folder, seed=3)
     found = every.decode("creative-mnist", list(range(3, 3 + creative.PAIRS)))
     assert {key: found[key] for key in ("images", "regular", "neurons")} == {
         key: drawn[key] for key in ("images", "regular", "neurons")
@@ -227,24 +225,14 @@ def test_the_endpoints_alone_are_public_named_and_described(folder: Path) -> Non
 # ---- the private ones
 
 
-ORDERS: dict[str, dict[str, Any]] = {
-    "creative": {**creative.START, "ticket": 1, "experiment": "creative-mnist"},
-    "kaleidoscope": {**kaleidoscope.START, "ticket": 1, "runs": 3, "experiment": "kaleidoscope-mnist"},
-    "playground": {
-        "ticket": 1, "points": [0.1, 0.9], "depth": 2, "width": 4, "output": "tanh", "steps": 2, "seed": 0
-    },
-    "iterations": {"ticket": 1, "experiment": "fig2", "iteration": 2, "seed": "7", "final": True, "kind": "growth"},
-    "bend": {**bend.START, "ticket": 1, "machine": "creative-mnist", "passes": 2},
-    "novel": {"ticket": 1, "image": text(bytes(range(196)) * 4), "seed": None},
-    "tray": kept(),
-}  # fmt: skip
-
-
-KINDS: dict[str, type[server.Request]] = {
-    "creative": creative.CreativeRequest, "kaleidoscope": kaleidoscope.FilmRequest, "bend": bend.BendRequest,
-    "playground": playground.TrainRequest, "iterations": iterations.FileRequest, "novel": novel.NoveltyRequest,
-    "tray": tray.TakeRequest,
-}  # fmt: skip
+ORDERS: dict[str, dict[str, Any]] = {tab: {"ticket": 1, **usual} for tab, (_, _, usual) in ASKED.items()}
+ORDERS["iterations"] |= {"final": True, "kind": "growth"}
+ORDERS["kaleidoscope"]["runs"] = 3
+ORDERS["playground"] |= {"depth": 2, "width": 4, "steps": 2}
+ORDERS["novel"]["image"] = text(bytes(range(196)) * 4)
+ORDERS["tray"] = kept()
+KINDS: dict[str, type[server.Request]] = {tab: kind for tab, (kind, _, _) in ASKED.items()}
+KINDS |= {"iterations": iterations.FileRequest, "tray": tray.TakeRequest}
 
 
 def unusable(schema: dict[str, Any]) -> list[Any]:
@@ -306,19 +294,13 @@ def first(messages: Iterator[dict[str, Any]], count: int = 1) -> dict[str, Any]:
     return message
 
 
-@pytest.mark.parametrize("tab", [tab for tab in ORDERS if tab != "tray"])
+@pytest.mark.parametrize("tab", ASKED)
 def test_whatever_a_tab_is_asked_it_answers_or_says_one_sentence(folder: Path, tab: str) -> None:
-    kinds: dict[str, tuple[Any, Any]] = {
-        "creative": (creative.CreativeRequest, partial(creative.draw, folder)),
-        "kaleidoscope": (kaleidoscope.FilmRequest, partial(kaleidoscope.film, folder)),
-        "playground": (playground.TrainRequest, playground.train),
-        "iterations": (iterations.SymbolRequest, partial(iterations.grow, folder)),
-        "bend": (bend.BendRequest, partial(bend.draw, folder)),
-        "novel": (novel.NoveltyRequest, partial(novel.report, folder)),
-    }
+    kind, respond, _ = ASKED[tab]
     chance, parts = random.Random(tab), 2 if tab == "bend" else 1  # the pictures before, and one after
     for _ in range(CALLS):
-        message = first(server.responses(*kinds[tab], spoilt(chance, ORDERS[tab])), parts)
+        asked = spoilt(chance, ORDERS[tab])
+        message = first(server.responses(kind, partial(respond, folder), asked), parts)
         assert json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
         assert message["error"] is None or plain(folder, message["error"])
 
@@ -337,9 +319,9 @@ def test_whatever_is_asked_beside_the_queue_is_answered_or_refused_in_a_sentence
     answers: dict[str, Callable[[], str | None]] = {
         "file": lambda: saved(folder, spoilt(chance, ORDERS["iterations"])),
         "tray": lambda: tray.take(crooked(chance))[1]["error"],
-        "claim": lambda: claims.picture(folder, nonsense(chance)).get("error"),
-        "pool": lambda: annotate.answer(annotate.open_pool, folder, spoilt(chance, right)).get("error"),
-        "label": lambda: annotate.answer(annotate.store_label, folder, spoilt(chance, right)).get("error"),
+        "claim": lambda: server.answer(claims.picture, folder, nonsense(chance)).get("error"),
+        "pool": lambda: server.answer(annotate.open_pool, folder, spoilt(chance, right)).get("error"),
+        "label": lambda: server.answer(annotate.store_label, folder, spoilt(chance, right)).get("error"),
     }
     refused = [plain(folder, sentence) for _ in range(CALLS) if (sentence := answers[what]())]
     assert len(refused) > CALLS / 2
@@ -347,7 +329,7 @@ def test_whatever_is_asked_beside_the_queue_is_answered_or_refused_in_a_sentence
 
 # ---- over HTTP
 
-ASKED = {  # the events of the scripts, and whose they are
+EVENTS = {  # the events of the scripts, and whose they are
     "grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope", "train": "playground",
     "bend": "bend", "ask": "novel", "take": "tray", "stir": "iterations",
 }  # fmt: skip
@@ -384,7 +366,7 @@ def sendable(value: Any) -> bool:
         return False
 
 
-WAYS = [*(("call", name) for name in RIGHT), *(("order", name) for name in ASKED), *(("serve", it) for it in SERVED)]
+WAYS = [*(("call", name) for name in RIGHT), *(("order", name) for name in EVENTS), *(("serve", it) for it in SERVED)]
 
 
 @pytest.mark.slow
@@ -396,7 +378,7 @@ def test_a_client_gets_an_answer_or_a_sentence_and_the_page_lives_on(
     figures = {it["props"].get("elem_id"): it["id"] for it in visitor.config["components"]}
     makers: dict[str, Callable[[], Any]] = {
         "call": lambda: fuzzed(chance, RIGHT[name]),
-        "order": lambda: spoilt(chance, ORDERS[ASKED[name]]),
+        "order": lambda: spoilt(chance, ORDERS[EVENTS[name]]),
         "serve": lambda: nonsense(chance),
     }
     senders: dict[str, Callable[[Any], Any]] = {
@@ -448,7 +430,7 @@ def test_what_a_function_of_a_figure_refuses_is_a_sentence_too(folder: Path, vis
 
 def test_every_event_and_function_of_the_page_is_among_those_tried(visitor: Visitor) -> None:
     parts = [it["props"] for it in visitor.config["components"]]
-    assert {name for name in visitor.events if name != "load"} == set(ASKED)
+    assert {name for name in visitor.events if name != "load"} == set(EVENTS)
     assert {it["elem_id"]: it["server_fns"] for it in parts if it.get("server_fns")} == SERVED
 
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from tests.server import free_port, start
 from toolkit import hub, plot
 from toolkit.config import SamplingSettings
 from toolkit.models import create
-from toolkit.web import iterations, server
+from toolkit.web import bend, creative, iterations, kaleidoscope, novel, playground, server
 from toolkit.web.iterations import RunIndex
 
 ROOT = Path(__file__).parents[1]
@@ -75,18 +75,39 @@ def components(page: gr.Blocks, kind: str) -> list[dict[str, Any]]:
     return [component for component in page.config["components"] if component["type"] == kind]
 
 
-def ask(kind: Any, respond: Any, data: Any) -> list[dict[str, Any]]:
-    """All messages that answer a request: plain JSON, the last of them done, without an error."""
-    messages = list(server.responses(kind, respond, data))
+POINTS = {key: value for key, value in playground.EXAMPLES[0].items() if key != "title"}
+ASKED: dict[str, tuple[Any, Any, dict[str, Any]]] = {  # of each tab: the request, what answers it, and a usual one
+    "iterations": (iterations.SymbolRequest, iterations.grow, {"experiment": "fig2", "iteration": 2, "seed": "7"}),
+    "creative": (creative.CreativeRequest, creative.draw, {**creative.START, "experiment": "creative-mnist"}),
+    "kaleidoscope": (
+        kaleidoscope.FilmRequest,
+        kaleidoscope.film,
+        {**kaleidoscope.START, "experiment": "kaleidoscope-mnist", "runs": 20},
+    ),
+    "playground": (playground.TrainRequest, lambda _, it: playground.train(it), {**POINTS, "steps": 60, "seed": 3}),
+    "bend": (bend.BendRequest, bend.draw, {**bend.START, "machine": "creative-mnist"}),
+    "novel": (novel.NoveltyRequest, novel.report, {"image": None, "seed": None}),
+}
+
+
+def responses(tab: str, source: Any, **changes: Any) -> Iterator[dict[str, Any]]:
+    """What answers the usual request of a tab with some changes, message by message."""
+    kind, respond, usual = ASKED[tab]
+    return server.responses(kind, partial(respond, source), {"ticket": 7, **usual, **changes})
+
+
+def ask(tab: str, source: Any, **changes: Any) -> list[dict[str, Any]]:
+    """All messages of it: plain JSON, the last of them done, without an error."""
+    messages = list(responses(tab, source, **changes))
     assert json.loads(json.dumps(messages, allow_nan=False)) == messages
     assert messages[-1]["done"] and messages[-1]["error"] is None, messages[-1]["error"]
     return messages
 
 
-def refused(kind: Any, respond: Any, data: Any) -> str:
-    """The sentence that refuses a request; the message bears the number of the request."""
-    *_, message = server.responses(kind, respond, data)
-    assert message["done"] and message["ticket"] == data["ticket"]
+def refused(tab: str, source: Any, **changes: Any) -> str:
+    """The sentence that refuses it; the message bears the number of the request."""
+    *_, message = responses(tab, source, **changes)
+    assert message["done"] and message["ticket"] == 7
     sentence = message["error"]
     assert sentence.endswith(".") and "\n" not in sentence and len(sentence) < 400
     return str(sentence)
@@ -97,12 +118,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_run(tmp_path_factory.mktemp("checkpoints"))
 
 
-def request(**changes: Any) -> dict[str, Any]:
-    return {"ticket": 1, "experiment": "fig2", "iteration": 2, "seed": "7", "final": False, **changes}
-
-
 def grow(tree: Path, **changes: Any) -> list[dict[str, Any]]:
-    return ask(iterations.SymbolRequest, partial(iterations.grow, tree), request(**changes))
+    return ask("iterations", tree, **changes)
 
 
 # ---- the page
@@ -285,6 +302,11 @@ def test_the_same_seed_starts_from_the_same_noise_at_every_iteration(tree: Path)
     assert one == other
 
 
+def file(tree: Path, kind: str, **changes: Any) -> Path:
+    """The file that the page saves."""
+    return iterations.save(tree, {**ASKED["iterations"][2], "kind": kind, **changes})
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -297,17 +319,59 @@ def test_the_same_seed_starts_from_the_same_noise_at_every_iteration(tree: Path)
         ({"experiment": "fig99"}, "'fig99'"),
     ],
 )
-def test_a_bad_request_gets_one_sentence_that_names_it(tree: Path, changes: dict[str, Any], named: str) -> None:
-    assert named in refused(iterations.SymbolRequest, partial(iterations.grow, tree), request(**changes))
+def test_a_bad_request_is_refused_by_name_and_so_is_its_file(tree: Path, changes: dict[str, Any], named: str) -> None:
+    assert named in refused("iterations", tree, **changes)
     with pytest.raises(ValueError, match="choose|give"):
-        iterations.save(tree, request(kind="growth", **changes))
+        file(tree, "growth", **changes)
 
 
-def test_a_lost_checkpoint_gets_one_sentence(tmp_path: Path) -> None:
-    folder = tiny_run(tmp_path, iterations=1)
-    (folder / "fig2" / "iter_001" / "model.safetensors").unlink()
-    sentence = refused(iterations.SymbolRequest, partial(iterations.grow, folder), request(iteration=1))
-    assert "model.safetensors" in sentence
+@pytest.mark.parametrize(
+    ("tab", "changes", "named"),
+    [
+        ("creative", {"experiment": "creative-art"}, "'creative-art'"),
+        ("creative", {"band": [15, 1]}, "rising"),
+        ("creative", {"band": [3, 3.0001]}, "no neuron lies in the band"),
+        ("creative", {"neurons": 30, "layer": 1}, "the layer has 20 neurons"),
+        ("creative", {"layer": 0}, "hidden layer 0"),
+        ("creative", {"layer": 4}, "hidden layer 4"),
+        ("kaleidoscope", {"experiment": "kaleidoscope-art"}, "'kaleidoscope-art'"),
+        ("kaleidoscope", {"start": "drawing"}, "0 values"),
+        ("kaleidoscope", {"start": "drawing", "image": "%%%"}, "0 values"),
+        ("kaleidoscope", {"start": "drawing", "image": "é"}, "0 values"),
+        ("kaleidoscope", {"start": "drawing", "image": "AAAA"}, "3 values"),
+        ("kaleidoscope", {"start": "drawing", "image": base64.b64encode(bytes(3 * 784)).decode()}, "2,352 values"),
+        ("playground", {"points": [0.5]}, "1 training point"),
+        ("novel", {}, "a picture to judge or a seed"),
+        ("novel", {"image": "AAAA", "seed": 1}, "a picture to judge or a seed"),
+        ("novel", {"image": ""}, "28x28 bytes"),
+        ("novel", {"image": "é" * 1048}, "28x28 bytes"),
+        ("novel", {"image": "A" * 10**6}, "28x28 bytes"),
+        ("novel", {"image": "=" * 1048}, "28x28 bytes"),
+        ("novel", {"image": base64.b64encode(bytes(784)).decode()}, "blank"),
+    ],
+)
+def test_a_bad_request_gets_one_sentence_that_names_it(
+    full: Path, tab: str, changes: dict[str, Any], named: str
+) -> None:
+    assert named in refused(tab, full, **changes)
+
+
+@pytest.mark.parametrize(
+    ("tab", "changes", "lost"),
+    [
+        ("iterations", {}, "fig2/iter_002/model.safetensors"),
+        ("creative", {}, "creative-mnist/iter_001/statistics.safetensors"),
+        ("kaleidoscope", {}, "kaleidoscope-mnist/iter_001/model.safetensors"),
+        ("bend", {}, "creative-mnist/iter_001/model.safetensors"),
+        ("novel", {"seed": 1}, "judge-digits/iter_001/model.safetensors"),
+    ],
+)
+def test_a_lost_file_gets_one_sentence(
+    full: Path, tmp_path: Path, tab: str, changes: dict[str, Any], lost: str
+) -> None:
+    folder = Path(shutil.copytree(full, tmp_path / "copy"))
+    (folder / lost).unlink()
+    assert Path(lost).name in refused(tab, folder, **changes)
 
 
 @pytest.mark.parametrize(
@@ -315,13 +379,13 @@ def test_a_lost_checkpoint_gets_one_sentence(tmp_path: Path) -> None:
     [("animation", "fig2_iterations.gif", 4), ("growth", "fig2_iteration-2_seed-7.gif", None)],
 )
 def test_films_are_gifs_named_by_their_settings(tree: Path, kind: str, name: str, frames: int | None) -> None:
-    path = iterations.save(tree, request(kind=kind))
+    path = file(tree, kind)
     with Image.open(path) as film:
         assert (path.name, film.format) == (name, "GIF") and film.n_frames == (frames or film.n_frames)
 
 
 def test_the_checkpoint_file_is_the_one_of_that_iteration(tree: Path) -> None:
-    path = iterations.save(tree, request(kind="checkpoint"))
+    path = file(tree, "checkpoint")
     assert path.name == "fig2_iteration-2.safetensors"
     expected = create("WTA", {"filters": 2}, seed=2).state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in load_file(path).items())
@@ -329,7 +393,7 @@ def test_the_checkpoint_file_is_the_one_of_that_iteration(tree: Path) -> None:
 
 def test_there_is_no_other_file_to_save(tree: Path) -> None:
     with pytest.raises(ValueError, match="one of animation, growth, checkpoint"):
-        iterations.save(tree, request(kind="../../secrets"))
+        file(tree, "../../secrets")
 
 
 def test_the_strip_of_a_run_is_the_first_rows_of_its_sheets(tree: Path) -> None:

@@ -1,7 +1,6 @@
 """The tab "Bend it" without a browser: neutral strengths, only what a machine can do, one sentence for a bad order."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from toolkit.diverge import TRANSFORMS
 from toolkit.diverge.weights import KINDS
 from toolkit.models import create
 from toolkit.seeds import Noise
-from toolkit.web import bend, creative
+from toolkit.web import bend
 
 BLEND = {"machine": "fig2", "operator": "blend", "parent": 1, "child": 3, "start": "noise", "passes": 4}
 ROTATE = {"machine": "fig2", "transform": "rotate", "amount": [45], "channels": "all"}
@@ -56,12 +55,8 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_machines(tmp_path_factory.mktemp("machines"))
 
 
-def request(**changes: Any) -> dict[str, Any]:
-    return {**bend.START, "ticket": 7, "machine": "creative-mnist", **changes}
-
-
 def answers(machines: Path, **changes: Any) -> list[dict[str, Any]]:
-    return ask(bend.BendRequest, partial(bend.draw, machines), request(**changes))
+    return ask("bend", machines, **changes)
 
 
 def ends(machines: Path, **changes: Any) -> tuple[str, str]:
@@ -127,8 +122,7 @@ def test_passes_are_streamed_one_by_one(machines: Path) -> None:
 
 
 def test_seeds_are_those_of_the_other_tabs(machines: Path) -> None:
-    asked = {"experiment": "creative-mnist", **creative.START}
-    (other,) = ask(creative.CreativeRequest, partial(creative.draw, machines), asked)
+    (other,) = ask("creative", machines)
     assert ends(machines)[0] == other["regular"]
 
 
@@ -195,4 +189,4 @@ def test_a_machine_of_another_size_goes_on_in_a_chain(machines: Path) -> None:
     ],
 )
 def test_a_bad_request_gets_one_sentence_that_names_it(machines: Path, changes: dict[str, Any], named: str) -> None:
-    assert named in refused(bend.BendRequest, partial(bend.draw, machines), request(**changes))
+    assert named in refused("bend", machines, **changes)

@@ -12,7 +12,7 @@ from toolkit import __version__
 from toolkit.experiments import claims_report, evidence
 from toolkit.index import to_json
 from toolkit.web import about, claims
-from toolkit.web.server import static
+from toolkit.web.server import answer, static
 
 ROOT = Path(__file__).parents[1]
 NUMBER = {"mean": 1.5, "low": 1.2, "high": 1.8, "n": 3}
@@ -129,8 +129,8 @@ def test_the_picture_of_a_claim_is_fetched_by_its_key(tree: Path) -> None:
     written(tree, claim(picture="checkpoints/fig2/iter_001/samples.png"), claim(key="bare"))
     assert claims.picture(tree, "fig2-far")["picture"].startswith("data:image/png;base64,")
     for key, named in {"bare": "no picture", "../../x": "unknown claim", "x" * 10**6: "unknown claim"}.items():
-        assert named in claims.picture(tree, key)["error"]
-    assert "unknown claim" in claims.picture(tree, {"key": 1})["error"]
+        assert named in answer(claims.picture, tree, key)["error"]
+    assert "unknown claim" in answer(claims.picture, tree, {"key": 1})["error"]
 
 
 @pytest.mark.parametrize(

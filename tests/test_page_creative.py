@@ -2,22 +2,19 @@
 
 import base64
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.test_app import ask, build, components, refused, tiny_run
+from tests.test_app import ask
 from toolkit import hub, plot, runs
 from toolkit.models import create
 from toolkit.samplers import METHODS, Creative, activation_statistics
 from toolkit.seeds import Noise
 from toolkit.web import creative
-from toolkit.web.iterations import RunIndex
 
 SMALL = {"widths": (60, 30, 20), "z": 6}  # the decoder's hidden layers have 20, 30 and 60 neurons
 COLOURS = {
@@ -54,17 +51,13 @@ def tiny_decoders(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_decoders(tmp_path_factory.mktemp("decoders"))
-
-
-def request(**changes: Any) -> dict[str, Any]:
-    return {**creative.START, "ticket": 7, "experiment": "creative-mnist", **changes}
+@pytest.fixture
+def decoders(full: Path) -> Path:
+    return full
 
 
 def answer(decoders: Path, **changes: Any) -> dict[str, Any]:
-    (message,) = ask(creative.CreativeRequest, partial(creative.draw, decoders), request(**changes))
+    (message,) = ask("creative", decoders, **changes)
     return message
 
 
@@ -92,23 +85,6 @@ def test_the_sheet_is_what_the_first_answer_draws(decoders: Path) -> None:
         stored_pictures = [tile.numpy().tobytes() for tile in plot.tiles(sheet, 28)]
     message = answer(decoders)
     assert (stored_pictures[::2], stored_pictures[1::2]) == (pictures(message["regular"]), pictures(message["images"]))
-
-
-def test_a_page_has_the_tabs_that_its_checkpoints_fill(decoders: Path, tmp_path: Path) -> None:
-    tiny_run(tmp_path, iterations=1)
-    both = shutil.copytree(decoders, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("index.json"))
-    hub.write_index(both)
-    tabs = [[tab["props"]["label"] for tab in components(build(folder), "tabitem")] for folder in (decoders, both)]
-    assert tabs == [
-        ["Creative decoder", "Bend it", "Annotate", "About"],
-        ["Iterations", "Creative decoder", "Bend it", "Annotate", "About"],
-    ]
-    assert [name for name, _ in RunIndex(both).page()["experiments"]] == ["fig2"]
-
-
-def test_iterations_are_not_looked_for_among_decoders(decoders: Path) -> None:
-    with pytest.raises(ValueError, match="no run of iterations, only creative-colours, creative-fashion, creative-mni"):
-        RunIndex(decoders).page()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -162,27 +138,6 @@ def test_a_layer_is_described_with_its_dead_and_its_band(decoders: Path) -> None
     assert (layer["number"], layer["of"], layer["neurons"]) == (3, 3, 60)
     assert layer["band"] == 60 - layer["dead"]
     assert len(layer["often"]) == 101 and layer["often"] == sorted(layer["often"]) and layer["often"][0] > 0
-
-
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"experiment": "creative-art"}, "'creative-art'"),
-        ({"band": [15, 1]}, "rising"),
-        ({"band": [3, 3.0001]}, "no neuron lies in the band"),
-        ({"neurons": 30, "layer": 1}, "the layer has 20 neurons"),
-        ({"layer": 0}, "hidden layer 0"),
-        ({"layer": 4}, "hidden layer 4"),
-    ],
-)
-def test_a_bad_request_gets_one_sentence_that_names_it(decoders: Path, changes: dict[str, Any], named: str) -> None:
-    assert named in refused(creative.CreativeRequest, partial(creative.draw, decoders), request(**changes))
-
-
-def test_a_lost_file_gets_one_sentence(tmp_path: Path) -> None:
-    (tiny_decoders(tmp_path) / "creative-mnist" / "iter_001" / "statistics.safetensors").unlink()
-    sentence = refused(creative.CreativeRequest, partial(creative.draw, tmp_path), request())
-    assert "statistics.safetensors" in sentence
 
 
 def test_requests_under_way_at_the_same_time_do_not_mix(decoders: Path) -> None:

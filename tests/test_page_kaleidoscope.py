@@ -5,7 +5,6 @@ import json
 import threading
 import zlib
 from array import array
-from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.test_app import ask, build, components, refused, tiny_run
+from tests.test_app import ask, responses
 from toolkit import data, hub, plot, presets, runs
 from toolkit.metrics import nearest
 from toolkit.metrics.attractors import UNIT, distinct, movement
@@ -22,7 +21,7 @@ from toolkit.models import create
 from toolkit.runs import kaleidoscope_data, train_kaleidoscope
 from toolkit.samplers import to_bytes
 from toolkit.web import kaleidoscope, playground
-from toolkit.web.server import latest, responses
+from toolkit.web.server import latest
 
 NETWORKS = {
     "kaleidoscope-mnist": {},
@@ -51,17 +50,13 @@ def tiny_networks(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_networks(tmp_path_factory.mktemp("networks"))
-
-
-def request(**changes: Any) -> dict[str, Any]:
-    return {**kaleidoscope.START, "runs": 20, "ticket": 7, "experiment": "kaleidoscope-mnist", **changes}
+@pytest.fixture
+def networks(full: Path) -> Path:
+    return full
 
 
 def film(networks: Path, **changes: Any) -> list[dict[str, Any]]:
-    return ask(kaleidoscope.FilmRequest, partial(kaleidoscope.film, networks), request(**changes))
+    return ask("kaleidoscope", networks, **changes)
 
 
 def watch(networks: Path, **changes: Any) -> dict[str, Any]:
@@ -134,21 +129,6 @@ def test_a_drawing_starts_the_first_row_as_it_is_and_the_others_under_noise(netw
     assert astray[0] == 0 and torch.equal(astray, astray.sort().values)
 
 
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"experiment": "kaleidoscope-art"}, "'kaleidoscope-art'"),
-        ({"start": "drawing"}, "0 values"),
-        ({"start": "drawing", "image": "%%%"}, "not readable"),
-        ({"start": "drawing", "image": "é"}, "not readable"),
-        ({"start": "drawing", "image": "AAAA"}, "3 values"),
-        ({"start": "drawing", "image": base64.b64encode(bytes(3 * 784)).decode()}, "2,352 values"),
-    ],
-)
-def test_a_bad_request_gets_one_sentence_that_names_it(networks: Path, changes: dict[str, Any], named: str) -> None:
-    assert named in refused(kaleidoscope.FilmRequest, partial(kaleidoscope.film, networks), request(**changes))
-
-
 def test_the_first_page_shows_networks_of_pictures_digits_first(networks: Path) -> None:
     first = kaleidoscope.first_page(networks)
     assert first is not None and json.loads(json.dumps(first)) == first
@@ -171,12 +151,6 @@ def test_the_page_starts_as_the_networks_of_pictures_are_sampled() -> None:
     assert {name: kaleidoscope.START[name] for name in usual} == usual
 
 
-def test_the_tab_is_there_for_networks_of_pictures(networks: Path, tmp_path: Path) -> None:
-    labels = [tab["props"]["label"] for tab in components(build(networks), "tabitem")]
-    assert labels == ["Kaleidoscope", "Bend it", "About"]
-    assert kaleidoscope.first_page(tiny_run(tmp_path, iterations=1)) is None
-
-
 def test_a_built_in_sample_is_one_picture_in_rows() -> None:
     said = kaleidoscope.known("mnist")
     png = base64.b64decode(said["sheet"].split(",")[1])
@@ -185,14 +159,9 @@ def test_a_built_in_sample_is_one_picture_in_rows() -> None:
         kaleidoscope.known("../" * 1000)
 
 
-def line(**changes: Any) -> dict[str, Any]:
-    example = {key: value for key, value in playground.EXAMPLES[0].items() if key != "title"}
-    return {**example, "steps": 60, "seed": 3, "ticket": 7, **changes}
-
-
 def train(**changes: Any) -> list[dict[str, Any]]:
     """The moments of a training."""
-    return [*map(json.loads, ask(playground.TrainRequest, playground.train, line(**changes))[-1]["moments"])]
+    return [*map(json.loads, ask("playground", None, **changes)[-1]["moments"])]
 
 
 def test_the_examples_are_the_published_lines() -> None:
@@ -232,19 +201,8 @@ def test_two_points_are_learned_in_the_steps_that_the_page_offers() -> None:
     assert train(steps=600, seed=0)[-1]["loss"] < 1e-4
 
 
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"points": [0.5]}, "1 training point"),
-    ],
-)
-def test_a_line_that_cannot_be_learned_gets_one_sentence(changes: dict[str, Any], named: str) -> None:
-    assert named in refused(playground.TrainRequest, playground.train, line(**changes))
-
-
 def test_a_training_ends_when_the_visitor_asks_for_another() -> None:
-    asked = line(visitor="trains", ticket=1, steps=3000, depth=20)
-    messages = responses(playground.TrainRequest, playground.train, asked)
+    messages = responses("playground", None, visitor="trains", ticket=1, steps=3000, depth=20)
     next(messages)
     latest.note({"visitor": "trains", "ticket": 2})
     *_, final = messages
@@ -253,7 +211,7 @@ def test_a_training_ends_when_the_visitor_asks_for_another() -> None:
 
 def test_a_training_ends_when_nobody_listens_any_more() -> None:
     begun = threading.active_count()
-    messages = responses(playground.TrainRequest, playground.train, line(steps=3000, depth=20))
+    messages = responses("playground", None, steps=3000, depth=20)
     next(messages)
     messages.close()  # type: ignore[attr-defined]
     assert threading.active_count() == begun

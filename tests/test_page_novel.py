@@ -2,7 +2,6 @@
 
 import base64
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from PIL import Image
 from torch import Tensor
 
 from tests.test_app import ask as asked
-from tests.test_app import build, components, refused, tiny_run
 from toolkit import data, hub, plot
 from toolkit.metrics import PER_IMAGE, nearest
 from toolkit.metrics.image import as_float
@@ -41,14 +39,9 @@ def untrained_judges(folder: Path) -> Path:
     return folder
 
 
-def tiny_judges(folder: Path) -> Path:
-    """A tree of checkpoints with untrained judges beside a tiny run."""
-    return tiny_run(untrained_judges(folder), iterations=2)
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_judges(tmp_path_factory.mktemp("judges"))
+@pytest.fixture
+def tree(full: Path) -> Path:
+    return full
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +57,8 @@ def noise(seed: int = 0) -> Tensor:
     return torch.randint(0, 256, (1, 1, 28, 28), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
 
 
-def ask(tree: Path, **data: Any) -> dict[str, Any]:
-    data = {"image": None, "seed": None, "ticket": 7, **data}
-    (message,) = asked(novel.NoveltyRequest, partial(novel.report, tree), data)
+def ask(tree: Path, **changes: Any) -> dict[str, Any]:
+    (message,) = asked("novel", tree, **changes)
     return message
 
 
@@ -161,43 +153,14 @@ def test_a_measure_is_said_to_lie_where_it_lies_among_digits(tree: Path) -> None
 
 def test_a_seed_is_the_symbol_of_the_newest_run(tree: Path) -> None:
     message = ask(tree, seed=5)
-    *_, symbol = hub.sampling(tree, "fig2").trajectory(hub.load(tree, "fig2", 2), [5])
+    *_, symbol = hub.sampling(tree, "fig2").trajectory(hub.load(tree, "fig2", 4), [5])
     assert base64.b64decode(message["light"]) == to_bytes(symbol).numpy().tobytes()
-    assert message["caption"] == "fig2, iteration 2, seed 5"
-
-
-@pytest.mark.parametrize(
-    ("data", "named"),
-    [
-        ({}, "a picture to judge or a seed"),
-        ({"image": "AAAA", "seed": 1}, "a picture to judge or a seed"),
-        ({"image": ""}, "28x28 bytes"),
-        ({"image": "é" * 1048}, "28x28 bytes"),
-        ({"image": "A" * 10**6}, "28x28 bytes"),
-        ({"image": "=" * 1048}, "28x28 bytes"),
-        ({"image": base64.b64encode(bytes(784)).decode()}, "blank"),
-    ],
-)
-def test_a_bad_request_gets_one_sentence_that_names_it(tree: Path, data: dict[str, Any], named: str) -> None:
-    data = {"image": None, "seed": None, "ticket": 7, **data}
-    assert named in refused(novel.NoveltyRequest, partial(novel.report, tree), data)
+    assert message["caption"] == "fig2, iteration 4, seed 5"
 
 
 def test_the_first_page_shows_the_symbol_of_seed_0(tree: Path) -> None:
     example = json.loads(json.dumps(novel.first_page(tree)))["example"]
-    with Image.open(tree / "fig2" / "iter_002" / "samples.png") as sheet:
+    with Image.open(tree / "fig2" / "iter_004" / "samples.png") as sheet:
         expected = plot.tiles(sheet, 28)[0].numpy().tobytes()
     assert (example["side"], example["channels"]) == (28, 1)
     assert base64.b64decode(example["light"]) == expected
-
-
-def test_the_tab_is_there_where_there_are_judges(tree: Path, tmp_path: Path) -> None:
-    labels = [tab["props"]["label"] for tab in components(build(tree), "tabitem")]
-    assert labels == ["Iterations", "Bend it", "Is it new?", "About"]
-    assert novel.first_page(tiny_run(tmp_path, iterations=1)) is None
-
-
-def test_a_lost_judge_gets_one_sentence(tmp_path: Path) -> None:
-    (tiny_judges(tmp_path) / "judge-digits" / "iter_001" / "model.safetensors").unlink()
-    data = {"ticket": 7, "image": encoded(noise()), "seed": None}
-    assert "model.safetensors" in refused(novel.NoveltyRequest, partial(novel.report, tmp_path), data)

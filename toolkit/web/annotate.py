@@ -3,28 +3,27 @@
 The page learns of a pool what `annotation.pool` says of it, and never who made a picture.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import annotation
 from ..annotation import LABELS, Labels, name_of
 from ..config import choose
-from .server import Message, data_url, figure, module, static
+from .server import Message, answer, data_url, figure
 
 
 def listed_pools(pools: Path) -> Message:
     """The pools there are, and the labels one may give."""
-    found = [
-        {"name": name, "title": it.about.title, "images": it.about.images}
-        for name, it in annotation.below(pools).items()
-    ]
+    abouts = {name: pool.about for name, pool in annotation.below(pools).items()}
+    found = [{"name": name, "title": about.title, "images": about.images} for name, about in abouts.items()]
     return {"pools": found, "labels": list(LABELS)}
 
 
-def open_pool(pools: Path, data: Mapping[str, Any]) -> Message:
+def open_pool(pools: Path, data: object) -> Message:
     """A pool for an annotator: both sheets, the order of the pictures, and the labels so far."""
-    pool, name = _pool(pools, data), name_of(data.get("annotator", ""))
+    asked = _asked(data)
+    pool, name = _pool(pools, asked), name_of(asked.get("annotator", ""))
     about = pool.about
     return {
         "annotator": name,
@@ -37,10 +36,11 @@ def open_pool(pools: Path, data: Mapping[str, Any]) -> Message:
     }
 
 
-def store_label(pools: Path, data: Mapping[str, Any]) -> Message:
+def store_label(pools: Path, data: object) -> Message:
     """Store one label; or forget it, if the label is None. It is on the disk before there is an answer."""
-    labels = Labels(_pool(pools, data))
-    image, name, given = data.get("image"), str(data.get("annotator", "")), data.get("label")
+    asked = _asked(data)
+    labels = Labels(_pool(pools, asked))
+    image, name, given = asked.get("image"), str(asked.get("annotator", "")), asked.get("label")
     if given is None:
         labels.take_back(image, name)  # type: ignore[arg-type]  # it refuses what is no number
     else:
@@ -48,17 +48,13 @@ def store_label(pools: Path, data: Mapping[str, Any]) -> Message:
     return {"stored": True}
 
 
-def _pool(pools: Path, data: Mapping[str, Any]) -> annotation.Pool:
+def _asked(data: object) -> Mapping[str, Any]:
+    return data if isinstance(data, Mapping) else {}
+
+
+def _pool(pools: Path, asked: Mapping[str, Any]) -> annotation.Pool:
     """The pool that is asked for. Raises ValueError for any other folder."""
-    return annotation.read(pools / choose("pool", str(data.get("pool", ""))[:100], annotation.below(pools)))
-
-
-def answer(work: Callable[..., Message], pools: Path, *data: object) -> Message:
-    """What `work` answers to data that may be anything; what goes wrong is one sentence."""
-    try:
-        return work(pools, *(each if isinstance(each, Mapping) else {} for each in data))
-    except (ValueError, OSError) as error:
-        return {"error": f"{error}."}
+    return annotation.read(pools / choose("pool", str(asked.get("pool", ""))[:100], annotation.below(pools)))
 
 
 def annotate_tab(pools: Path) -> None:
@@ -73,5 +69,4 @@ def annotate_tab(pools: Path) -> None:
     def label(data: object) -> Message:
         return answer(store_label, pools, data)
 
-    script = module("annotate")
-    figure({}, static("annotate.html"), script, find, begin, label, elem_id="annotate")
+    figure("annotate", {}, find, begin, label)

@@ -6,7 +6,7 @@ An operator takes (tree of checkpoints, machine, request, pictures before) and y
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +15,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from typing_extensions import Self
 
-from .. import __version__, diverge, hub
+from .. import diverge, hub
 from ..config import choose
+from ..diverge.weights import KINDS
 from ..index import CheckpointError
 from ..models import Judge
 from ..samplers import last
@@ -25,7 +26,7 @@ from ..samplers.iterate import iterate
 from ..samplers.layers import dense, hooked, layers
 from ..seeds import Noise, child
 from . import creative, kaleidoscope, server
-from .server import Message, Request, Seed, Word, action, figure, loaded, module, pixels, static
+from .server import Message, Request, Seed, Word, action, figure, loaded, pixels
 
 RUN, DECODER, NETWORK, JUDGE = "iterations", "decoder", "kaleidoscope", "judge"  # kinds in an index
 KIND_ORDER = [DECODER, RUN, NETWORK]  # what other kinds there are comes after them, and is drawn from as a run is
@@ -122,11 +123,16 @@ def parts(of: Machine) -> Message:
     found = layers(model)
     with dense(model), ExitStack() as stack:
         for name, module in found.items():
-            stack.enter_context(hooked(module, _note(shapes, name)))
+            note = partial(lambda name, before, after: shapes.update({name: tuple(after.shape)}), name)
+            stack.enter_context(hooked(module, note))
         pictures(of, model, [0], 1)
     able = [name for name in shapes if getattr(getattr(found[name], "weight", None), "ndim", 0) > 1]
     return {
-        "layers": [[name, *_sized(shapes[name])] for name in shapes if type(found[name]).__name__.endswith("ReLU")],
+        "layers": [
+            [name, shape[1], shape[2] if len(shape) == 4 else 0]
+            for name, shape in shapes.items()
+            if type(found[name]).__name__.endswith("ReLU")
+        ],
         "weights": able,
         "memories": able if of.drawn else [],
     }
@@ -150,17 +156,6 @@ def groups(of: Machine, layer: str) -> Tensor:
     return diverge.clusters(server.separate(of.model), layer, lambda model: pictures(of, model, EXAMPLES, 1), GROUPS)
 
 
-def _note(shapes: dict[str, tuple[int, ...]], name: str) -> Callable[[Tensor, Tensor], None]:
-    def note(before: Tensor, after: Tensor) -> None:
-        shapes[name] = tuple(after.shape)
-
-    return note
-
-
-def _sized(shape: tuple[int, ...]) -> list[int]:
-    return [shape[1], shape[2] if len(shape) == 4 else 0]
-
-
 # ---- before any of them works
 
 
@@ -181,13 +176,10 @@ def _about(source: str | Path, name: str, listed: Mapping[str, Any]) -> Message 
         return None  # points are no pictures
     entry = models[-1] if kind not in (DECODER, NETWORK) else models[0]
     return {
-        "name": name,
-        "title": listed["title"],
+        **server.about(listed, name, entry),
         "kind": kind,
         "data": str(made.get("data", "")),
         "size": made.get("size", 28),
-        "sheet": server.sheet_url(entry),
-        "sha256": entry["sha256"],
         "iterations": [each["iteration"] for each in models],
     }
 
@@ -230,7 +222,6 @@ AMOUNTS: dict[str, list[Any]] = {  # of each transform: what its numbers are, fr
     "ablate": [],
     "noise": [["deviations", 0, 8, 0.1, 3]],
 }
-KINDS = ("zero", "flip", "resample", "scale", "swap", "duplicate", "shuffle")  # of a glitch
 USUAL: dict[str, Message] = {  # of each operator: its strength, from and to, and how a machine of passes is run
     "bend": {"strength": 1, "low": 0, "high": 1, "start": "symbols", "passes": 3},
     "glitch": {"strength": 0.1, "low": 0, "high": 1, "start": "noise", "passes": 12},
@@ -447,7 +438,7 @@ def first_page(source: str | Path) -> Message | None:
     """What there is to see before any machine works: each one's sheet. None if there is no machine."""
     machines = first_machines(source)
     facts = {"symbols": SYMBOLS, "amounts": AMOUNTS, "kinds": KINDS, "usual": USUAL, "groups": GROUPS}
-    return {"machines": machines, "start": START, **facts, "version": __version__} if machines else None
+    return {"machines": machines, "start": START, **facts} if machines else None
 
 
 def warm(source: str | Path) -> None:
@@ -459,6 +450,5 @@ def warm(source: str | Path) -> None:
 
 def bend_tab(source: str | Path, first: Message) -> None:
     """Active divergence: an operator on a machine, before and after. first: as `first_page` gives it."""
-    script = module("bend", "bend")
-    own = figure(first, static("bend.html"), script, elem_id="bend")
-    action(own, "bend", "that-are-not-bent", BendRequest, lambda it: draw(source, it))
+    own = figure("bend", first, triggers=["bend"])
+    action(own, "bend", "that-are-not-bent", BendRequest, partial(draw, source))

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .. import __version__, index
+from .. import index
 from ..config import choose
 from ..index import CheckpointError
-from .server import Message, data_url, figure, module, read_index, static
+from .server import Message, answer, data_url, figure, read_index
 
 TAB = "Claims"
 FILE = "claims.json"
@@ -151,17 +151,14 @@ def inner(picture: str) -> str | None:
 
 
 def picture(source: str | Path, key: object) -> Message:
-    """The picture of a claim, as the address of itself; or the error, one sentence."""
-    try:
-        paths = {claim.key: inner(claim.picture or "") for claim in read(source)}
-        if not (path := paths[choose("claim", str(key)[:60], paths)]):
-            raise ValueError("this claim has no picture: look at another")
-        file = index.fetch(source, path)
-        if file.stat().st_size > LARGEST_PICTURE:
-            raise ValueError(f"{path} is too large for this page: open it in the repository")
-        return {"picture": data_url(file.read_bytes()), "name": path}
-    except ValueError as error:
-        return {"error": f"{error}."}
+    """The picture of a claim, as the address of itself. Raises ValueError for a claim without one."""
+    paths = {claim.key: inner(claim.picture or "") for claim in read(source)}
+    if not (path := paths[choose("claim", str(key)[:60], paths)]):
+        raise ValueError("this claim has no picture: look at another")
+    file = index.fetch(source, path)
+    if file.stat().st_size > LARGEST_PICTURE:
+        raise ValueError(f"{path} is too large for this page: open it in the repository")
+    return {"picture": data_url(file.read_bytes()), "name": path}
 
 
 def first_page(source: str | Path) -> Message | None:
@@ -171,7 +168,7 @@ def first_page(source: str | Path) -> Message | None:
     except CheckpointError:
         return None
     except ValueError as error:
-        return {"claims": [], "counts": "", "problem": f"{error}.", "version": __version__}
+        return {"claims": [], "counts": "", "problem": f"{error}."}
     listed = read_index(source)
     shown = [
         {
@@ -182,13 +179,13 @@ def first_page(source: str | Path) -> Message | None:
         }
         for claim in found
     ]
-    return {"claims": shown, "counts": counts(found), "problem": None, "version": __version__}
+    return {"claims": shown, "counts": counts(found), "problem": None}
 
 
 def claims_tab(source: str | Path, first: Message) -> None:
     """The claims with their numbers and verdicts. first: as `first_page` gives it."""
 
     def look(key: object) -> Message:
-        return picture(source, key)
+        return answer(picture, source, key)
 
-    figure(first, static("claims.html"), module("claims"), look, elem_id="claims")
+    figure("claims", first, look)

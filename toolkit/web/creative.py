@@ -1,20 +1,20 @@
 """The tab "Creative decoder": what a decoder draws, and the same code with silent neurons switched on, in pairs."""
 
-from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
 
-from .. import __version__, hub, index
+from .. import hub, index
 from ..hub import Trained
 from ..metrics.distance import encoder_distance
 from ..samplers import Creation, Creative, Statistics
 from ..samplers.creative import band_of
 from . import server
-from .server import Message, Request, Word, action, figure, loaded, module, pixels, rounded, static
+from .server import Message, Request, Word, action, figure, loaded, pixels, rounded
 
 FIRST = ["creative-mnist", "creative-fashion", "creative-both", "creative-celeba", "creative-wikiart",
          "creative-tinted"]  # fmt: skip
@@ -119,25 +119,17 @@ def _on_value(statistics: Statistics, how: Creative) -> Tensor:
 def first_page(source: str | Path) -> Message | None:
     """What there is to see before any decoder draws: each one's sheet of pairs. None if there is no decoder."""
     listed, names = server.read_index(source), server.names_of(source, "decoder", FIRST)
-    shown = [_about(listed, name) for name in names]
-    return {"decoders": shown, "start": START, "pairs": PAIRS, "version": __version__} if shown else None
-
-
-def _about(listed: Mapping[str, Any], name: str) -> Message:
-    """One decoder as the page shows it at first: its first training."""
-    _, entry = index.choose(listed, name)
-    title = listed["experiments"][name]["title"]
-    return {"name": name, "title": title, "sheet": server.sheet_url(entry), "sha256": entry["sha256"]}
+    shown = [server.about(listed, name, index.choose(listed, name)[1]) for name in names]
+    return {"decoders": shown, "start": START, "pairs": PAIRS} if shown else None
 
 
 def warm(source: str | Path) -> None:
     """Draw with each decoder for nobody, so that no visitor waits for it."""
-    for about in (first_page(source) or {"decoders": []})["decoders"]:
-        draw(source, CreativeRequest.read({"experiment": about["name"], **START}))
+    for name in server.names_of(source, "decoder", FIRST):
+        draw(source, CreativeRequest.read({"experiment": name, **START}))
 
 
 def creative_tab(source: str | Path, first: Message) -> None:
     """Creative decoding: 32 codes, each drawn twice. first: as `first_page` gives it."""
-    script = module("creative", "draw")
-    own = figure(first, static("creative.html"), script, elem_id="pairs")
-    action(own, "draw", "that-are-not-pairs", CreativeRequest, lambda it: draw(source, it))
+    own = figure("creative", first, triggers=["draw"], elem_id="pairs")
+    action(own, "draw", "that-are-not-pairs", CreativeRequest, partial(draw, source))

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -19,7 +20,7 @@ from ..index import CheckpointError
 from ..metrics import stats
 from ..samplers import last
 from . import server
-from .server import FILES, PRIVATE, Message, Request, Word, action, figure, loaded, module, pixels, static
+from .server import FILES, PRIVATE, Message, Request, Word, action, figure, loaded, pixels, static
 
 CURVES = {  # the measures that the page draws, and their names there
     "ink": "ink", "edge_length": "edge length", "perimetric_complexity": "complexity", "compressed_size": "zip size",
@@ -239,9 +240,8 @@ def iterations_tab(source: str | Path) -> None:
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    script = module("iterations", "grow", "save")
-    own = figure(runs.page(), static("iterations.html"), script, experiment, strip, elem_id="figure")
-    action(own, "grow", "that-are-not-symbol", SymbolRequest, lambda it: grow(source, it))
+    own = figure("iterations", runs.page(), experiment, strip, triggers=["grow", "save"], elem_id="figure")
+    action(own, "grow", "that-are-not-symbol", SymbolRequest, partial(grow, source))
     file = gr.DownloadButton(elem_id="download")
     own.save(on_save, None, file, **FILES, **PRIVATE).success(None, js=CLICK_DOWNLOAD, **PRIVATE)
 

@@ -1,11 +1,10 @@
 """The tab "Kaleidoscope" and its films."""
 
 import base64
-import binascii
 import math
 import zlib
 from collections.abc import Generator, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from time import sleep
@@ -14,7 +13,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from .. import __version__, data, hub, index, plot
+from .. import data, hub, index, plot
 from ..config import choose
 from ..hub import Kaleidoscope
 from ..metrics.attractors import distinct, frame_measures
@@ -22,7 +21,7 @@ from ..metrics.image import as_float
 from ..samplers import to_bytes
 from ..seeds import Noise
 from . import playground, server
-from .server import Message, Request, Word, action, figure, loaded, module, static
+from .server import Message, Request, Word, action, figure, from_base64, loaded
 
 CELLS = 64
 START: Message = {"start": "uniform", "runs": 300, "perturbation": 0.01, "mode": "centred", "seed": 0, "image": None}
@@ -133,10 +132,7 @@ def veiled(k: Kaleidoscope, image: str | None, seeds: Sequence[int]) -> Tensor:
     image: a byte a value, in base64. Raises ValueError if it is not of the network's size.
     """
     shape, values = k.model.image_shape, math.prod(k.model.image_shape)
-    try:
-        drawing = base64.b64decode(image or "", validate=True)
-    except (binascii.Error, ValueError) as error:  # ValueError: letters beyond ASCII
-        raise ValueError("the drawing is not readable: draw again") from error
+    drawing = from_base64(image or "")
     if len(drawing) != values:
         raise ValueError(f"the drawing has {len(drawing):,} values and {k.name} takes {values:,}: draw again")
     noise = Noise(seeds).rand(*shape)
@@ -148,7 +144,7 @@ def first_page(source: str | Path) -> Message | None:
     """What there is to see before any network works: each one's sheet of runs. None without a network of images."""
     shown = [_about(source, name) for name in server.names_of(source, "kaleidoscope", FIRST)]
     pictures = [about for about in shown if about["size"] > 1]  # of points the playground tells more
-    return {"networks": pictures, "start": START, "cells": CELLS, "version": __version__} if pictures else None
+    return {"networks": pictures, "start": START, "cells": CELLS} if pictures else None
 
 
 def _about(source: str | Path, name: str) -> Message:
@@ -157,14 +153,11 @@ def _about(source: str | Path, name: str) -> Message:
     made, (_, entry) = server.config_of(source, listed["experiments"][name]), index.choose(listed, name)
     runs = int(made.get("runs") or START["runs"])
     return {
-        "name": name,
-        "title": listed["experiments"][name]["title"],
+        **server.about(listed, name, entry),
         "size": 1 if made.get("points") else made.get("size", 28),
         "channels": 3 if made.get("color") else 1,
         "data": SAMPLES.get(made.get("data", "")),
         "runs": [*(run for run in SHEET if run < runs), runs],
-        "sheet": server.sheet_url(entry),
-        "sha256": entry["sha256"],
     }
 
 
@@ -185,7 +178,6 @@ def warm(source: str | Path) -> None:
 
 def kaleidoscope_tab(source: str | Path, first: Message) -> None:
     """Kaleidoscopic sampling: 64 starts through all their runs, and a line to try it on. first: `first_page`'s."""
-    script = module("kaleidoscope", "film")
-    own = figure(first, static("kaleidoscope.html"), script, known, elem_id="kaleidoscope")
-    action(own, "film", "that-are-not-runs", FilmRequest, lambda it: film(source, it))
+    own = figure("kaleidoscope", first, known, triggers=["film"])
+    action(own, "film", "that-are-not-runs", FilmRequest, partial(film, source))
     playground.playground_figure()

@@ -1,11 +1,10 @@
 """The tab "Is it new?": a symbol, and what a classifier and the data say of it."""
 
 import base64
-import binascii
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from PIL import Image
@@ -13,7 +12,7 @@ from pydantic import model_validator
 from torch import Tensor
 from typing_extensions import Self
 
-from .. import __version__, data, hub, index
+from .. import data, hub, index
 from ..config import DIGITS
 from ..metrics import PER_IMAGE, nearest
 from ..metrics.classifier import normalised_entropy
@@ -21,23 +20,9 @@ from ..metrics.image import as_float, resized
 from ..presets import CLOTHES
 from ..samplers import last, to_bytes
 from .iterations import COLUMNS, RunIndex
-from .server import (
-    Message,
-    Request,
-    Seed,
-    action,
-    figure,
-    loaded,
-    module,
-    names_of,
-    pixels,
-    read_index,
-    rounded,
-    static,
-)
+from .server import Message, Request, Seed, action, figure, from_base64, loaded, names_of, pixels, read_index, rounded
 
 TAB = "Is it new?"
-LETTERS = 1048  # of base64 that the bytes of a symbol take
 LAST_SEED = 2**32 - 1
 SIDE = 28  # pixels of a symbol that is classified
 KINDS = {"mnist": "digits", "fashion": "clothes"}  # the built-in samples, and what they show
@@ -70,10 +55,7 @@ def report(source: str | Path, request: NoveltyRequest) -> Message:
 
 def read(image: str) -> Tensor:
     """A picture as it comes from the browser: (1, 1, 28, 28) in [0, 1]. Raises ValueError for anything else."""
-    try:
-        light = base64.b64decode(image, validate=True) if len(image) == LETTERS else b""
-    except (binascii.Error, ValueError):  # ValueError: letters beyond ASCII
-        light = b""
+    light = from_base64(image)
     if len(light) != SIDE * SIDE:
         raise ValueError(f"the picture is not readable: give {SIDE}x{SIDE} bytes in base64")
     if not any(light):
@@ -102,7 +84,7 @@ def first_page(source: str | Path) -> Message | None:
         example = first_symbol(source, name, iteration)
     except ValueError:
         name, iteration, example = None, 0, None
-    return {"example": example, "run": name, "iteration": iteration, "last": LAST_SEED, "version": __version__}
+    return {"example": example, "run": name, "iteration": iteration, "last": LAST_SEED}
 
 
 def first_symbol(source: str | Path, name: str, iteration: int) -> Message | None:
@@ -126,8 +108,8 @@ def warm(source: str | Path) -> None:
 
 def novel_tab(source: str | Path, first: Message) -> None:
     """Is it new? Any symbol: drawn, uploaded, grown, or sent from another tab. first: as `first_page` gives it."""
-    own = figure(first, static("novel.html"), module("novel", "ask"), elem_id="novel")
-    action(own, "ask", "that-are-not-verdict", NoveltyRequest, lambda it: report(source, it))
+    own = figure("novel", first, triggers=["ask"])
+    action(own, "ask", "that-are-not-verdict", NoveltyRequest, partial(report, source))
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from ..models import Manifold, create
 from ..presets import KaleidoscopeTraining, preset
 from ..seeds import child
 from ..train import fit
-from .server import SLOW, Message, Request, Seed, action, figure, module, static
+from .server import SLOW, Message, Request, Seed, action, figure
 
 GRID = 101  # places on the line where the function is drawn
 MOMENTS = 40  # of the training, early ones more densely
@@ -119,5 +119,5 @@ def first_page() -> Message:
 
 def playground_figure() -> None:
     """One dimension: place points, choose a network, train it, watch."""
-    own = figure(first_page(), static("playground.html"), module("playground", "train"), elem_id="playground")
+    own = figure("playground", first_page(), triggers=["train"])
     action(own, "train", "that-are-not-line", TrainRequest, train, **SLOW)

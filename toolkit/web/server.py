@@ -34,7 +34,7 @@ from starlette.types import Message as ASGIMessage
 from torch import Tensor
 from typing_extensions import Self
 
-from .. import index
+from .. import __version__, index
 from ..index import CheckpointError
 from ..samplers.generate import to_bytes
 
@@ -216,9 +216,25 @@ def pixels(images: Tensor) -> str:
     return base64.b64encode(to_bytes(images).numpy().tobytes()).decode()
 
 
+def from_base64(text: str) -> bytes:
+    """The bytes that a text holds; none where it is no base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:  # also of letters beyond ASCII
+        return b""
+
+
 def rounded(value: float) -> float:
     """A number with four significant digits, which is all that the page shows."""
     return float(f"{value:.4g}")
+
+
+def answer(work: Callable[..., Message], *values: object) -> Message:
+    """What a function of a figure answers; what goes wrong is one sentence."""
+    try:
+        return work(*values)
+    except (ValueError, OSError) as error:
+        return {"error": f"{error}."}
 
 
 def data_url(png: bytes) -> str:
@@ -283,6 +299,12 @@ def config_of(source: str | Path, listed: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def about(listed: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> Message:
+    """What the page knows of an experiment before it computes: its title, and a sheet. entry: of one iteration."""
+    title = listed["experiments"][name]["title"]
+    return {"name": name, "title": title, "sheet": sheet_url(entry), "sha256": entry["sha256"]}
+
+
 def sheet_url(entry: Mapping[str, Any]) -> str | None:
     """Where the page finds the sheet of an iteration, relative to itself; it changes with the index entry."""
     version = zlib.crc32(json.dumps(entry).encode())
@@ -297,28 +319,29 @@ def static(*names: str) -> str:
     return "\n".join((Path(__file__).parent / "static" / name).read_text(encoding="utf-8") for name in names)
 
 
-def figure(first: Message, body: str, script: str, *functions: Callable[..., Any], **options: Any) -> gr.HTML:
-    """A figure that a script draws from its first message; it may call `functions` and `note` of the server.
+def figure(
+    name: str, first: Message, *functions: Callable[..., Any], triggers: Sequence[str] = (), elem_id: str = ""
+) -> gr.HTML:
+    """The figure static/`name`.html, drawn by the module of that name from a first message and the version.
 
-    body: the text of an HTML file. script: what `module` gives.
+    functions: of the server, which it may call beside `note`. triggers: its events.
     """
 
     def note(data: object) -> None:
         latest.note(data)
 
-    options["server_functions"] = [*functions, note]
-    return gr.HTML(first, html_template=body, js_on_load=script, apply_default_css=False, **options)
+    return gr.HTML(
+        {**first, "version": __version__},
+        html_template=static(f"{name}.html"), js_on_load=module(name, *triggers), apply_default_css=False,
+        elem_id=elem_id or name, server_functions=[*functions, note],
+    )  # fmt: skip
 
 
 def response_channel(own: gr.HTML, event: str) -> gr.HTML:
     """Where responses go: each is an event of this name in the browser. It also says how many requests are before."""
-    own.stir(_reconnected, None, None, **UNLIMITED, **PRIVATE)
+    own.stir(lambda: None, None, None, **UNLIMITED, **PRIVATE)  # it only opens the stream of responses again
     send = f'watch("value", () => window.dispatchEvent(new CustomEvent("{event}", {{detail: props.value}})))'
     return gr.HTML(html_template=f'<i data-channel="{event}"></i>', js_on_load=send, elem_classes="wire")
-
-
-def _reconnected() -> None:
-    """The answer to a request that only opens the stream of responses again."""
 
 
 MODULES = {path.name: path for path in sorted((Path(__file__).parent / "static").glob("*.js"))}
@@ -505,18 +528,12 @@ def chosen_source(asked: str | None = None, shipped: Path = index.CHECKPOINTS) -
     return shipped
 
 
-def offer_gpu() -> bool:
-    """On ZeroGPU, whose pages must have a function that may use the GPU, give it one; whether that was so.
+def offer_gpu() -> None:
+    """On ZeroGPU, whose pages must have a function that may use the GPU, give it one.
 
     Nobody calls it: these models answer on a CPU at once, and visitors keep their minutes.
     """
-    try:
+    with suppress(ImportError):
         import spaces
-    except ImportError:
-        return False
-    spaces.GPU(duration=1)(unused)
-    return True
 
-
-def unused() -> None:
-    """What the GPU is asked to do."""
+        spaces.GPU(duration=1)(offer_gpu)

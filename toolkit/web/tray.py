@@ -2,15 +2,15 @@
 
 import base64
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import gradio as gr
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from .. import __version__, font
+from .. import font
 from . import server
-from .server import FILES, PRIVATE, Message, Request, figure, module, static
+from .server import FILES, PRIVATE, Message, Request, figure
 
 MOST, LARGEST = 62, 64  # symbols, pixels a side
 MOST_LETTERS = 400  # of a caption
@@ -91,7 +91,6 @@ def tray_figure() -> None:
     def on_take(event: gr.EventData) -> tuple[str | None, Message]:
         return take(event._data)
 
-    first: dict[str, Any] = {"most": MOST, "largest": LARGEST, "version": __version__}
-    own = figure(first, static("tray.html"), module("tray", "take"), elem_id="tray")
+    own = figure("tray", {"most": MOST, "largest": LARGEST}, triggers=["take"])
     file = gr.DownloadButton(elem_id="take")
     own.take(on_take, None, [file, server.response_channel(own, "that-are-not-taken")], **FILES, **PRIVATE)

@@ -190,8 +190,10 @@ export function placeOn(element, {clientX}) {
 
 /** Bring a part of the page on screen if it begins below it. */
 export function reveal(part) {
-  if (part.getBoundingClientRect().top > innerHeight) part.scrollIntoView({behavior: "smooth"});
+  if (part.getBoundingClientRect().top > innerHeight) scrollTo(part);
 }
+
+export const scrollTo = (part) => part.scrollIntoView({behavior: REDUCED_MOTION.matches ? "instant" : "smooth"});
 
 // ---- playback
 /** Goes on at a beat, step by step, until the end; the play buttons of the article say whether it does. */

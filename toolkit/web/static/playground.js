@@ -1,7 +1,7 @@
 // The line below the kaleidoscope: points, a small network that learns them while one looks on, and samples that fall
 // through it. Responses hold the moments of the training, each as text, with the function and the runs of the samples.
 import {Controls, REDUCED_MOTION, clamp, figureOf, html, onActions, parseSeed, placeOn, plainChoices, randomSeed,
-  setSlider} from "./controls.js";
+  scrollTo, setSlider} from "./controls.js";
 import {Request} from "./request.js";
 import {short} from "./text.js";
 
@@ -22,7 +22,7 @@ const runCount = () => (moment() ? moment().falls.length - 1 : 0);
 function train() {
   const {points, depth, width, output, steps, seed} = now;
   figure.showProblem("");
-  if ($(".plane").getBoundingClientRect().top < 0) $(".plane").scrollIntoView({behavior: "smooth"});
+  if ($(".plane").getBoundingClientRect().top < 0) scrollTo($(".plane"));
   request.send({points, depth, width, output, steps, seed}, {points: [...points], steps, moments: []});
   draw();
 }
