@@ -5,11 +5,11 @@ An operator takes (tree of checkpoints, machine, request, pictures before) and y
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -25,7 +25,7 @@ from ..samplers.generate import generates
 from ..samplers.iterate import iterate
 from ..samplers.layers import dense, hooked, layers
 from ..seeds import Noise, child
-from . import creative, kaleidoscope, server
+from . import server
 from .server import Message, Request, Seed, Word, action, figure, loaded, pixels
 
 RUN, DECODER, NETWORK, JUDGE = "iterations", "decoder", "kaleidoscope", "judge"  # kinds in an index
@@ -35,21 +35,11 @@ SETTLED = 30  # runs after which a kaleidoscope's pictures count as its own
 GROUPS, EXAMPLES = 5, range(48)  # of channels that act alike, and the seeds of the pictures that tell
 
 
-@dataclass(frozen=True, eq=False)
-class Machine:
-    """A model and how it draws. states: (a model like it, seeds, start) -> pictures (B, C, H, W), pass after pass.
-
-    start: "noise", or "symbols", which the model itself makes of noise. drawn: whether it draws from codes, in one go.
-    """
-
-    name: str
-    model: Any
-    states: Callable[[Any, Sequence[int], str], Iterator[Tensor]]
-    drawn: bool
+Machine: TypeAlias = hub.Run | hub.Trained | hub.Kaleidoscope
 
 
 def machine(source: str | Path, name: str, iteration: int | None = None) -> Machine:
-    """A machine, kept for the next time. iteration: of a run, by default the last. Raises CheckpointError."""
+    """A machine as the other tabs keep it. iteration: of a run, by default the last. Raises CheckpointError."""
     listed = server.read_index(source)["experiments"]
     if name not in listed or not (entries := _iterations(listed[name])) or listed[name].get("kind") == JUDGE:
         there = [each for each, it in listed.items() if it.get("kind") != JUDGE and _iterations(it)]
@@ -57,36 +47,30 @@ def machine(source: str | Path, name: str, iteration: int | None = None) -> Mach
     numbers = [entry["iteration"] for entry in entries]
     if iteration not in (None, *numbers):
         raise CheckpointError(f"{name} has no model of iteration {iteration!r:.20}: choose one of {numbers}")
-    machine: Machine = loaded(_machine, source, name, numbers[-1] if iteration is None else iteration)
-    return machine
+    if load := {DECODER: hub.load_decoder, NETWORK: hub.load_kaleidoscope}.get(listed[name].get("kind")):
+        return loaded(load, source, name)
+    return loaded(hub.read, source, name, numbers[-1] if iteration is None else iteration)
 
 
-def _machine(source: str | Path, name: str, iteration: int) -> Machine:
-    """The models are those that the other tabs keep."""
-    kind = server.read_index(source)["experiments"][name].get("kind", RUN)
-    if kind == DECODER:
-        trained = creative.decoder(source, name)
-        return Machine(name, trained.model, lambda model, seeds, start: _decoded(trained, model, seeds), True)
-    if kind == NETWORK:
-        k = kaleidoscope.network(source, name)
-        return Machine(name, k.model, lambda model, seeds, start: _kaleidoscopic(k, model, seeds, start), False)
-    run: hub.Run = loaded(hub.read, source, name, iteration)
-    if generates(run.model):
-        return Machine(name, run.model, lambda model, seeds, start: replace(run, model=model).states(seeds), True)
-    return Machine(name, run.model, lambda model, seeds, start: _iterated(run, model, seeds, start), False)
+def drawn(of: Machine) -> bool:
+    """Whether a machine draws from codes, in one go."""
+    return isinstance(of, hub.Trained) or generates(of.model)
 
 
-# ---- how each draws
+def all_states(of: Machine, model: Any, seeds: Sequence[int], start: str) -> Iterator[Tensor]:
+    """What a model in the place of a machine's own draws: (B, C, H, W) in [0, 1], pass after pass.
 
-
-def _decoded(trained: hub.Trained, model: Any, seeds: Sequence[int]) -> Iterator[Tensor]:
-    yield model.decode(hub.codes_of(trained, seeds))
-
-
-def _iterated(run: hub.Run, model: Any, seeds: Sequence[int], start: str) -> Iterator[Tensor]:
-    """Another model in the place of a run's own."""
-    x = _noise(model, seeds) if start == "noise" else _symbols(run, tuple(seeds))
-    return map(run.sampling.finished, iterate(model.reconstruct, x))
+    start: "noise", or "symbols", which the machine itself makes of noise.
+    """
+    if isinstance(of, hub.Trained):
+        return iter([model.decode(hub.codes_of(of, seeds))])
+    if isinstance(of, hub.Kaleidoscope):
+        begin = None if start == "noise" else _settled(of, tuple(seeds))
+        return hub.stream(replace(of, model=model), seeds, start=begin)
+    if drawn(of):
+        return replace(of, model=model).states(seeds)
+    x = _noise(model, seeds) if start == "noise" else _symbols(of, tuple(seeds))
+    return map(of.sampling.finished, iterate(model.reconstruct, x))
 
 
 @lru_cache(maxsize=16)  # a hundred kilobytes each
@@ -97,11 +81,6 @@ def _symbols(run: hub.Run, seeds: tuple[int, ...]) -> Tensor:
 
 def _noise(model: Any, seeds: Sequence[int]) -> Tensor:
     return Noise(seeds).rand(*model.image_shape)
-
-
-def _kaleidoscopic(k: hub.Kaleidoscope, model: Any, seeds: Sequence[int], start: str) -> Iterator[Tensor]:
-    other = replace(k, model=model)
-    return hub.stream(other, seeds, start=None if start == "noise" else _settled(k, tuple(seeds)))
 
 
 @lru_cache(maxsize=16)
@@ -134,13 +113,13 @@ def parts(of: Machine) -> Message:
             if type(found[name]).__name__.endswith("ReLU")
         ],
         "weights": able,
-        "memories": able if of.drawn else [],
+        "memories": able if drawn(of) else [],
     }
 
 
 def pictures(of: Machine, model: Any, seeds: Sequence[int], passes: int, start: str = "noise") -> Tensor:
     """What a model draws in the way of a machine, after so many passes if it draws in passes: (B, C, H, W)."""
-    *_, final = islice(of.states(model, seeds, start), 1 if of.drawn else passes + 1)
+    *_, final = islice(all_states(of, model, seeds, start), 1 if drawn(of) else passes + 1)
     return final
 
 
@@ -176,7 +155,7 @@ def _about(source: str | Path, name: str, listed: Mapping[str, Any]) -> Message 
         return None  # points are no pictures
     entry = models[-1] if kind not in (DECODER, NETWORK) else models[0]
     return {
-        **server.about(listed, name, entry),
+        **server.about(name, listed, entry),
         "kind": kind,
         "data": str(made.get("data", "")),
         "size": made.get("size", 28),
@@ -320,11 +299,12 @@ def rewritten(source: str | Path, of: Machine, request: BendRequest, before: Ten
 
 def chained(source: str | Path, of: Machine, request: BendRequest, before: Tensor) -> Iterator[Tensor]:
     """Chaining; the strength is how often the other machine reconstructs."""
-    other = machine(source, request.other).model
+    mine: Any = of.model
+    other: Any = machine(source, request.other).model
     if request.other == request.machine or not hasattr(other, "reconstruct"):
         raise ValueError(f"{request.other!r} does not go on from what {request.machine!r} draws: choose another")
     passed = iterate(other.reconstruct, diverge.fitted(before, other.image_shape))
-    return (diverge.fitted(x, of.model.image_shape) for x in islice(passed, int(request.strength) + 1))
+    return (diverge.fitted(x, mine.image_shape) for x in islice(passed, int(request.strength) + 1))
 
 
 OPERATORS: dict[str, Callable[[str | Path, Machine, BendRequest, Tensor], Iterator[Tensor]]] = {
@@ -338,7 +318,7 @@ OPERATORS: dict[str, Callable[[str | Path, Machine, BendRequest, Tensor], Iterat
 
 def states(of: Machine, model: Any, request: BendRequest) -> Iterator[Tensor]:
     """What an altered model draws from the start that is asked for, pass after pass; once, if it draws in one go."""
-    return islice(of.states(model, request.seeds, request.start), 1 if of.drawn else request.passes + 1)
+    return islice(all_states(of, model, request.seeds, request.start), 1 if drawn(of) else request.passes + 1)
 
 
 def layer(of: Machine, name: str, what: str = "layers") -> str:
@@ -364,8 +344,7 @@ def classifier_of(source: str | Path, name: str) -> Judge:
     of = CLASSIFIERS.get(str(server.config_of(source, listed[name]).get("data")), "")
     if of not in listed:
         raise ValueError(f"no judge here names what {name} draws: rewrite another machine")
-    classifier: Judge = loaded(hub.load_classifier, source, of)
-    return classifier
+    return loaded(hub.load_classifier, source, of)
 
 
 def classes(classifier: Judge, request: BendRequest) -> tuple[str, str]:
@@ -393,14 +372,15 @@ def _written(of: Machine, classifier: Judge, name: str, one: str, another: str) 
 
     Raises ValueError if it draws no picture of one of them.
     """
-    codes = Noise(child(0, "rewriting", place) for place in range(CODES)).randn(*of.model.code_shape)
-    found = diverge.keys(server.separate(of.model), name, lambda model: model.decode(codes))
-    predicted = classifier.probabilities(of.model.decode(codes)).argmax(1).repeat_interleave(len(found) // CODES)
+    model: Any = of.model
+    codes = Noise(child(0, "rewriting", place) for place in range(CODES)).randn(*model.code_shape)
+    found = diverge.keys(server.separate(model), name, lambda model: model.decode(codes))
+    predicted = classifier.probabilities(model.decode(codes)).argmax(1).repeat_interleave(len(found) // CODES)
     mine, yours = (found[predicted == classifier.config.classes.index(it)] for it in (one, another))
     if not (len(mine) and len(yours)):
         raise ValueError(f"among {CODES} pictures none is of class {another if len(mine) else one}: choose another")
-    value = diverge.matrix(of.model, name) @ yours.mean(0)
-    return diverge.write(of.model, name, mine.mean(0), value, diverge.second_moment(found))
+    value = diverge.matrix(model, name) @ yours.mean(0)
+    return diverge.write(model, name, mine.mean(0), value, diverge.second_moment(found))
 
 
 TAB = "Bend it"
@@ -418,7 +398,7 @@ def draw(source: str | Path, request: BendRequest) -> Generator[Message]:
     """
     of = machine(source, request.machine, request.parent if request.operator == "blend" else None)
     before = untouched(of, request.seeds, request.passes, request.start)
-    known = {**parts(of), "drawn": of.drawn, **_layer(of, request), **named(source, request, before)}
+    known = {**parts(of), "drawn": drawn(of), **_layer(of, request), **named(source, request, before)}
     yield {"known": known, "shape": list(before.shape[1:]), "before": pixels(before), "frames": []}
     frames: list[str] = []
     for x in OPERATORS[request.operator](source, of, request, before):

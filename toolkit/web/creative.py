@@ -49,7 +49,7 @@ def decoder(source: str | Path, name: str) -> Trained:
 
     Raises CheckpointError.
     """
-    trained: Trained = loaded(hub.load_decoder, source, name)
+    trained = loaded(hub.load_decoder, source, name)
     return replace(trained, model=server.separate(trained.model))
 
 
@@ -119,7 +119,7 @@ def _on_value(statistics: Statistics, how: Creative) -> Tensor:
 def first_page(source: str | Path) -> Message | None:
     """What there is to see before any decoder draws: each one's sheet of pairs. None if there is no decoder."""
     listed, names = server.read_index(source), server.names_of(source, "decoder", FIRST)
-    shown = [server.about(listed, name, index.choose(listed, name)[1]) for name in names]
+    shown = [server.about(name, listed["experiments"][name], index.choose(listed, name)[1]) for name in names]
     return {"decoders": shown, "start": START, "pairs": PAIRS} if shown else None
 
 

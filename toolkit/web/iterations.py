@@ -129,8 +129,7 @@ class RunIndex:
     def run(self, name: str, iteration: int) -> hub.Run:
         """A model of a run and its sampling settings, kept for the next time."""
         name, _ = index.choose(self.listed(), name, iteration)
-        run: hub.Run = loaded(hub.read, self.source, name, iteration)
-        return run
+        return loaded(hub.read, self.source, name, iteration)
 
     def animation(self, name: str) -> Path:
         """The sheets of all iterations, as a GIF."""

@@ -53,8 +53,7 @@ class FilmRequest(Request):
 
 def network(source: str | Path, name: str) -> Kaleidoscope:
     """A trained network, kept for the next time. Raises CheckpointError."""
-    found: Kaleidoscope = loaded(hub.load_kaleidoscope, source, name)
-    return found
+    return loaded(hub.load_kaleidoscope, source, name)
 
 
 def film(source: str | Path, request: FilmRequest) -> Generator[Message]:
@@ -153,7 +152,7 @@ def _about(source: str | Path, name: str) -> Message:
     made, (_, entry) = server.config_of(source, listed["experiments"][name]), index.choose(listed, name)
     runs = int(made.get("runs") or START["runs"])
     return {
-        **server.about(listed, name, entry),
+        **server.about(name, listed["experiments"][name], entry),
         "size": 1 if made.get("points") else made.get("size", 28),
         "channels": 3 if made.get("color") else 1,
         "data": SAMPLES.get(made.get("data", "")),

@@ -185,11 +185,11 @@ def responses(kind: type[R], respond: Respond[R], data: object) -> Iterator[Mess
     """
     message: Message = {**request_id(data, *kind.repeated), **kind.nothing_yet, "error": None, "done": False}
     try:
-        answer = respond(kind.read(data))
-        if isinstance(answer, dict):
-            message |= answer
+        response = respond(kind.read(data))
+        if isinstance(response, dict):
+            message |= response
         else:
-            with closing(answer) as parts:  # what is left of it ends with the request
+            with closing(response) as parts:  # what is left of it ends with the request
                 for part in parts:
                     yield (message := {**message, **part})
                     if latest.superseded(data):
@@ -299,10 +299,9 @@ def config_of(source: str | Path, listed: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def about(listed: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> Message:
-    """What the page knows of an experiment before it computes: its title, and a sheet. entry: of one iteration."""
-    title = listed["experiments"][name]["title"]
-    return {"name": name, "title": title, "sheet": sheet_url(entry), "sha256": entry["sha256"]}
+def about(name: str, listed: Mapping[str, Any], entry: Mapping[str, Any]) -> Message:
+    """What the page knows of an experiment before it computes. listed, entry: of it and of one of its iterations."""
+    return {"name": name, "title": listed["title"], "sheet": sheet_url(entry), "sha256": entry["sha256"]}
 
 
 def sheet_url(entry: Mapping[str, Any]) -> str | None:
