@@ -77,7 +77,11 @@ def components(page: gr.Blocks, kind: str) -> list[dict[str, Any]]:
 
 POINTS = {key: value for key, value in playground.EXAMPLES[0].items() if key != "title"}
 ASKED: dict[str, tuple[Any, Any, dict[str, Any]]] = {  # of each tab: the request, what answers it, and a usual one
-    "iterations": (iterations.SymbolRequest, iterations.grow, {"experiment": "fig2", "iteration": 2, "seed": "7"}),
+    "iterations": (
+        iterations.SymbolRequest,
+        iterations.grow,
+        {"experiment": "fig2", "iteration": 2, "seed": "7", "final": False},
+    ),
     "creative": (creative.CreativeRequest, creative.draw, {**creative.START, "experiment": "creative-mnist"}),
     "kaleidoscope": (
         kaleidoscope.FilmRequest,
