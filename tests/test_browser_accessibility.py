@@ -116,11 +116,13 @@ def test_the_tab_key_reaches_all_that_can_be_used_and_shows_where_it_is(page: An
         offered = page.evaluate(f"(window.offered = ({OFFERED})()).length")
         page.get_by_role("tab").first.focus()
         reached, unseen = {0}, []
-        for _ in range(offered - 1):
+        for _ in range(offered + 10):  # a browser may stop elsewhere too, as at what scrolls
             page.keyboard.press("Tab")
             at, outlined, what = page.evaluate(FOCUSED)
             reached.add(at)
             unseen += [] if outlined else [what]
+            if len(reached - {-1}) == offered:
+                break
         missed = page.evaluate("reached => offered.filter((_, k) => !reached.includes(k)).map((one) => one.outerHTML)",
                                sorted(reached))  # fmt: skip
         assert (missed, unseen) == ([], []), tab
