@@ -5,6 +5,7 @@ Pixels, models and files are the toolkit's, the tabs are toolkit/web.
 
 import argparse
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,12 +15,15 @@ from pathlib import Path
 from threading import Thread, Timer
 from typing import Any
 
+gc.disable()  # until all is imported, of which nothing is garbage
 Thread(target=import_module, args=["torch"]).start()  # beside Gradio: each takes seconds to import
 
 import gradio as gr  # noqa: E402
 
 from toolkit import index  # noqa: E402
 from toolkit.web import about, annotate, api, bend, claims, creative, iterations, kaleidoscope, novel, server, tray  # noqa: E402
+
+gc.enable()
 
 TABS = ("iterations", "creative", "annotate", "kaleidoscope", "playground", "bend", "tray", "novel", "claims", "about")
 STYLES = ["page.css", *(f"{tab}.css" for tab in TABS)]
