@@ -56,28 +56,23 @@ function stampOf(width, height) {
   return stamps.get(key);
 }
 
-/** Grey pixels from `offset` on, as large as the canvas; null clears it. */
-export function paintGrey(canvas, pixels, offset = 0) {
-  const stamp = stampOf(canvas.width, canvas.height), area = canvas.width * canvas.height;
-  for (let i = 0; i < area; i++) stamp.data[4 * i + 3] = pixels ? pixels[offset + i] : 0;
-  put(canvas, stamp);
-}
-
-function paintColour(canvas, pixels, offset) {
-  const {width, height} = canvas, area = width * height, picture = new ImageData(width, height);
+function colourPicture(width, height, pixels, start) {
+  const area = width * height, picture = new ImageData(width, height);
   for (let i = 0; i < area; i++) {
-    for (let c = 0; c < 3; c++) picture.data[4 * i + c] = pixels[offset + c * area + i];
+    for (let c = 0; c < 3; c++) picture.data[4 * i + c] = pixels[start + c * area + i];
     picture.data[4 * i + 3] = 255;
   }
-  put(canvas, picture);
+  return picture;
 }
 
 /** Picture number `index` of a batch of `shape` [C, H, W]; nothing where there is none. */
 export function paint(canvas, [channels, height, width], pixels, index = 0) {
-  const start = index * channels * height * width, isThere = pixels && start < pixels.length;
+  const area = height * width, start = index * channels * area, isThere = pixels && start < pixels.length;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
-  if (isThere && channels === 3) paintColour(canvas, pixels, start);
-  else paintGrey(canvas, isThere ? pixels : null, start);
+  if (isThere && channels === 3) return put(canvas, colourPicture(width, height, pixels, start));
+  const stamp = stampOf(width, height);
+  for (let i = 0; i < area; i++) stamp.data[4 * i + 3] = isThere ? pixels[start + i] : 0;
+  put(canvas, stamp);
 }
 
 /** A grey picture pale, and over it, in the accent colour, what another one has more. */

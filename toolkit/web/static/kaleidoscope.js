@@ -1,6 +1,6 @@
 // The tab "Kaleidoscope": 64 starts through one network, run after run; a slider over the runs, play, knobs, one cell.
 // A film comes part by part and is played here. Until the first comes, the stored sheet shows.
-import {blankCanvas, fromBase64, loadSheet, paint, paintGrey, toBase64} from "./canvas.js";
+import {blankCanvas, fromBase64, loadSheet, paint, toBase64} from "./canvas.js";
 import {Player, REDUCED_MOTION, clamp, elementOf, html, make, placeOn, plainChoices, setSlider} from "./controls.js";
 import {GalleryTab, Strip, pictureAt} from "./gallery.js";
 import {Sketchpad} from "./sketchpad.js";
@@ -210,10 +210,10 @@ function showNeighbours() {
   $(".near").hidden = !count || !images;
   if (count && !images) tab.figure.during(fetchReferences(data));
   if (!count || !images) return;
-  const size = images.length / 1000;
+  const side = Math.sqrt(images.length / 1000);
   $$(".neighbours figure").forEach((each, i) => {
     const row = fact(frame, 1 + neighbours + i, cell), far = distance(frame, 1 + i, cell).toFixed(3);
-    paintGrey(each.firstChild, images, row * size);
+    paint(each.firstChild, [1, side, side], images, row);
     each.firstChild.setAttribute("aria-label", `Training image ${row}, ${far} away`);
     each.lastChild.textContent = far;
   });

@@ -1,5 +1,5 @@
 // The tab "Is it new?": one symbol, drawn, uploaded, grown or sent from another tab, and what is known of it.
-import {blankCanvas, fromBase64, luminance, onThemeChange, paintGrey, rgbaOf, toBase64} from "./canvas.js";
+import {blankCanvas, fromBase64, luminance, onThemeChange, paint, rgbaOf, toBase64} from "./canvas.js";
 import {clamp, elementOf, figureOf, html, onActions, randomSeed} from "./controls.js";
 import {addShareButtons, saveSheet} from "./download.js";
 import {Request} from "./request.js";
@@ -131,7 +131,7 @@ function nearestImages({kind, light, names, distances, counts, end, usual, most,
     <polygon points="${histogramPoints(counts)}"/></svg>
     <i class="mark${far > end ? " beyond" : ""}" style="${at(far)}"></i>
     <p class="ticks">${tick(0)}${tick(usual)}${tick(most)}</p></div></div></div>`);
-  $$("canvas", made).forEach((canvas, k) => paintGrey(canvas, pixels, k * SIDE * SIDE));
+  $$("canvas", made).forEach((canvas, k) => paint(canvas, [1, SIDE, SIDE], pixels, k));
   return made;
 }
 

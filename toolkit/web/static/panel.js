@@ -1,6 +1,6 @@
 // A sheet of one hundred symbols with its slider; as a map, every symbol goes to its place among those that look alike
 // to a classifier, and moves with the iterations.
-import {blankCanvas, paintGrey} from "./canvas.js";
+import {blankCanvas, paint} from "./canvas.js";
 import {REDUCED_MOTION, clamp, keyboardGrid, make, markSelected, setSlider} from "./controls.js";
 import {isOnSheet, iterationAt, lastIteration, lastRow, placesAt, rowOf} from "./runs.js";
 
@@ -45,9 +45,9 @@ class Ground {
   }
 
   draw() {
-    const isData = this.row >= 0, area = this.run.side ** 2;
+    const isData = this.row >= 0, {side} = this.run;
     const pixels = isData ? this.run.sheets[this.row]?.map((value) => value * FAINT) : this.dot;
-    this.pictures.forEach((picture, k) => paintGrey(picture, pixels, isData ? k * area : 0));
+    this.pictures.forEach((picture, k) => paint(picture, [1, side, side], pixels, isData ? k : 0));
   }
 
   trace(seed, until) {  // from the first iteration
@@ -115,7 +115,8 @@ export class Panel {
   }
 
   #drawCells() {
-    this.cells.forEach((cell, k) => paintGrey(cell.firstChild, this.#shown, k * this.run.side ** 2));
+    const {side} = this.run;
+    this.cells.forEach((cell, k) => paint(cell.firstChild, [1, side, side], this.#shown, k));
   }
 
   draw() {

@@ -1,18 +1,18 @@
 // One symbol of the tab "Iterations": how it grew out of noise pass by pass, and its life across the iterations.
-import {fromBase64, paintGrey} from "./canvas.js";
+import {fromBase64, paint} from "./canvas.js";
 import {setSlider} from "./controls.js";
-import {Strip} from "./gallery.js";
+import {Strip, pictureAt} from "./gallery.js";
 import {Request} from "./request.js";
-import {isOnSheet, lifeOf, nearestModel, stripPasses, withModel} from "./runs.js";
+import {isOnSheet, lifeOf, nearestModel, rowOf, stripPasses, withModel} from "./runs.js";
 
 const BEAT = 110, FRAMES = 12;  // milliseconds between the states that are shown; pictures of the strip
 
 export class SymbolView {
   seed = "0";
   #run;
-  #iteration = 1;     // the one on show
-  #life = new Map();  // iteration -> pixels of this seed's symbol
-  #growth = null;     // {iteration, states, head, held, done}: how it grew at one iteration; head: the state on show
+  #iteration = 1;      // the one on show
+  #grown = new Map();  // iteration -> pixels of this seed's symbol
+  #growth = null;      // {iteration, states, head, held, done}: how it grew at one iteration; head: the state on show
 
   /** onIteration(iteration): the visitor goes there. */
   constructor(figure, onIteration) {
@@ -46,28 +46,24 @@ export class SymbolView {
     this.#run = run;
     $(".untaught").hidden = able;
     $(".film").hidden = $(".passes").hidden = !able;
-    Object.assign($(".big"), {width: run.side, height: run.side});
   }
 
   select(seed) {
     const {$} = this.figure;
     this.seed = seed;
-    this.#life = new Map();
-    [...this.#run.iterations.keys()].forEach((row) => this.#takeFromSheet(row));
+    this.#grown = new Map();
     $(".symbol .seed").textContent = $(".choose [name=seed]").value = seed;
     this.#grow();
   }
 
-  #takeFromSheet(row) {
-    const {sheets, side, iterations} = this.#run, start = Number(this.seed) * side ** 2;
-    if (!isOnSheet(this.seed) || !sheets[row]) return;
-    this.#life.set(iterations[row].iteration, sheets[row].slice(start, start + side ** 2));
+  /** The symbol at the end of its growth at an iteration, from its sheet or as it was grown, if it is here. */
+  #symbolAt(iteration) {
+    const sheet = isOnSheet(this.seed) && this.#run.sheets[rowOf(this.#run, iteration)];
+    return sheet ? pictureAt(sheet, this.#shape, Number(this.seed)) : this.#grown.get(iteration);
   }
 
-  onSheet(run, row) {
-    if (run !== this.#run || !isOnSheet(this.seed)) return;
-    this.#takeFromSheet(row);
-    this.draw();
+  onSheet(run) {
+    if (run === this.#run) this.draw();
   }
 
   show(iteration) {
@@ -95,14 +91,14 @@ export class SymbolView {
     if (response.lost && !growth.done) Object.assign(growth, {head: -1});
     if (!final) Object.assign(growth, {states, done});
     if (growth.head < 0) this.#advance();  // the noise at once
-    if (done && states.length && !this.#life.has(iteration)) this.#life.set(iteration, states.at(-1));
+    if (done && states.length) this.#grown.set(iteration, states.at(-1));
     if (done && !error) this.askForLife();
     this.draw();
   }
 
   /** Its life one by one, so that a new seed need not wait, and only while one looks on. */
   askForLife() {
-    const missing = this.#stages.find((iteration) => !this.#life.has(iteration));
+    const missing = this.#stages.find((iteration) => !this.#symbolAt(iteration));
     const isWatched = this.figure.article.offsetParent && !isOnSheet(this.seed);  // sheets come by themselves
     if (missing && isWatched && !this.request.busy) this.#send(missing, true);
   }
@@ -133,7 +129,7 @@ export class SymbolView {
     const {$, write} = this.figure, iteration = this.#shownIteration, model = nearestModel(this.#run, iteration);
     const here = this.#growth?.iteration === iteration ? this.#growth : null;
     const count = here ? here.states.length - 1 : -1, isOver = here?.done && here.head === count;
-    paintGrey($(".big"), here?.states[here.head] || this.#life.get(iteration));
+    paint($(".big"), this.#shape, here?.states[here.head] || this.#symbolAt(iteration));
     $(".big").setAttribute("aria-label", `Symbol of seed ${this.seed}, iteration ${iteration}`);
     const remark = !this.#iteration ? (iteration === 1 ? ": the first dream" : ": the first model here")
       : model === iteration ? "" : isOnSheet(this.seed) ? ": its sheet" : ": no model";
@@ -150,7 +146,7 @@ export class SymbolView {
   }
 
   #drawStrips(here, count, iteration) {
-    const stages = this.#stages, known = stages.filter((each) => this.#life.has(each)).length, {$, write} = this.figure;
+    const stages = this.#stages, known = stages.filter((each) => this.#symbolAt(each)).length, {$, write} = this.figure;
     const isGrowing = known < stages.length && !$(".problem").textContent;
     write({".progress": isGrowing ? `${known} of ${stages.length} iterations` : ""});
     this.film.show(this.#shape, Array.from({length: FRAMES}, (_, i) => {
@@ -160,7 +156,7 @@ export class SymbolView {
       return {pixels: here?.states[pass], text: isReady ? pass : "", label, isPressed, isReady};
     }));
     this.life.show(this.#shape, stages.map((its) =>
-      ({pixels: this.#life.get(its), text: its, label: `Iteration ${its}`, isPressed: its === iteration})));
+      ({pixels: this.#symbolAt(its), text: its, label: `Iteration ${its}`, isPressed: its === iteration})));
   }
 
   /** The symbol at the end of its growth, or at the pass that is held, if it has begun to grow; and what it is. */
@@ -168,8 +164,8 @@ export class SymbolView {
     const iteration = this.#shownIteration, {experiment, side} = this.#run, growth = this.#growth;
     const here = growth?.iteration === iteration && growth.head >= 0 ? growth : null;
     const end = here?.done ? here.states.length - 1 : -1;
-    const held = here && here.head !== end && (here.held || !this.#life.has(iteration));
-    const pixels = held ? here.states[here.head] : end < 0 ? this.#life.get(iteration) : here.states[end];
+    const held = here && here.head !== end && (here.held || !this.#symbolAt(iteration));
+    const pixels = held ? here.states[here.head] : end < 0 ? this.#symbolAt(iteration) : here.states[end];
     const pass = held ? `, pass ${here.head}` : "";
     return {pixels, side, caption: `${experiment}, iteration ${iteration}, seed ${this.seed}${pass}`};
   }
