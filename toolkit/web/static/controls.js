@@ -98,7 +98,7 @@ export function onActions({element, article}, actions, keys = {}, isReady = () =
     const moving = key.startsWith("Arrow") && target.closest("input, [role=tab]");
     const pressing = key === " " && target.closest("button, summary, input, [role=tab]");
     if (event.altKey || event.ctrlKey || event.metaKey || busy || moving || pressing) return;
-    if (!keys[key] || !article.offsetParent) return;
+    if (!keys[key] || !article.checkVisibility()) return;
     event.preventDefault();
     if (isReady()) actions[keys[key]]();
   });

@@ -1,7 +1,7 @@
 // The tray: pictures kept from any tab, in a bar at the foot of the page, where a reload finds them again; opened, each
 // of them large with its key, a line of text written in them, and the files to take away.
 import {blankCanvas, cssValue, fromBase64, luminance, onThemeChange, paint, toBase64} from "./canvas.js";
-import {clamp, figureOf, html} from "./controls.js";
+import {clamp, figureOf, html, onActions} from "./controls.js";
 import {saveJson, saveSheet} from "./download.js";
 import {Request} from "./request.js";
 
@@ -171,9 +171,8 @@ function showGlyphs() {
 
 function showKeys() {  // what depends on the keys
   $$(".glyphs li").forEach((item, i) => {
-    const problem = keyProblem(tray.kept[i]);
-    $(".amiss", item).textContent = problem;
-    $("input", item).setAttribute("aria-invalid", Boolean(problem));
+    const problem = $(".amiss", item).textContent = keyProblem(tray.kept[i]);
+    $("input", item).ariaInvalid = Boolean(problem);
   });
   figure.writeCaption(summarise(tray.kept));
   showBusy();
@@ -208,7 +207,7 @@ function writeLine() {  // word by word, a new row where one does not fit
   Object.assign(context, {imageSmoothingEnabled: false, strokeStyle: cssValue("--quiet")});
   for (const {glyph, x, y} of placed) glyph.draw(context, x, y);
   const lacking = [...glyphs].filter(([, {isLacking}]) => isLacking).map(([sign]) => `“${sign}”`);
-  $(".lacking").textContent = lacking.length ? `No symbol has the key ${lacking.join(", ")}.` : "";
+  figure.write({".lacking": lacking.length ? `No symbol has the key ${lacking.join(", ")}.` : ""});
 }
 
 // ---- files: sheet and settings are made here, font and outlines by the server
@@ -251,16 +250,17 @@ function onResponse({error}) {
 
 function showBusy() {
   ["font", "outlines"].forEach((kind) => { $(`[data-do=${kind}]`).disabled = request.busy; });
-  $(".hint").textContent = request.busy ? "Drawing its outlines …"
-    : `Install the file, and choose “That Are Not ${tray.name}” where a program asks for a font.`;
+  figure.write({
+    ".hint": request.busy ? "Drawing its outlines …"
+      : `Install the file, and choose “That Are Not ${tray.name}” where a program asks for a font.`,
+  });
 }
 
 // ---- what a visitor does
 function toggle(on) {
   const wasOpen = !$(".opened").hidden, opener = $("[data-do=open]");
   $(".opened").hidden = !on;
-  opener.setAttribute("aria-expanded", on);
-  opener.textContent = on ? "Close" : "Take away";
+  Object.assign(opener, {ariaExpanded: on, textContent: on ? "Close" : "Take away"});
   figure.showProblem("");
   if (on) showGlyphs();
   const isTouch = matchMedia("(hover: none)").matches;  // whose keyboard would cover the screen
@@ -285,10 +285,6 @@ function newKeys() {
   show();
 }
 
-const actions = {
-  empty, deal: newKeys, sheet: savePicture, settings: saveSettings, open: () => toggle($(".opened").hidden),
-  font: () => take("font"), outlines: () => take("outlines"),
-};
 const onSymbol = {  // on the symbol at place i; then where the focus goes
   kept: (i) => { tray.at = i; toggle(true); $$(".glyphs input")[i].focus(); },
   remove: (i, list) => { remove(i); $$(list === "strip" ? ".strip .kept" : ".glyphs input")[tray.at]?.focus(); },
@@ -345,21 +341,18 @@ export default function start(given) {
   figure = figureOf(given);
   ({$, $$, article} = figure);
   request = new Request(figure, "take", {channel: "that-are-not-taken", onResponse, advice: "ask it again"});
+  onActions(figure, {
+    empty, deal: newKeys, sheet: savePicture, settings: saveSettings, open: () => toggle($(".opened").hidden),
+    font: () => take("font"), outlines: () => take("outlines"),
+  }, {t: "open"});
   element.addEventListener("click", (event) => {
-    const pressed = event.target.closest("button"), i = placeOf(event);
-    if (pressed && i >= 0) onSymbol[pressed.className]?.(i, pressed.closest("ol").className);
-    else actions[pressed?.dataset.do]?.();
+    const pressed = event.target.closest("li button");
+    if (pressed) onSymbol[pressed.className]?.(placeOf(event), pressed.closest("ol").className);
   });
   element.addEventListener("input", onInput);
   element.addEventListener("change", (event) => { if (placeOf(event) >= 0) showStrip(); });
   element.addEventListener("focusin", ({target}) => { if (target.closest(".glyphs input")) target.select(); });
   element.addEventListener("keydown", onKeydown);
-  document.addEventListener("keydown", (event) => {
-    const typing = event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea");
-    if (typing || event.key !== "t" || !tray.kept.length) return;
-    event.preventDefault();
-    actions.open();
-  });
   letDrag($(".strip"));
   window.addEventListener("that-are-not-keep", keep);
   new ResizeObserver(([{target}]) => {  // the page ends above the bar
