@@ -395,12 +395,6 @@ function undo() {
   tab.update({strength: 0});
 }
 
-function reset() {
-  tab.figure.showProblem("");
-  undone = null;
-  tab.update({...defaults, ...initial(machines[0], machines[0].operators[0])});
-}
-
 function savedCanvases() {  // a row before, a row after, and so on
   const rows = Array.from({length: count / COLUMNS}, (_, row) => tab.cells.slice(row * COLUMNS, (row + 1) * COLUMNS));
   return rows.flatMap((row) => [0, 1].flatMap((which) => row.map((cell) => cell.children[which])));
@@ -410,6 +404,10 @@ export default function start(given) {
   ({machines, start: defaults, amounts, kinds, usual, groups, symbols: count} = given.props.value);
   tab = new GalleryTab(given, {
     tab: "bend-it", models: machines, modelKey: "machine", read,
+    initial: () => {
+      undone = null;
+      return {...defaults, ...initial(machines[0], machines[0].operators[0])};
+    },
     nameOf: (machine, isShown) => `${isShown ? "of " : ""}${briefName(machine)}`,
     count, grid: ".couples", canvases: 2, columns: COLUMNS, savedCanvases,
     event: "bend", channel: "that-are-not-bent", onResponse, options: {cancels: true}, ask, fromSheet, show: showPairs,
@@ -418,8 +416,10 @@ export default function start(given) {
     onKnob: (knob, value, isFinal) =>
       (onKnobs[knob] ?? ((own) => setAmount({[knob]: own}, isFinal)))(value, isFinal),
     fileName: () => `${tab.shown.order.machine}_${tab.shown.order.operator}_seed-${tab.shown.order.seed}`,
-    actions: {undo, surprise, reset, keepBefore: () => tab.offer("keep", "before"),
-      toss: () => tab.update({chance: randomSeed()})}, keys: {u: "undo"},
+    actions: {
+      undo, surprise, keepBefore: () => tab.offer("keep", "before"), toss: () => tab.update({chance: randomSeed()}),
+    },
+    keys: {u: "undo"},
   });
   ({now, figure: {$, $$, write}} = tab);
   for (const event of ["input", "change"]) {

@@ -195,18 +195,19 @@ function onKnob(knob, value, isFinal) {
   tab.open();
 }
 
-const read = (url) => {
+function read(url) {
   const {pair: cell = 0, ...linked} = url.read({
     experiment: oneOf(decoders.map(({name}) => name)), method: oneOf(METHODS), band: interval(100),
     neurons: whole(0, 50), gain: decimal(0, 3), layer: whole(1, 9), pair: whole(0, pairs - 1),
   });
   return {...defaults, experiment: decoders[0].name, cell, ...linked};
-};
+}
 
 export default function start(given) {
   ({decoders, start: defaults, pairs} = given.props.value);
   tab = new GalleryTab(given, {
     tab: "creative-decoder", models: decoders, modelKey: "experiment", nameOf: ({title}) => title, read,
+    initial: () => defaults,
     count: pairs, grid: ".pairs", canvases: 2, extra: () => [make("i"), make("i")], columns: 2 * ACROSS,
     event: "draw", channel: "that-are-not-pairs", onResponse, options: {slow: () => Boolean(tab.shown?.layer)},
     ask: () => {
@@ -218,10 +219,7 @@ export default function start(given) {
     showControls, redraw: () => showPairs(tab.shown), onKnob, picture, settings,
     fileName: () => `${now.experiment}_${now.method}_seed-${now.seed}`,
     savedCanvases: () => tab.cells.flatMap(({children}) => [children[0], children[1]]),
-    actions: {
-      keepRegular: () => tab.offer("keep", "regular"),
-      reset: () => { tab.figure.showProblem(""); tab.update(defaults); },
-    },
+    actions: {keepRegular: () => tab.offer("keep", "regular")},
   });
   ({now, figure: {$, $$, write}} = tab);
   $(".heads").innerHTML = html`${Array(ACROSS).fill(html`<p><span>regular</span><span>modified</span></p>`)}`;

@@ -41,7 +41,8 @@ export class Strip {
  * one picture is selected, kept, saved. A tab declares what is its own:
  * tab: its name in the address. count: of its pictures. grid: where they are; canvases, extra(): of each.
  * models: {name, title, sheet, ...} each; modelKey: the setting that names one; nameOf(model, isShown): in a sentence.
- * read(url): its settings at first. event, channel, onResponse, options: of its request. ask(): sends the settings.
+ * read(url): its settings at first; initial(): those that a reset brings back. ask(): sends the settings.
+ * event, channel, onResponse, options: of its request.
  * fromSheet(sheet, model): what a stored sheet shows; across(model): its columns; show(that).
  * takesSheet(): whether it is wanted though pictures are on show.
  * showControls(), redraw(): all that is said of the settings, of the pictures; onKnob: see `Controls`.
@@ -53,14 +54,15 @@ export class GalleryTab {
 
   constructor(given, its) {
     const {tab, count, event, channel, onResponse, options, fileName} = its, {version} = given.props.value;
-    const figure = figureOf(given), {$} = figure, setSeed = (seed) => this.setSeed(seed);
-    const url = new UrlState(tab, LARGEST_SEED + 1 - count);
+    const figure = figureOf(given), {$} = figure, url = new UrlState(tab, LARGEST_SEED + 1 - count);
+    const setSeed = (seed) => this.change({seed: url.chooseSeed(seed)});
     Object.assign(this, {its, figure, url, now: {cell: 0, ...its.read(url)}});
     this.request = new Request(figure, event, {channel, onResponse, advice: "turn a knob to ask it again", ...options});
     this.controls = new Controls(given.element, its.onKnob);
     this.#fillGrid(its);
     onActions(figure, {
       keep: () => this.offer("keep"), ask: () => this.offer("ask"), dice: () => setSeed(randomSeed()),
+      reset: () => this.change(its.initial()),
       picture: () => saveSheet(figure, [its.savedCanvases()], `${fileName()}.png`, its.columns), ...its.actions,
     }, {k: "keep", ...its.keys}, () => this.shown);
     seedField($("[name=seed]"), url.largestSeed, setSeed, figure.showProblem);
@@ -99,9 +101,10 @@ export class GalleryTab {
     this.#showWaking();
   }
 
-  setSeed(seed) {
+  /** A visitor turned something: a problem with what was before is over. */
+  change(changes) {
     this.figure.showProblem("");
-    this.update({seed: this.url.chooseSeed(seed)});
+    this.update(changes);
   }
 
   /** Show the stored sheet of the model, where it is of use until pictures come, and ask for these. */

@@ -37,11 +37,6 @@ function ask() {
   tab.request.send(order, wanted);
 }
 
-function change(changes = {}) {  // of a knob; a problem with the one before is over
-  tab.figure.showProblem("");
-  tab.update(changes);
-}
-
 function onResponse({shape, runs: its, neighbours, parts = [], done, error}, film) {
   Object.assign(film, {shape, runs: its, neighbours});
   for (const part of parts.slice(film.received)) {
@@ -287,7 +282,7 @@ function goTo(frame) {
 function onKnob(knob, value, isFinal) {
   now[knob] = value;
   if (knob === "experiment") tab.open();
-  else if (isFinal) change();
+  else if (isFinal) tab.change();
   else showControls();  // a film takes a second or two: ask when the handle is let go
 }
 
@@ -305,6 +300,7 @@ export default function start(given) {
   const wipe = () => { pad.set(null); showPad(); };
   tab = new GalleryTab(given, {
     tab: "kaleidoscope", models: networks, modelKey: "experiment", nameOf: ({title}) => title, read,
+    initial: () => { wipe(); return defaults; },
     count: cellCount, grid: ".grid", columns: COLUMNS, savedCanvases: () => tab.cells.map((cell) => cell.firstChild),
     event: "film", channel: "that-are-not-runs", onResponse, options: {cancels: true}, ask,
     across: ({size}) => (width) => width / size, fromSheet,
@@ -313,17 +309,16 @@ export default function start(given) {
     fileName: () => `${tab.shown.order.experiment}_run-${article.dataset.run}_seed-${tab.seed}`,
     actions: {
       play: () => player.toggle(), back: () => player.step(-1), on: () => player.step(1), wipe,
-      borrow: () => { pad.set(selectedPixels()); change(); },
+      borrow: () => { pad.set(selectedPixels()); tab.change(); },
       loop: (button) => { now.loop = !now.loop; button.setAttribute("aria-pressed", now.loop); },
-      reset: () => { wipe(); change(defaults); },
     },
     keys: {" ": "play", ArrowLeft: "back", ArrowRight: "on"}, onHide: () => player.stop(),
   });
   ({now, figure: {$, $$, write, article}} = tab);
   player = new Player(article, BEAT, () =>
     ({at: now.frame, end: lastFrame(), go: showFrame, waits: !tab.shown.done, loops: now.loop}));
-  pad = new Sketchpad($(".canvas"), {onStroke: showPad, onDone: () => change()});
-  pad.upload(tab.figure, () => change());
+  pad = new Sketchpad($(".canvas"), {onStroke: showPad, onDone: () => tab.change()});
+  pad.upload(tab.figure, () => tab.change());
   const neighbour = () => make("figure", {}, Object.assign(blankCanvas(), {role: "img"}), make("figcaption"));
   strip = new Strip($(".film"), (thumb) => goTo(frameOf(thumb)));
   $(".neighbours").replaceChildren(...Array.from({length: 3}, neighbour));
