@@ -149,10 +149,8 @@ def test_a_link_opened_again_shows_the_same_picture(chromium: Any, address: str)
 
 
 HOSTILE = [
-    "tab=iterations&tab=kaleidoscope&experiment=fig6&experiment=fig2&seed=1&seed=2&iteration=1&iteration=2",
-    "tab=nowhere&experiment=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&seed=99999999999999999999&view=%3Cb%3E",
-    f"experiment={'x' * 10_000}&seed={'9' * 10_000}&iteration={'0' * 10_000}",
-    "experiment=__proto__&iteration=2.5&seed=4294967296&beside=-1&against=toString&tab=hasOwnProperty",
+    "tab=nowhere&experiment=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&seed=4294967296&view=%3Cb%3E&against=toString",
+    f"tab=iterations&tab=kaleidoscope&seed=1&seed=2&iteration=2.5&beside=-1&experiment={'x' * 10_000}",
 ]
 
 

@@ -1,10 +1,10 @@
 // What the tabs share: links, seeds, markup, pictures, drawings, words.
 import assert from "node:assert/strict";
-import test from "node:test";
+import test, {mock} from "node:test";
 
 const from = (name) => import(`../../toolkit/web/static/${name}.js`);
 const {UrlState, decimal, interval, matching, oneOf, parseQuery, whole} = await from("url_state");
-const {html, parseSeed} = await from("controls");
+const {Player, html, parseSeed} = await from("controls");
 const {cutSheet, fromBase64, luminance, toBase64} = await from("canvas");
 const {isDarkOnLight, pixelsOf, strokeLine} = await from("sketchpad");
 const {wrapLines} = await from("download");
@@ -74,6 +74,27 @@ test("text in markup is text, markup in it is markup, and what is missing is not
   assert.equal(String(html`a${undefined}${null}${false}${""}${0}`), "a0");
   assert.equal(String(html`<p>
     <b></b></p>`), "<p><b></b></p>");
+});
+
+test("what plays goes on to the end, and there begins again, waits for more, or stops", () => {
+  mock.timers.enable({apis: ["setInterval"]});
+  const place = {at: 2, end: 3, go: (to) => { place.at = to; }, loops: true}, classes = {};
+  const classList = {toggle: (name, on) => { classes[name] = on; }};
+  const player = new Player({classList, querySelectorAll: () => []}, 100, () => place);
+  const after = (beats) => {
+    mock.timers.tick(100 * beats);
+    return place.at;
+  };
+  player.toggle();
+  assert.deepEqual([after(1), after(1), after(1), classes.playing], [3, 0, 1, true]);
+  player.step(1);
+  assert.deepEqual([after(5), classes.playing], [2, false]);
+  Object.assign(place, {at: 3, loops: false, waits: true});
+  player.toggle();
+  assert.deepEqual([place.at, after(9), classes.playing], [0, 3, true]);  // from the start
+  place.waits = false;
+  assert.deepEqual([after(1), classes.playing], [3, false]);
+  mock.timers.reset();
 });
 
 // ---- pictures
