@@ -1,5 +1,5 @@
 // A canvas to draw on with pointer or finger, and pictures from files, as the networks take them: light on dark.
-import {loadImage, paint, rgbaOf} from "./canvas.js";
+import {loadImage, luminance, paint, rgbaOf} from "./canvas.js";
 import {clamp} from "./controls.js";
 
 const BRUSH = 0.045, LARGEST = 10_000_000;  // the radius of the brush, of the side; bytes of a file
@@ -28,12 +28,11 @@ export function isDarkOnLight(grey, side) {
 
 /** The planes of an RGBA picture; of one channel grey, and inverted if it is dark ink on light paper. */
 export function pixelsOf(rgba, side, channels) {
-  const plane = (c) => Array.from({length: side * side}, (_, i) => rgba[4 * i + c]);
-  const [red, green, blue] = [0, 1, 2].map(plane);
-  if (channels === 3) return {pixels: Uint8ClampedArray.from([...red, ...green, ...blue]), isInverted: false};
-  const grey = red.map((value, i) => 0.299 * value + 0.587 * green[i] + 0.114 * blue[i]);
-  const isInverted = isDarkOnLight(grey, side);
-  return {pixels: Uint8ClampedArray.from(isInverted ? grey.map((value) => 255 - value) : grey), isInverted};
+  const area = side * side, valueAt = (_, i) => rgba[4 * (i % area) + Math.floor(i / area)];
+  const pixels = Uint8ClampedArray.from({length: 3 * area}, valueAt);
+  if (channels === 3) return {pixels, isInverted: false};
+  const grey = luminance({pixels, side, channels: 3}), isInverted = isDarkOnLight(grey, side);
+  return {pixels: isInverted ? grey.map((value) => 255 - value) : grey, isInverted};
 }
 
 export class Sketchpad {
