@@ -36,7 +36,14 @@ def test_a_claim_shows_its_picture_and_opens_its_experiment(desk: Any) -> None:
     row.locator(".shown img").wait_for()
     assert row.locator(".shown img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 280
     row.get_by_role("button", name="Open it").click()
-    desk.wait_for_selector(".iterations[data-ready=true]:visible")
+    desk.get_by_role("tab", name="Iterations", selected=True).wait_for()
+    for experiment in ("fig6", "fig2"):  # once it is drawn for this, and once it is there
+        browser.settled(desk)
+        assert desk.inner_text(".iterations .caption").startswith("fig2: A tiny run.")
+        browser.choose(desk, "Experiment", experiment)
+        browser.to(desk, "Claims")
+        row.get_by_role("button", name="Open it").click()
+        desk.get_by_role("tab", name="Iterations", selected=True).wait_for()
     browser.to(desk, "Claims")
 
 

@@ -2,7 +2,7 @@
 // All words come from a file and are put as text; server.look fetches a picture.
 import {elementOf, figureOf, html, onActions} from "./controls.js";
 import {addShareButtons} from "./download.js";
-import {openTab} from "./tabs.js";
+import {handOver} from "./tabs.js";
 import {short} from "./text.js";
 import {UrlState} from "./url_state.js";
 
@@ -98,18 +98,6 @@ async function togglePicture(button, {during, server}) {
   });
 }
 
-async function openExperiment({tab, experiment}) {
-  if (!openTab(tab) || !experiment) return;
-  for (let tries = 0; tries < 100; tries++) {  // the tab may be drawn only now
-    const select = document.querySelector(".iterations[data-ready=true] .experiments select");
-    if (select) {
-      select.value = experiment;
-      return select.dispatchEvent(new Event("change"));
-    }
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
-
 export default function start(given) {
   const {claims, counts, problem} = given.props.value, figure = figureOf(given), {$, $$, article} = figure;
   const url = new UrlState("claims"), papers = [...new Set(claims.map(({paper}) => paper))];
@@ -145,7 +133,10 @@ export default function start(given) {
   }
   onActions(figure, {
     look: (button) => togglePicture(button, figure),
-    open: ({dataset: {key}}) => openExperiment(claims.find((claim) => claim.key === key).opens),
+    open: ({dataset: {key}}) => {
+      const {tab, experiment} = claims.find((claim) => claim.key === key).opens;
+      handOver(tab, experiment);
+    },
     filter: (button) => {
       filters[button.parentElement.dataset.sieve] = button.value;
       show();

@@ -7,7 +7,7 @@ import {CELLS, COLUMNS, Panel, showIterations, showPosition, turnIntoMaps} from 
 import {nudge} from "./request.js";
 import {figureName, isOnSheet, iterationAt, lastIteration, lastRow, rowOf, titleOf, withModel} from "./runs.js";
 import {SymbolView} from "./symbol.js";
-import {offerPicture, onTab} from "./tabs.js";
+import {offerPicture, onTab, takeOver} from "./tabs.js";
 import {capitalised, short} from "./text.js";
 import {UrlState, matching, oneOf, whole} from "./url_state.js";
 
@@ -356,11 +356,12 @@ export default function start(given) {
   addPanelBeside(options, (name) => fetchThen(name, openBeside));
   select.innerHTML = options;
   $(".experiments").hidden = names.length < 2;
-  select.onchange = () => {
+  const openHere = (name) => {
     const iteration = shownIteration();
     if (overview.isOpen) toggleOverview(false);
-    openNamed(select.value, {iteration});
+    openNamed(name, {iteration});
   };
+  select.onchange = () => openHere(select.value);
 
   const random = () => (withModel(runs.a).length ? CELLS + randomSeed() : Math.floor(Math.random() * CELLS));
   const save = (button) => saveFromServer(button, trigger);
@@ -401,5 +402,5 @@ export default function start(given) {
     await open(run, {...rows, seed: String(seed), against: await facing});
     if (linkedView === "map" && run.map) showMap(true);
     if (linkedView === "all" && names.length > 1) toggleOverview(true, rows.iteration ?? iterationOf("a"));
-  });
+  }).then(() => takeOver("Iterations", openHere));
 }

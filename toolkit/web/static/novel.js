@@ -4,7 +4,7 @@ import {clamp, elementOf, figureOf, html, onActions, randomSeed} from "./control
 import {addShareButtons, saveSheet} from "./download.js";
 import {Request} from "./request.js";
 import {Sketchpad} from "./sketchpad.js";
-import {offerPicture, takeHandedOver} from "./tabs.js";
+import {offerPicture, takeOver} from "./tabs.js";
 import {percentOf, short} from "./text.js";
 import {UrlState} from "./url_state.js";
 
@@ -211,16 +211,10 @@ export default function start(given) {
   $("[data-do=dice]").hidden = !run;
   addShareButtons(figure, fileName, settings);
 
-  const takeOver = () => {  // what the page keeps for this tab
-    const picture = takeHandedOver();
-    if (picture) receive(picture);
-    return Boolean(picture);
-  };
-  window.addEventListener("that-are-not-ask", takeOver);
   const {seed} = url.read({});
   url.followSeed(() => now.seed, (chosen) => { if (run && now.seed !== null) growSeed(chosen); });
   article.dataset.ready = "true";  // the symbol is there at once; what is said of it comes
-  if (takeOver()) { /* from another tab */ }
+  if (takeOver("Is it new?", receive)) { /* from another tab */ }
   else if (run && seed) growSeed(seed);
   else if (example) receive({...example, light: fromBase64(example.light)});
   else judge();

@@ -5,7 +5,7 @@ const PAUSE = 400;  // milliseconds between changes of the address
 
 const settingsOf = {};  // tab -> what its address says
 let current = globalThis.thatAreNot?.linked, timer = null, written = 0, goingBack = false;
-let handedOver = null;  // the picture that another tab sent to "Is it new?", until that tab takes it
+const handed = {};      // name of a tab -> what another one hands over to it, until it takes that
 
 const page = () => window.thatAreNot;
 const buttons = () => [...document.querySelectorAll("[role=tab]")];
@@ -53,11 +53,22 @@ export function offerPicture(to, {pixels, side, channels = 1, caption}) {
   window.dispatchEvent(new CustomEvent(`that-are-not-${to}`, {detail}));
 }
 
-/** The picture that was sent to "Is it new?", once. */
-export function takeHandedOver() {
-  const taken = handedOver;
-  handedOver = null;
-  return taken;
+/** Open a tab by its name and hand something over to it, which it takes now or once it is drawn. */
+export function handOver(name, what) {
+  handed[name] = what;
+  if (openTab(name)) window.dispatchEvent(new CustomEvent("that-are-not-handed"));
+}
+
+/** use(what) of that which is handed over to a tab, from now on. Returns whether something is there already. */
+export function takeOver(name, use) {
+  const take = () => {
+    const what = handed[name];
+    delete handed[name];
+    if (what) use(what);
+    return Boolean(what);
+  };
+  window.addEventListener("that-are-not-handed", take);
+  return take();
 }
 
 function onTabChange() {  // a step of the browser's history
@@ -76,10 +87,7 @@ if (globalThis.document) {  // not where tests import it
     const id = new URLSearchParams(location.search).get("tab") ?? page().tabs[0];
     goingBack = id !== current && openTab(id);
   });
-  window.addEventListener("that-are-not-ask", ({detail}) => {
-    handedOver = detail;  // for a tab that is drawn only now; one that is there takes it next
-    openTab("Is it new?");
-  });
+  window.addEventListener("that-are-not-ask", ({detail}) => handOver("Is it new?", detail));
   Object.assign(page(), {open: openTab, link: pageLink});
   onTabChange();
 }
