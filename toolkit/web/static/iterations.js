@@ -344,8 +344,8 @@ export default function start(given) {
   url = new UrlState("iterations");
   player = new Player(article, BEAT, position);
   symbol = new SymbolView(figure, goToIteration);
-  const select = $(".experiments select"), fetch = (name) => fetchRun(name, page, server);
-  const fetchThen = (name, use) => figure.during(fetch(name).then(use).catch((error) => {
+  const select = $(".experiments select"), runNamed = (name) => fetchRun(name, page, server);
+  const fetchThen = (name, use) => figure.during(runNamed(name).then(use).catch((error) => {
     console.error(error);
     figure.showProblem(`${name} could not be fetched: choose it again.`);
   }));
@@ -397,7 +397,7 @@ export default function start(given) {
     if (chosen === undefined || String(chosen) === symbol.seed) symbol.askForLife();
     else selectSeed(String(chosen));
   }, () => player.stop());
-  const facing = against && fetch(against).catch(() => undefined);
+  const facing = against && runNamed(against).catch(() => undefined);
   fetchThen(experiment, async (run) => {
     await open(run, {...rows, seed: String(seed), against: await facing});
     if (linkedView === "map" && run.map) showMap(true);

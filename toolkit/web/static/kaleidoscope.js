@@ -20,7 +20,7 @@ let unpacking = Promise.resolve();
 
 const frameOf = (thumb) => Math.round((thumb * (tab.shown.runs.length - 1)) / (THUMBS - 1));
 const lastFrame = () => tab.shown.frames.length - 1;
-const runs = (run) => (run === 1 ? "run" : "runs");
+const runWord = (run) => (run === 1 ? "run" : "runs");
 const notStirred = ({mode, perturbation}) => mode === "none" || !perturbation;
 
 // ---- requests
@@ -29,16 +29,16 @@ function ask() {
     if (tab.request.superseded) wanted = null;
     return tab.request.forget();
   }
-  const {experiment, start, runs: count, perturbation, mode, seed} = now;
+  const {experiment, start, runs, perturbation, mode, seed} = now;
   const image = start === "drawing" ? toBase64(pad.pixels) : null;
-  const order = {experiment, start, runs: count, perturbation, mode, seed, image}, key = JSON.stringify(order);
+  const order = {experiment, start, runs, perturbation, mode, seed, image}, key = JSON.stringify(order);
   if (key === wanted?.key) return;  // it is there, or on its way
   wanted = {order, key, frames: [], facts: [], distinct: [], received: 0, done: false};
   tab.request.send(order, wanted);
 }
 
-function onResponse({shape, runs: its, neighbours, parts = [], done, error}, film) {
-  Object.assign(film, {shape, runs: its, neighbours});
+function onResponse({shape, runs, neighbours, parts = [], done, error}, film) {
+  Object.assign(film, {shape, runs, neighbours});
   for (const part of parts.slice(film.received)) {
     unpacking = unpacking.then(() => unpack(film, part)).then(() => showFrames(film));
   }
@@ -107,23 +107,23 @@ function openFilm(film, frame) {
   showPad();
 }
 
-function fromSheet({pixels, side, channels, columns}, {name: experiment, runs: its}) {
+function fromSheet({pixels, side, channels, columns}, {name: experiment, runs}) {
   const length = columns * side * side * channels;
-  const frames = its.map((_, i) => pixels.subarray(i * length, (i + 1) * length));
+  const frames = runs.map((_, i) => pixels.subarray(i * length, (i + 1) * length));
   const order = {...defaults, experiment}, shape = [channels, side, side];
-  return {order, shape, runs: its, neighbours: 0, frames, facts: [], distinct: [], done: true};
+  return {order, shape, runs, neighbours: 0, frames, facts: [], distinct: [], done: true};
 }
 
 // ---- the grid
 function showFrame(frame) {
   now.frame = clamp(frame, 0, lastFrame());
-  const {frames, runs: all, order} = tab.shown, run = all[now.frame], end = all.at(-1);
+  const {frames, runs, order} = tab.shown, run = runs[now.frame], end = runs.at(-1);
   tab.paint([frames[now.frame]], (_, seed) => `Seed ${seed} after ${run} runs`);
-  setSlider($(".scrub"), now.frame, {max: all.length - 1, text: `run ${run} of ${end}`});
+  setSlider($(".scrub"), now.frame, {max: runs.length - 1, text: `run ${run} of ${end}`});
   article.dataset.run = run;
   write({
     ".numeral": run, ".where span": run ? `of ${end}` : "no run yet",
-    ".where b": run ? runs(run) : order.start === "drawing" ? "your start" : "the noise",
+    ".where b": run ? runWord(run) : order.start === "drawing" ? "your start" : "the noise",
   });
   $(".grid").setAttribute("aria-label", `${cellCount} pictures after ${run} runs. Arrow keys move, Enter selects.`);
   showCurves();
@@ -188,13 +188,13 @@ function curve({name, all, one, title, scale = linear}, count, here) {  // the m
 
 // ---- one cell, with its own film and the training images nearest to it
 function showCell() {
-  const {cell, frame} = now, {shape, frames, runs: all} = tab.shown, run = all[frame], seed = tab.selectedSeed;
-  write({".one .seed": seed, ".one .note": run ? `after ${run} ${runs(run)}` : "the start"});
+  const {cell, frame} = now, {shape, frames, runs} = tab.shown, run = runs[frame], seed = tab.selectedSeed;
+  write({".one .seed": seed, ".one .note": run ? `after ${run} ${runWord(run)}` : "the start"});
   paint($(".big"), shape, frames[frame], cell);
   $(".big").setAttribute("aria-label", `Picture of seed ${seed} after ${run} runs`);
   strip.show(shape, Array.from({length: THUMBS}, (_, i) => {
-    const its = frameOf(i), isReady = its <= lastFrame(), label = isReady ? `After ${all[its]} runs` : "Not there yet";
-    return {pixels: frames[its], index: cell, text: all[its], label, isPressed: its === frame, isReady};
+    const its = frameOf(i), isReady = its <= lastFrame(), label = isReady ? `After ${runs[its]} runs` : "Not there yet";
+    return {pixels: frames[its], index: cell, text: runs[its], label, isPressed: its === frame, isReady};
   }));
   showNeighbours();
 }
@@ -225,18 +225,18 @@ async function fetchReferences(data) {
 const selectedPixels = () => pictureAt(tab.shown.frames[now.frame], tab.shown.shape, now.cell);
 
 function picture() {  // of the selected cell, as it stands there
-  const {order, runs: all, frames} = tab.shown, {experiment, start, perturbation, mode} = order;
+  const {order, runs, frames} = tab.shown, {experiment, start, perturbation, mode} = order;
   const stirred = notStirred(order) ? "not stirred" : `stirred by ${perturbation} (${mode})`;
-  return {pixels: frames[now.frame], facts: [experiment, `run ${all[now.frame]}`, `${start} start`, stirred]};
+  return {pixels: frames[now.frame], facts: [experiment, `run ${runs[now.frame]}`, `${start} start`, stirred]};
 }
 
 // ---- the knobs, and all that is said of them in words
 function showControls() {
-  const {mode, runs: count, perturbation, seed} = now;
+  const {mode, runs, perturbation, seed} = now;
   tab.controls.show(now, {
     experiment: networks.map(({name, title}) => [name, title]), start: plainChoices(STARTS), mode: plainChoices(MODES),
   }, {
-    runs: String(count), perturbation: mode === "none" ? "nothing" : perturbation.toFixed(3),
+    runs: String(runs), perturbation: mode === "none" ? "nothing" : perturbation.toFixed(3),
     seed: `${seed} to ${seed + cellCount - 1}`,
   });
   $("[data-knob=perturbation]").disabled = mode === "none";
@@ -255,21 +255,21 @@ function showPad() {
 }
 
 function showCaption() {
-  const {order, runs: all} = tab.shown, {experiment, start, mode, perturbation} = order, {title} = tab.modelOf(order);
+  const {order, runs} = tab.shown, {experiment, start, mode, perturbation} = order, {title} = tab.modelOf(order);
   const noise = start === "drawing" ? "a drawing, under more noise from row to row" : `${start} noise`;
   const stirred = notStirred(order) ? "not stirred"
     : `stirred by ${perturbation} (${mode}) before each run but the first`;
-  const run = `Run ${all[now.frame]} of ${all.at(-1)} from ${noise}, ${stirred}`;
+  const run = `Run ${runs[now.frame]} of ${runs.at(-1)} from ${noise}, ${stirred}`;
   tab.figure.writeCaption(`${experiment}: ${title}. ${run}. Seeds ${tab.seed} to ${tab.seed + cellCount - 1}`);
   const origin = now.start === "drawing" ? {} : {start: now.start};
-  const rest = {...(now.cell ? {cell: now.cell} : {}), run: linkedRun ?? all[now.frame]};
-  const {experiment: asked, runs: count, perturbation: stir, mode: how, seed} = now;
-  tab.url.write({experiment: asked, ...origin, runs: count, stirred: stir, mode: how, seed, ...rest});
+  const rest = {...(now.cell ? {cell: now.cell} : {}), run: linkedRun ?? runs[now.frame]};
+  const asked = {runs: now.runs, stirred: now.perturbation, mode: now.mode, seed: now.seed};
+  tab.url.write({experiment: now.experiment, ...origin, ...asked, ...rest});
 }
 
 function settings() {  // of the pictures on show
-  const {order: {image, ...order}, runs: all} = tab.shown, {name: experiment, title, sha256} = tab.modelOf(order);
-  const selected = {run: all[now.frame], cells: cellCount, selected_seed: tab.selectedSeed};
+  const {order: {image, ...order}, runs} = tab.shown, {name: experiment, title, sha256} = tab.modelOf(order);
+  const selected = {run: runs[now.frame], cells: cellCount, selected_seed: tab.selectedSeed};
   return {...order, ...(order.start === "drawing" ? {image} : {}), experiment, title, sha256, ...selected};
 }
 
