@@ -18,7 +18,6 @@ pytestmark = browser.NEEDED
 TABS = ["Iterations", "Creative decoder", "Kaleidoscope", "Bend it", "Is it new?", "Claims", "Annotate", "About"]
 WIDTHS = {"desktop": (browser.DESK, "light"), "phone": (browser.PHONE, "dark")}
 KEPT = os.environ.get("TOOLKIT_SCREENSHOTS")
-SAID = ".figure-page :is(button, input[type=range], select, canvas[role=img], svg[role=img], [role=img])"
 TOUCHED = ".figure-page :is(button, input, select, summary, label.file):not(.visually-hidden, .cell)"
 SMALL = """all => all.filter(one => one.offsetParent)
     .map(one => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
@@ -46,9 +45,7 @@ def drawn(picture: Image.Image) -> float:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_tab_is_drawn_as_wide_as_the_screen_and_all_of_it_is_said(
-    chromium: Any, address: str, width: str
-) -> None:
+def test_every_tab_is_drawn_as_wide_as_the_screen_and_can_be_touched(chromium: Any, address: str, width: str) -> None:
     size, scheme = WIDTHS[width]
     page = browser.blank(chromium, *size)
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -60,7 +57,6 @@ def test_every_tab_is_drawn_as_wide_as_the_screen_and_all_of_it_is_said(
         assert drawn(picture) > 0.02 and picture.width == size[0], tab
         assert page.evaluate("document.documentElement.scrollWidth") == size[0], tab
         assert page.eval_on_selector_all(".figure-page *", browser.BEYOND, size[0]) == [], tab
-        assert page.eval_on_selector_all(SAID, browser.NAMELESS) == [], tab
         if width == "phone":
             assert page.eval_on_selector_all(TOUCHED, SMALL) == [], tab
     assert [url for url in page.requests if not url.startswith((address, "data:", "blob:"))] == []
