@@ -3,7 +3,6 @@
 import json
 import warnings
 from io import BytesIO
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -95,14 +94,6 @@ def test_an_outline_is_the_same_from_one_channel_from_three_and_from_bytes():
     for one, other in ((blue, ring()[0]), ((grey * 255).byte(), (grey * 255).byte().float() / 255)):
         pairs = list(zip(font.trace(one).contours, font.trace(other).contours, strict=True))
         assert pairs and all(np.allclose(mine, theirs) for mine, theirs in pairs)
-
-
-def test_simplifying_moves_no_outline_by_more_than_it_says():
-    contour = font._smooth(next(font._contours(digits(1)[0, 0].double(), 1)))
-    kept = font._simple(contour)
-    places = [int(np.flatnonzero((contour == point).all(1))[0]) for point in kept]
-    off = [font._from_line(contour[a : b + 1], contour[a], contour[b]).max() for a, b in pairwise(places)]
-    assert len(kept) < len(contour) / 4 and max(off) <= font.TOLERANCE
 
 
 @pytest.mark.parametrize(

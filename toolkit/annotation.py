@@ -4,8 +4,8 @@ POOL/pool.json: metadata that the page may read; images.png: the images in one s
 images of the training data, shown first; schemes.json: the scheme of each image, which no page reads; labels.sqlite:
 the labels. pool.json is written last, so that a pool is there whole or not at all.
 
-Every label is a transaction of its own, on the disk before `put` returns, so that a killed server loses none; several
-processes may write at once. Of an annotator nothing is stored but the name that was typed.
+Every label is a transaction of its own, on the disk before `put` returns; several processes may write at once. Of an
+annotator nothing is stored but the name that was typed.
 """
 
 import json
@@ -62,7 +62,8 @@ class Pool:
 
     def order(self, annotator: str) -> list[int]:
         """The numbers of all images in an annotator's own random order, the same at each visit and on any machine."""
-        return sorted(range(self.about.images), key=lambda image: _hash(self.about.key, annotator, image))
+        key = self.about.key
+        return sorted(range(self.about.images), key=lambda i: sha256(f"{key}/{annotator}/{i}".encode()).digest())
 
     def sheet(self) -> bytes:
         """All images, without gaps, as PNG."""
@@ -105,15 +106,24 @@ def build(
     made: provenance, stored beside the schemes. Raises ValueError for a folder that holds a pool (which may have
     labels), images of several shapes or types, or none.
     """
+    import torch
+
     from .plot import png
+    from .seeds import child
 
     folder = Path(folder)
     if any((folder / name).exists() for name in ("pool.json", "labels.sqlite")):
         raise ValueError(f"{folder} holds a pool already, and perhaps labels of it: choose another folder")
-    pictures, places = _shuffled(schemes, seed)
+    shapes = {tuple(x.shape[1:]) for x in schemes.values() if len(x)}
+    if len(shapes) != 1 or len({x.dtype for x in schemes.values()}) != 1:
+        raise ValueError(f"pictures of shapes {sorted(shapes)} make no pool: give all in one shape and type")
+    pictures = torch.cat(list(schemes.values()))
     if pictures.shape[1:] != training.shape[1:] or not len(training):
         raise ValueError(f"training images {tuple(training.shape)} do not go with pictures {tuple(pictures.shape)}")
-    sheet = png(pictures, columns=COLUMNS)
+    places = [{"scheme": scheme, "row": row} for scheme, x in schemes.items() for row in range(len(x))]
+    order = torch.randperm(len(places), generator=torch.Generator().manual_seed(child(seed, "pool")))
+    places = [places[i] for i in order.tolist()]
+    sheet = png(pictures[order], columns=COLUMNS)
     key = sha256(sheet).hexdigest()
     about = {
         "schema": SCHEMA, "title": title, "data": data, "images": len(pictures), "training": len(training),
@@ -126,26 +136,8 @@ def build(
     return read(folder)
 
 
-def _shuffled(schemes: "Mapping[str, Tensor]", seed: int) -> "tuple[Tensor, list[dict[str, Any]]]":
-    """All images in random order, with the scheme of each and its row there."""
-    import torch
-
-    from .seeds import child
-
-    shapes = {tuple(x.shape[1:]) for x in schemes.values() if len(x)}
-    if len(shapes) != 1 or len({x.dtype for x in schemes.values()}) != 1:
-        raise ValueError(f"pictures of shapes {sorted(shapes)} make no pool: give all in one shape and type")
-    places = [{"scheme": scheme, "row": row} for scheme, x in schemes.items() for row in range(len(x))]
-    order = torch.randperm(len(places), generator=torch.Generator().manual_seed(child(seed, "pool")))
-    return torch.cat(list(schemes.values()))[order], [places[i] for i in order.tolist()]
-
-
 def _json(value: object) -> bytes:
     return (json.dumps(value, indent=1) + "\n").encode()
-
-
-def _hash(*parts: object) -> bytes:
-    return sha256("/".join(map(str, parts)).encode()).digest()
 
 
 LABELS = ("creative", "novel but not creative", "not novel or creative", "inconclusive")  # 1, 2, 3, 4
@@ -182,7 +174,8 @@ class Labels:
             raise ValueError(f"label {label!r:.40} is none: give a whole number from 1 to {len(LABELS)}")
         name = name_of(annotator)
         with self._open() as db:
-            db.execute(PUT, (image, name, label, _now()))
+            now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            db.execute(PUT, (image, name, label, now))
 
     def take_back(self, image: int, annotator: str) -> None:
         """Delete a label, if there is one. Raises ValueError for an invalid image or name."""
@@ -229,7 +222,3 @@ def name_of(text: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError(f"the name {name[:60]!r} cannot be kept: give 1 to 40 letters, digits, spaces, or . _ - '")
     return name
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -1,7 +1,7 @@
-"""Images as pictures: grids, strips, animations, curves, landscapes of kaleidoscopic networks, the style of figures.
+"""Images as pictures: grids, strips, animations, curves, figures of kaleidoscopic networks, the style of figures.
 
-Images are (B, C, H, W) in [0, 1] (or uint8) with 1 or 3 channels, and are enlarged by whole factors, so that a pixel
-stays a pixel. Pillow and matplotlib are imported where they are used.
+Images are (B, C, H, W) in [0, 1] (or uint8) with 1 or 3 channels, and are enlarged by whole factors. Pillow and
+matplotlib are imported where they are used.
 """
 
 import math
@@ -36,11 +36,17 @@ def grid(
     invert: black on white, as in print. Without gap and margin, `tiles` takes the picture apart again.
     Raises ValueError for anything that is not a set of images.
     """
-    cells = _cells(x)
-    columns = columns or math.ceil(math.sqrt(len(cells)))
+    if x.ndim != 4 or not len(x) or x.shape[1] not in (1, 3):
+        raise ValueError(
+            f"a tensor of shape {tuple(x.shape)} is no set of images: give (B, C, H, W) with 1 or 3 channels"
+        )
+    columns = columns or math.ceil(math.sqrt(len(x)))
     if min(scale, columns) < 1 or min(gap, margin) < 0:
         raise ValueError(f"scale {scale}, columns {columns}, gap {gap}, margin {margin}: at least 1, 1, 0 and 0")
-    paper = round(ground * 255)
+    from PIL import Image
+
+    paper, x = round(ground * 255), x.detach().cpu()
+    cells = x if x.dtype == torch.uint8 else (x.float().clamp(0, 1) * 255).round().byte()
     cells = cells.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     cells = pad(cells, (0, gap, 0, gap), value=paper)
     rows = -(-len(cells) // columns)
@@ -49,7 +55,8 @@ def grid(
     sheet = cells.view(rows, columns, c, h, w).permute(2, 0, 3, 1, 4).reshape(c, rows * h, columns * w)
     end = margin - gap  # there is no gap after the last row and column
     sheet = pad(sheet, (margin, end, margin, end), value=paper)
-    return _picture(255 - sheet if invert else sheet)
+    pixels = (255 - sheet if invert else sheet).permute(1, 2, 0).contiguous().numpy()
+    return Image.fromarray(pixels[..., 0] if c == 1 else pixels)
 
 
 def png(x: Tensor, columns: int | None = None, **options: Any) -> bytes:
@@ -60,7 +67,7 @@ def png(x: Tensor, columns: int | None = None, **options: Any) -> bytes:
 
 
 def specimen(x: Tensor, columns: int | None = None, *, scale: int = 4) -> "Image":
-    """A type specimen: black symbols on white paper, with air around them and a wide margin: (B, C, H, W) -> one."""
+    """A type specimen: black symbols on white paper with gaps and a wide margin, (B, C, H, W)."""
     side = scale * x.shape[-1]
     return grid(x, columns, scale=scale, gap=side // 4, margin=side * 3 // 4, invert=True)
 
@@ -68,9 +75,9 @@ def specimen(x: Tensor, columns: int | None = None, *, scale: int = 4) -> "Image
 def strip(
     states: Iterable[Tensor], *, most: int | None = None, scale: int = 1, gap: int = 0, invert: bool = False
 ) -> "Image":
-    """How images came about: one row per image, one column per state. states: (B, C, H, W), each the same shape.
+    """One row per image, one column per state. states: (B, C, H, W), each the same shape.
 
-    most: show at most so many states, early ones more densely, for there the most happens; first and last always.
+    most: show at most so many states, as `spread` has them.
     """
     kept = list(states)
     kept = [kept[i] for i in spread(len(kept), most or len(kept))]
@@ -80,10 +87,7 @@ def strip(
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most `most` of the indices 0 ... count - 1, first and last among them, with growing steps.
-
-    spread(101, 5) is [0, 2, 9, 31, 100].
-    """
+    """At most `most` of the indices 0 ... count - 1, with growing steps: spread(101, 5) is [0, 2, 9, 31, 100]."""
     if count <= most:
         return list(range(count))
     if most == 1:
@@ -98,8 +102,8 @@ def spread(count: int, most: int) -> list[int]:
 def animation(frames: Iterable["Image"], path: str | Path, *, ms: int = 80, hold: int = 1500) -> Path:
     """Pictures of one size -> an endless GIF or WebP, by the suffix of the path. Returns the path.
 
-    ms: how long a frame stands; hold: how long the last one does. Grey frames are lossless in both, colour in WebP only
-    (a GIF has 256 colours a frame). Raises ValueError for another suffix or no frames.
+    ms: of a frame; hold: of the last one. Grey frames are lossless in both, colour in WebP only (a GIF has 256 colours
+    a frame). Raises ValueError for another suffix or no frames.
     """
     path, pictures = Path(path), list(frames)
     if path.suffix.lower() not in (".gif", ".webp"):
@@ -132,55 +136,31 @@ def curves(
     keys: Sequence[str],
     *,
     baseline: Mapping[str, float] | None = None,
-    columns: int = 3,
-    over: str = "iteration",
 ) -> "Figure":
-    """Small multiples: one panel per key over the rows. `curves(rows, ["ink"]).savefig("ink.svg")`.
+    """Small multiples: one panel per key over the iterations. `curves(rows, ["ink"]).savefig("ink.svg")`.
 
-    A row's place is its `over` if it has one, its number from 1 otherwise; a row without the key is left out.
+    A row's place is its "iteration" if it has one, its number from 1 otherwise; a row without the key is left out.
     baseline: the same measures of the original data, drawn as a dotted line. Raises ValueError without rows or keys.
     """
     from matplotlib.figure import Figure
 
     if not rows or not keys:
         raise ValueError("nothing to draw: give at least one row and one key")
-    columns = min(columns, len(keys))
+    columns = min(3, len(keys))
     lines = -(-len(keys) // columns)
     figure = Figure(figsize=(2.6 * columns, 1.9 * lines), dpi=150, layout="constrained")
     panels = list(figure.subplots(lines, columns, squeeze=False, sharex=True).flat)
     for panel, key in zip(panels, keys, strict=False):
-        points = [(row.get(over, number), row[key]) for number, row in enumerate(rows, 1) if key in row]
-        _panel(panel, key, points, (baseline or {}).get(key))
+        plain(panel, key.replace("_", " "))
+        at = [row.get("iteration", number) for number, row in enumerate(rows, 1) if key in row]
+        panel.plot(at, [row[key] for row in rows if key in row], color="black", lw=1.2, marker="o", ms=2.5)
+        if baseline and key in baseline:
+            panel.axhline(baseline[key], color="black", lw=0.8, ls=":")
+        panel.margins(0.06, 0.15)
     for panel in panels[len(keys) :]:
         panel.set_axis_off()
-    figure.supxlabel(over, fontsize=8)
+    figure.supxlabel("iteration", fontsize=8)
     return figure
-
-
-def _panel(panel: Any, key: str, points: list[tuple[float, float]], baseline: float | None) -> None:
-    plain(panel, key.replace("_", " "))
-    panel.plot([at for at, _ in points], [value for _, value in points], color="black", lw=1.2, marker="o", ms=2.5)
-    if baseline is not None:
-        panel.axhline(baseline, color="black", lw=0.8, ls=":")
-    panel.margins(0.06, 0.15)
-
-
-def _cells(x: Tensor) -> Tensor:
-    """Images as bytes on the CPU: (B, C, H, W), C being 1 or 3."""
-    if x.ndim != 4 or not len(x) or x.shape[1] not in (1, 3):
-        raise ValueError(
-            f"a tensor of shape {tuple(x.shape)} is no set of images: give (B, C, H, W) with 1 or 3 channels"
-        )
-    x = x.detach().cpu()
-    return x if x.dtype == torch.uint8 else (x.float().clamp(0, 1) * 255).round().byte()
-
-
-def _picture(sheet: Tensor) -> "Image":
-    """Bytes (C, H, W) -> a picture, grey or colour."""
-    from PIL import Image
-
-    pixels = sheet.permute(1, 2, 0).contiguous().numpy()
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -263,7 +243,7 @@ def profile_figure(
 
 
 def _fall(panel: Any, start: Tensor, now: Tensor, x: Tensor, y: Tensor) -> None:
-    """Starts on the curve, with lines that drop from there; samples on the curve where they are now."""
+    """Start noise on the curve, with lines down from there, and the samples on the curve."""
     import numpy as np
 
     (at, above), (here, height) = ((v.flatten().cpu(), np.interp(v.flatten().cpu(), x, y)) for v in (start, now))
@@ -274,7 +254,7 @@ def _fall(panel: Any, start: Tensor, now: Tensor, x: Tensor, y: Tensor) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What samples in a plane are drawn on, computed once for all frames of a film."""
+    """The surface that samples in a plane are drawn on, computed once for all frames of a film."""
 
     grid: Tensor  # starts of the surface, row by row, (n * n, 2)
     loss: Tensor  # there, (n * n,)
@@ -288,9 +268,9 @@ def surface_figure(points: Tensor, states: Sequence[Tensor], run: int, title: st
     """
     drawing = figure(9.2, 4.3, f"{title}: run {run}")
     left = drawing.add_subplot(1, 2, 1, projection="3d")
-    right = drawing.add_subplot(1, 2, 2)
+    right = plain(drawing.add_subplot(1, 2, 2), "basins of attraction")
     _surface(left, on, points, states)
-    _map(right, on.basins, points)
+    _basins(right, on.basins, points)
     paths = torch.stack([state.flatten(1).cpu() for state in states], 1).numpy()
     for path in paths:
         right.plot(path[:, 0], path[:, 1], color="black", lw=0.6, alpha=0.6)
@@ -319,19 +299,17 @@ def _surface(panel: Any, on: Ground, points: Tensor, states: Sequence[Tensor]) -
     panel.set_zticks([tick for tick in panel.get_zticks() if 0 <= tick <= top])
 
 
-def _map(panel: Any, where: Tensor, points: Tensor) -> None:
+def _basins(panel: Any, where: Tensor, points: Tensor) -> None:
     from matplotlib.colors import ListedColormap
 
     count, side = len(points), math.isqrt(len(where))
     cells = where.where(where >= 0, torch.tensor(count)).view(side, side).numpy()
-    looks = {"vmin": -0.5, "vmax": count + 0.5, "alpha": 0.75}
     colours = ListedColormap([*(BASINS[n % len(BASINS)] for n in range(count)), NOWHERE])
-    panel.imshow(cells, origin="lower", extent=(0, 1, 0, 1), cmap=colours, **looks)
+    panel.imshow(cells, origin="lower", extent=(0, 1, 0, 1), cmap=colours, vmin=-0.5, vmax=count + 0.5, alpha=0.75)
     at = points.flatten(1).cpu().numpy()
     panel.plot(at[:, 0], at[:, 1], "s", ms=7, color=DATA, ls="", label="training points", zorder=6)
     if (where < 0).any():
         panel.plot([], [], "s", ms=7, color=NOWHERE, mec="gray", ls="", label="ends elsewhere")
-    plain(panel, "basins of attraction")
 
 
 def _marks(panel: Any, start: Any, now: Any) -> None:

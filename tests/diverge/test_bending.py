@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.diverge.tiny import draw, make
-from toolkit.diverge import TRANSFORMS, Edit, bend, clusters, edits, k_means, layers
-from toolkit.diverge.bending import deviation, peak
+from toolkit.diverge import TRANSFORMS, Edit, bend, clusters, edits, k_means
 from toolkit.samplers import iterate, settle
 from toolkit.seeds import Noise
 
@@ -76,13 +75,6 @@ def test_thresholds_inversions_products_noise_and_ablation_count_in_units() -> N
     assert done("invert", h, unit=unit).tolist() == [[4, 3, 1, 0]]
     assert done("multiply", h, -3.0).tolist() == [[0, -3, -9, -12]] and not done("ablate", h).any()
     assert done("noise", h, 2.0, unit=torch.tensor([[0.5, 1, 0, 0]])).tolist() == [[1, 3, 3, 4]]
-
-
-def test_a_peak_is_of_a_map_and_never_negative_and_a_deviation_of_the_whole_layer() -> None:
-    h = torch.tensor([[[[1.0, 3.0]], [[-1.0, -2.0]]]])
-    assert peak(h).flatten().tolist() == [3, 0] and peak(h[:, :, 0, 0]).tolist() == [[1]]
-    assert deviation(torch.tensor([[1.0, 3.0], [5.0, 5.0]])).tolist() == [[1], [0]]
-    assert deviation(maps()).shape == (3, 1, 1, 1)
 
 
 # ---- edits
@@ -271,7 +263,3 @@ def test_channels_that_act_alike_are_together_however_strong_they_are() -> None:
     z = torch.rand(30, 1, generator=generator)
     z = torch.cat([z, -z, 2 * z + 1, -z / 2], 1)
     assert clusters(layer, "0", lambda model: model(z), 2).tolist() == [0, 1, 0, 1]
-
-
-def test_layers_are_those_without_layers_inside() -> None:
-    assert next(iter(layers(make("WTA")))) == "encoder.0" and "decoder" not in layers(make("WTA"))

@@ -25,7 +25,7 @@ from toolkit.diverge import (
     without_data,
 )
 from toolkit.diverge.experiments import METHODS, Inputs, measure_snapshot, new, snapshots
-from toolkit.diverge.training import AMBIGUITY, Rivals, StyleGAN, binary, colours, eval_mode, lead, shapes
+from toolkit.diverge.training import AMBIGUITY, Rivals, StyleGAN, binary, colours, lead, shapes
 from toolkit.models import LabelledBatches
 from toolkit.presets import DIVERGENCES, preset
 from toolkit.seeds import Noise, child
@@ -100,14 +100,6 @@ def test_the_frozen_discriminator_finds_images_ever_less_real(form):
     found = list(loss_hacking(gan, (0, 10, 30), lr=3e-3, form=form))
     scores = [gan.realness(draw(s.model, range(32))).mean() for s in found]
     assert scores[0] > scores[1] > scores[2] and same(found[-1].model.discriminator, gan.discriminator)
-
-
-def test_in_eval_mode_every_module_is_and_then_as_before():
-    gan = make("DCGAN").train()
-    gan.discriminator.eval()
-    with eval_mode(gan):
-        assert not any(module.training for module in gan.modules())
-    assert gan.generator.training and not gan.discriminator.training
 
 
 # ---- training without data

@@ -54,12 +54,6 @@ def test_probabilities_sum_to_one_and_the_logits_come_from_the_features() -> Non
     assert model.features(x).shape == (6, 16) and torch.equal(model.head(model.features(x)), model(x))
 
 
-def test_no_name_depends_on_the_neighbours_of_an_image() -> None:
-    model, x = judge(), halves(5)[0].float() / 255
-    alone = torch.cat([model.probabilities(x[i : i + 1]) for i in range(5)])
-    torch.testing.assert_close(alone, model.probabilities(x), atol=1e-6, rtol=1e-4)
-
-
 def test_an_epoch_shows_every_image_once_with_its_own_label() -> None:
     images = torch.arange(10, dtype=torch.uint8)[:, None, None, None]
     lessons = LabelledBatches(images, torch.arange(10), batch=4)

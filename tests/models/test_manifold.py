@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from toolkit.models import Manifold, create
 from toolkit.models.manifold import ROUND, Folded, folded
-from toolkit.samplers import iterate, last
+from toolkit.samplers import iterate
 from toolkit.train import fit
 
 OUTPUTS = pytest.mark.parametrize("output", ["tanh", "sigmoid"])
@@ -114,12 +114,6 @@ def test_of_a_large_bias_more_is_kept_than_bfloat16_has() -> None:
     for parameter, value in ((first.weight, 0.0), (first.bias, 256.0), (out.weight, 1 / 8), (out.bias, -256.9)):
         parameter.data.fill_(value)  # 256.9 is 256 in bfloat16
     torch.testing.assert_close(Folded(model).reconstruct(START), model.reconstruct(START), atol=0.01, rtol=0)
-
-
-def test_after_many_runs_the_pictures_are_still_near() -> None:
-    model = network()
-    exact, fast = (last(islice(iterate(m.reconstruct, START), 30)) for m in (model, Folded(model)))
-    torch.testing.assert_close(fast, exact, atol=0.02, rtol=0)
 
 
 def test_images_once_given_stay_as_they_are() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit.models import WTA, ConvAE, create, sparse
+from toolkit.models import WTA, ConvAE, create
 from toolkit.models.wta import strided
 
 
@@ -56,11 +56,6 @@ def test_the_loss_is_half_the_squared_error_summed_over_pixels_and_averaged_over
             code[b, k, i, j] = z[b, k, i, j]
     expected = sum(0.5 * (model.decoder(code)[b] - x[b]).double().square().sum().item() for b in range(batch)) / batch
     assert model.loss(x).item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_reconstruction_uses_no_lifetime_sparsity() -> None:
-    model = wta(lifetime=0.05)
-    torch.testing.assert_close(model(images(30)), model.decoder(sparse.spatial(model.encoder(images(30)))))
 
 
 def test_the_rule_of_lifetime_sparsity_is_a_choice_that_matters() -> None:
@@ -129,21 +124,11 @@ def test_an_option_that_means_nothing_is_named(option: str, value: object) -> No
         create("WTA", {option: value})
 
 
-def test_no_code_depends_on_its_neighbours() -> None:
-    model, x = wta(filters=8), images(6)
-    alone = torch.cat([model.encode(x[i : i + 1]) for i in range(6)])
-    torch.testing.assert_close(alone, model.encode(x), atol=1e-5, rtol=1e-4)
-
-
 # the autoencoder of 2016
 
 
 def conv_ae(**config: Any) -> Any:
     return create("ConvAE", {"filters": 6, "size": 19, **config}, seed=0)
-
-
-def small(count: int = 5, size: int = 19) -> Tensor:
-    return torch.rand(count, 1, size, size, generator=torch.Generator().manual_seed(1))
 
 
 def shapes(half: nn.Module) -> list[tuple[int, ...]]:
@@ -171,7 +156,7 @@ def test_it_starts_from_xavier_uniform_weights_and_no_bias() -> None:
 
 
 def test_at_most_one_unit_of_a_block_and_of_a_map_draws() -> None:
-    z = conv_ae().encode(small())  # 7 x 7 positions, in blocks of 4: 2 x 2 of them, three cut short
+    z = conv_ae().encode(images(size=19))  # 7 x 7 positions, in blocks of 4: 2 x 2 of them, three cut short
     assert (z.flatten(2).count_nonzero(2) <= 1).all() and (z.flatten(1).count_nonzero(1) <= 4).all()
     assert z.any()
 
@@ -191,7 +176,7 @@ def test_of_equal_ones_one_is_kept_and_a_block_of_zeros_stays() -> None:
 @pytest.mark.parametrize("decoder", ["single", "deep"])
 @pytest.mark.parametrize("block", [1, 3, 4, 20])
 def test_the_fast_path_computes_what_the_definition_does(decoder: str, block: int) -> None:
-    fast, x = conv_ae(decoder=decoder, block=block), small()
+    fast, x = conv_ae(decoder=decoder, block=block), images(size=19)
     torch.testing.assert_close(fast(x), fast.dense(x), atol=1e-5, rtol=1e-4)
 
 
@@ -199,14 +184,14 @@ def test_the_fast_path_has_the_gradients_of_the_definition() -> None:
     found = []
     for name in ("forward", "dense"):
         m = conv_ae().requires_grad_(True)
-        (getattr(m, name)(small()) - small()).square().sum().backward()
+        (getattr(m, name)(images(size=19)) - images(size=19)).square().sum().backward()
         found.append([p.grad for p in m.parameters()])
     for mine, defined in zip(*found, strict=True):
         torch.testing.assert_close(mine, defined, atol=1e-4, rtol=1e-3)
 
 
 def test_the_loss_is_the_squared_error_summed_over_pixels() -> None:
-    m, x = conv_ae(), small()
+    m, x = conv_ae(), images(size=19)
     assert m.loss(x).item() == pytest.approx(((m.reconstruct(x) - x) ** 2).sum().item() / len(x), rel=1e-5)
 
 
@@ -216,8 +201,3 @@ def test_it_learns_by_adadelta_as_published() -> None:
     assert objective.optimiser is not None
     (group,) = objective.optimiser(objective.params, objective.lr).param_groups
     assert (group["lr"], group["rho"], group["eps"]) == (0.1, 0.95, 1e-7)
-
-
-def test_an_unknown_decoder_is_named() -> None:
-    with pytest.raises(ValueError, match="'wide'.*single, deep"):
-        create("ConvAE", {"decoder": "wide"})

@@ -72,14 +72,6 @@ def _hue(hue: Tensor, saturation: float, value: float) -> Tensor:
     return value - value * saturation * torch.minimum(k, 4 - k).clamp(0, 1)
 
 
-def _joined(name: str, a: Dataset, b: Dataset, limit: int | None) -> Dataset:
-    images, labels = torch.cat([a.images, b.images]), None
-    if a.labels is not None and b.labels is not None:
-        labels = torch.cat([a.labels, b.labels + int(a.labels.max()) + 1])
-    rows = _evenly(len(images), limit)
-    return Dataset(name, images[rows], None if labels is None else labels[rows], a.split, a.typefaces + b.typefaces)
-
-
 class _Found(NamedTuple):
     items: Tensor | list[Path]  # images, or files that are still to be read
     labels: Tensor | None
@@ -116,7 +108,12 @@ def load(
     kind, _, path = name.partition(":")
     if "+" in name and kind not in ("folder", "letters"):
         one, _, other = name.partition("+")
-        return _joined(name, again(one), again(other), limit)
+        a, b = again(one), again(other)
+        images, labels = torch.cat([a.images, b.images]), None
+        rows = _evenly(len(images), limit)
+        if a.labels is not None and b.labels is not None:
+            labels = torch.cat([a.labels, b.labels + int(a.labels.max()) + 1])[rows]
+        return Dataset(name, images[rows], labels, a.split, a.typefaces + b.typefaces)
     if name.endswith(INVERT):
         return replace(again(name.removesuffix(INVERT), invert=True), name=name)
     if kind == "tinted" and path:
@@ -125,7 +122,8 @@ def load(
     choose("split", split, SPLITS)
     if size < 1 or (limit is not None and limit < 1):
         raise ValueError(f"size {size}, limit {limit}: give at least one pixel and one image")
-    found = _find(name, _root(root), split)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "that-are-not"
+    found = _find(name, Path(root or os.environ.get("TOOLKIT_DATA") or cache).expanduser(), split)
     rows = _evenly(len(found.items), limit)
     if isinstance(found.items, Tensor):
         images = resized(found.items[rows], size).repeat(1, 3 if color else 1, 1, 1)
@@ -150,17 +148,12 @@ def inverted(name: str | None) -> str:
 def picture(file: Path, size: int, *, color: bool = False, invert: bool | None = None) -> Tensor:
     """One picture, fitted as those of a folder are: uint8 (1, C, size, size).
 
-    Dark ink on light paper is warned of unless invert says what to do. Raises ValueError if it cannot be read.
+    Warns of dark ink on light paper unless invert is given. Raises ValueError if it cannot be read.
     """
     image, _ = pictures.read([file], size, color)
     if invert is None:
         warn_if_dark(image, f"{file} shows", "give --invert")
     return 255 - image if invert else image
-
-
-def _root(given: str | Path | None) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "that-are-not"
-    return Path(given or os.environ.get("TOOLKIT_DATA") or cache).expanduser()
 
 
 def _find(name: str, root: Path, split: str) -> _Found:
@@ -183,7 +176,7 @@ def _find(name: str, root: Path, split: str) -> _Found:
 
 
 def _faces(root: Path, split: str) -> _Found:
-    """CelebA, whose parts are a list of files: which of three parts each is in."""
+    """CelebA, whose parts are named in a list of files."""
     folder = root / "celeba"
     if not (folder / "img_align_celeba").is_dir():
         _fetch("celeba", root, ["all"], there=[])

@@ -57,10 +57,10 @@ class _WithoutRandomWeights(TorchFunctionMode):
 class ImageModel(nn.Module):
     """A network for images (B, channels, size, size) in [0, 1]. config: has channels and size.
 
-    What a network can do are methods of these names:
+    Subclasses have those of these methods that apply:
     encode: images -> codes (B, *code_shape); decode: codes -> images, float32; reconstruct: images -> images, a step;
     sample: one image per seed; features: images -> (B, d); probabilities: images -> (B, classes).
-    hidden: the modules whose outputs are the hidden layers, in order. objectives: what training lowers, by name.
+    hidden: the modules whose outputs are the hidden layers, in order. objectives: losses by name.
     """
 
     config: Any

@@ -1,10 +1,7 @@
-"""Sparse codes: which activations survive, and convolutions that compute only what they touch.
+"""Sparse codes: spatial and lifetime sparsity, and convolutions that compute only what nonzeros reach.
 
-Maps are (B, K, h, w) and lie channels-last, so that rows are stretches of memory. `spread` and `collect` are what a
-convolution does to rows, as matrix products; below is what they are good for.
-
-What is zero, and why leaving it out changes nothing. The code z of an image holds at most one nonzero per map, and in
-training only the share of those that survives lifetime sparsity; a 5x5 layer carries a nonzero to 25 positions.
+Maps are (B, K, h, w) and lie channels-last. The code z of an image holds at most one nonzero per map, and in training
+only the share of those that survives lifetime sparsity; a 5x5 layer carries a nonzero to 25 positions.
 
 - Decoder. Away from the winners every layer computes what it would for z = 0, and that is the same for every image: the
   *ground*, g = z0 * W + b. It is computed once, as a batch of one. A transposed convolution is linear, so of the batch
@@ -15,10 +12,10 @@ training only the share of those that survives lifetime sparsity; a 5x5 layer ca
 - Encoder. Any position may win, so it is dense forward. Backward, the gradient enters at the winners and is zero at
   every position whose window holds none; sums over positions lose nothing by leaving those out.
 
-The active positions of all images are gathered as the *rows* of one matrix (all channels of a position are a row), and
-the work is matrix products. `spread`: rows times weights, then overlapping patches are summed; that is a transposed
-convolution, and also the gradient of a convolution with respect to its input. `collect`, the patches of rows, is its
-adjoint. Where most positions are active anyway the dense layer is faster, and takes over.
+The active positions of all images are gathered as the *rows* of one matrix (all channels of a position are a row).
+`spread`: rows times weights, then overlapping patches are summed; that is a transposed convolution, and also the
+gradient of a convolution with respect to its input. `collect`, the patches of rows, is its adjoint. Where most
+positions are active the dense layer is faster, and takes over.
 """
 
 import threading

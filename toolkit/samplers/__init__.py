@@ -5,7 +5,6 @@ from .creative import (
     METHODS,
     Creation,
     Creative,
-    Decoder,
     Statistics,
     activation_statistics,
     codes,
@@ -13,25 +12,13 @@ from .creative import (
     layer_quantile,
 )
 from .generate import Samples, Sampling, brightness_curve, generate, generates, match_histogram, stretch, to_bytes
-from .iterate import (
-    Step,
-    guided,
-    iterate,
-    last,
-    moving_threshold,
-    salt_and_pepper,
-    salt_before_passes,
-    settle,
-    settle_in_turn,
-    settle_together,
-)
+from .iterate import Step, guided, iterate, last, moving_threshold, salt_and_pepper, salt_before_passes, settle
 from .kaleidoscope import kaleidoscope
 from .layers import hooked
 
 __all__ = [
-    "METHODS", "Creation", "Creative", "Decoder", "Samples", "Sampling", "Score", "Statistics", "Step",
-    "activation_statistics", "ascend", "brightness_curve", "class_score", "codes", "confidence_score",
-    "creative_decode", "generate", "generates", "guided", "hooked", "iterate", "kaleidoscope", "last",
-    "layer_quantile", "match_histogram", "moving_threshold", "salt_and_pepper", "salt_before_passes", "settle",
-    "settle_in_turn", "settle_together", "stretch", "to_bytes",
+    "METHODS", "Creation", "Creative", "Samples", "Sampling", "Score", "Statistics", "Step", "activation_statistics",
+    "ascend", "brightness_curve", "class_score", "codes", "confidence_score", "creative_decode", "generate",
+    "generates", "guided", "hooked", "iterate", "kaleidoscope", "last", "layer_quantile", "match_histogram",
+    "moving_threshold", "salt_and_pepper", "salt_before_passes", "settle", "stretch", "to_bytes",
 ]  # fmt: skip

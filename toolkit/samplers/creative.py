@@ -1,10 +1,9 @@
 """The neuro-inspired creative decoder, and the activation statistics that it needs.
 
-A neuron is a unit of a fully connected layer or a channel of a convolutional one; the activation of a channel is one
-number, taken over its map. The weights of the model stay as they are. Methods: low-active switches on neurons that
-seldom fire and are off for this code, the first at random, the others by their correlation with it; random, neurons of
-all that are off; noisy adds noise to a share of the layer; regular changes nothing. All four take the same code and
-seed. Source: "Toward a neuro-inspired creative decoder".
+A neuron is a unit of a fully connected layer or a channel of a convolutional one; the activation of a channel is the
+maximum or mean of its map. Methods: low-active switches on neurons that seldom fire and are off for this code, the
+first at random, the others by their correlation with it; random, any neurons that are off; noisy adds noise to a share
+of the layer; regular changes nothing. Source: "Toward a neuro-inspired creative decoder".
 """
 
 import math
@@ -134,7 +133,7 @@ def activation_statistics(
 def layer_quantile(
     decoder: Decoder, codes: Iterable[Tensor], share: float, *, layer: int = -1, pool: str = "max"
 ) -> float:
-    """The activation that a share in (0, 1] of a layer's activations do not exceed: a threshold for leaky layers."""
+    """A quantile, share in (0, 1], of a layer's activations: a threshold for leaky layers."""
     found: list[Tensor] = []
     with hooked(hidden_layer(decoder, layer)[1], lambda before, after: found.append(pooled(after, pool).flatten())):
         for z in codes:
@@ -170,6 +169,15 @@ class _Sums:
         alive, often = s["on"] > 0, s["on"].clamp_min(1)
         mean, square = s["h"] / often, s["hh"] / often
         all_mean, all_square = (s[name] / s["count"] / len(often) for name in ("all", "squares"))
+        strength = pooled(s["maps"][None], self.pool)[0]
+        usable = (alive & (strength > 0)).view(-1, *[1] * (s["maps"].ndim - 1))
+        maps = torch.where(usable, s["maps"] / strength.view(usable.shape), torch.ones_like(s["maps"]))
+        mean_v = s["v"] / s["count"]
+        covariance = s["vv"] / s["count"] - mean_v[:, None] * mean_v
+        variance = covariance.diagonal()
+        varies = variance > 1e-12 * (s["vv"].diagonal() / s["count"]).clamp_min(1e-300)  # rounding is no variation
+        scale = variance.where(varies, 1.0).sqrt()
+        correlation = (covariance / scale[:, None] / scale).clamp(-1, 1) * (varies[:, None] & varies)
         return Statistics(
             layer=layer,
             count=int(s["count"]),
@@ -180,24 +188,9 @@ class _Sums:
             std=_filled((square - mean.square()).clamp_min(0).sqrt(), alive),
             peak=_filled(self.peak, alive),
             spread=(all_square - all_mean.square()).clamp_min(0).sqrt().item(),
-            maps=self._maps(alive).float(),
-            correlation=self._correlation().float(),
+            maps=maps.float(),
+            correlation=correlation.float(),
         )
-
-    def _maps(self, alive: Tensor) -> Tensor:
-        maps = self.sums["maps"]
-        strength = pooled(maps[None], self.pool)[0]
-        usable = (alive & (strength > 0)).view(-1, *[1] * (maps.ndim - 1))
-        return torch.where(usable, maps / strength.view(usable.shape), torch.ones_like(maps))
-
-    def _correlation(self) -> Tensor:
-        s = self.sums
-        mean = s["v"] / s["count"]
-        covariance = s["vv"] / s["count"] - mean[:, None] * mean
-        variance = covariance.diagonal()
-        varies = variance > 1e-12 * (s["vv"].diagonal() / s["count"]).clamp_min(1e-300)  # rounding is no variation
-        scale = variance.where(varies, 1.0).sqrt()
-        return (covariance / scale[:, None] / scale).clamp(-1, 1) * (varies[:, None] & varies)
 
 
 def _filled(values: Tensor, alive: Tensor) -> Tensor:
@@ -220,13 +213,13 @@ class Creative:
         reading, under which a band can be all dead: a warning says so.
     grouping: the others of a group are those that correlate most with the "first", or with the "group" so far; or
         "none", by chance. By default as the "method" has it: first for low-active, none for random.
-    absolute: whether a strong negative correlation counts as a strong one.
-    value: what "on" is: "conditional", its mean while it is on plus `deviations` standard deviations
+    absolute: whether correlations count by their absolute value.
+    value: of a neuron switched on: "conditional", its mean while it is on plus `deviations` standard deviations
         (0 is the literal mean); "layer", the mean of this image's active neurons; or "peak", its largest in the data.
     gain: a factor on that value, and on the noise; 0 is the regular picture.
-    fill: what a channel is switched on with: a "constant" map, or its "typical" one, scaled.
-    share, noise: the share of the layer that noise is put on, and how many standard deviations of the layer it has.
-    rectify: whether noise stays under the ReLU.
+    fill: the map of a channel switched on: "constant", or its "typical" one, scaled.
+    share, noise: of the layer's neurons that get noise, and its standard deviation in units of the layer's.
+    rectify: whether ReLU is applied after the noise.
     """
 
     method: str = "low-active"
@@ -285,7 +278,7 @@ class Creation:
 def creative_decode(
     decoder: Decoder, z: Tensor, statistics: Statistics, seeds: Sequence[int], how: Creative | None = None
 ) -> Creation:
-    """Decode codes (B, z), perturbing the layer that the statistics are of; one seed per code says what is chosen.
+    """Decode codes (B, z), perturbing the layer of the statistics; neurons are chosen by one seed per code.
 
     Raises ValueError for codes of another size, another number of seeds, statistics of another layer, more neurons
     than the layer has, or a band without a neuron.

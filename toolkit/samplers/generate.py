@@ -1,7 +1,7 @@
-"""Images from noise: by iterated reconstruction, or from codes; and their brightness.
+"""Images from noise: by iterated reconstruction, or from codes; and the correction of their brightness.
 
-A reconstruction is dimmer or brighter than what it reconstructs. When it becomes training data that error feeds back
-from one iteration to the next; earlier code has several corrections of the kind, min-max and a fixed share of ink.
+A reconstruction is dimmer or brighter than its input. When it becomes training data that error feeds back from one
+iteration to the next; earlier code has several corrections of the kind, min-max and a fixed share of ink.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,25 +13,12 @@ from torch import Tensor, nn
 from .. import distributed, train
 from ..config import SamplingSettings
 from ..seeds import Noise
-from .iterate import (
-    Perturb,
-    Step,
-    last,
-    moving_threshold,
-    salt_before_passes,
-    settle,
-    settle_in_turn,
-    settle_together,
-    unperturbed,
-)
+from .iterate import Perturb, Step, last, moving_threshold, salt_before_passes, settle, settle_in_turn, unperturbed
 
 
 @dataclass(frozen=True)
 class Sampling(SamplingSettings):
-    """How noise becomes an image: `SamplingSettings`, with what they do.
-
-    Methods raise ValueError if the finish is "tone" and there is no curve.
-    """
+    """How noise becomes an image. Methods raise ValueError if the finish is "tone" and there is no curve."""
 
     @staticmethod
     def of(settings: SamplingSettings) -> "Sampling":
@@ -43,7 +30,7 @@ class Sampling(SamplingSettings):
         return map(self.finished, self.states(model, x))
 
     def final(self, model: Step, x: Tensor) -> Tensor:
-        """The last state of the stream, at less expense."""
+        """The last state of the stream."""
         return self.finished(last(self.states(model, x)))
 
     def trajectory(self, model: nn.Module, seeds: Iterable[int]) -> Iterator[Tensor]:
@@ -63,7 +50,7 @@ class Sampling(SamplingSettings):
         return self.final(model, _starts(model, seeds))
 
     def final_states(self, step: Step, starts: Tensor, at_once: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """The last states alone, not finished yet, as they come: which, (M, C, H, W), after how many passes.
+        """The last states, not `finished`, in any order: rows of starts (M,), (M, C, H, W), passes (M,).
 
         With stop "batch", `at_once` images are a batch.
         """
@@ -76,16 +63,15 @@ class Sampling(SamplingSettings):
             yield which, final, torch.full_like(which, len(states))
 
     def finished(self, x: Tensor) -> Tensor:
-        """A state as the image that is shown, or learned from: (B, C, H, W) in [0, 1] -> same."""
+        """A state with its brightness corrected: (B, C, H, W) in [0, 1] -> same."""
         if self.finish == "tone":
             return match_histogram(x, self.tone)
         return stretch(x) if self.finish == "stretch" else x
 
     def states(self, step: Step, x: Tensor) -> Iterator[Tensor]:
-        """The stream as the model makes it, its images not finished yet."""
+        """The stream of states that are not `finished`."""
         step, perturb = self._prepared(step, x)
-        walk = settle if self.stop == "each" else settle_together
-        return walk(step, x, tol=self.tol, limit=self.limit, perturb=perturb)
+        return settle(step, x, tol=self.tol, limit=self.limit, perturb=perturb, together=self.stop == "batch")
 
     def _prepared(self, step: Step, starts: Tensor) -> tuple[Step, Perturb]:
         """The step with its threshold, if it has one, and the noise before it."""
@@ -109,7 +95,7 @@ CHUNK = {"cpu": 1000, "cuda": 16384}  # images of one stream through that room, 
 
 
 def chunk_for(device: torch.device) -> int:
-    """How many images are best drawn in one go on a device."""
+    """The best number of images to draw at once on a device."""
     return CHUNK.get(device.type, CHUNK["cpu"])
 
 
@@ -124,8 +110,7 @@ def generate(
     """One image per seed, on the CPU. on_images(count): called as images are done; chunk: by default `chunk_for`.
 
     Runs in the processor's fast arithmetic; `Sampling.stream` alone is exact float32. Several processes call this
-    together: each computes some of the chunks and all get all images. The chunks are the same for any number of
-    processes, and so are the images, even where arithmetic rounds with the size of what it computes at once.
+    together: each computes some of the chunks and all get all images, the same for any number of processes.
     """
     size = chunk or chunk_for(next(model.parameters()).device)
     chunks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
@@ -175,7 +160,7 @@ def _draw(model: nn.Module, seeds: Sequence[int], sampling: Sampling, report: Ca
 
 
 def generates(model: nn.Module) -> bool:
-    """Whether a model draws its images from codes, in one go, and does not reconstruct them out of noise."""
+    """Whether a model decodes its images from codes, and does not reconstruct them from noise."""
     return hasattr(model, "sample")
 
 

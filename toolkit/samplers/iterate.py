@@ -1,7 +1,7 @@
 """Iterated steps: until they settle, with threshold and noise, or guided by a classifier.
 
 A step is any function from images to images, (B, C, H, W) in [0, 1] to the same, and each state is such a batch. No
-image depends on the others in its batch, but in `settle_together`.
+image depends on the others in its batch, except where `settle` is told so.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from torch import Tensor
 from ..seeds import Noise, child
 
 Step = Callable[[Tensor], Tensor]
-# What is done to images before a pass: (images (M, C, H, W), which start each came from (M,), its passes so far (M,))
+# A change of images before a pass: (images (M, C, H, W), the row of each one's start (M,), its passes so far (M,))
 Perturb = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -32,7 +32,13 @@ def iterate(step: Step, x: Tensor) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def settle(
-    step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100, perturb: Perturb = unperturbed
+    step: Step,
+    x: Tensor,
+    *,
+    tol: float = 1e-3,
+    limit: int = 100,
+    perturb: Perturb = unperturbed,
+    together: bool = False,
 ) -> Iterator[Tensor]:
     """Like `iterate`, but each image stops once it has settled; the stream ends when all have, or after `limit` passes.
 
@@ -40,6 +46,7 @@ def settle(
     the raw output, clipped to [0, 1], is then its last state. That is the published criterion (Datasets That Are Not,
     section 3), taken per image, so that no image depends on its neighbours; settled images are not computed again.
     With tol 0 an image stops once a pass leaves it exactly as it is: no other pass would change it.
+    together: the published stop: all images go on until the slowest has settled, so that an image depends on its batch.
     """
     yield x
     moving = torch.arange(len(x))
@@ -49,7 +56,8 @@ def settle(
         raw = step(perturb(x[moving], moving, torch.full_like(moving, age)))
         moved = (raw - x[moving]).flatten(1).square().mean(1)
         x = x.index_copy(0, moving.to(x.device), raw.clamp(0, 1))
-        moving = moving[(moved > tol).cpu()]
+        settled = (moved <= tol).cpu()
+        moving = moving[~(settled.all().expand_as(settled) if together else settled)]
         yield x
 
 
@@ -65,7 +73,6 @@ def settle_in_turn(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The last states of `settle` alone, at less expense: as images settle, others take their places in the batch.
 
-    A few images go on long after the rest, and a nearly empty batch costs almost as much as a full one.
     starts: (N, C, H, W). Yields those that leave together: their rows in starts (M,), their last states (M, C, H, W),
     and after how many passes (M,).
     """
@@ -85,22 +92,6 @@ def settle_in_turn(
             x, age = torch.cat([x[~leaves], starts[new]]), torch.cat([age[~leaves], torch.zeros_like(new)])
 
 
-@torch.no_grad()
-def settle_together(
-    step: Step, x: Tensor, *, tol: float = 1e-3, limit: int = 100, perturb: Perturb = unperturbed
-) -> Iterator[Tensor]:
-    """The published stop: all images go on until the slowest has settled, so that an image depends on its batch."""
-    yield x
-    which = torch.arange(len(x))
-    for age in range(limit):
-        raw = step(perturb(x, which, torch.full_like(which, age)))
-        moved = (raw - x).flatten(1).square().mean(1)
-        x = raw.clamp(0, 1)
-        yield x
-        if moved.max() <= tol:
-            return
-
-
 def last(stream: Iterator[Tensor]) -> Tensor:
     """The final state of a stream that ends."""
     *_, final = stream
@@ -111,8 +102,8 @@ def moving_threshold(x: Tensor, ink: float) -> Tensor:
     """Binarise each image by a threshold of its own that leaves a share of white: (B, C, H, W) -> same, 0 or 1.
 
     White are the `ink` share of the values, at least one, that are brighter than the next brightest; where many are
-    equal, as in a flat image, fewer are. The published share is 0.13 for digits. Raises ValueError unless ink is a
-    share, over 0 and under 1.
+    equal, as in a flat image, fewer are. The published share is 0.13 for digits. Raises ValueError unless ink is over 0
+    and under 1.
     """
     _check("ink", ink)
     flat = x.flatten(1)
@@ -150,21 +141,18 @@ def _check(what: str, share: float) -> None:
         raise ValueError(f"{what} is {share}: give a share of the pixels, over 0 and under 1")
 
 
-def guided(
-    step: Step, score: Callable[[Tensor], Tensor], *, guidance: float, rate: float = 1.0, through: bool = True
-) -> Step:
-    """The step, guided up a score: x + rate (step(x) - x) + guidance * gradient of the score, clipped to [0, 1].
+def guided(step: Step, score: Callable[[Tensor], Tensor], *, guidance: float, rate: float = 1.0) -> Step:
+    """Classifier guidance: x + rate (step(x) - x) + guidance * gradient of the score of step(x), clipped to [0, 1].
 
-    score: images -> one number of each, (B,), such as a `Score` of `ascent`. through: the gradient is that of the
-    score of the reconstruction, as published; else of the image itself.
-    With guidance 0 and rate 1 this is the step, clipped; with both 0 nothing moves.
+    score: images -> one number of each, (B,), such as `ascent.class_score`. With guidance 0 and rate 1 this is the
+    step, clipped; with both 0 nothing moves.
     """
 
     def move(x: Tensor) -> Tensor:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             y = step(x)
-            (uphill,) = torch.autograd.grad(score(y.clamp(0, 1) if through else x).sum(), x)
+            (uphill,) = torch.autograd.grad(score(y.clamp(0, 1)).sum(), x)
         x, y = x.detach(), y.detach()
         return (x + rate * (y - x) + guidance * uphill).clamp(0, 1)
 
