@@ -76,6 +76,10 @@ def test_each_image_is_the_one_of_its_scheme_and_row_and_the_page_reads_nothing_
 
 
 def test_the_seed_shuffles_the_pool_and_every_annotator_has_an_order_of_their_own(tmp_path: Path) -> None:
+    x = torch.rand(6, 3, 12, 12)
+    colour = build(tmp_path / "colour", {"regular": x, "noisy": x.flip(0)}, x, title="Paint", data="folder:paint")
+    with Image.open(colour.folder / "training.png") as sheet:
+        assert torch.equal(plot.tiles(sheet, 12)[:6], (x * 255).round().byte())
     one, same, other = (tiny(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
     assert one.sheet() == same.sheet() != other.sheet()
     assert one.about.key == same.about.key != other.about.key
@@ -84,19 +88,9 @@ def test_the_seed_shuffles_the_pool_and_every_annotator_has_an_order_of_their_ow
     assert read(one.folder).order("ada") == ada
 
 
-def test_colour_makes_a_pool_too(tmp_path: Path) -> None:
-    x = torch.rand(6, 3, 12, 12)
-    pool = build(tmp_path / "colour", {"regular": x, "noisy": x.flip(0)}, x, title="Paint", data="folder:paint")
-    with Image.open(pool.folder / "training.png") as sheet:
-        assert torch.equal(plot.tiles(sheet, 12)[:6], (x * 255).round().byte())
-
-
-def test_a_pool_that_may_have_labels_is_never_built_over(pool: Pool) -> None:
-    with pytest.raises(ValueError, match="holds a pool already"):
-        tiny(pool.folder)
-
-
-def test_pictures_of_two_shapes_make_no_pool(tmp_path: Path) -> None:
+def test_pictures_of_two_shapes_make_no_pool_and_none_is_built_over(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds a pool already"):  # and perhaps labels
+        tiny(tiny(tmp_path / "there").folder)
     small, large = torch.rand(2, 1, 8, 8), torch.rand(2, 1, 9, 9)
     for schemes in ({"regular": small, "noisy": large}, {"regular": small, "noisy": small.byte()}, {}):
         with pytest.raises(ValueError, match="one shape and type"):
@@ -138,12 +132,12 @@ def test_a_label_is_stored_changed_and_deleted_for_one_annotator_alone(pool: Poo
 def test_a_killed_process_loses_nothing_that_it_said_was_stored(pool: Pool) -> None:
     with writer(pool, "ada") as process:
         assert process.stdout is not None
-        said = [int(process.stdout.readline()) for _ in range(15)]
+        stored = [int(process.stdout.readline()) for _ in range(15)]
         os.kill(process.pid, signal.SIGKILL)
-        said += [int(line) for line in process.stdout]
+        stored += [int(line) for line in process.stdout]
     kept = Labels(pool).of("ada")
-    assert {image: kept[image] for image in said} == {image: 1 + image % 4 for image in said}
-    assert len(kept) - len(said) in (0, 1)  # the last may be stored and not yet said
+    assert {image: kept[image] for image in stored} == {image: 1 + image % 4 for image in stored}
+    assert len(kept) - len(stored) in (0, 1)  # the last may be stored and not yet printed
 
 
 def test_two_processes_that_write_at_once_lose_nothing(pool: Pool) -> None:
@@ -200,30 +194,20 @@ def labelled(pool: Pool, **crowd_of: Any) -> Pool:
 
 
 def test_the_report_has_a_row_for_each_scheme_beside_the_published_one(pool: Pool) -> None:
-    said = reports.report_of(labelled(pool, annotators=4, sight=1))
-    assert json.loads(json.dumps(said, allow_nan=False)) == said
-    assert list(said["schemes"]) == ["low-active", "noisy", "random", "regular"]
-    assert (said["annotators"], said["labels"], said["fewest"], said["most"]) == (4, 160, 4, 4)
-    assert said["kappa"] == pytest.approx(1)
-    assert reports.table(said).count("*published*") == 4
-    assert "| *published* | *0.39* | *0.50* | *0.11* | *0.00* |" in reports.table(said)
-
-
-def test_the_report_counts_what_each_scheme_was_called(pool: Pool) -> None:
-    labels = Labels(pool)
-    for image, scheme in enumerate(reports.schemes(pool)):
-        for annotator in ("ada", "bo", "cy"):
-            labels.put(image, annotator, 1 + SCHEMES.index(scheme))
-    said = reports.report_of(pool)
-    assert [row["shares"].index(1.0) for row in said["schemes"].values()] == [0, 1, 2, 3]
-    assert all(row["consensus"] == row["images"] == 10 for row in said["schemes"].values())
+    result = reports.report_of(labelled(pool, annotators=4, sight=1))
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert list(result["schemes"]) == ["low-active", "noisy", "random", "regular"]
+    assert (result["annotators"], result["labels"], result["fewest"], result["most"]) == (4, 160, 4, 4)
+    assert result["kappa"] == pytest.approx(1)
+    assert reports.table(result).count("*published*") == 4
+    assert "| *published* | *0.39* | *0.50* | *0.11* | *0.00* |" in reports.table(result)
 
 
 def test_a_pool_that_nobody_labelled_has_a_report_without_numbers(pool: Pool) -> None:
-    said = reports.report_of(pool)
-    assert (said["labels"], said["kappa"]) == (0, None)
-    assert said["schemes"]["noisy"]["short"] == 10
-    assert "nan" not in reports.table(said)
+    result = reports.report_of(pool)
+    assert (result["labels"], result["kappa"]) == (0, None)
+    assert result["schemes"]["noisy"]["short"] == 10
+    assert "nan" not in reports.table(result)
 
 
 def test_the_csv_has_a_line_for_each_label_with_its_scheme(pool: Pool) -> None:
@@ -265,12 +249,12 @@ def test_the_command_builds_a_pool_with_a_quarter_by_each_decoder(decoders: Path
 
 def test_the_pictures_of_a_pool_are_those_that_the_decoders_make_of_its_codes(decoders: Path, tmp_path: Path) -> None:
     make(arguments("pool", "creative-mnist", "--from", decoders, "--images", 8, "--out", tmp_path, "--seed", 3))
-    said = json.loads((tmp_path / "schemes.json").read_text())
-    first = said["made"]["first_code"]
+    result = json.loads((tmp_path / "schemes.json").read_text())
+    first = result["made"]["first_code"]
     known = decode_all(load_decoder(decoders, "creative-mnist"), range(first, first + 8))
     with Image.open(tmp_path / "images.png") as sheet:
         pictures = plot.tiles(sheet, 28)
-    for picture, place in zip(pictures, said["images"], strict=False):
+    for picture, place in zip(pictures, result["images"], strict=False):
         code = METHODS.index(place["scheme"]) + 4 * place["row"]
         assert torch.equal(picture, to_bytes(known[place["scheme"]][code]))
 

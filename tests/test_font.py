@@ -89,15 +89,8 @@ def test_a_faint_stroke_is_ink_and_its_ground_is_not():
     assert font.trace(faint).box == pytest.approx((4, 13, 24, 15), abs=0.4)
 
 
-def test_an_outline_is_the_same_from_one_channel_from_three_and_from_bytes():
-    blue, grey = torch.cat([torch.zeros(2, 28, 28), ring()]), digits(1)[0, 0]
-    for one, other in ((blue, ring()[0]), ((grey * 255).byte(), (grey * 255).byte().float() / 255)):
-        pairs = list(zip(font.trace(one).contours, font.trace(other).contours, strict=True))
-        assert pairs and all(np.allclose(mine, theirs) for mine, theirs in pairs)
-
-
 @pytest.mark.parametrize(
-    ("picture", "said"),
+    ("picture", "words"),
     [
         (torch.zeros(1, 28, 28), "blank"),
         (torch.zeros(1, 28, 3), "no picture"),
@@ -106,8 +99,8 @@ def test_an_outline_is_the_same_from_one_channel_from_three_and_from_bytes():
         (torch.rand(256, 256, generator=torch.Generator().manual_seed(0)).round(), "too fine"),
     ],
 )
-def test_a_picture_without_an_outline_is_refused_in_a_sentence(picture, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_picture_without_an_outline_is_refused_in_a_sentence(picture, words):
+    with pytest.raises(ValueError, match=words):
         font.trace(picture)
 
 
@@ -168,15 +161,15 @@ def test_default_keys_are_letters_then_digits_then_whatever_can_be_typed():
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "words"),
     [
         ("aa", "twice"), ("abc", "3 keys for 2 symbols"), (["a", "bc"], "cannot be typed"), ("a\n", "cannot be typed"),
         ("a ", "cannot be typed"), (["a", ""], "cannot be typed"), ("a\u0301", "cannot be typed"), (["a", 7], "typed"),
         ("a\ud800", "cannot be typed"), ("a\u200b", "cannot be typed"), ("a\u3164", "cannot be typed"),
     ],
 )  # fmt: skip
-def test_keys_that_cannot_be_are_refused_in_a_sentence(keys, said):
-    with pytest.raises(ValueError, match=said):
+def test_keys_that_cannot_be_are_refused_in_a_sentence(keys, words):
+    with pytest.raises(ValueError, match=words):
         font.build(digits(2), keys)
 
 
@@ -195,16 +188,19 @@ def test_an_alphabet_has_1_to_500_symbols_and_no_blank_one():
         font.build(torch.stack([square(), torch.zeros(1, 28, 28)]))
 
 
-def test_symbols_stand_on_one_baseline_and_one_that_hangs_keeps_hanging():
+def test_symbols_stand_on_one_baseline_as_high_as_a_capital_and_nothing_is_cut_off():
     low, near = torch.roll(square(), 6, 1), torch.roll(square(), 1, 1)
     glyphs = opened(font.build(torch.stack([square(), square(), square(), near, low])))["glyf"]
     bottoms = [glyphs[f"uni{ord(key):04X}"].yMin for key in "abcde"]
     assert bottoms[:4] == pytest.approx([0] * 4, abs=2) and bottoms[4] < -200
-
-
-def test_most_symbols_are_as_high_as_a_capital_and_dots_are_not_blown_up():
-    assert opened(font.build(ring()[None]))["glyf"]["uni0061"].yMax == pytest.approx(700, abs=15)
-    assert opened(font.build(square(4)[None]))["glyf"]["uni0061"].yMax == pytest.approx(200, abs=15)
+    capital, dot = (opened(font.build(one[None]))["glyf"]["uni0061"] for one in (ring(), square(4)))
+    assert capital.yMax == pytest.approx(700, abs=15) and dot.yMax == pytest.approx(200, abs=15)  # not blown up
+    points, ends, _ = capital.getCoordinates(None)
+    rings = np.split(np.array(points, float), np.array(ends[:-1]) + 1)
+    assert [area(ring) < 0 for ring in rings] == [True, False]  # y up: clockwise is under 0, as TrueType wants it
+    tables = opened(font.build(torch.stack([square(), square(), square(), square(20, 0), square(20, 8)])))
+    assert tables["head"].yMax > 900 and tables["head"].yMin < -300
+    assert tables["OS/2"].usWinAscent >= tables["head"].yMax and -tables["OS/2"].usWinDescent <= tables["head"].yMin
 
 
 def test_an_open_side_gets_less_white_than_a_stem():
@@ -244,59 +240,19 @@ def test_the_font_says_what_it_is_called_and_that_it_is_free():
     assert names[1] == "That Are Not fig2 20" and names[6] == "ThatAreNotfig220-Regular" and "MIT" in names[13]
 
 
-def test_nothing_of_a_symbol_is_outside_the_line():
-    high, low = square(20, 0), square(20, 8)
-    tables = opened(font.build(torch.stack([square(), square(), square(), high, low])))
-    assert tables["head"].yMax > 900 and tables["head"].yMin < -300
-    assert tables["OS/2"].usWinAscent >= tables["head"].yMax and -tables["OS/2"].usWinDescent <= tables["head"].yMin
-
-
-def test_outer_outlines_turn_clockwise_as_truetype_wants():
-    glyph = opened(font.build(ring()[None]))["glyf"]["uni0061"]
-    points, ends, _ = glyph.getCoordinates(None)
-    rings = np.split(np.array(points, float), np.array(ends[:-1]) + 1)
-    assert [area(ring) < 0 for ring in rings] == [True, False]  # y up: clockwise is under 0
-
-
 def test_a_specimen_is_a_page_with_ink_and_refuses_what_the_font_has_not():
     data = font.build(digits(3))
     page = np.asarray(font.specimen(data, "abc cab " * 20))
     assert page.shape[1] == 1600 and page.min() == 0 and page[:, -80:].min() == 255
-    for text, said in (("abd", "has no 'd'"), ("  ", "no specimen"), ("a" * 1001, "no specimen")):
-        with pytest.raises(ValueError, match=said):
+    for text, words in (("abd", "has no 'd'"), ("  ", "no specimen"), ("a" * 1001, "no specimen")):
+        with pytest.raises(ValueError, match=words):
             font.specimen(data, text)
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    """One tiny trained run."""
-    out = tmp_path_factory.mktemp("tree")
-    small = ["images=40", "generated=20", "iterations=1", "first_steps=3", "batch=10", "model.filters=2"]
-    options = [part for setting_ in small for part in ("--set", setting_)]
-    run = ["train", "fig2", "--scale", "smoke", "--data", "sample:mnist", "--out", str(out), "--quiet"]
-    assert cli.main(run + options) == 0
-    return out
 
 
 def ran(capsys, *argv):
     """The exit code, and what was printed."""
     code = cli.main(["font", *(str(part) for part in argv)])
     return code, *capsys.readouterr()
-
-
-def test_the_command_writes_a_font_and_a_page_set_in_it(tree, tmp_path, capsys):
-    out, page = tmp_path / "a.ttf", tmp_path / "a.png"
-    options = ["--seeds", "0:3", "--keys", "xyz", "--name", "mine", "--specimen", page]
-    code, printed, _ = ran(capsys, "fig2", "--from", tree, "--out", out, *options)
-    assert code == 0 and json.loads(printed) == {"out": str(out), "symbols": 3, "keys": "xyz", "specimen": str(page)}
-    assert opened(out.read_bytes())["name"].getDebugName(1) == "That Are Not mine"
-    assert page.read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_command_writes_outlines(tree, tmp_path, capsys):
-    out = tmp_path / "a.svg"
-    code, printed, _ = ran(capsys, "--from", tree, "--seeds", "4,7", "--out", out)
-    assert code == 0 and json.loads(printed)["symbols"] == 2 and "fig2 1, seed 7" in out.read_text()
 
 
 @pytest.mark.parametrize(
@@ -311,8 +267,8 @@ def test_the_command_writes_outlines(tree, tmp_path, capsys):
     ],
 )
 def test_the_command_refuses_in_one_sentence_before_any_work(options, named, capsys):
-    code, _, told = ran(capsys, "fig2", "--from", "/nowhere", *options)
-    assert code == 2 and named in told and told.count("\n") == 1
+    code, _, reported = ran(capsys, "fig2", "--from", "/nowhere", *options)
+    assert code == 2 and named in reported and reported.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
@@ -332,13 +288,24 @@ def dark_tree(tmp_path_factory):
     return run.parent
 
 
+def test_the_command_writes_outlines_or_a_font_and_a_page_set_in_it(dark_tree, tmp_path, capsys):
+    out, page, sheet = tmp_path / "a.ttf", tmp_path / "a.png", tmp_path / "a.svg"
+    options = ["--seeds", "0:3", "--keys", "xyz", "--name", "mine", "--specimen", page, "--invert"]
+    code, printed, _ = ran(capsys, "fig2", "--from", dark_tree, "--out", out, *options)
+    assert code == 0 and json.loads(printed) == {"out": str(out), "symbols": 3, "keys": "xyz", "specimen": str(page)}
+    assert opened(out.read_bytes())["name"].getDebugName(1) == "That Are Not mine"
+    assert page.read_bytes().startswith(b"\x89PNG")
+    code, printed, _ = ran(capsys, "--from", dark_tree, "--seeds", "4,7", "--out", sheet, "--invert")
+    assert code == 0 and json.loads(printed)["symbols"] == 2 and "fig2 1, seed 7" in sheet.read_text()
+
+
 def test_symbols_of_dark_ink_on_light_paper_become_strokes_and_not_squares(dark_tree, tmp_path, capsys):
     areas = {}
     for option in ("", "--invert"):
         out = tmp_path / f"a{option}.ttf"
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as reported:
             warnings.simplefilter("always")
             code, _, _ = ran(capsys, "--from", dark_tree, "--seeds", "0:3", "--out", out, *option.split())
-        assert code == 0 and ["dark ink on light paper" in str(it.message) for it in told] == [True] * (not option)
+        assert code == 0 and ["dark ink on light paper" in str(it.message) for it in reported] == [True] * (not option)
         areas[option] = [rendered(out.read_bytes(), letter)[:200].mean() for letter in "abc"]
     assert max(areas["--invert"]) < 0.15 < 0.2 < min(areas[""])

@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.diverge.tiny import draw, make
+from tests.tiny import draw, make
 from toolkit.diverge import TRANSFORMS, Edit, bend, clusters, edits, k_means
-from toolkit.samplers import iterate, settle
 from toolkit.seeds import Noise
 
 ONE = torch.ones(1, 1, 1, 1)
@@ -52,10 +51,6 @@ def test_scaling_leaves_zeros_around_or_shows_the_middle() -> None:
     small, large = done("scale", torch.ones(1, 1, 8, 8), 0.5), done("scale", maps(8, 8), 2.0)
     assert torch.equal(small[0, 0, 2:6, 2:6], torch.ones(4, 4)) and small.sum() == 16
     torch.testing.assert_close(large[..., 3:5, 3:5].mean((2, 3)), maps(8, 8)[..., 3:5, 3:5].mean((2, 3)))
-
-
-def test_flips_go_left_to_right_and_top_to_bottom() -> None:
-    assert torch.equal(done("flip_h", maps()), maps().flip(3)) and torch.equal(done("flip_v", maps()), maps().flip(2))
 
 
 def test_dilation_and_erosion_are_maximum_and_minimum_and_edges_do_not_count() -> None:
@@ -163,22 +158,6 @@ def test_noise_belongs_to_the_seed_and_without_seeds_to_all_images_alike() -> No
     assert bent(edit, seeds=[5]) != bent(Edit("twice", "noise", relative=False, seed=1), seeds=[5])
     with bend(Pair(), edit) as model:
         assert torch.equal(model(x), model(x[:1]).expand(3, -1))
-
-
-def test_relative_noise_has_the_deviation_of_the_layer() -> None:
-    x = 5 * Noise(range(500)).randn(4)
-    with bend(Pair(), Edit("twice", "noise"), seeds=range(500)) as model:
-        added = model(x) - 1 - 2 * x
-    each = (2 * x).std(1, correction=0)
-    assert (added.std(1, correction=0) / each).mean().item() == pytest.approx(0.8, abs=0.05)  # of four values each
-
-
-def test_samplers_run_on_a_bent_model() -> None:
-    model, x = make("WTA"), Noise(range(4)).rand(1, 16, 16)
-    with bend(model, Edit("decoder.1", "rotate", 20.0)):
-        settled = list(settle(model.reconstruct, x, limit=3))
-        for state, expected in zip(settled, iterate(model.reconstruct, x), strict=False):
-            torch.testing.assert_close(state, expected.clamp(0, 1), atol=1e-4, rtol=0)
 
 
 def test_a_chain_survives_json() -> None:

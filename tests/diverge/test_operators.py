@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.diverge.tiny import ACTIVATION, MATRIX, draw, make, same
+from tests.tiny import draw, make, same
 from toolkit.diverge import (
     TRANSFORMS,
     Edit,
@@ -38,6 +38,11 @@ from toolkit.diverge.weights import KINDS, level_count
 from toolkit.models import MODELS
 from toolkit.seeds import Noise
 
+# A layer of each that runs whenever it draws: one with a matrix, and the activation behind it.
+MATRIX = {"WTA": "decoder.0", "ConvAE": "encoder.2", "VAE": "decoder.0", "ConvVAE": "decoder.0", "DCGAN": "generator.3",
+          "Manifold": "net.0", "Judge": "body.0"}  # fmt: skip
+ACTIVATION = {"WTA": "decoder.1", "ConvAE": "encoder.3", "VAE": "decoder.1", "ConvVAE": "decoder.8",
+              "DCGAN": "generator.2", "Manifold": "net.1", "Judge": "body.1"}  # fmt: skip
 EVERY = pytest.mark.parametrize("name", sorted(MODELS))
 
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy, normalize
 
 from tests.diverge.test_operators import BRIGHT, FEW, IMAGES, LABELS, halves
-from tests.diverge.tiny import draw, make, same
+from tests.tiny import draw, make, same
 from toolkit import data as datasets
 from toolkit import hub, index
 from toolkit.config import DIGITS
@@ -157,25 +157,19 @@ def test_a_direction_from_images_to_themselves_is_zero_and_changes_nothing(image
     assert not itself.any() and same(led(make(name), itself), make(name))
 
 
-def test_the_encoder_stays_and_what_draws_the_pixels_moves_only_if_asked():
+def test_the_encoder_and_what_draws_the_pixels_stay():
     model = make("VAE")
-    moved, last = led(model), led(model, last=True)
+    moved = led(model)
     assert same(moved.encoder, model.encoder) and not same(moved.decoder, model.decoder)
     assert torch.equal(moved.decoder[6].weight, model.decoder[6].weight)
-    assert not torch.equal(last.decoder[6].weight, model.decoder[6].weight)
 
 
 def test_in_a_step_only_the_layers_move_that_the_goal_moves_most():
-    moved, model = led(make("VAE"), steps=1, layers=1, last=True), make("VAE")
+    moved, model = led(make("VAE"), steps=1, layers=1), make("VAE")
     changed = [at for at in (0, 3, 6) if not torch.equal(moved.decoder[at].weight, model.decoder[at].weight)]
-    assert changed == [6]  # the goal is of brightness, and nothing is nearer to it than what draws the pixels
+    assert len(changed) == 1
     every = [led(model, layers=count) for count in (None, 2, 9)]
     assert same(every[0], every[1]) and same(every[1], every[2])
-
-
-def test_the_loss_falls_from_a_right_angle():
-    losses = [s.losses["direction"] for s in follow(make("VAE"), halves, BRIGHT, [1, 20], batch=4, rate=1e-2)]
-    assert losses[0] == 1 and losses[1] < 0.7  # at first nothing has moved
 
 
 def test_a_direction_is_between_means_of_features_or_between_weights_of_classes(images):
@@ -205,9 +199,9 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no codes": (lambda: led(make("WTA")), "a WTA draws from no codes: give "),
     "direction": (lambda: led(make("VAE"), torch.ones(3)), "a direction of .3,. does not fit features of 2"),
     "class": (lambda: class_direction(make("Judge"), "3", "A"), "has no class A: it has 0, 1"),
-    "truncation": (lambda: led(make("VAE"), truncation=-1), "truncation -1"),
-    "batch": (lambda: led(make("VAE"), batch=0), "batch, trial and layers are .0"),
-    "layers": (lambda: led(make("VAE"), layers=0), "batch, [^\n]* 0.: each"),
+    "endless rate": (lambda: led(make("VAE"), rate=math.inf), "rate inf"),
+    "batch": (lambda: led(make("VAE"), batch=0), "batch and layers are .0"),
+    "layers": (lambda: led(make("VAE"), layers=0), "batch [^\n]* 0.: each"),
 }
 
 
@@ -247,9 +241,9 @@ def test_every_preset_starts_from_a_base_that_there_is_or_from_scratch(name):
 @pytest.mark.parametrize("name", ["gan-mnist", "can-mnist", "hacked-mnist", "without-data", "tune-digits-clothes",
                                   "feedback-clothes-digits", "towards-eight", "towards-a"])  # fmt: skip
 def test_every_method_yields_the_kept_steps_and_says_how_it_goes(name, judge):
-    e, heard = small(name, **({"how": {"count": 8, "steps": 1}} if name.startswith("feedback") else {})), []
-    found = list(snapshots(e, inputs(e, judge), lambda step, losses: heard.append(step)))
-    assert tuple(s.step for s in found) == e.kept and heard == [*range(e.kept[-1])]
+    e, recorded = small(name, **({"how": {"count": 8, "steps": 1}} if name.startswith("feedback") else {})), []
+    found = list(snapshots(e, inputs(e, judge), lambda step, losses: recorded.append(step)))
+    assert tuple(s.step for s in found) == e.kept and recorded == [*range(e.kept[-1])]
     numbers = [measure_snapshot(e, s, found[0].model, judge, range(4)) for s in found]
     assert numbers[0]["displacement"] == 0 < numbers[-1]["confidence"] <= 1
     assert [name for name in numbers[-1] if name.startswith("loss_")] and numbers[-1]["step"] == 3

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import fold, normalize
 
-from tests.diverge.tiny import make, same
+from tests.tiny import make, same
 from toolkit.diverge import (
     Glitch,
     along,
@@ -140,12 +140,6 @@ def test_of_all_ways_to_write_the_closed_form_disturbs_other_keys_least() -> Non
         other = torch.randn(5)
         rival = torch.outer(change @ k[0], other) / (k[0] @ other)  # writes the same
         assert (k @ rival.T).square().sum() > least
-
-
-def test_a_moment_is_the_mean_square_of_keys_with_a_ridge() -> None:
-    k = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
-    assert second_moment(k, ridge=0.0).tolist() == [[0.5, 0], [0, 2]]
-    assert second_moment(k, ridge=0.4).tolist() == [[1.0, 0], [0, 2.5]]
 
 
 def test_context_directions_are_orthonormal_and_of_one_key_its_whitened_self() -> None:

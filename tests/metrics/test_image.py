@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.data import Dataset, load
+from toolkit.data import load
 from toolkit.metrics import (
     PER_IMAGE,
     components,
@@ -19,8 +19,6 @@ from toolkit.metrics import (
     perimetric_complexity,
 )
 from toolkit.metrics.image import distance_transform, skeleton, stroke_count, stroke_width
-from toolkit.samplers import salt_and_pepper
-from toolkit.seeds import Noise
 
 COMPLEXITY = [edge_length, compressed_size, perimetric_complexity, components, holes]
 EACH = pytest.mark.parametrize("measure", [*PER_IMAGE.values(), stroke_count, stroke_width], ids=lambda of: of.__name__)
@@ -106,16 +104,6 @@ def test_a_disc_has_perimetric_complexity_one_and_a_bar_as_much_as_its_sides_say
     assert perimetric_complexity(bar).item() == pytest.approx(128**2 / (4 * math.pi * 240), rel=0.12)
 
 
-def test_perimetric_complexity_hardly_depends_on_size_or_direction() -> None:
-    small, large = perimetric_complexity(torch.cat([disc(8), disc(24)]))
-    upright = torch.zeros(1, 1, 64, 64)
-    upright[..., 12:52, 30:33] = 1
-    at = torch.arange(64) - 31.5
-    slanted = (((at[:, None] - at).abs() <= 2.1) & ((at[:, None] + at).abs() <= 28.3))[None, None].float()
-    assert small == pytest.approx(large.item(), rel=0.1)
-    assert perimetric_complexity(slanted) == pytest.approx(perimetric_complexity(upright).item(), rel=0.15)
-
-
 @pytest.mark.parametrize("measure", COMPLEXITY[1:])
 def test_a_faint_drawing_counts_like_a_strong_one(measure: Callable[..., Tensor], images: Tensor) -> None:
     assert torch.equal(measure(images[:4] * 0.2), measure(images[:4]))
@@ -138,11 +126,8 @@ def test_bytes_colours_and_floats_measure_the_same_and_nothing_measures_nothing(
     assert torch.equal(as_bytes, measure(data.float() / 255))
     assert torch.allclose(as_bytes, measure(data.expand(-1, 3, -1, -1)), rtol=1e-5)
     assert measure(data[:0]).shape == (0,)
-
-
-def test_an_image_without_a_batch_is_refused_with_its_shape() -> None:
-    with pytest.raises(ValueError, match=r"\(28, 28\)"):
-        ink(torch.zeros(28, 28))
+    with pytest.raises(ValueError, match=r"\(16, 16\)"):
+        measure(images[0, 0])
 
 
 # strokes
@@ -188,11 +173,8 @@ def test_specks_and_gaps_of_a_pixel_do_not_count() -> None:
 def test_a_skeleton_keeps_pieces_and_holes_and_is_thin() -> None:
     thin = skeleton(torch.cat([BAR, RING, EIGHT])[:, 0] > 0)
     assert thin.flatten(1).sum(1).tolist() < [25, 60, 70]
-    assert components(thin[:, None].float()).tolist() == [1, 1, 1] and holes(thin[:, None].float()).tolist() == [
-        0,
-        1,
-        2,
-    ]
+    x = thin[:, None].float()
+    assert components(x).tolist() == [1, 1, 1] and holes(x).tolist() == [0, 1, 2]
     assert not (thin[:, 1:, 1:] & thin[:, :-1, 1:] & thin[:, 1:, :-1] & thin[:, :-1, :-1]).any()
     assert torch.equal(skeleton(thin), thin)
 
@@ -216,36 +198,7 @@ def test_the_width_of_a_long_bar_is_found(width: int) -> None:
 # digits
 
 
-def counts_of(data: Dataset) -> list[float]:
-    """Mean strokes of the digits 1, 7, 4 and 8."""
-    assert data.labels is not None
-    return [float(stroke_count(data.images[data.labels == digit]).mean()) for digit in (1, 7, 4, 8)]
-
-
-def here(name: str, **options: int) -> Dataset:
-    try:
-        return load(name, split="test", **options)
-    except FileNotFoundError:
-        pytest.skip(f"{name} is not here")
-
-
 def test_a_one_has_fewer_strokes_than_a_seven_and_both_than_a_four_or_an_eight() -> None:
-    one, seven, four, eight = counts_of(load("sample:mnist"))
+    data = load("sample:mnist")
+    one, seven, four, eight = (float(stroke_count(data.images[data.labels == digit]).mean()) for digit in (1, 7, 4, 8))
     assert one < 1.2 < seven < 2 < min(four, eight)
-
-
-def test_of_many_digits_an_eight_has_the_most_strokes() -> None:
-    counts = counts_of(here("mnist"))
-    assert counts == sorted(counts)
-
-
-def test_kuzushiji_have_more_strokes_than_digits() -> None:
-    cursive = stroke_count(here("kmnist", limit=300).images).mean()
-    assert cursive > 1.5 * stroke_count(load("sample:mnist").images).mean()
-
-
-def test_salt_and_pepper_adds_edges_and_no_strokes() -> None:
-    x = load("sample:mnist").images.float() / 255
-    grainy = salt_and_pepper(x, 0.03, Noise(range(len(x))))
-    assert edge_length(grainy).mean() > 1.2 * edge_length(x).mean()
-    assert stroke_count(grainy).mean() < 1.05 * stroke_count(x).mean()

@@ -44,8 +44,8 @@ def test_it_learns_to_name_what_it_has_not_seen() -> None:
 def test_the_loss_is_the_cross_entropy_with_the_labels() -> None:
     model, (images, labels) = judge(), halves(6)
     x = images.float() / 255
-    told = model.probabilities(x)[range(6), labels]
-    assert model.loss(LabelledBatch(x, labels)).item() == pytest.approx(-told.log().mean().item(), rel=1e-5)
+    reported = model.probabilities(x)[range(6), labels]
+    assert model.loss(LabelledBatch(x, labels)).item() == pytest.approx(-reported.log().mean().item(), rel=1e-5)
 
 
 def test_probabilities_sum_to_one_and_the_logits_come_from_the_features() -> None:
@@ -56,8 +56,8 @@ def test_probabilities_sum_to_one_and_the_logits_come_from_the_features() -> Non
 
 def test_an_epoch_shows_every_image_once_with_its_own_label() -> None:
     images = torch.arange(10, dtype=torch.uint8)[:, None, None, None]
-    lessons = LabelledBatches(images, torch.arange(10), batch=4)
-    shown = list(islice(lessons, lessons.steps_per_epoch))
+    shuffled = LabelledBatches(images, torch.arange(10), batch=4)
+    shown = list(islice(shuffled, shuffled.steps_per_epoch))
     assert [len(batch) for batch in shown] == [4, 4, 2]
     assert all(torch.equal((batch.images * 255).round().long().flatten(), batch.labels) for batch in shown)
     assert sorted(chain(*(batch.labels.tolist() for batch in shown))) == list(range(10))

@@ -196,12 +196,6 @@ def test_per_position_keeps_all_that_per_channel_keeps_and_more() -> None:
     assert loose.sum() > strict.sum()
 
 
-def test_a_rate_of_one_changes_nothing() -> None:
-    z = spatial(torch.rand(13, 4, 4, 4))
-    assert torch.equal(lifetime(z, 1.0), z)
-    assert torch.equal(lifetime_per_position(z, 1.0), z)
-
-
 def test_winners_of_winners_are_the_same_and_no_image_depends_on_its_batch() -> None:
     z = torch.rand(6, 4, 4, 4)
     assert torch.equal(spatial(spatial(z)), spatial(z))

@@ -77,12 +77,6 @@ def test_a_reconstruction_goes_through_the_mean_and_takes_no_chance(name: str) -
     assert torch.equal(model.reconstruct(x), model.reconstruct(x))
 
 
-def test_dropout_acts_in_training_only() -> None:
-    model, x = vae(dropout=0.5), images()
-    assert torch.equal(model.encode(x), model.encode(x))
-    assert not torch.equal(model.train().encode(x), model.encode(x))
-
-
 def test_it_learns_to_tell_two_pictures_apart() -> None:
     x = torch.zeros(2, 1, 8, 8)
     x[0, :, :4], x[1, :, 4:] = 1, 1
@@ -92,16 +86,11 @@ def test_it_learns_to_tell_two_pictures_apart() -> None:
 
 @pytest.mark.parametrize(("name", "hidden"), [("VAE", [8, 12]), ("ConvVAE", [256, 256, 128, 32, 32])])
 def test_the_hidden_layers_have_these_many_neurons(name: str, hidden: list[int]) -> None:
-    model, heard = vae(name), []
+    model, recorded = vae(name), []
     for layer in model.hidden:
-        layer.register_forward_hook(lambda module, x, y: heard.append(y.shape[1]))
+        layer.register_forward_hook(lambda module, x, y: recorded.append(y.shape[1]))
     model.sample(Noise([0]))
-    assert heard == hidden
-
-
-def test_colour_images_work() -> None:
-    for name, size in (("VAE", 8), ("ConvVAE", 16)):
-        assert vae(name, channels=3).reconstruct(images(2, size, 3)).shape == (2, 3, size, size)
+    assert recorded == hidden
 
 
 @pytest.mark.parametrize("size", [12, 28])

@@ -31,12 +31,6 @@ def test_the_default_has_the_published_shapes() -> None:
     assert model.encode(images(2)).shape == (2, 128, 16, 16) and model(images(2)).shape == (2, 1, 28, 28)
 
 
-def test_the_layers_are_three_convolutions_and_their_mirror_with_relu_after_all_but_the_last() -> None:
-    kinds = [type(module).__name__ for module in wta().modules() if not list(module.children())]
-    assert kinds == ["Conv2d", "ReLU"] * 3 + ["ConvTranspose2d", "ReLU"] * 2 + ["ConvTranspose2d"]
-    assert all((*m.kernel_size, *m.stride, *m.padding) == (5, 5, 1, 1, 0, 0) for m in layers(wta()))
-
-
 def test_a_code_has_exactly_one_winner_per_living_map() -> None:
     code = wta(filters=16).encode(images())
     alive = wta(filters=16).encoder(images()).flatten(2).amax(2) > 0
@@ -60,13 +54,6 @@ def test_the_loss_is_half_the_squared_error_summed_over_pixels_and_averaged_over
 
 def test_the_rule_of_lifetime_sparsity_is_a_choice_that_matters() -> None:
     assert wta(lifetime_per="channel").loss(images(40)) != wta(lifetime_per="position").loss(images(40))
-
-
-def test_a_linear_output_may_leave_0_to_1_and_a_sigmoid_one_does_not() -> None:
-    linear, sigmoid = (wta(output=output)(images()) for output in ("linear", "sigmoid"))
-    assert linear.min() < 0
-    assert ((sigmoid > 0) & (sigmoid < 1)).all()
-    torch.testing.assert_close(sigmoid, linear.sigmoid())
 
 
 def test_he_initialisation_keeps_the_size_of_a_signal() -> None:

@@ -212,20 +212,6 @@ def test_in_turn_noise_and_threshold_are_those_of_the_stream() -> None:
     assert set(generate(model, range(7), sampling).images.unique().tolist()) <= {0, 255}
 
 
-def test_what_stands_still_in_black_and_white_is_not_computed_again() -> None:
-    stream = Sampling(tol=0.0, ink=0.13).stream(torch.clone, starts())
-    assert len(list(stream)) == 3  # noise, its threshold, the same again
-
-
-def test_a_perturbation_of_nothing_leaves_the_stream_as_it_was() -> None:
-    def nothing(x: Tensor, which: Tensor, age: Tensor) -> Tensor:
-        assert len(x) == len(which) == len(age)
-        return x
-
-    plain, perturbed = (list(settle(half, starts(), limit=5, **how)) for how in ({}, {"perturb": nothing}))
-    assert all(torch.equal(a, b) for a, b in zip(plain, perturbed, strict=True))
-
-
 FUNCTIONS: dict[str, Callable[[Tensor, float], object]] = {"ink": moving_threshold, "salt": salt_before_passes}
 
 

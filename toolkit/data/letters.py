@@ -75,21 +75,17 @@ def _fonts(folder: Path) -> list[_Font]:
     whole = [font for font in tried if isinstance(font, _Font)]
     faults = Counter(fault for fault in tried if isinstance(fault, str))
     means = torch.stack([font.pictures.flatten(1).float() for font in whole]).mean(0) if whole else torch.empty(0)
-    text = [font for font in whole if _like_letters(font, means)]
+    # Enough glyphs must be nearest to the mean of the right letter in all fonts, which few symbols hardly move.
+    hits = (torch.cdist(f.pictures.flatten(1).float(), means).argmin(1) % 26 == torch.arange(52) % 26 for f in whole)
+    text = [font for font, hit in zip(whole, hits, strict=True) if hit.float().mean() >= LIKE_LETTERS]
     if len(text) < len(whole):
         faults["of symbols"] = len(whole) - len(text)
-    said = ", ".join(f"{count} {fault}" for fault, count in faults.items())
+    why = ", ".join(f"{count} {fault}" for fault, count in faults.items())
     if not text:
-        raise ValueError(f"no font of use in {folder} ({said or 'none at all'}): put .ttf or .otf files of text there")
+        raise ValueError(f"no font of use in {folder} ({why or 'none at all'}): put .ttf or .otf files of text there")
     if faults:
-        warnings.warn(f"skipped {sum(faults.values())} of {len(files)} fonts in {folder}: {said}", stacklevel=3)
+        warnings.warn(f"skipped {sum(faults.values())} of {len(files)} fonts in {folder}: {why}", stacklevel=3)
     return text
-
-
-def _like_letters(font: _Font, means: Tensor) -> bool:
-    """Whether enough glyphs are nearest to the mean of the right letter in all fonts, which few symbols hardly move."""
-    nearest = torch.cdist(font.pictures.flatten(1).float(), means).argmin(1)
-    return bool((nearest % 26 == torch.arange(52) % 26).float().mean() >= LIKE_LETTERS)
 
 
 def _open(file: Path) -> _Font | str:

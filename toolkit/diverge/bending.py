@@ -29,8 +29,8 @@ class Transform:
     """A function of activations: apply(h, amount, unit) -> h; h is (B, K, h, w) or (B, K), unit broadcasts to it.
 
     usual: an amount with a visible effect; its length is that of any amount. neutral: the amount without effect, if
-    there is one. maps: whether it needs feature maps, (B, K, h, w). unit: what 1 stands for in a relative edit, "peak",
-    the largest activation of a map, or "noise", normal noise.
+    there is one. maps: whether it needs feature maps, (B, K, h, w). unit: of amounts in a relative edit, "peak", the
+    largest activation of a map, or "noise", normal noise.
     """
 
     apply: Callable[[Tensor, Amount, Tensor], Tensor]
@@ -229,7 +229,7 @@ def _channels(edit: Edit, labels: Tensor | None, count: int) -> Tensor:
 
 
 def _unit(edit: Edit, seeds: Sequence[int] | None, h: Tensor) -> Tensor:
-    """What 1 stands for in the edit's amounts; of noise standard normal values, (B, ...) or (1, ...) for all images."""
+    """The unit of the edit's amounts; of noise standard normal values, (B, ...) or (1, ...) for all images."""
     if edit.kind.unit != "noise":
         return peak(h) if edit.kind.unit == "peak" and edit.relative else h.new_ones([1] * h.ndim)
     if seeds is not None and len(seeds) != len(h):

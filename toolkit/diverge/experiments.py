@@ -18,22 +18,8 @@ from ..metrics.distance import blank_share, diversity
 from ..models.registry import create
 from ..presets import Divergence
 from ..seeds import Noise, child
+from . import training
 from .search import fitted
-from .training import (
-    OnStep,
-    Snapshot,
-    adversarial,
-    class_direction,
-    colours,
-    creative_adversarial,
-    feature_direction,
-    feedback,
-    fine_tune,
-    follow,
-    loss_hacking,
-    silent,
-    without_data,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,26 +57,26 @@ def _direction(e: Divergence, inputs: Inputs, how: dict[str, Any]) -> tuple[Any,
         return classifier.features(fitted(x, classifier.image_shape))
 
     if start is not None:
-        return inputs.model, features, class_direction(classifier, start, end)
+        return inputs.model, features, training.class_direction(classifier, start, end)
     images, labels = inputs.examples()
     x, there = images.float() / 255, labels == classifier.config.classes.index(end)
-    return inputs.model, features, feature_direction(features, x[~there], x[there])
+    return inputs.model, features, training.feature_direction(features, x[~there], x[there])
 
 
 Arguments = Callable[[Divergence, Inputs, dict[str, Any]], tuple[Any, ...]]
-METHODS: dict[str, tuple[Callable[..., Iterator[Snapshot]], Arguments]] = {
-    "adversarial": (adversarial, lambda e, inputs, how: (inputs.model, inputs.examples()[0])),
-    "creative adversarial": (creative_adversarial, lambda e, inputs, how: (inputs.model, *inputs.examples())),
-    "loss hacking": (loss_hacking, lambda e, inputs, how: (inputs.model,)),
-    "without data": (without_data, _rivals),
-    "fine-tuning": (fine_tune, lambda e, inputs, how: (inputs.model, inputs.examples()[0])),
-    "feedback": (feedback, lambda e, inputs, how: (inputs.model,)),
-    "external knowledge": (follow, _direction),
+METHODS: dict[str, tuple[Callable[..., Iterator[training.Snapshot]], Arguments]] = {
+    "adversarial": (training.adversarial, lambda e, inputs, how: (inputs.model, inputs.examples()[0])),
+    "creative adversarial": (training.creative_adversarial, lambda e, inputs, how: (inputs.model, *inputs.examples())),
+    "loss hacking": (training.loss_hacking, lambda e, inputs, how: (inputs.model,)),
+    "without data": (training.without_data, _rivals),
+    "fine-tuning": (training.fine_tune, lambda e, inputs, how: (inputs.model, inputs.examples()[0])),
+    "feedback": (training.feedback, lambda e, inputs, how: (inputs.model,)),
+    "external knowledge": (training.follow, _direction),
 }
 """By name: a function of `training`, and what it takes before `kept`. Its keyword arguments are what `how` may set."""
 
 
-def snapshots(e: Divergence, inputs: Inputs, on_step: OnStep = silent) -> Iterator[Snapshot]:
+def snapshots(e: Divergence, inputs: Inputs, on_step: training.OnStep = training.silent) -> Iterator[training.Snapshot]:
     """Run an experiment. Raises ValueError for missing images, wrong settings, and what its method raises."""
     method, arguments = METHODS[e.method]
     how = dict(e.how)
@@ -104,7 +90,7 @@ def snapshots(e: Divergence, inputs: Inputs, on_step: OnStep = silent) -> Iterat
 
 @torch.no_grad()
 def measure_snapshot(
-    e: Divergence, snapshot: Snapshot, first: Any, classifier: ImageClassifier, seeds: range = range(256)
+    e: Divergence, snapshot: training.Snapshot, first: Any, classifier: ImageClassifier, seeds: range = range(256)
 ) -> dict[str, float]:
     """Measures of a snapshot's images, one per seed, against those of the first model; only those that apply.
 
@@ -127,7 +113,7 @@ def measure_snapshot(
         "blank_share": blank_share(x),
         "displacement": (x - before).flatten(1).square().mean(1).sqrt().mean().item(),
         **({"realness": first.realness(x).sigmoid().mean().item()} if e.base and hasattr(first, "realness") else {}),
-        **({"colours": colours(x).mean().item()} if x.shape[1] > 1 else {}),
+        **({"colours": training.colours(x).mean().item()} if x.shape[1] > 1 else {}),
         **{f"loss_{name}": value for name, value in snapshot.losses.items()},
     }
     return {name: round(value, 4) for name, value in numbers.items()}

@@ -87,10 +87,10 @@ def _check_steps(kept: Sequence[int]) -> None:
 
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Put every submodule in eval mode, and give each its own mode back.
+    """Put every submodule in eval mode while the block lasts.
 
-    Around a loss in `fit`, batch normalisation then uses and keeps its running statistics: what the loss sees of an
-    image does not depend on its batch, and is what the model will draw.
+    Around a loss in `fit`, batch normalisation then uses and keeps its running statistics, so that the loss of an image
+    does not depend on its batch.
     """
     with training(model):  # which gives the modes back
         model.eval()
@@ -433,6 +433,7 @@ def shapes(x: Tensor) -> Tensor:
 
 NO_MOMENTUM = (0.0, 0.99)  # as published: a layer stands still when it is not its turn
 TRAINABLE = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+TRIED = 8  # codes that the layers of a step are chosen by
 SHORT = 0.01  # features of length 1 that moved by less have no reliable direction
 
 
@@ -444,10 +445,7 @@ def follow(
     *,
     rate: float = 3e-3,
     batch: int = 16,
-    truncation: float = 1.0,
     layers: int | None = None,
-    last: bool = False,
-    trial: int = 8,
     on_step: OnStep = silent,
     seed: int = 0,
 ) -> Iterator[Snapshot]:
@@ -455,16 +453,15 @@ def follow(
 
     Two copies decode the same codes; one is trained so that the change of features from the other's image to its own
     is along the direction (Gal et al., 2021, sections 3.1, loss, and 3.2, layers). features: a classifier's, or those
-    of CLIP for images that it takes. rate: Adam's. batch: codes in a step. truncation: a factor on them; the paper
-    samples at 0.7. layers: how many are trained in a step, those most sensitive to the goal; None is all. last: whether
-    the layer that draws the pixels may be one of them. trial: codes that the layers are chosen by.
-    The encoder of a model that has one stays as it is. A direction of zeros changes nothing, a rate of 0 neither.
+    of CLIP for images that it takes. rate: Adam's. batch: codes in a step. layers: how many are trained in a step,
+    those most sensitive to the goal; None is all. An encoder, and the layer that draws the pixels, stay as they are.
+    A direction of zeros changes nothing, a rate of 0 neither.
     Raises ValueError for a model without codes, a direction of another size, or settings out of range.
     """
-    if not (0 <= rate < math.inf and 0 <= truncation < math.inf):
-        raise ValueError(f"rate {rate}, truncation {truncation}: give finite numbers, 0 or more")
-    if min(counts := (batch, trial, 1 if layers is None else layers)) < 1:
-        raise ValueError(f"batch, trial and layers are {counts}: each is at least 1")
+    if not 0 <= rate < math.inf:
+        raise ValueError(f"rate {rate}: give a finite number, 0 or more")
+    if min(counts := (batch, 1 if layers is None else layers)) < 1:
+        raise ValueError(f"batch and layers are {counts}: each is at least 1")
     if not hasattr(model, "drawing"):
         raise ValueError(f"a {type(model).__name__} draws from no codes: give a VAE, a ConvVAE or a DCGAN")
     frozen: Any = frozen_copy(model)
@@ -473,14 +470,14 @@ def follow(
     def codes() -> Iterator[Tensor]:
         for first in count(0, batch):
             noise = Noise(child(start, "code", place) for place in range(first, first + batch))
-            yield truncation * noise.randn(*frozen.code_shape).to(device)
+            yield noise.randn(*frozen.code_shape).to(device)
 
     size = features(frozen.decode(Noise([0]).randn(*frozen.code_shape).to(device))).shape[1]
     if direction.shape != (size,):
         raise ValueError(f"a direction of {tuple(direction.shape)} does not fit features of {size}: give ({size},)")
 
     def objectives(trained: M) -> Mapping[str, Objective]:
-        guided = _Guided(trained, frozen, features, normalize(direction.detach(), dim=0), layers, last, trial)
+        guided = _Guided(trained, frozen, features, normalize(direction.detach(), dim=0), layers)
         parameters = [parameter for module in guided.layers.values() for parameter in module.parameters()]
         return {"direction": Objective(guided.loss, parameters, rate, NO_MOMENTUM)}
 
@@ -508,16 +505,12 @@ def class_direction(classifier: Any, start: str, end: str) -> Tensor:
 class _Guided:
     """The loss of a generator that is trained, against its frozen copy."""
 
-    def __init__(
-        self, model: Any, frozen: Any, features: Features, direction: Tensor, count: int | None, last: bool, trial: int
-    ) -> None:
+    def __init__(self, model: Any, frozen: Any, features: Features, direction: Tensor, count: int | None) -> None:
         self.model, self.frozen, self.features, self.direction = model, frozen, features, direction
-        self.count, self.trial = count, trial
         drawing = set(model.drawing.modules())
         able = {name: each for name, each in layers(model).items() if each in drawing and isinstance(each, TRAINABLE)}
-        if not last:
-            able.popitem()
-        self.layers = able
+        able.popitem()  # what draws the pixels
+        self.layers, self.count = able, count
 
     def loss(self, z: Tensor) -> Tensor:
         """1 minus the cosine between the movement of an image and the direction, averaged: codes (B, z) -> ()."""
@@ -525,7 +518,7 @@ class _Guided:
             before = _unit(self.features(self.frozen.decode(z)))
             untrained: list[nn.Parameter] = []
             if self.count is not None and self.count < len(self.layers):
-                sensitivity = self._sensitivity(z[: self.trial])
+                sensitivity = self._sensitivity(z[:TRIED])
                 names = sorted(sensitivity, key=lambda name: sensitivity[name])[: len(sensitivity) - self.count]
                 untrained = [parameter for name in names for parameter in self.layers[name].parameters()]
             for parameter in untrained:
@@ -539,7 +532,7 @@ class _Guided:
             return 1 - (moved @ self.direction / moved.norm(dim=1).clamp_min(SHORT)).mean()
 
     def _sensitivity(self, z: Tensor) -> dict[str, float]:
-        """How far each layer's output would move in one step towards the goal, in units of its own size.
+        """The gradient of the goal with respect to each layer's output, in units of its own size.
 
         The paper optimises one code per layer of StyleGAN, and chooses the layers whose codes move most. Layers here
         have no codes: zeros that are added to their output take their place.

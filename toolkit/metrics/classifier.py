@@ -86,11 +86,10 @@ def classifier_measures(
 ) -> dict[str, float]:
     """Every measure of a set of images by a classifier. The keys are those of `CLASSIFIER_MEASURES`, in that order.
 
-    x: (B, C, H, W), float in [0, 1] or uint8; reference: what `features` gives for real images, (N, d), best as many
-    as B. known: the names of the classes that the generator learned; without them, or if the classifier has no others,
-    there is no row of in and out of class. training, held_out: real images that the generator learned and did not;
-    with both there is memorisation, with the second Parzen windows. batch: images at once.
-    Raises ValueError for images of another shape, unknown names, or sets too small to compare (6 images).
+    x: (B, C, H, W), float in [0, 1] or uint8; reference: `features` of real images, (N, d), best as many as B. known:
+    names of the classes that the generator learned, for the measures in and out of class. training, held_out: real
+    images that the generator learned and did not; both for memorisation, the second for Parzen windows. batch: images
+    at once. Raises ValueError for images of another shape, unknown names, or sets too small to compare (6 images).
     """
     p, own = probabilities(classifier, x, batch), features(classifier, x, batch)
     row = {"objectness": objectness(p), "objectness_renyi": objectness_renyi(p), "class_diversity": class_diversity(p)}
@@ -125,9 +124,9 @@ def _in_batches(classifier: ImageClassifier, x: Tensor, batch: int, what: str) -
 
 
 def objectness(p: Tensor) -> float:
-    """Exp of the mean divergence from the mean prediction: (B, K) -> 1 (all alike) to K (sure, and all classes).
+    """The inception score (Salimans et al., 2016, section 4) without its splits: (B, K) -> 1 to K.
 
-    The inception score of Salimans et al. (2016), section 4, without its splits.
+    Exp of the mean divergence from the mean prediction: K for certain predictions spread over all classes.
     """
     p = _checked(p)
     return float((xlogy(p, p) - xlogy(p, p.mean(0))).sum(1).mean().exp())
@@ -141,7 +140,7 @@ def objectness_renyi(p: Tensor) -> float:
 
 
 def sample_objectness(p: Tensor) -> Tensor:
-    """How sure of each image, exp of minus the entropy: (B, K) -> (B,), 1 / K (no idea) to 1 (sure)."""
+    """Exp of minus the entropy of each prediction: (B, K) -> (B,), 1 / K (uniform) to 1 (certain)."""
     return (-entr(_checked(p)).sum(1)).exp().float()
 
 
@@ -151,25 +150,22 @@ def sample_objectness_renyi(p: Tensor) -> Tensor:
 
 
 def normalised_entropy(p: Tensor) -> Tensor:
-    """How unsure of each image: (B, K) -> (B,), 0 (sure) to 1 (no idea)."""
+    """The entropy of each prediction over its largest value: (B, K) -> (B,), 0 (certain) to 1 (uniform)."""
     return (entr(_checked(p)).sum(1) / math.log(p.shape[1])).float()
 
 
 def object_score(p: Tensor) -> Tensor:
-    """1 minus the normalised entropy: (B, K) -> (B,), 0 (no idea) to 1 (sure)."""
+    """1 minus the normalised entropy: (B, K) -> (B,), 0 (uniform) to 1 (certain)."""
     return 1 - normalised_entropy(p)
 
 
 def count_by_sum(p: Tensor, classes: Sequence[int], threshold: float = 0.9) -> float:
-    """The share of images that are surely in one of the classes, whichever: their sum is over the threshold (2018).
-
-    It asks for no decision between them: a classifier of 10 digits and 26 letters may call any noise a letter.
-    """
+    """The share of images for which the summed probability of the classes is over the threshold (2018)."""
     return _over(_checked(p)[:, _some(classes, p)].sum(1), threshold)
 
 
 def count_by_max(p: Tensor, classes: Sequence[int], threshold: float = 0.95) -> float:
-    """The share of images that are surely one of the classes: the largest is over the threshold.
+    """The share of images for which the largest probability of the classes is over the threshold.
 
     The count of 2017, at 0.95; the code of 2018 calls it "max", at 0.9. At most `count_by_sum` at the same threshold.
     """
@@ -177,9 +173,9 @@ def count_by_max(p: Tensor, classes: Sequence[int], threshold: float = 0.95) -> 
 
 
 def class_diversity(p: Tensor, classes: Sequence[int] | None = None) -> float:
-    """How evenly images fall on classes, each on its likeliest: 0 (all on one) to 1 (equally many on each).
+    """The normalised entropy of the histogram of predicted classes: 0 (all in one) to 1 (equally many in each).
 
-    The entropy of the histogram over its largest value. classes: only these count, as if there were no others.
+    classes: those to predict from; None is all.
     """
     columns = list(range(p.shape[1])) if classes is None else _some(classes, p)
     shares = _checked(p)[:, columns].argmax(1).bincount().double() / len(p)
@@ -187,7 +183,7 @@ def class_diversity(p: Tensor, classes: Sequence[int] | None = None) -> float:
 
 
 def out_of_class(p: Tensor, known: Sequence[int]) -> dict[str, float]:
-    """Every score of 2017 and 2018 at its own threshold: (B, K) and the classes the generator learned -> name, value.
+    """Every score of 2017 and 2018 at its own threshold, for known classes: (B, K) -> name, value.
 
     Raises ValueError unless some classes are known and some are not.
     """
@@ -266,7 +262,7 @@ def kernel_distance(x: Tensor, reference: Tensor) -> float:
 def gaussian_mmd(x: Tensor, reference: Tensor, sigma: float = 1.0) -> float:
     """The biased `mmd` with a Gaussian kernel, as in the code of the out-of-class studies (2018); 0 for equal sets.
 
-    Where features lie much farther apart than sigma it says only how many there are: 1 / N + 1 / M.
+    Where features lie much farther apart than sigma it is 1 / N + 1 / M.
     """
     return mmd(x, reference, gaussian(sigma), unbiased=False)
 
@@ -295,9 +291,8 @@ def gaussian(sigma: float) -> Kernel:
 
 
 def precision_recall(x: Tensor, reference: Tensor, k: int = 3) -> tuple[float, float]:
-    """The share of x that lies among the reference, and the share of the reference that lies among x.
+    """The shares of x in the manifold of the reference, and of the reference in that of x: k-nearest-neighbour balls.
 
-    Among a set lies what is at most as far from one of its members as that member's k-th neighbour within the set.
     Kynkäänniemi et al. (2019), equations 1 and 2. Raises ValueError unless both have more than k members.
     """
     x, y = _checked_features(x, reference, k + 1, k)
@@ -308,12 +303,11 @@ def precision_recall(x: Tensor, reference: Tensor, k: int = 3) -> tuple[float, f
 
 
 def density_coverage(x: Tensor, reference: Tensor, k: int = 5) -> tuple[float, float]:
-    """How many balls of the reference an image of x is in, over k; and the share of those balls that have one in them.
+    """The mean number of open k-nearest-neighbour balls of the reference around x, over k; the share of nonempty balls.
 
-    A ball reaches from a member to its k-th neighbour within the reference, its surface left out, as in the authors'
-    code. Of one distribution both are near 1, and density may exceed it; an outlier of the reference, with its wide
-    ball, lifts density little where it lifts precision much. Naeem et al. (2020), section 3. Raises ValueError unless
-    both have more than k members.
+    Of one distribution both are near 1, and density may exceed it; an outlier of the reference, with its wide ball,
+    lifts density little where it lifts precision much. Naeem et al. (2020), section 3. Raises ValueError unless both
+    have more than k members.
     """
     x, y = _checked_features(x, reference, k + 1, k)
     inside = squared_distances(x, y) < _radii(y, k)

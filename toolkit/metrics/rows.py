@@ -61,9 +61,8 @@ def rows(x: Tensor, reference: Tensor, classifier: ImageClassifier | None = None
     """All measures of each image: (B, C, H, W), uint8, and a reference (N, C, H, W) -> {name: float32 (B,)}.
 
     Beside the measures of drawings: brightest pixel, blank (1 or 0), novelty (distance to the nearest of the
-    reference), mean_picture_power and distinct (whose means are those of the set). With a classifier that
-    knows some of the learned classes by name: in_class_sum and in_class_max, the probability of all of them together
-    and of the likeliest; images are resized to what it takes.
+    reference), mean_picture_power and distinct (whose means are those of the set). With a classifier that has some
+    known classes: in_class_sum and in_class_max, their summed and largest probability; images are resized for it.
     """
     brightest = as_float(x).flatten(1).amax(1)
     found = {of.__name__: of(x) for of in OF_EACH_IMAGE}

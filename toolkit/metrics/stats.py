@@ -33,10 +33,9 @@ MEASURES = {
 
 
 def curves(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[list[str]]:
-    """The measures that can be drawn over the iterations of an index: [key, name, what it says and whether it rises].
+    """Measures to plot over the iterations of an index: [key, name, description with its rank correlation].
 
-    names: which measures, and what they are called. Those that fewer than two iterations have are left out; the data,
-    iteration 0, do not count.
+    names: key -> name. Those that fewer than two iterations have are left out; the data, iteration 0, do not count.
     """
     drawn = []
     for key, name in names.items():
@@ -50,8 +49,7 @@ def curves(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> li
 def rank_correlation(a: Iterable[SupportsFloat], b: Iterable[SupportsFloat]) -> float:
     """Spearman's correlation (1904) of two series of equal length, -1 to 1; equal values share their mean rank.
 
-    1 means that b always rises with a, whatever the amounts. A series that never changes rises with nothing: 0.
-    Raises ValueError unless both have the same length, at least two, and no NaN.
+    0 for a constant series. Raises ValueError unless both have the same length, at least two, and no NaN.
     """
     x, y = ([float(value) for value in series] for series in (a, b))
     if len(x) != len(y) or len(x) < 2 or any(map(isnan, x + y)):
@@ -87,7 +85,7 @@ class Interval(TypedDict):
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """The mean of independent values, and the 95 % interval of the mean they are drawn around.
+    """The mean of independent values, and its 95 % interval by Student's t.
 
     Raises ValueError for no values, or one that is not a number.
     """
@@ -107,11 +105,11 @@ def above_zero(x: Interval) -> bool:
 
 
 def hierarchical_bootstrap(runs: Sequence[ArrayLike], *, draws: int = 2000, seed: int = 0) -> Interval:
-    """The mean over runs of each run's mean, and its percentile interval: runs are drawn again, then images in each.
+    """The mean over runs of each run's mean, and its percentile interval: runs are resampled, then images in each.
 
-    runs: the values of each run's images, (N,), N may differ; (1,) is a run that is known as a whole. n counts runs; of
-    one run alone there are no ends, for what varies between runs is unknown. With three runs the interval is hardly
-    narrower than their range. Raises ValueError for no runs, or an empty one, or a value that is not a number.
+    runs: the values of each run's images, (N,), N may differ; (1,) is a run of which only the mean is known. n counts
+    runs; one run alone has no interval. With three runs it is hardly narrower than their range. Raises ValueError for
+    no runs, or an empty one, or a value that is not a number.
     Source: Davison & Hinkley (1997), Bootstrap methods and their application, section 3.8.
     """
     values = [np.asarray(run, dtype=np.float64).reshape(-1) for run in runs]
@@ -128,10 +126,7 @@ def hierarchical_bootstrap(runs: Sequence[ArrayLike], *, draws: int = 2000, seed
 
 
 def sign_test(values: Sequence[float], bar: float = 0.0) -> tuple[int, int, float]:
-    """How many values lie over a bar, of how many that do not lie on it, and the exact two-sided probability.
-
-    If either side were as likely: six of six have 0.031, five of five 0.062, three of three 0.25. Of none it is 1.
-    """
+    """How many values lie over a bar, of how many that do not lie on it; the exact two-sided p-value, 1 for none."""
     over, n = sum(value > bar for value in values), sum(value != bar for value in values)
     tail = sum(comb(n, k) for k in range(min(over, n - over) + 1)) / 2**n
     return over, n, min(1.0, 2 * tail)
@@ -155,10 +150,9 @@ def slope(iterations: Sequence[int], values: ArrayLike) -> NDArray[np.float64]:
 
 
 def concordance(scores: Mapping[str, float], tiers: Sequence[Collection[str]]) -> float:
-    """How well scores keep a known order: 1 if every generator of a later tier has more than any of an earlier one.
+    """The share of pairs from two tiers whose scores rise with the tier, a tie counting half: 0 to 1, 0.5 by chance.
 
-    The share of pairs from two tiers whose scores rise with the tier, a tie counting half: 0.5 by chance, 0 if the
-    order is turned round. With two tiers, the area under the curve of telling them apart (Hanley & McNeil, 1982).
+    With two tiers, the area under the ROC curve (Hanley & McNeil, 1982).
     Raises ValueError unless two tiers have members, each with a score, and none is in two.
     """
     members = [name for tier in tiers for name in tier]
@@ -190,9 +184,9 @@ def consensus(votes: Votes, least: int = LEAST, ties: str = "drop") -> NDArray[n
     """Which labels an image has: votes (N, L) -> (N, L) bool.
 
     As in Table 1 of "Toward a neuro-inspired creative decoder", an image has the label that at least three annotators
-    gave it; of nine annotators and four labels two or three labels may have as many.
-    ties: "drop" gives an image its most frequent label if at least `least` gave it and no other label is as frequent,
-    and no label otherwise; "multi" gives it every label that at least `least` gave. Raises ValueError for another way.
+    gave it. ties: "drop" gives an image its most frequent label if at least `least` gave it and no other label is as
+    frequent, and no label otherwise; "multi" gives it every label that at least `least` gave.
+    Raises ValueError for another way.
     """
     choose("ties", ties, TIES)
     if least < 1:
@@ -218,7 +212,7 @@ def shares(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def fleiss_kappa(votes: Votes) -> float:
-    """Agreement beyond chance: 1 is all, 0 what chance gives. votes: (N, L).
+    """Fleiss' kappa, agreement beyond chance: 1 is full agreement, 0 that of chance. votes: (N, L).
 
     Images may have different numbers of ratings, as in Gwet (2014), Handbook of inter-rater reliability, chapter 2:
     agreement is the share of equal pairs of ratings of an image, averaged over the images with at least two; chance

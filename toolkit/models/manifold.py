@@ -104,7 +104,10 @@ class Folded:
     def reconstruct(self, x: Tensor) -> Tensor:
         """A step: images (B, C, H, W) in [0, 1] -> their reconstruction."""
         if not self.between or len(self.between[0]) != len(x):
-            self.between = self._buffers(len(x))
+            rows, columns, first = sum(map(len, self.first)), self.first[0].shape[1], self.first[0]
+            pixels = first.new_zeros(len(x), rows)
+            pixels[:, self.pixels : self.pixels + 2] = 1
+            self.between = [pixels, first.new_empty(len(x), columns), first.new_empty(len(x), columns)]
         pixels, *hidden = self.between
         pixels[:, : self.pixels].copy_(x.flatten(1))
         parts = pixels.split(BLOCK, 1)
@@ -118,12 +121,6 @@ class Folded:
         for part, matrix in zip(y.flatten(1).split(BLOCK, 1), self.last, strict=True):
             part.copy_(h @ matrix)
         return y.sigmoid_()
-
-    def _buffers(self, images: int) -> list[Tensor]:
-        width, first = self.first[0].shape[1], self.first[0]
-        pixels = first.new_zeros(images, sum(map(len, self.first)))
-        pixels[:, self.pixels : self.pixels + 2] = 1
-        return [pixels, first.new_empty(images, width), first.new_empty(images, width)]
 
 
 def _relu(h: Tensor) -> Tensor:

@@ -54,11 +54,6 @@ class Rows:
         batch, height, width = active.shape
         return Rows(pad(index, (0, padding)), len(index), (batch, height, width))
 
-    @staticmethod
-    def all(grid: Grid) -> "Rows":
-        """Every position of a grid."""
-        return Rows.where(torch.ones(grid, dtype=torch.bool))
-
     @property
     def crowded(self) -> bool:
         batch, height, width = self.grid
@@ -237,7 +232,8 @@ def decode(strength: Tensor, position: Tensor, side: int, layers: Iterable[nn.Mo
         below = conv_transpose2d(ground, weight, bias)
         out = rows.reached(weight.shape[2])
         if out.crowded:
-            s = Spread.apply(d, table(weight), rows, Rows.all(out.grid), weight.shape[2])
+            everywhere = Rows.where(torch.ones(out.grid, dtype=torch.bool))
+            s = Spread.apply(d, table(weight), rows, everywhere, weight.shape[2])
             return _dense((below + maps(s, out.grid)).relu(), weights[depth:])
         s = Spread.apply(d, table(weight), rows, out, weight.shape[2])
         here = embedding(out.index % (out.grid[1] * out.grid[2]), flat(below))

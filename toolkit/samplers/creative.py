@@ -333,12 +333,12 @@ def band_of(statistics: Statistics, how: Creative) -> Tensor:
 def _perturbation(h: Tensor, statistics: Statistics, noise: Noise, how: Creative) -> tuple[Tensor, Tensor]:
     """Which neurons, (B, n), and what is added to the layer's output h."""
     count = len(statistics.active)
-    lots = noise.rand(count).to(h.device)  # (B, K): the higher, the sooner a neuron is drawn
+    priority = noise.rand(count).to(h.device)  # (B, K): the higher, the sooner a neuron is drawn
     if how.method == "noisy":
-        neurons = lots.topk(round(how.share * count)).indices
+        neurons = priority.topk(round(how.share * count)).indices
         amount = how.gain * how.noise * statistics.spread * noise.randn(count).to(h.device)
     else:
-        neurons = _choose(h, lots, statistics, how)
+        neurons = _choose(h, priority, statistics, how)
         amount = how.gain * _on_value(h, statistics, how)
     slots = neurons.where(neurons >= 0, count)  # those that are lacking go to a slot of their own
     mask = h.new_zeros(len(h), count + 1).scatter(1, slots, 1.0)[:, :count]
@@ -346,7 +346,7 @@ def _perturbation(h: Tensor, statistics: Statistics, noise: Noise, how: Creative
     return neurons, added * statistics.maps.to(h.device) if how.fill == "typical" else added
 
 
-def _choose(h: Tensor, lots: Tensor, statistics: Statistics, how: Creative) -> Tensor:
+def _choose(h: Tensor, priority: Tensor, statistics: Statistics, how: Creative) -> Tensor:
     """The neurons to switch on, (B, n), n being 0 for a regular picture; -1 where fewer are off."""
     if how.method == "low-active":
         able = band_of(statistics, how)
@@ -356,15 +356,15 @@ def _choose(h: Tensor, lots: Tensor, statistics: Statistics, how: Creative) -> T
     correlation = statistics.correlation.abs() if how.absolute else statistics.correlation
     constant = statistics.correlation.diagonal() == 0
     closeness = correlation.masked_fill(constant | constant[:, None], -2.0).to(h.device)  # constant ones come last
-    appeal, chosen = lots, []
+    score, chosen = priority, []
     for place in range(0 if how.method == "regular" else how.neurons):
-        best, index = appeal.masked_fill(~left, -torch.inf).max(1)
+        best, index = score.masked_fill(~left, -torch.inf).max(1)
         chosen.append(index.where(best > -torch.inf, -1))
         left = left.scatter(1, index[:, None], False)
         if how.grouped != "none" and place == 0:
-            appeal = closeness[index]
+            score = closeness[index]
         elif how.grouped == "group":
-            appeal = appeal + closeness[index]
+            score = score + closeness[index]
     return torch.stack(chosen, 1) if chosen else torch.empty(len(h), 0, dtype=torch.long, device=h.device)
 
 

@@ -1,7 +1,7 @@
 """Iterated steps: until they settle, with threshold and noise, or guided by a classifier.
 
 A step is any function from images to images, (B, C, H, W) in [0, 1] to the same, and each state is such a batch. No
-image depends on the others in its batch, except where `settle` is told so.
+image depends on the others in its batch, except in `settle` with `together`.
 """
 
 from collections.abc import Callable, Iterator

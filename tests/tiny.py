@@ -10,22 +10,17 @@ from toolkit.models import MODELS, create
 from toolkit.seeds import Noise
 
 OPTIONS = {"filters": 4, "size": 16, "widths": (24, 16), "width": 24, "hidden": 16, "z": 3, "depth": 2}
-# A layer of each that runs whenever it draws: one with a matrix, and the activation behind it.
-MATRIX = {"WTA": "decoder.0", "ConvAE": "encoder.2", "VAE": "decoder.0", "ConvVAE": "decoder.0", "DCGAN": "generator.3",
-          "Manifold": "net.0", "Judge": "body.0"}  # fmt: skip
-ACTIVATION = {"WTA": "decoder.1", "ConvAE": "encoder.3", "VAE": "decoder.1", "ConvVAE": "decoder.8",
-              "DCGAN": "generator.2", "Manifold": "net.1", "Judge": "body.1"}  # fmt: skip
 
 
 def make(name: str, seed: int = 0, **options: Any) -> Any:
-    """A small model with other weights for each seed."""
+    """A small model with other weights for each seed; it takes those of `OPTIONS` that it has."""
     architecture: Any = MODELS[name]
     known = {field.name for field in fields(architecture.Config)}
     return create(name, {key: value for key, value in {**OPTIONS, **options}.items() if key in known}, seed=seed)
 
 
 def draw(model: Any, seeds: Any = range(6)) -> Tensor:
-    """What a model makes of codes, or of images of noise, whichever it takes; one for each seed."""
+    """Images from codes, or from noise, whichever a model takes; one for each seed."""
     if hasattr(model, "sample"):
         return model.sample(Noise(seeds))
     x = Noise(seeds).rand(*model.image_shape)
