@@ -142,7 +142,7 @@ def _json(value: object) -> bytes:
 
 LABELS = ("creative", "novel but not creative", "not novel or creative", "inconclusive")  # 1, 2, 3, 4
 NAME = re.compile(r"\w[\w .'-]{0,39}")
-PATIENCE = 30  # seconds that one writer waits for another
+TIMEOUT = 30  # seconds that one writer waits for another
 TABLE = """CREATE TABLE IF NOT EXISTS labels (
     image INTEGER NOT NULL, annotator TEXT NOT NULL, label INTEGER NOT NULL, time TEXT NOT NULL,
     PRIMARY KEY (image, annotator))"""
@@ -204,7 +204,7 @@ class Labels:
     def _open(self) -> Iterator[sqlite3.Connection]:
         """A connection for one transaction: committed at the end, rolled back if anything is raised."""
         try:
-            with closing(sqlite3.connect(self.path, timeout=PATIENCE)) as db, db:
+            with closing(sqlite3.connect(self.path, timeout=TIMEOUT)) as db, db:
                 db.execute("PRAGMA journal_mode = WAL")  # readers and writers do not wait for each other
                 db.execute("PRAGMA synchronous = FULL")  # what is committed survives a power cut as well
                 db.execute(TABLE)

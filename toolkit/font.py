@@ -45,7 +45,7 @@ EDGE = 1.0  # pixels: the blur along an outline that takes its bumps away; of sh
 STEP = 0.125  # pixels between the points of an outline before it is simplified
 TOLERANCE = 0.02  # pixels: how far an outline may move when it is simplified (Douglas & Peucker, 1973)
 SPECK, PINHOLE = 2.0, 0.8  # pixels of area, of a picture of 28 x 28: less is grain, not ink and not a hole
-AIR = 3  # pixels of ground around a picture, for outlines to close and the sharpening to fade
+PAD = 3  # pixels of ground around a picture, for outlines to close and the sharpening to fade
 SIDES = range(4, 257)  # pixels
 FINEST = 50_000  # points of an outline before it is simplified
 MOST = 300  # contours; more of them is noise and no symbol
@@ -127,7 +127,7 @@ def _contours(ink: Tensor, grain: float) -> Iterator[Points]:
     from contourpy import FillType, contour_generator
 
     fine = max(2, min(8, 512 // max(ink.shape)))
-    y, x = (torch.arange(-AIR * fine, (side + AIR) * fine + 1, dtype=torch.float64) / fine for side in ink.shape)
+    y, x = (torch.arange(-PAD * fine, (side + PAD) * fine + 1, dtype=torch.float64) / fine for side in ink.shape)
 
     def squares(places: Tensor, side: int, blur: float) -> Tensor:
         """The weight of each pixel at each place under a Gaussian blur, along one axis: (places, side)."""
@@ -302,14 +302,14 @@ SNAP = 0.1  # of a capital's height
 
 
 @dataclass(frozen=True)
-class Type:
+class Glyph:
     """A glyph: control points in whole units, y up from the baseline, and the advance width."""
 
     contours: tuple[Points, ...]
     advance: int
 
 
-def set_type(outlines: Sequence[Outline]) -> list[Type]:
+def typeset(outlines: Sequence[Outline]) -> list[Glyph]:
     """The outlines of one alphabet, on one baseline at one scale."""
     boxes = np.array([outline.box for outline in outlines])
     top, bottom = np.median(boxes[:, 1]), np.median(boxes[:, 3])
@@ -323,7 +323,7 @@ def set_type(outlines: Sequence[Outline]) -> list[Type]:
     ]
 
 
-def missing() -> Type:
+def notdef() -> Glyph:
     """The glyph for characters without a symbol: a frame, half as wide as a capital is high."""
     corners = np.array([(0, 0), (0, 1), (1, 1), (1, 0)])  # clockwise; control points twice are corners of the curve
     boxes = (inset + corners * (CAPITAL // 2 - 2 * inset, CAPITAL - 2 * inset) for inset in (0, 50))
@@ -331,7 +331,7 @@ def missing() -> Type:
     return _with_white([outer, inner[::-1]])
 
 
-def _with_white(contours: Sequence[Points]) -> Type:
+def _with_white(contours: Sequence[Points]) -> Glyph:
     """A glyph with side bearings, smaller beside an open side than beside a stem, for even spacing."""
     parts = np.linspace(0, 1, 16, endpoint=False)[:, None, None]  # between corners, some to a band
     corners = [flat(points) for points in contours]
@@ -339,7 +339,7 @@ def _with_white(contours: Sequence[Points]) -> Type:
     left, right = _bearing(-ink[:, 0], ink[:, 1]), _bearing(ink[:, 0], ink[:, 1])
     start, end = ink[:, 0].min(), ink[:, 0].max()
     moved = tuple(np.rint(points + np.array([left - start, 0])) for points in contours)
-    return Type(moved, round(left + end - start + right))
+    return Glyph(moved, round(left + end - start + right))
 
 
 def _bearing(out: Points, y: Points) -> float:
@@ -351,7 +351,7 @@ def _bearing(out: Points, y: Points) -> float:
 
 
 ASCENT, DESCENT, GAP = 800, -200, 200  # units: lines are 1.2 em apart
-BORN = 2_082_844_800  # 1970-01-01 as fonts count seconds: the same symbols are the same file on any day
+CREATED = 2_082_844_800  # 1970-01-01 as fonts count seconds: the same symbols are the same file on any day
 OWNER = "That Are Not contributors"
 LICENCE = (
     "Drawn by a machine of That Are Not. This font is under the MIT licence: anyone may use, change and pass it on; "
@@ -373,19 +373,19 @@ def build(symbols: Tensor, keys: Sequence[str] | None = None, name: str = "Alpha
     family = checked_name(name)
     keys = default_keys(len(symbols)) if keys is None else checked_keys(keys, len(symbols))
     outlines = [_outline(symbol, key) for symbol, key in zip(symbols, keys, strict=True)]
-    alphabet = dict(zip(keys, set_type(outlines), strict=True))
-    types = {".notdef": missing(), "space": Type((), SPACE), **{_name(key): type_ for key, type_ in alphabet.items()}}
+    alphabet = dict(zip(keys, typeset(outlines), strict=True))
+    glyphs = {".notdef": notdef(), "space": Glyph((), SPACE), **{_name(key): glyph for key, glyph in alphabet.items()}}
     characters = {ord(character): _name(key) for character, key in typed(list(alphabet)).items()}
     font = FontBuilder(EM, isTTF=True)
-    font.setupGlyphOrder(list(types))
+    font.setupGlyphOrder(list(glyphs))
     font.setupCharacterMap({0x20: "space", 0xA0: "space", **characters})
-    font.setupGlyf({name: _glyph(type_.contours) for name, type_ in types.items()})
+    font.setupGlyf({name: _glyph(glyph.contours) for name, glyph in glyphs.items()})
     drawn = font.font["glyf"].glyphs
     font.setupHorizontalMetrics(
-        {name: (type_.advance, getattr(drawn[name], "xMin", 0)) for name, type_ in types.items()}
+        {name: (glyph.advance, getattr(drawn[name], "xMin", 0)) for name, glyph in glyphs.items()}
     )
     _set_vertical_metrics(font)
-    drawing = b"".join(points.tobytes() for type_ in types.values() for points in type_.contours)
+    drawing = b"".join(points.tobytes() for glyph in glyphs.values() for points in glyph.contours)
     font.setupNameTable(_names(family, crc32("".join(alphabet).encode() + drawing)), mac=False)
     font.setupPost(underlinePosition=-100, underlineThickness=50)
     gasp = font.font["gasp"] = newTable("gasp")  # antialiased at every size, because it has no hints
@@ -427,7 +427,7 @@ def _set_vertical_metrics(font: "FontBuilder") -> None:
         sTypoAscender=ascent, sTypoDescender=descent, sTypoLineGap=GAP, usWinAscent=ascent, usWinDescent=-descent,
         sCapHeight=CAPITAL, sxHeight=CAPITAL, usBreakChar=0x20, usDefaultChar=0,
     )  # fmt: skip
-    font.updateHead(created=BORN, modified=BORN, fontRevision=1.0, lowestRecPPEM=8, flags=3)
+    font.updateHead(created=CREATED, modified=CREATED, fontRevision=1.0, lowestRecPPEM=8, flags=3)
 
 
 def _names(family: str, digest: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tests.data.test_data import idx
 from toolkit.data import load
-from toolkit.data.letters import LETTERS, read, side
+from toolkit.data.letters import LETTERS, read, split_of
 
 TEXT = ("DejaVuSans.ttf", "DejaVuSerif.ttf", "cmtt10.ttf", "cmr10.ttf")  # the last is for testing
 BROKEN = b"\0\1\0\0 and no font after that"
@@ -72,8 +72,8 @@ def test_no_typeface_is_on_both_sides_and_none_is_lost(folder: Path) -> None:
 
 def test_the_side_of_a_typeface_belongs_to_the_first_word_of_its_name() -> None:
     names = [f"typeface{number}" for number in range(700)]
-    assert all(side(name) == side(f"{name} Condensed Black") == side(name.upper()) for name in names)
-    assert 60 < sum(side(name) == "test" for name in names) < 140  # a seventh
+    assert all(split_of(name) == split_of(f"{name} Condensed Black") == split_of(name.upper()) for name in names)
+    assert 60 < sum(split_of(name) == "test" for name in names) < 140  # a seventh
 
 
 def test_equal_pictures_of_a_letter_are_kept_once(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from toolkit.diverge import (
     without_data,
 )
 from toolkit.diverge.experiments import METHODS, Inputs, measure_snapshot, new, snapshots
-from toolkit.diverge.training import AMBIGUITY, Rivals, StyleGAN, binary, colours, lead, shapes
+from toolkit.diverge.training import AMBIGUITY, GeneratorPair, StyleClassifyingGAN, binary, colours, log_ratio, shapes
 from toolkit.models import LabelledBatches
 from toolkit.presets import DIVERGENCES, preset
 from toolkit.seeds import Noise, child
@@ -64,7 +64,7 @@ def test_without_ambiguity_it_is_the_plain_gan_to_the_bit(form):
 
 
 def test_the_generator_follows_the_ambiguity_alone_where_only_that_counts():
-    network = StyleGAN(make("DCGAN"), 1e6, "softmax", 4, seed=0).requires_grad_(True)
+    network = StyleClassifyingGAN(make("DCGAN"), 1e6, "softmax", 4, seed=0).requires_grad_(True)
     (batch,), objectives = islice(LabelledBatches(IMAGES, LABELS, tuple("abcd"), 8), 1), network.objectives()
     loss = objectives["discriminator"].loss(batch)
     assert objectives["generator"].loss(batch).item() == pytest.approx(1e6 * math.log(4), rel=0.05)
@@ -116,17 +116,17 @@ def test_colours_count_in_every_direction_and_shapes_beside_the_mean_colour():
 @pytest.mark.parametrize("measure", [colours, shapes])
 def test_equals_have_no_lead_and_twice_the_variety_one_of_log_two_and_none_still_a_gradient(measure):
     x = torch.rand(16, 3, 2, 2)
-    assert lead(measure, x, x) == 0
-    assert lead(measure, x / 2, x).item() == pytest.approx(math.log(2), abs=0.02)
-    assert lead(measure, x, x / 2).item() == pytest.approx(-math.log(2), abs=0.02)
+    assert log_ratio(measure, x, x) == 0
+    assert log_ratio(measure, x / 2, x).item() == pytest.approx(math.log(2), abs=0.02)
+    assert log_ratio(measure, x, x / 2).item() == pytest.approx(-math.log(2), abs=0.02)
     flat = (torch.full((4, 1, 2, 2), 0.5) + 1e-4 * torch.randn(4, 1, 2, 2)).requires_grad_()
-    lead(measure, flat, torch.rand(4, 1, 2, 2)).backward()
+    log_ratio(measure, flat, torch.rand(4, 1, 2, 2)).backward()
     assert flat.grad.isfinite().all() and flat.grad.abs().max() > 0
 
 
 def test_both_generators_learn_and_neither_moves_the_other():
     pair = make("DCGAN", channels=3), make("DCGAN", seed=1, channels=3)
-    rivals = Rivals(*pair).requires_grad_(True)
+    rivals = GeneratorPair(*pair).requires_grad_(True)
     rivals.objectives()["one"].loss(torch.randn(8, 3)).backward()
     assert all(p.grad is not None for p in rivals.one.generator.parameters())
     assert all(p.grad is None for p in rivals.other.parameters())

@@ -43,7 +43,7 @@ class _Font(NamedTuple):
 def read(folder: Path, split: str = "all") -> Glyphs:
     """The letters of all fonts below a folder, at any depth, or of the typefaces kept for training or testing.
 
-    A typeface is on one side with all its styles (`side`), whatever else is in the folder. Fonts that are damaged, lack
+    A typeface is in one split with all its styles (`split_of`), whatever else is there. Fonts that are damaged, lack
     letters or show other symbols in their place are skipped, with a warning that counts them. Of equal pictures of one
     letter the first is kept. Raises FileNotFoundError if there is no such folder, ValueError if no font in it is of
     use, or none for this split.
@@ -55,14 +55,14 @@ def read(folder: Path, split: str = "all") -> Glyphs:
             if key not in seen:
                 seen.add(key)
                 kept.append((number % 26, font.family, picture))
-    mine = sorted((row for row in kept if split in ("all", side(row[1]))), key=lambda row: row[0])
+    mine = sorted((row for row in kept if split in ("all", split_of(row[1]))), key=lambda row: row[0])
     if not mine:
         raise ValueError(f"no typeface in {folder} falls to its {split} part: put more fonts there, or take all")
     labels, families, pictures = zip(*mine, strict=True)
     return Glyphs(torch.stack(pictures)[:, None], torch.tensor(labels), tuple(sorted(set(families))))
 
 
-def side(family: str) -> str:
+def split_of(family: str) -> str:
     """Which part a typeface belongs to, train or test: by the first word of its name, which its variants share."""
     return "train" if zlib.crc32(family.lower().split()[0].encode()) % HELD_OUT else "test"
 

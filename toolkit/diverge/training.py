@@ -52,7 +52,7 @@ def learn(
     kept: Sequence[int],
     *,
     objectives: Callable[[M], Mapping[str, Objective]] = lambda model: model.objectives(),  # type: ignore[operator]
-    shown: Callable[[M], nn.Module] = lambda model: model,
+    part: Callable[[M], nn.Module] = lambda model: model,
     on_step: OnStep = silent,
     decay: Callable[[float], float] = constant,
     seed: int = 0,
@@ -60,12 +60,12 @@ def learn(
     """Snapshots of one `fit` after the kept steps, rising, of which 0 is the model as it was given.
 
     Training runs whole when the first snapshot is asked for, so that nothing that it sets (random numbers, modes) leaks
-    to the caller. objectives: of the copy that is trained. shown: the part of it that is kept. Snapshots end early if
-    the batches do. Raises ValueError for steps that do not rise, and FloatingPointError as `fit` does.
+    to the caller. objectives: of the copy that is trained. part: of it, that is kept. Snapshots end early if the
+    batches do. Raises ValueError for steps that do not rise, and FloatingPointError as `fit` does.
     """
     _check_steps(kept)
     trained: list[M] = []
-    found = [Snapshot(0, frozen_copy(shown(model)), {})] if kept[0] == 0 else []
+    found = [Snapshot(0, frozen_copy(part(model)), {})] if kept[0] == 0 else []
 
     def of_the_copy(model: M) -> Mapping[str, Objective]:
         trained.append(model)
@@ -73,7 +73,7 @@ def learn(
 
     def keep(step: int, losses: dict[str, float]) -> None:
         if step + 1 in kept:
-            found.append(Snapshot(step + 1, frozen_copy(shown(trained[0])), losses))
+            found.append(Snapshot(step + 1, frozen_copy(part(trained[0])), losses))
         on_step(step, losses)
 
     fit(model, batches, steps=kept[-1], objectives=of_the_copy, on_step=keep, decay=decay, every=1, seed=seed)
@@ -161,11 +161,11 @@ def creative_adversarial(
     if not 0 <= ambiguity < math.inf or styles < 2:
         raise ValueError(f"ambiguity {ambiguity}, {styles} styles: give 0 or more, and two styles or more")
     batches = LabelledBatches(images, labels, tuple(map(str, range(styles))), batch, child(seed, "shuffle"))
-    network = StyleGAN(gan, ambiguity, form, styles, child(seed, "styles"))
-    return learn(network, batches, kept, shown=lambda network: network.gan, on_step=on_step, seed=seed)
+    network = StyleClassifyingGAN(gan, ambiguity, form, styles, child(seed, "styles"))
+    return learn(network, batches, kept, part=lambda network: network.gan, on_step=on_step, seed=seed)
 
 
-class StyleGAN(nn.Module):
+class StyleClassifyingGAN(nn.Module):
     """A GAN whose discriminator has a second head, which classifies styles."""
 
     def __init__(self, gan: DCGAN, ambiguity: float, form: str, styles: int, seed: int) -> None:
@@ -354,12 +354,12 @@ def without_data(
         raise ValueError(f"diversity {diversity}, variety {variety}, lr {lr}: give 0 or more, lr over 0")
     if one.config != other.config:
         raise ValueError(f"{one.config} and {other.config} cannot be taken for each other: give two of one size")
-    rivals = Rivals(one, other, diversity, variety, lr, child(seed, "critic"))
+    pair = GeneratorPair(one, other, diversity, variety, lr, child(seed, "critic"))
     codes = normal_codes(one.code_shape, batch, child(seed, "without data"))
-    return learn(rivals, codes, kept, shown=lambda rivals: rivals.one, on_step=on_step, seed=seed)
+    return learn(pair, codes, kept, part=lambda pair: pair.one, on_step=on_step, seed=seed)
 
 
-class Rivals(nn.Module):
+class GeneratorPair(nn.Module):
     """Two generators, and a discriminator between them: over 0 is the one, under 0 the other.
 
     The discriminator is that of a DCGAN with spectral instead of batch normalisation: it cannot become so steep that a
@@ -394,7 +394,7 @@ class Rivals(nn.Module):
                 with torch.no_grad():
                     y = theirs.decode(codes)
                 taken = softplus(sign * self.discriminate(x)).mean()
-                return taken + self.diversity * lead(colours, x, y) + self.variety * lead(shapes, x, y)
+                return taken + self.diversity * log_ratio(colours, x, y) + self.variety * log_ratio(shapes, x, y)
 
             return loss
 
@@ -406,7 +406,7 @@ class Rivals(nn.Module):
         return {name: Objective(loss, list(net.parameters()), self.lr, BETAS) for name, (loss, net) in trained.items()}
 
 
-def lead(measure: Callable[[Tensor], Tensor], mine: Tensor, theirs: Tensor) -> Tensor:
+def log_ratio(measure: Callable[[Tensor], Tensor], mine: Tensor, theirs: Tensor) -> Tensor:
     """The log of the other's measure over mine, (); 0 where both are equal. The other's images are constants."""
     return measure(theirs.detach()).log() - measure(mine).log()
 

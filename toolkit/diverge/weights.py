@@ -50,7 +50,7 @@ def blend(parent: M, child: M, weight: float | Sequence[float]) -> M:
     if len(weights) != total or not all(map(math.isfinite, weights)):
         raise ValueError(f"{len(weights)} weights of {total} levels: give a finite one for each, or for all")
     blended = frozen_copy(parent)
-    blended.load_state_dict({name: _between(mine[name], yours[name], weights[depth[name]], name) for name in mine})
+    blended.load_state_dict({name: _interpolated(mine[name], yours[name], weights[depth[name]], name) for name in mine})
     return blended
 
 
@@ -104,7 +104,7 @@ def level_count(model: nn.Module) -> int:
     return max(levels(model).values()) + 1
 
 
-def _between(a: Tensor, b: Tensor, weight: float, name: str) -> Tensor:
+def _interpolated(a: Tensor, b: Tensor, weight: float, name: str) -> Tensor:
     if not a.is_floating_point():
         return b if weight >= 0.5 else a
     b = b.to(a.device)
