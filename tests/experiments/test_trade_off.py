@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.diverge.tiny import make
+from tests.tiny import make
 from toolkit import data
 from toolkit.diverge import Edit, fine_tune
 from toolkit.experiments import trade_off

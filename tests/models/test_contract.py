@@ -64,7 +64,7 @@ WRONG = [{"lr": 0.0}, {"lr": -1.0}, {"lr": float("nan")}, {"lr": float("inf")}, 
 def test_an_option_that_means_nothing_is_refused_in_one_sentence(name: str) -> None:
     sizes = [field.name for field in fields(make(name).config) if field.type in ("int", int)]
     for option in [*WRONG, *({size: 0} for size in sizes)]:
-        with pytest.raises(ValueError, match=f"^[^\n]*{next(iter(option))}[^\n]*$"):
+        with pytest.raises(ValueError, match="^[^\n]+$"):
             create(name, option)
 
 
