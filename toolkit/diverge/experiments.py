@@ -1,4 +1,4 @@
-"""Experiments: the methods of `training` by name, with settings from a preset, and measures of what they draw.
+"""Experiments: the methods of `training` by name, with settings from a preset, and measures of their images.
 
 `snapshots` runs an experiment and `measure_snapshot` measures a step of it; `runs` stores both. A new method is an
 entry of METHODS, and a new preset an entry of `presets.DIVERGENCES`.
@@ -94,7 +94,7 @@ def measure_snapshot(
 ) -> dict[str, float]:
     """Measures of a snapshot's images, one per seed, against those of the first model; only those that apply.
 
-    step: of training; confidence: of the classifier, averaged; out_of_class_share: images that it is sure are of a
+    step: of training; confidence: of the classifier, averaged; out_of_class_share: images over 0.95 in a
     class that the model never learned; diversity: mean distance between two images; blank_share: images without a pixel
     over half brightness; displacement: root mean square per pixel from the same seed's first image; realness: the
     output of the base's discriminator, 1 is real; colours: of colour images, see `training.colours`; loss_NAME.

@@ -431,10 +431,10 @@ def shapes(x: Tensor) -> Tensor:
 # ---- external knowledge
 
 
-NO_MOMENTUM = (0.0, 0.99)  # as published: a layer stands still when it is not its turn
+NO_MOMENTUM = (0.0, 0.99)  # as published: a layer that is not trained in a step stays as it is
 TRAINABLE = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 TRIED = 8  # codes that the layers of a step are chosen by
-SHORT = 0.01  # features of length 1 that moved by less have no reliable direction
+SHORT = 0.01  # a smaller change of unit features has no reliable direction
 
 
 def follow(

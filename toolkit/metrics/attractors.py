@@ -202,7 +202,7 @@ def lattice(count: int) -> Tensor:
 def basins(model: Any, points: Tensor, count: int, *, runs: int = 100, tol: float = 0.05) -> Tensor:
     """Which training point each start of a `lattice` ends in: (count * count,), NOWHERE if in none.
 
-    points: (N, 2, 1, 1). tol: how near an end must be, as root mean squared difference.
+    points: (N, 2, 1, 1). tol: the largest root mean squared difference of an end from its point.
     """
     distances, which = nearest(_iterated(model, lattice(count)[:, :, None, None], runs), points)
     return torch.where(distances[:, 0] <= tol, which[:, 0], NOWHERE)

@@ -55,7 +55,7 @@ CLASSIFIER_MEASURES = {
     "authenticity_held_out": "the same share of unseen images",
     "parzen": "mean log-likelihood of unseen images under Parzen windows of width 0.23 around these, in nats",
 }
-"""What each number of `classifier_measures` says. Of a set, or averaged over its images."""
+"""Descriptions of the numbers of `classifier_measures`. Of a set, or averaged over its images."""
 
 
 class ImageClassifier(Protocol):

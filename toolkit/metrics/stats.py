@@ -29,7 +29,7 @@ MEASURES = {
     "novelty_mean": "distance to the nearest image of the reference, averaged over the set",
     "passes": "reconstructions until an image stood still, averaged over the set",
 }
-"""What each number of `metrics.measure` says. Distances are root mean square per pixel, from 0 to 1."""
+"""Descriptions of the numbers of `metrics.measure`. Distances are root mean square per pixel, from 0 to 1."""
 
 
 def curves(entries: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[list[str]]:

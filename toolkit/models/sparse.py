@@ -39,7 +39,7 @@ Grid = tuple[int, int, int]  # (B, h, w)
 class Rows:
     """Some positions of a batch of maps, (B, h, w): flat indices (P,), of which the first `count` are real.
 
-    The others are padding, and their values are zeros: row number `count` stands for "nothing here".
+    The others are padding, and their values are zeros: row number `count` stands for no position.
     """
 
     index: Tensor
@@ -67,7 +67,7 @@ class Rows:
         return self.index + line * (grid[2] - width) + image * (grid[1] - height) * grid[2] + shift * (grid[2] + 1)
 
     def lookup(self, margin: int = 0) -> Tensor:
-        """Which row stands at each position, in a grid with a margin on all sides: int32, flat."""
+        """The row of each position, in a grid with a margin on all sides: int32, flat."""
         batch, height, width = self.grid
         found = torch.full((batch * height * width,), self.count, dtype=torch.int32)
         found[self.index[: self.count]] = torch.arange(self.count, dtype=torch.int32)

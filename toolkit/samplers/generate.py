@@ -117,7 +117,7 @@ def generate(
     mine = [chunks[number] for number in distributed.shards(len(chunks))[distributed.rank()]]
     left = len(seeds)
 
-    def report(count: int) -> None:  # the other processes are taken to be about as far
+    def report(count: int) -> None:  # the other processes are assumed to be about as far
         nonlocal left
         done = min(count * distributed.world(), left)
         left -= done
