@@ -63,7 +63,7 @@ def test_what_the_command_writes_is_what_the_page_reads(tree: Path) -> None:
     (tree / "claims.json").write_bytes(to_json(claims_report.as_dict(known, tree)))
     message = claims.first_page(tree)
     assert message is not None and message["problem"] is None
-    assert [each["claim"] for each in message["claims"]] == [each.says for each in claims_report.all_claims(known)]
+    assert [each["claim"] for each in message["claims"]] == [each.text for each in claims_report.all_claims(known)]
     assert {each["verdict"] for each in message["claims"]} == {"not run yet"}
 
 

@@ -173,7 +173,7 @@ class Parser(argparse.ArgumentParser):
 
 
 COMMANDS: dict[str, tuple[Function, Callable[[Add], None], str]] = {}  # function, what declares its arguments, examples
-EXPERIMENTS = {  # the module of `experiments` that has the command in its own COMMANDS; what it does
+EXPERIMENTS = {  # the module of `experiments` that registers the command; what it does
     "table1": ("table1", "Train creative decoders, calibrate them, compare methods over seeds: table 1."),
     "attractors": ("attractors", "Study where kaleidoscopic runs end up, against depth, width and more."),
     "trade-off": ("trade_off", "Draw every way out of the data as a curve over its strength."),
@@ -215,8 +215,8 @@ def parser() -> Parser:
     )
     root.add_argument("--version", action="version", version=__version__)
     root.commands = root.add_subparsers(required=True, metavar="COMMAND")
-    abouts = {name: (function.__doc__ or "").strip() for name, (function, _, _) in COMMANDS.items()}
-    for name, about in (abouts | {name: about for name, (_, about) in EXPERIMENTS.items()}).items():
+    here = {name: (it[0].__doc__ or "").strip() for name, it in COMMANDS.items() if name not in EXPERIMENTS}
+    for name, about in (here | {name: about for name, (_, about) in EXPERIMENTS.items()}).items():
         child: Parser = root.commands.add_parser(
             name, help=about, description=about, formatter_class=argparse.RawDescriptionHelpFormatter
         )
@@ -226,10 +226,9 @@ def parser() -> Parser:
 
 def _complete(name: str, child: Parser) -> None:
     """Declare the arguments of a command, importing it if it is of `experiments`."""
-    known = COMMANDS
     if name in EXPERIMENTS:
-        known = import_module(f".experiments.{EXPERIMENTS[name][0]}", __package__).COMMANDS
-    function, declare, child.epilog = known[name]
+        import_module(f".experiments.{EXPERIMENTS[name][0]}", __package__)
+    function, declare, child.epilog = COMMANDS[name]
     child.set_defaults(run=function)
     declare(child.add_argument)
 

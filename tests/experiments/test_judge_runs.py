@@ -15,7 +15,7 @@ from torch import Tensor
 from tests.experiments.conftest import experiment, short_run
 from toolkit import cli, hub, plot
 from toolkit.data import load
-from toolkit.experiments import judge_runs, release
+from toolkit.experiments import common, judge_runs, release
 from toolkit.metrics.image import resized
 from toolkit.models import create
 from toolkit.runs import from_npy
@@ -136,7 +136,7 @@ def test_images_keep_all_of_themselves_nothing_or_about_half(
     change: Callable[[Tensor, Tensor], Tensor], share: float, within: float, tmp_path: Path
 ) -> None:
     x, other = torch.rand(2, 100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    found = release.kept(sheets(tmp_path, x, x, change(x, other)))
+    found = common.kept(sheets(tmp_path, x, x, change(x, other)))
     assert found.shape == (100,) and found.mean() == pytest.approx(share, abs=within)
 
 
@@ -144,4 +144,4 @@ def test_without_sheets_there_is_nothing_to_draw_or_to_compare(tmp_path: Path) -
     with pytest.raises(ValueError, match="no sample sheets"):
         release.contact(tmp_path)
     with pytest.raises(ValueError, match="no two sample sheets"):
-        release.kept(sheets(tmp_path, *torch.zeros(2, 100, 1, 8, 8)))
+        common.kept(sheets(tmp_path, *torch.zeros(2, 100, 1, 8, 8)))

@@ -14,7 +14,7 @@ from tests.tiny import make
 from toolkit import data
 from toolkit.diverge import Edit, fine_tune
 from toolkit.experiments import trade_off
-from toolkit.experiments.trade_off import EVALUATED, KINDS, LANDMARK, Evaluator, Way, apart_by, evaluator, landmarks
+from toolkit.experiments.trade_off import EVALUATED, KINDS, LANDMARK, Evaluator, Method, apart_by, landmarks
 from toolkit.hub import CHECKPOINTS, load_classifier
 from toolkit.models import create
 from toolkit.seeds import Noise
@@ -31,13 +31,13 @@ def digits() -> Tensor:
 
 @pytest.fixture(scope="module")
 def by(digits: Tensor) -> Evaluator:
-    return evaluator(load_classifier(name="judge-digits"), digits)
+    return Evaluator(load_classifier(name="judge-digits"), digits)
 
 
-def fading(name: str = "fading", kind: str = "output") -> Way:
+def fading(name: str = "fading", kind: str = "output") -> Method:
     """Noise of each seed's own that fades to black."""
     strengths = (0.0, 0.5, 1.0)
-    return Way(name, kind, lambda seeds: [(1 - s) * Noise(seeds).rand(1, 28, 28) for s in strengths], strengths)
+    return Method(name, kind, lambda seeds: [(1 - s) * Noise(seeds).rand(1, 28, 28) for s in strengths], strengths)
 
 
 # operators at rising strengths
@@ -119,12 +119,12 @@ def test_what_there_is_nothing_to_measure_by_is_none_and_all_else_a_number(by: E
     found = by(digits[:10])
     assert set(found) == set(EVALUATED) and found["diversity"] > 0  # type: ignore[operator]
     assert [name for name, value in found.items() if value is None] == ["reconstruction_distance", "out_of_class_share"]
-    half = evaluator(by.classifier, digits, reconstruct=lambda x: x + 0.5)
+    half = Evaluator(by.classifier, digits, reconstruct=lambda x: x + 0.5)
     assert half(digits[:4])["reconstruction_distance"] == pytest.approx(14)  # the norm of 784 pixels, each by 0.5
 
 
 def test_what_surely_is_of_a_class_that_the_data_lack_is_out_of_class(by: Evaluator, digits: Tensor) -> None:
-    some = evaluator(by.classifier, digits, tuple("01234"))
+    some = Evaluator(by.classifier, digits, tuple("01234"))
     labels = data.load("sample:mnist", limit=200).labels
     high, low = (some(digits[mask])["out_of_class_share"] for mask in (labels > 4, labels < 5))
     assert high > 0.8 and low < 0.05  # type: ignore[operator]
@@ -132,16 +132,16 @@ def test_what_surely_is_of_a_class_that_the_data_lack_is_out_of_class(by: Evalua
 
 def test_too_few_real_pictures_and_an_unknown_class_are_refused(by: Evaluator, digits: Tensor) -> None:
     with pytest.raises(ValueError, match="^19 real pictures are too few [^\n]+$"):
-        evaluator(by.classifier, digits[:19])
+        Evaluator(by.classifier, digits[:19])
     with pytest.raises(ValueError, match="has no class A: [^\n]+$"):
-        evaluator(by.classifier, digits, ("A",))
+        Evaluator(by.classifier, digits, ("A",))
 
 
 # ways, curves, the picture and the table
 
 
-def curves(ways: list[Way], by: Evaluator, groups: Any = GROUPS) -> list[dict[str, Any]]:
-    return trade_off.way_curves(trade_off.measured(ways, by, groups))
+def curves(ways: list[Method], by: Evaluator, groups: Any = GROUPS) -> list[dict[str, Any]]:
+    return trade_off.curves(trade_off.measured(ways, by, groups))
 
 
 def test_a_row_is_one_strength_of_one_group_in_plain_values_of_its_own_seeds(by: Evaluator) -> None:
@@ -153,7 +153,7 @@ def test_a_row_is_one_strength_of_one_group_in_plain_values_of_its_own_seeds(by:
 
 
 def test_a_way_without_a_strength_for_each_row_is_refused(by: Evaluator) -> None:
-    short = Way("short", "output", lambda seeds: [torch.zeros(3, 1, 28, 28)], (0, 1))
+    short = Method("short", "output", lambda seeds: [torch.zeros(3, 1, 28, 28)], (0, 1))
     with pytest.raises(ValueError, match="^short has 1 rows and 2 strengths: [^\n]+$"):
         list(trade_off.measured([short], by, GROUPS))
 
@@ -164,7 +164,7 @@ def test_a_curve_has_its_points_in_order_with_intervals_over_groups() -> None:
         {**about, "way": way, "group": g, "strength": s, "divergence": s + g + 1.0, "coherence": 0.5, "diversity": None}
         for way in ("a", "b") for s in (0, 2) for g in range(3)
     ]  # fmt: skip
-    a, b = trade_off.way_curves(rows)
+    a, b = trade_off.curves(rows)
     assert (a["way"], b["way"], [point["strength"] for point in a["points"]]) == ("a", "b", [0, 2])
     far = a["points"][1]["divergence"]
     assert far["mean"] == 4 and far["n"] == 3 and far["low"] < 4 < far["high"]
@@ -173,7 +173,7 @@ def test_a_curve_has_its_points_in_order_with_intervals_over_groups() -> None:
 
 
 def test_snapshots_are_a_way_whose_strengths_are_their_steps(images: Tensor) -> None:
-    way = trade_off.trained_curves("tuned", fine_tune(make("VAE"), (255 * images).byte(), [0, 2, 5]))
+    way = trade_off.trained("tuned", fine_tune(make("VAE"), (255 * images).byte(), [0, 2, 5]))
     first, *_, last = way.rows(range(4))
     assert way.strengths == [0, 2, 5] and way.kind == "training"
     torch.testing.assert_close(first, trade_off.drawn(make("VAE"), range(4)))

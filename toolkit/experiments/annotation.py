@@ -6,7 +6,6 @@ Here, and nowhere else, labels and schemes come together: the page that people l
 import argparse
 import csv
 import json
-from collections.abc import Callable
 from io import StringIO
 from math import isnan, sqrt
 from pathlib import Path
@@ -16,26 +15,27 @@ import torch
 
 from .. import data, index, train
 from ..annotation import LABELS, Labels, Pool, build, read
+from ..cli import arg, command
 from ..hub import Trained, decode_all, load_decoder
 from ..metrics.stats import LEAST, TIES, agreement, tally
 from ..plot import markdown_table
 from ..seeds import child
 from .table1 import TABLE1
 
-Add = Callable[..., Any]
-EPILOG = {
-    "pool": """examples:
+
+@command(
+    "pool",
+    """examples:
   python -m toolkit pool creative-mnist --out pools/digits     500 pictures, a quarter by each decoder
   python app.py                                                the tab Annotate shows the pools below the folder pools
 The folder says nowhere on the page which decoder made a picture; schemes.json in it does, so do not look.""",
-    "report": """examples:
-  python -m toolkit report pools/digits                        the table, beside the published one
-  python -m toolkit report pools/digits --ties multi --json""",
-    "export": """example:
-  python -m toolkit export pools/digits --out labels.csv       one line per picture and annotator, with the decoder""",
-}
-
-
+    arg("name", help="a trained decoder, e.g. creative-mnist"),
+    arg("--images", type=int, default=500, help="how many pictures, shared equally by the decoders (default: 500)"),
+    arg("--out", required=True, metavar="POOL", help="a new folder; the app looks in the folder pools"),
+    arg("--training", type=int, default=100, help="how many training images are shown first (default: 100)"),
+    arg("--data", help="the data set these come from (default: the one it learned from, its built-in part)"),
+    *map(arg, ("--from", "--seed", "--root", "--device")),
+)
 def pool(args: argparse.Namespace) -> object:
     """Build a pool of pictures by all decoders, mixed and unmarked, for people to label in the app."""
     if args.images < 4 or args.training < 1:
@@ -51,12 +51,34 @@ def pool(args: argparse.Namespace) -> object:
     return {"pool": str(built.folder), "images": built.about.images, "training": built.about.training}
 
 
+@command(
+    "report",
+    """examples:
+  python -m toolkit report pools/digits                        the table, beside the published one
+  python -m toolkit report pools/digits --ties multi --json""",
+    arg("pool", type=Path, metavar="POOL", help="the folder of a pool"),
+    arg("--least", type=int, default=LEAST, help=f"how many annotators make a consensus (default: {LEAST})"),
+    arg(
+        "--ties",
+        choices=TIES,
+        default=TIES[0],
+        help="drop pictures whose two most frequent labels tie (default), or count each label with a consensus: multi",
+    ),
+    arg("--json"),
+)
 def report(args: argparse.Namespace) -> object:
     """What people said of a pool: shares of the labels per decoder, agreement, the published table beside it."""
     found = report_of(read(args.pool), least=args.least, ties=args.ties)
     return found if args.json else table(found)
 
 
+@command(
+    "export",
+    """example:
+  python -m toolkit export pools/digits --out labels.csv       one line per picture and annotator, with the decoder""",
+    arg("pool", type=Path, metavar="POOL", help="the folder of a pool"),
+    arg("--out", metavar="FILE", help="where to (default: print it)"),
+)
 def export(args: argparse.Namespace) -> object:
     """All labels of a pool as CSV: picture, annotator, label, time, decoder."""
     text = to_csv(read(args.pool))
@@ -74,39 +96,6 @@ def training(trained: Trained, args: argparse.Namespace) -> torch.Tensor:
     images = data.load(name, root=args.root, limit=args.training, size=size, color=channels == 3).images
     order = torch.Generator().manual_seed(child(args.seed or 0, "training"))
     return images[torch.randperm(len(images), generator=order)]
-
-
-def declare_pool(add: Add) -> None:
-    """What `pool` takes."""
-    add("name", help="a trained decoder, e.g. creative-mnist")
-    add("--images", type=int, default=500, help="how many pictures, shared equally by the decoders (default: 500)")
-    add("--out", required=True, metavar="POOL", help="a new folder; the app looks in the folder pools")
-    add("--training", type=int, default=100, help="how many training images are shown first (default: 100)")
-    add("--data", help="the data set these come from (default: the one it learned from, its built-in part)")
-    for name in ("--from", "--seed", "--root", "--device"):
-        add(name)
-
-
-def declare_report(add: Add) -> None:
-    """What `report` takes."""
-    add("pool", type=Path, metavar="POOL", help="the folder of a pool")
-    add("--least", type=int, default=LEAST, help=f"how many annotators make a consensus (default: {LEAST})")
-    words = "drop pictures whose two most frequent labels tie (default), or count each label with a consensus: multi"
-    add("--ties", choices=TIES, default=TIES[0], help=words)
-    add("--json")
-
-
-def declare_export(add: Add) -> None:
-    """What `export` takes."""
-    add("pool", type=Path, metavar="POOL", help="the folder of a pool")
-    add("--out", metavar="FILE", help="where to (default: print it)")
-
-
-COMMANDS = {
-    "pool": (pool, declare_pool, EPILOG["pool"]),
-    "report": (report, declare_report, EPILOG["report"]),
-    "export": (export, declare_export, EPILOG["export"]),
-}
 
 
 PUBLISHED = {data: {scheme: row[: len(LABELS)] for scheme, row in rows.items()} for data, rows in TABLE1.items()}

@@ -14,7 +14,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from math import log2
 from pathlib import Path
@@ -26,9 +26,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import __version__, data, plot, train
+from ..cli import arg, command
 from ..data import Dataset
 from ..hub import Kaleidoscope, as_images, load_kaleidoscope, of, stream
-from ..index import to_json
 from ..metrics import nearest
 from ..metrics.attractors import attracting, fixed, probe_runs, probed_runs, states_at, worst_corner
 from ..metrics.classifier import probabilities
@@ -37,23 +37,8 @@ from ..metrics.stats import Interval, above_zero, interval
 from ..models import Judge
 from ..plot import markdown_table
 from ..presets import SCALES, KaleidoscopeTraining, preset, scattered
-from ..runs import (
-    ON_POINTS,
-    film_frames,
-    kaleidoscope_probe,
-    landscape,
-    train_kaleidoscope,
-    trainer,
-    write,
-)
-from .attractor_charts import (
-    alluvial_figure,
-    collapse_figure,
-    points_chart,
-    runs_chart,
-    sequence_figure,
-    sweeps_chart,
-)
+from ..runs import ON_POINTS, film_frames, kaleidoscope_probe, landscape, train_kaleidoscope, trainer, write
+from . import attractor_charts as charts
 from .common import classifier, kept_part, number
 
 PERTURBATIONS: dict[str, dict[str, Any]] = {
@@ -127,14 +112,14 @@ def measured(
     of such images.
     """
     few = data[:: -(-len(data) // FEW)].float() / 255
-    settings = PERTURBATIONS if perturbations else {USUAL: PERTURBATIONS[USUAL]}
     sampled = {
         name: probe_runs(
             stream(k, range(sizes.samples), start="uniform", **how),
             probed_runs(sizes.runs),
             kaleidoscope_probe(data, judge),
         )
-        for name, how in settings.items()
+        for name, how in PERTURBATIONS.items()
+        if perturbations or name == USUAL
     }
     return {
         "fixed": fixed(k.model, few).double().mean().item(),
@@ -326,7 +311,8 @@ class Study:
         shown = self._kept("shown", {"sizes": vars(s)}, self._shown)
         parts, base = self._swept()
         trends = {sweep: trends_of(parts[sweep], what) for sweep, what in SWEEPS.items()}
-        cube = [(d, n) for d in s.dimensions for n in s.counts]
+        lines = {f"line_{depth}": partial(on_a_line, depth) for depth in s.point_depth}
+        cubes = {f"cube_{d}_{n}": partial(scattered_points, d, n) for d in s.dimensions for n in s.counts}
         result = {
             "toolkit": __version__,
             "scale": self.scale,
@@ -336,11 +322,11 @@ class Study:
             "trends": trends,
             "perturbations": by_perturbation(base),
             "verdicts": claims_of(base, trends),
-            "line": self._points("line", [(depth,) for depth in s.point_depth], s.point_seeds, on_a_line),
-            "cube": self._points("cube", cube, s.seeds, scattered_points),
+            "line": self._points(lines, s.point_seeds),
+            "cube": self._points(cubes, s.seeds),
         }
         path = self.folder / "study.json"
-        write(path, to_json(result))
+        write(path, result)
         for name, content in pictures(self.out, result, self._whole, self.judge).items():
             write(self.folder / name, content)
         return path
@@ -391,14 +377,10 @@ class Study:
         k = load_kaleidoscope(self.out, SHOWN, device=self.device)
         return measured(k, images, self.unseen(images), self.judge, self.sizes, perturbations=True)
 
-    def _points(
-        self, what: str, places: Sequence[tuple[int, ...]], seeds: int, make: Callable[..., dict[str, Any]]
-    ) -> list[dict[str, Any]]:
-        asked, found = {"scale": self.scale, "seeds": seeds}, []
-        for place in tqdm(places, desc=f"points: {what}", disable=self.quiet):
-            name = "_".join([what, *map(str, place)])
-            found.append(self._kept(name, asked, lambda at=place: make(*at, seeds, self.scale)))  # type: ignore[misc]
-        return found
+    def _points(self, make: Mapping[str, Callable[[int, str], dict[str, Any]]], seeds: int) -> list[dict[str, Any]]:
+        asked = {"scale": self.scale, "seeds": seeds}
+        bar = tqdm(make.items(), desc="points", disable=self.quiet)
+        return [self._kept(name, asked, partial(part, seeds, self.scale)) for name, part in bar]
 
     @cached_property
     def _whole(self) -> Dataset:
@@ -416,14 +398,8 @@ class Study:
     @cached_property
     def judge(self) -> Judge:
         """A classifier of the data, kept beside the parts."""
-        steps = self.sizes.judge_steps
-        path = self.folder / f"judge_{self._name_of_data.replace(':', '-')}_{steps}.safetensors"
-
-        def read() -> tuple[str, Tensor, Tensor | None]:
-            found = self._read()
-            return found.name, found.images, found.labels
-
-        return classifier(path, read, steps, self.device)
+        path = f"judge_{self._name_of_data.replace(':', '-')}_{self.sizes.judge_steps}.safetensors"
+        return classifier(self.folder / path, self._read, self.sizes.judge_steps, self.device)
 
     @property
     def _name_of_data(self) -> str:
@@ -456,14 +432,16 @@ def pictures(out: Path, result: Mapping[str, Any], data: Dataset, judge: Judge) 
     labels = {run: probabilities(judge, x).argmax(1) for run, x in zip(runs, after, strict=True)}
     real = {"distance": shown["unseen"], "confidence": shown["real_confidence"]}
     drawn = {
-        "collapse": collapse_figure(after[-1], SAME, f"{k.title}: what {samples} samples have become by run {k.runs}"),
-        "sequence": sequence_figure(states(k, data.images), f"{k.title}: one cell is one sample"),
-        "flow": alluvial_figure(
+        "collapse": charts.collapse_figure(
+            after[-1], SAME, f"{k.title}: what {samples} samples have become by run {k.runs}"
+        ),
+        "sequence": charts.sequence_figure(states(k, data.images), f"{k.title}: one cell is one sample"),
+        "flow": charts.alluvial_figure(
             labels, judge.config.classes, f"{k.title}: which class samples are in, and where they go"
         ),
-        "runs": runs_chart(shown["perturbations"], USUAL, real, f"{k.title}: from run to run"),
-        "sweeps": sweeps_chart(result["sweeps"], SWEEPS, CHARTED, "What depth, width, training and data do"),
-        "points": points_chart(result["line"], result["cube"], "Networks of points"),
+        "runs": charts.runs_chart(shown["perturbations"], USUAL, real, f"{k.title}: from run to run"),
+        "sweeps": charts.sweeps_chart(result["sweeps"], SWEEPS, CHARTED, "What depth, width, training and data do"),
+        "points": charts.points_chart(result["line"], result["cube"], "Networks of points"),
     }
     for name, run in LANDSCAPES.items():
         of_points = load_kaleidoscope(out, name)
@@ -476,7 +454,7 @@ SEQUENCE = (1, *range(5, 14), 300)  # runs that a sequence shows
 
 
 def states(k: Kaleidoscope, data: Tensor, samples: int = 36, runs: tuple[int, ...] = SEQUENCE) -> dict[str, Tensor]:
-    """Panels of `sequence_figure`: training images as recovered, and samples after some runs.
+    """Panels of `charts.sequence_figure`: training images as recovered, and samples after some runs.
 
     data: uint8 (N, C, H, W), of which some are recovered. Each panel (samples, C, H, W), by its title.
     """
@@ -533,21 +511,16 @@ def runs(shown: Mapping[str, Any]) -> str:
     head = ["run", "distance", "movement", "standing still", "different pictures", "in another class", "confidence"]
     rows = []
     for r in shown["perturbations"][USUAL]:
-        moving = [f"{r['movement']:.3f}", f"{100 * r['still']:.0f} %"] if r["run"] else ["", ""]
+        moving, changed = ["", ""], ""
+        if r["run"]:
+            moving = [f"{r['movement']:.3f}", f"{100 * r['still']:.0f} %"]
+        if flow := r.get("flow"):  # samples by their class in the row before and in this one
+            stayed = sum(flow[n][n] for n in range(len(flow)))
+            changed = f"{100 * (1 - stayed / sum(map(sum, flow))):.0f} %"
         pictures = f"{r['distinct']} ({r['loose']} to {r['tight']})"
-        confidence = f"{r['confidence']:.2f}"
-        rows.append([str(r["run"]), f"{r['distance']:.3f}", *moving, pictures, changed(r), confidence])
+        rows.append([str(r["run"]), f"{r['distance']:.3f}", *moving, pictures, changed, f"{r['confidence']:.2f}"])
     real = ["real images", f"{shown['unseen']:.3f}", "", "", "", "", f"{shown['real_confidence']:.2f}"]
     return markdown_table(head, [*rows, real])
-
-
-def changed(row: Mapping[str, Any]) -> str:
-    """The share of samples in another class than in the row before."""
-    if "flow" not in row:
-        return ""
-    counts = row["flow"]
-    stayed, count = sum(counts[n][n] for n in range(len(counts))), sum(map(sum, counts))
-    return f"{100 * (1 - stayed / count):.0f} %"
 
 
 def sweep(result: Mapping[str, Any], setting: str) -> str:
@@ -576,19 +549,13 @@ def perturbations(result: Mapping[str, Any]) -> str:
 
 def line(result: Mapping[str, Any]) -> str:
     """Four points on a line, by depth: which networks learn them, which points attract, where samples end."""
-    head = [
-        "hidden layers",
-        "networks that learn them",
-        "points that attract",
-        "all four do",
-        "samples that end at one",
-    ]
+    shares = ("networks that learn them", "points that attract", "all four do", "samples that end at one")
     rows = []
     for row in result["line"]:
         every = [share == 1 for share in row["attracting"]]
-        shares = (row["fit"], row["attracting"], every, row["landed"])
-        rows.append([str(row["depth"]), *(f"{100 * fmean(each):.0f} %" if each else "" for each in shares)])
-    return markdown_table(head, rows)
+        found = (row["fit"], row["attracting"], every, row["landed"])
+        rows.append([str(row["depth"]), *(f"{100 * fmean(each):.0f} %" if each else "" for each in found)])
+    return markdown_table(["hidden layers", *shares], rows)
 
 
 def cube(result: Mapping[str, Any]) -> str:
@@ -617,28 +584,21 @@ def _number(x: Interval) -> str:
     return number(x, 20)
 
 
-EPILOG = """examples:
+@command(
+    "attractors",
+    """examples:
   python -m toolkit attractors --out runs                 trains some 70 small networks: about an hour on two cores
   python -m toolkit attractors --out runs --scale smoke   seconds, with numbers that mean nothing
-Stop it whenever you like; the same command continues where it was."""
-
-
+Stop it whenever you like; the same command continues where it was.""",
+    arg("--out", required=True, metavar="DIR", help="the folder of runs"),
+    arg("--scale", default="cpu", choices=SCALES, help="paper (a GPU), cpu (an hour; default) or smoke (seconds)"),
+    arg("--networks", type=int, help="trained per setting, from different seeds (default: 3)"),
+    arg("--data", help="another data set with labels, such as sample:mnist"),
+    *map(arg, ("--root", "--device", "--quiet", "--json")),
+)
 def attractors(args: argparse.Namespace) -> object:
     """The study of kaleidoscopic runs: where samples end up, against depth, width and more; OUT/kaleidoscope."""
     sizes = SIZES[args.scale] if args.networks is None else replace(SIZES[args.scale], seeds=args.networks)
     device, quiet = str(train.device(args.device)), args.quiet or args.json
     result = json.loads(Study(args.out, args.scale, sizes, args.data, args.root, device, quiet)().read_text())
     return result if args.json else report(result)
-
-
-def declare(add: Callable[..., Any]) -> None:
-    """What `attractors` takes."""
-    add("--out", required=True, metavar="DIR", help="the folder of runs")
-    add("--scale", default="cpu", choices=SCALES, help="paper (a GPU), cpu (an hour; default) or smoke (seconds)")
-    add("--networks", type=int, help="trained per setting, from different seeds (default: 3)")
-    add("--data", help="another data set with labels, such as sample:mnist")
-    for name in ("--root", "--device", "--quiet", "--json"):
-        add(name)
-
-
-COMMANDS = {"attractors": (attractors, declare, EPILOG)}

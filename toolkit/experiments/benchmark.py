@@ -5,7 +5,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
@@ -21,21 +21,20 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from .. import data, hub, train
+from ..cli import arg, command
 from ..index import write_atomic
 from ..metrics.stats import interval
 from ..models import VAE, WTA, Manifold, create
 from ..models.manifold import folded
-from ..plot import markdown_table
 from ..samplers import Samples, Sampling, generate
-from ..samplers.creative import Creative, Statistics, activation_statistics, band_of, codes, creative_decode
+from ..samplers.creative import Creative, Statistics, activation_statistics, codes, creative_decode
 from ..samplers.iterate import last
 from ..samplers.kaleidoscope import kaleidoscope
 from ..seeds import Noise, child
-from ..train import Objective, Shuffled, fit
+from ..train import Shuffled, fit
 from . import timing
-from .common import number
-from .page_benchmark import PagePlan, measure_page, page_tables
-from .timing import QUICK, Entry, Plan, Subject, clock_of, entry, readable, scaled, sentence, stopwatch
+from .page_benchmark import PERCENTILES, PagePlan, measure_page
+from .timing import QUICK, Entry, Plan, Subject, attempt, entry, report, scaled, seconds
 
 # Training steps and reconstructions.
 
@@ -44,22 +43,13 @@ def step(subject: Subject, model: WTA) -> Entry:
     """One training step, with everything a training does in it: the batch, both passes, Adam."""
     plan, batches = subject.plan, subject.batches
     times = subject.alternate(
-        plain=lambda: by_hand(model, batches, plan.steps), fast=lambda: fit(model, batches, steps=plan.steps)
+        plain=lambda: timing.train(model, batches, plan.steps), fast=lambda: fit(model, batches, steps=plan.steps)
     )
-    each = entry(scaled(times, plain=1 / plan.steps, fast=1 / plan.steps))
-    sizes = {"filters": plan.filters, "batch": plan.batch, "steps_in_a_run": plan.steps, "trained": plan.trained}
-    return {
-        **each, **sizes, "images_per_second": plan.batch / each["fast"], "lifetime_per": model.config.lifetime_per,
-    }  # fmt: skip
-
-
-def by_hand(model: WTA, batches: Shuffled, steps: int) -> tuple[list[float], WTA]:
-    """The losses of the plain version, started from the weights of the model, and where it ends."""
-    twin, trained = timing.autoencoder(model), deepcopy(model)
-    objective = Objective(twin.loss, list(twin.parameters()), lr=model.config.lr)
-    losses = timing.train({"reconstruction": objective}, batches, steps, next(model.parameters()).device)
-    trained.load_state_dict(twin.state_dict())
-    return losses, trained
+    each = entry(
+        scaled(times, plain=1 / plan.steps, fast=1 / plan.steps), filters=plan.filters, batch=plan.batch,
+        steps_in_a_run=plan.steps, trained=plan.trained, lifetime_per=model.config.lifetime_per,
+    )  # fmt: skip
+    return each | {"images_per_second": plan.batch / each["fast"]}
 
 
 @torch.no_grad()
@@ -69,7 +59,7 @@ def one_pass(subject: Subject, exact: bool = False) -> Entry:
     twin, x = timing.autoencoder(model), timing.sample(model, subject.noise(plan.batch), 5)
 
     def ours() -> None:
-        with train.autocast(plan.device) if not exact else torch.no_grad():
+        with nullcontext() if exact else train.autocast(plan.device):
             model.reconstruct(x)
 
     times = subject.alternate(plain=lambda: twin(x).clamp(0, 1), fast=ours)
@@ -136,9 +126,8 @@ def gradient_differences(model: nn.Module, other: nn.Module) -> list[float]:
 def image_differences(subject: Subject) -> Entry:
     """How far the images of the fast path in float32 are from the plain ones after twenty passes."""
     model, x = subject.model, subject.noise(subject.plan.plain_images)
-    ours = timing.sample(model, x, EXACT_PASSES)
-    distance = (ours - timing.sample(timing.autoencoder(model), x, EXACT_PASSES)).abs().max().item()
-    return {"passes": EXACT_PASSES, "images": len(x), "max_difference": distance}
+    ours, theirs = (timing.sample(each, x, EXACT_PASSES) for each in (model, timing.autoencoder(model)))
+    return {"passes": EXACT_PASSES, "images": len(x), "max_difference": (ours - theirs).abs().max().item()}
 
 
 def training_ends(subject: Subject) -> Entry:
@@ -153,28 +142,28 @@ def training_ends(subject: Subject) -> Entry:
     """
     plan, rest = subject.plan, torch.arange(len(subject.images)) % 5 > 0
     learned, held_out = subject.images[rest], subject.images[~rest].float().to(plan.device) / 255
-    losses: dict[str, list[float]] = {}
-    weights: dict[str, list[float]] = {}
-    images: dict[str, list[float]] = {}
+    names = ("float32", "plain", "bfloat16", "another order")
+    losses, weights, images = ({name: list[float]() for name in names} for _ in range(3))
     for index in range(plan.curve_seeds):
         seed = child(plan.seed, "curve", index)
         model = subject.untrained(seed, filters=plan.curve_filters, lifetime_per="position")
         batches = Shuffled(learned, plan.batch, seed)
-        other_order = replace(batches, seed=child(seed, "order"))
         ends = {
             "float32": fit_in(torch.float32, model, batches, plan.curve_steps),
-            "plain": by_hand(model, batches, plan.curve_steps)[1],
+            "plain": timing.train(model, batches, plan.curve_steps)[1],
             "bfloat16": fit_in(torch.bfloat16, model, batches, plan.curve_steps),
-            "another order": fit_in(torch.float32, model, other_order, plan.curve_steps),
+            "another order": fit_in(
+                torch.float32, model, replace(batches, seed=child(seed, "order")), plan.curve_steps
+            ),
         }
         with torch.no_grad():
             vectors = {name: torch.cat([it.flatten() for it in end.parameters()]) for name, end in ends.items()}
             pictures = {name: timing.sample(end, subject.noise(50), EXACT_PASSES) for name, end in ends.items()}
             for name, end in ends.items():
-                losses.setdefault(name, []).append(fmean(end.loss(x).item() for x in held_out.split(plan.batch)))
+                losses[name].append(fmean(end.loss(x).item() for x in held_out.split(plan.batch)))
                 away = (vectors[name] - vectors["float32"]).norm() / vectors["float32"].norm()
-                weights.setdefault(name, []).append(away.item())
-                images.setdefault(name, []).append(rms(pictures[name], pictures["float32"]))
+                weights[name].append(away.item())
+                images[name].append(rms(pictures[name], pictures["float32"]))
     return {
         "filters": plan.curve_filters,
         "steps": plan.curve_steps,
@@ -191,16 +180,8 @@ def training_ends(subject: Subject) -> Entry:
 
 def fit_in(dtype: torch.dtype, model: WTA, batches: Shuffled, steps: int) -> WTA:
     """`fit` in one number format, float32 or bfloat16, whichever is native."""
-    kind = next(model.parameters()).device.type
-
-    def objectives(model: WTA) -> Mapping[str, Objective]:
-        return {name: replace(it, loss=partial(loss_in, it.loss)) for name, it in model.objectives().items()}
-
-    def loss_in(loss: Callable[[Any], Tensor], x: Any) -> Tensor:
-        with torch.autocast(kind, torch.bfloat16, enabled=dtype == torch.bfloat16):
-            return loss(x)
-
-    return fit(model, batches, steps=steps, objectives=objectives)
+    with train.precision(next(model.parameters()).device.type, bfloat16=dtype == torch.bfloat16):
+        return fit(model, batches, steps=steps)
 
 
 def rms(a: Tensor, b: Tensor) -> float:
@@ -217,7 +198,8 @@ PUBLISHED = "fig2-published"  # the shipped run by the rule of the published cod
 def sampling(subject: Subject) -> Entry:
     """Images sampled as figures are made: a fixed number of passes; and beside it to the stop rule, each by itself.
 
-    The plain side is a fixed number of passes for both; it costs the same whatever the weights.
+    The plain side is a fixed number of passes for both; it costs the same whatever the weights. Beside the times: how
+    images that were stopped one by one differ from those of a fixed number of passes, and float32 from bfloat16.
     """
     plan, model, published = subject.plan, subject.model, subject.published
     twin, start = timing.autoencoder(model), subject.noise(plan.plain_images)
@@ -230,32 +212,23 @@ def sampling(subject: Subject) -> Entry:
         fixed=lambda: generate(published, range(plan.fixed_images), rules[0]),
         settled=lambda: settled.append(generate(model, range(plan.images), rules[1])),
     )
-    passes = settled[0].passes.double()
 
     def against_plain(side: str, images: int, **notes: Any) -> Entry:
         pair = scaled({"plain": times["plain"], "fast": times[side]}, plain=images / plan.plain_images)
         return entry(pair, images=images, plain_images_timed=plan.plain_images, **notes)
 
+    passes, exact = settled[0].passes.double(), rules[1].final(model, start)
+    quick = settled[0].images[: len(start)].to(exact.device).float() / 255
+    about = {
+        "passes_mean": passes.mean().item(),
+        "share_that_never_settled": (passes >= plan.passes).double().mean().item(),
+        "stopping_rms": rms(exact, fixed[0]),
+        "bfloat16_rms": rms(quick, exact),
+    }
     return {
         "fixed": against_plain("fixed", plan.fixed_images, passes_mean=plan.passes),
-        "stop_rule": against_plain(
-            "settled",
-            plan.images,
-            passes_mean=passes.mean().item(),
-            share_that_never_settled=(passes >= plan.passes).double().mean().item(),
-            **stopping(subject, fixed[0], settled[0]),
-        ),
+        "stop_rule": against_plain("settled", plan.images, **about),
     }
-
-
-def stopping(subject: Subject, fixed: Tensor, settled: Samples) -> Entry:
-    """How images stopped one by one differ from those of a fixed number of passes; and float32 from bfloat16.
-
-    fixed: (B, C, H, W), the plain images of the first seeds.
-    """
-    exact = Sampling(limit=subject.plan.passes).final(subject.model, subject.noise(len(fixed)))
-    quick = settled.images[: len(fixed)].to(exact.device).float() / 255
-    return {"stopping_rms": rms(exact, fixed), "bfloat16_rms": rms(quick, exact)}
 
 
 def symbols(subject: Subject) -> Entry:
@@ -263,11 +236,11 @@ def symbols(subject: Subject) -> Entry:
     plan = subject.plan
     model, rule = hub.load(hub.CHECKPOINTS, "fig2", device=plan.device), hub.sampling(hub.CHECKPOINTS, "fig2")
     assert isinstance(model, WTA)
-    twin, start, clock = timing.autoencoder(model), subject.noise(plan.symbols), clock_of(plan.device)
+    twin, start = timing.autoencoder(model), subject.noise(plan.symbols)
     times = subject.alternate(
         plain=lambda: timing.sample(twin, start, rule.limit), fast=lambda: rule.final(model, start)
     )
-    first = [stopwatch(lambda: list(islice(rule.stream(model, start), 2)), clock) for _ in range(plan.runs)]
+    first = [seconds(lambda: list(islice(rule.stream(model, start), 2))) for _ in range(plan.runs)]
     notes = {"symbols": plan.symbols, "filters": model.config.filters, "passes_at_most": rule.limit}
     return entry(times, "s", **notes, first_step_ms=entry({"fast": first}, "ms"))
 
@@ -314,10 +287,11 @@ def creative_redraw(subject: Subject) -> Entry:
     model, statistics = trained_decoder(subject)
     seeds, neurons = range(plan.pairs), len(statistics.active)
     z = Noise(seeds).randn(*model.code_shape).to(plan.device)
-    times = subject.alternate(
-        plain=lambda: decode_by_hand(model, statistics, z, torch.rand(plan.pairs, neurons, device=plan.device)),
-        fast=lambda: creative_decode(model, z, statistics, seeds, HOW),
-    )
+
+    def plain() -> None:
+        timing.creative_decode(model, z, statistics, torch.rand(plan.pairs, neurons, device=plan.device), HOW)
+
+    times = subject.alternate(plain=plain, fast=lambda: creative_decode(model, z, statistics, seeds, HOW))
     return entry(times, "ms", pairs=plan.pairs, neurons=HOW.neurons, of=neurons)
 
 
@@ -328,16 +302,6 @@ def trained_decoder(subject: Subject) -> tuple[VAE, Statistics]:
     assert isinstance(model, VAE)
     model = fit(model, Shuffled(images, 128, seed), steps=plan.trained)
     return model, activation_statistics(model, codes(model, images))
-
-
-@torch.no_grad()
-def decode_by_hand(model: VAE, statistics: Statistics, z: Tensor, lots: Tensor) -> tuple[Tensor, Tensor]:
-    """Both images of every code. lots: (B, K), the first neuron of a code is the candidate with the highest."""
-    where = max(index for index, layer in enumerate(model.decoder) if isinstance(layer, nn.ReLU))
-    value = statistics.mean + HOW.deviations * statistics.std
-    able = band_of(statistics, HOW)
-    on = timing.switch_on(model.decoder, where, z, able, statistics.correlation, value, lots, HOW.neurons)
-    return model.decoder(z).sigmoid(), on
 
 
 def kaleidoscope_runs(subject: Subject) -> Entry:
@@ -423,8 +387,7 @@ def operations(model: WTA) -> int:
 def matrix_product_tflops(device: torch.device, side: int, runs: int = 20) -> float:
     """What the device reaches in one square bfloat16 product, the best of several."""
     a, b = torch.randn(2, side, side, device=device, dtype=torch.bfloat16)
-    clock = clock_of(device)
-    return 2 * side**3 / min(stopwatch(lambda: a @ b, clock) for _ in range(runs)) / 1e12
+    return 2 * side**3 / min(seconds(lambda: a @ b) for _ in range(runs)) / 1e12
 
 
 # All parts, and their tables.
@@ -434,7 +397,7 @@ PARTS: dict[str, Callable[[Subject], Any]] = {
     "train_step_speedup": lambda subject: step(subject, subject.model),
     "exactness": exactness,
     "pass_speedup": one_pass,
-    "pass_float32_speedup": lambda subject: one_pass(subject, exact=True),
+    "pass_float32_speedup": partial(one_pass, exact=True),
     "sampling": sampling,
     "symbols_64_s": symbols,
     "stop_by_change": stop_by_change,
@@ -443,19 +406,8 @@ PARTS: dict[str, Callable[[Subject], Any]] = {
     "kaleidoscope_s": kaleidoscope_runs,
     "gpu": gpu,
 }
-LINES = {
-    "train_step_published": "training step, lifetime sparsity per position (figures)",
-    "train_step_speedup": "training step, lifetime sparsity per channel (as written)",
-    "pass_speedup": "reconstruction pass",
-    "pass_float32_speedup": "reconstruction pass, float32",
-    "sampling.fixed": "images, a fixed number of passes (figures)",
-    "sampling.stop_rule": "images to the stop rule (as written)",
-    "symbols_64_s": "fresh symbols of the shipped run",
-    "creative_ms": "creative decoding",
-    "kaleidoscope_s": "kaleidoscopic runs",
-    "checkpoint_ms": "loading a checkpoint",
-}
-HEAD = ["seconds: median (minimum, most/least)", "plain", "fast", "ratio", "of minima", "runs"]
+TIMES = ("runs_unit", "plain", "fast", "ratio", "ratio_of_minima", "minimum.plain", "minimum.fast", "spread.plain",
+         "spread.fast")  # fmt: skip
 
 
 def measure_paths(
@@ -468,24 +420,20 @@ def measure_paths(
 ) -> Entry:
     """The parts of `PARTS`, or `only` some, as JSON values, beside "machine" and "plan".
 
-    images: uint8 (N, C, H, W), what the networks are trained on. on_part hears which part comes next; on_result has all
-    results so far, first before any part. A part that fails is {"error": sentence}, and the rest goes on.
-    Raises ValueError for the name of no part.
+    images: uint8 (N, C, H, W), what the networks are trained on. on_part is called with the name of the next part,
+    on_result with all results so far, first before any part. A part that fails is {"error": sentence}, and the rest
+    goes on. Raises ValueError for the name of no part.
     """
     if unknown := [name for name in only if name not in PARTS]:
         raise ValueError(f"there is no part {', '.join(unknown)}: choose of {', '.join(PARTS)}")
     subject = Subject(plan or Plan(), images)
-    subject.result |= {"machine": machine(), "plan": {**vars(subject.plan), "device": str(subject.plan.device)}}
-    on_result(subject.result)
-    for name, part in PARTS.items():
-        if not only or name in only:
-            on_part(name)
-            try:
-                subject.result[name] = part(subject)
-            except Exception as error:
-                subject.result[name] = {"error": sentence(error)}
-            on_result(subject.result)
-    return subject.result
+    result = {"machine": machine(), "plan": {**vars(subject.plan), "device": str(subject.plan.device)}}
+    on_result(result)
+    for name in only or PARTS:
+        on_part(name)
+        result[name] = attempt(partial(PARTS[name], subject))
+        on_result(result)
+    return result
 
 
 def machine() -> Entry:
@@ -505,87 +453,6 @@ def machine() -> Entry:
     }
 
 
-def tables(result: Entry) -> str:
-    """All that was measured, as Markdown."""
-    good = {name: each for name, each in result.items() if not (isinstance(each, dict) and "error" in each)}
-    rows = []
-    for path, what in LINES.items():
-        name, _, key = path.partition(".")
-        found = good.get(name, {}).get(key) if key else good.get(name)
-        rows += [line(what, found)] if found else []
-    sentences = {
-        "pass_speedup": _ceiling,
-        "exactness": _exact,
-        "sampling": _stopped,
-        "gpu": _gpu,
-    }
-    return "\n\n".join([
-        *([markdown_table(HEAD, rows)] if rows else []),
-        *(tell(good[name]) for name, tell in sentences.items() if name in good),
-        *(f"{name} failed: {each['error']}" for name, each in result.items() if name not in good),
-        ", ".join(f"{key} {value}" for key, value in result["machine"].items()),
-    ])  # fmt: skip
-
-
-def line(what: str, each: Entry) -> list[str]:
-    """One measurement: either side in seconds, the ratios, and how many runs there were."""
-    scale = 1000 if each["runs_unit"] == "ms" else 1
-    sides = [
-        f"{readable(each[side] / scale)} ({readable(each['minimum'][side] / scale)}, {each['spread'][side]:.2f})"
-        if side in each["runs"]
-        else ""
-        for side in ("plain", "fast")
-    ]
-    ratios = [f"{each[key]:.2f}" if key in each else "" for key in ("ratio", "ratio_of_minima")]
-    return [what, *sides, *ratios, str(len(each["runs"]["fast"]))]
-
-
-def _ceiling(each: Entry) -> str:
-    return f"A bfloat16 matrix product reached {each['bfloat16_product_tflops']:.2f} TFLOP/s."
-
-
-def _exact(each: Entry) -> str:
-    found = [
-        f"Lifetime sparsity per {rule}, fast against plain in float32: outputs within {outputs['plain']:.1e}, "
-        f"gradients within {gradients['plain']:.1e} (relative, worst parameter; against float64 fast "
-        f"{gradients['float64']:.1e}, plain {gradients['plain_to_float64']:.1e}); in "
-        f"bfloat16 gradients differ by {gradients['bfloat16']:.2g}."
-        for rule in ("channel", "position")
-        for outputs, gradients in [each[rule].values()]
-    ]
-    images, ends = each["images"], each["training"]
-    spread = "" if ends["loss_spread"] is None else f"; seeds differ by {ends['loss_spread']:.3f} (standard deviation)"
-    apart = "; ".join(
-        f"{name} {number(ends['loss_difference'][name])}, weights {ends['weights'][name]:.2f} away, images "
-        f"{ends['images'][name]:.3f}"
-        for name in ("plain", "bfloat16", "another order")
-    )
-    return (
-        f"{' '.join(found)} Images after {images['passes']} passes within {images['max_difference']:.1e}. Held-out "
-        f"loss after {ends['steps']} steps of {ends['filters']} filters, minus that of fit in float32 from the same "
-        f"seed: {apart}{spread}."
-    )
-
-
-def _stopped(each: Entry) -> str:
-    rule = each["stop_rule"]
-    return (
-        f"To the stop rule an image takes {rule['passes_mean']:.1f} passes, and {rule['share_that_never_settled']:.0%} "
-        f"never settle. Images stopped one by one differ from those of a fixed number of passes by "
-        f"{rule['stopping_rms']:.3f}, and bfloat16 from float32 by {rule['bfloat16_rms']:.3f} (root mean square)."
-    )
-
-
-def _gpu(each: Entry) -> str:
-    if "why" in each:
-        return f"GPU: {each['why']}."
-    return (
-        f"{each['name']}: {each['training_images_per_second']:,.0f} images/s in training, "
-        f"{each['training_tflops']:.1f} TFLOP/s, {each['share_of_matrix_product']:.0%} of its own bfloat16 matrix "
-        f"product; the paper's figure 2 in {each['figure_2_h_extrapolated']:.2f} h (extrapolated)."
-    )
-
-
 # The command.
 
 EPILOG = """examples:
@@ -599,6 +466,29 @@ FILE is whole at any moment, with what is measured so far. Parts: """
 Write = Callable[[Entry], object]
 
 
+@command(
+    "benchmark",
+    EPILOG + ", ".join(PARTS),
+    arg(
+        "--json",
+        action="store",
+        nargs="?",
+        const=True,
+        type=Path,
+        metavar="FILE",
+        help="write everything to FILE; without FILE print it as JSON, alone",
+    ),
+    arg("--only", metavar="PARTS", help="measure these parts alone, separated by commas (default: all)"),
+    arg("--data", default="sample:mnist", help="images that the networks are trained on first (default: sample:mnist)"),
+    arg("--trained", type=int, metavar="STEPS", help="how many fast steps each is trained for (default: 500)"),
+    arg("--curves", type=int, metavar="STEPS", help="of exactness: train at full size for so many; 300 are an hour"),
+    arg("--page", action="store_true", help="measure the page: how soon it answers, and what it does under load"),
+    arg("--minutes", type=float, default=3, help="of load on the page (default: 3)"),
+    arg("--visitors", type=int, default=20, help="of the page at once (default: 20)"),
+    arg("--actions", type=int, default=50, help="of each kind, of a visitor who is alone (default: 50)"),
+    arg("--quick", action="store_true", help="tiny sizes: whether it runs, not how fast"),
+    *map(arg, ("--seed", "--root", "--device")),
+)
 def benchmark(args: argparse.Namespace) -> object:
     """The fast paths against plain, dense float32 PyTorch: times, ratios, what memory grows to; or the page."""
 
@@ -607,7 +497,7 @@ def benchmark(args: argparse.Namespace) -> object:
             write_atomic(args.json, f"{json.dumps(result, indent=2)}\n".encode())
 
     result = (page if args.page else paths)(args, write)
-    return result if args.json is True else (page_tables if args.page else tables)(result)
+    return result if args.json is True else report(result, PERCENTILES if args.page else TIMES)
 
 
 def paths(args: argparse.Namespace, write: Write) -> Entry:
@@ -633,23 +523,3 @@ def page(args: argparse.Namespace, write: Write) -> Entry:
     plan = PagePlan(actions=args.actions, minutes=args.minutes, visitors=args.visitors)
     with tqdm(bar_format="{desc} {elapsed}", disable=args.json is True) as bar:
         return measure_page(plan, on_part=bar.set_description_str, on_result=write)
-
-
-def declare(add: Callable[..., Any]) -> None:
-    """What `benchmark` takes."""
-    add("--json", action="store", nargs="?", const=True, type=Path, metavar="FILE",
-        help="write everything to FILE; without FILE print it as JSON, alone")  # fmt: skip
-    add("--only", metavar="PARTS", help="measure these parts alone, separated by commas (default: all)")
-    add("--data", default="sample:mnist", help="images that the networks are trained on first (default: sample:mnist)")
-    add("--trained", type=int, metavar="STEPS", help="how many fast steps each is trained for (default: 500)")
-    add("--curves", type=int, metavar="STEPS", help="compare losses at full size over so many steps: 300 are an hour")
-    add("--page", action="store_true", help="measure the page: how soon it answers, and what it does under load")
-    add("--minutes", type=float, default=3, help="of load on the page (default: 3)")
-    add("--visitors", type=int, default=20, help="of the page at once (default: 20)")
-    add("--actions", type=int, default=50, help="of each kind, of a visitor who is alone (default: 50)")
-    add("--quick", action="store_true", help="tiny sizes: whether it runs, not how fast")
-    for name in ("--seed", "--root", "--device"):
-        add(name)
-
-
-COMMANDS = {"benchmark": (benchmark, declare, EPILOG + ", ".join(PARTS))}

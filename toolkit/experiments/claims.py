@@ -1,9 +1,10 @@
 """The papers' claims, checked on stored runs and studies: of each what decides it, against which bar, and why."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,15 @@ import numpy as np
 from ..metrics.stats import Interval, concordance, slope
 from ..presets import FIGURES
 from .attractors import USUAL
-from .evidence import (
-    CHANCE,
-    FARTHER,
-    HALF,
-    MARGIN,
-    NOTABLE,
-    RISE,
-    Check,
-    Claim,
-    Evidence,
-    Measure,
-    Pair,
-    Result,
-    Results,
-    Says,
-    Values,
-    weakest,
-)
+from .evidence import NOTABLE, Check, Claim, Evidence, Measure, Pair, Result, Results, Side, Values, weakest
 from .table1 import NAMES
 
 PAPER = "Datasets That Are Not"
+HALF = 0.5  # what has collapsed has lost half of what it had; what most images are, over half of them are
+CHANCE = 0.5  # how often a measure without any knowledge puts two generators in the right order
+RISE = (NOTABLE - 1) / log2(20)  # per doubling of the iterations: a tenth over the twenty of the paper
+FARTHER = 0.01  # the same of a distance: 4 % over twenty; a model that is trained again with its seed moves it by 2 %
+MARGIN = 0.15  # of what unseen digits reach: what an iteration may lose and still be called as good
 COMPLEXITY = {
     "edge_length": "edge length", "perimetric_complexity": "perimetric complexity", "compressed_size": "bytes",
 }  # fmt: skip
@@ -45,7 +34,7 @@ COMPLEX = ("fig2", "fig3", "fig4", "fig5", "fig12", "fig13")
 COLLAPSING = {"fig6": "Without accumulation", "fig7": "With a teacher in place of a data set"}
 FILTERED = {"fig2-novel": "Only the half that is farthest from the data accumulated"}
 BASELINES = {"fig8": "a GAN", "fig9": "a GAN that starts anew", "fig10": "a VAE", "fig11": "a VAE that starts anew"}
-THICKNESS: dict[str, tuple[str, Says]] = {
+THICKNESS: dict[str, tuple[str, Side]] = {
     "fig4": ("Sigmoid output and fresh starts thicken strokes", "over"),
     "fig2": ("Linear output and weights kept do not thicken strokes", "at most"),
     "fig3": ("Linear output and fresh starts do not thicken strokes", "at most"),
@@ -61,14 +50,9 @@ def at_last(measure: str, run: Result) -> Values:
     return run.values(measure, run.final)
 
 
-def over_data(measure: str, run: Result) -> Values:
-    """The last images over the mean of the data."""
-    return run.values(measure, run.final) / run.values(measure, 0).mean()
-
-
-def over_first(measure: str, run: Result) -> Values:
-    """The last images over the mean of iteration 1."""
-    return run.values(measure, run.final) / run.values(measure, 1).mean()
+def over(at: int, measure: str, run: Result) -> Values:
+    """The last images over the mean of those of an iteration; 0 is the data."""
+    return run.values(measure, run.final) / run.values(measure, at).mean()
 
 
 def per_doubling(measure: str, run: Result) -> Values:
@@ -127,11 +111,6 @@ def kept(run: Result) -> Values:
     return run.kept
 
 
-def _unseen(run: Result) -> float:
-    """The share of unseen images of the data that are surely of a learned class."""
-    return run.controls["unseen data"]["in_class_count_by_sum"]
-
-
 # Claims of runs.
 
 
@@ -146,17 +125,17 @@ class Figure:
     def title(self) -> str:
         return FIGURES[self.name].title
 
-    def check(self, words: str, measure: Measure, says: Says, bar: float) -> Check:
-        return Check(words, self.known.over(self.name, measure), says, bar)
+    def check(self, words: str, measure: Measure, side: Side, bar: float) -> Check:
+        return Check(words, self.known.over(self.name, measure), side, bar)
 
-    def against(self, other: str, words: str, measure: Pair, says: Says, bar: float) -> Check:
+    def against(self, words: str, measure: Pair, side: Side, bar: float, other: str = "fig2") -> Check:
         """The same of pairs with another figure's runs from the same seed."""
-        return Check(words, self.known.paired(self.name, other, measure), says, bar)
+        return Check(words, self.known.paired(self.name, other, measure), side, bar)
 
     def over_data(self, measures: Mapping[str, str]) -> list[Check]:
         """Whether measures are notably larger at last than those of the data."""
         return [
-            self.check(f"{words}, over that of the data", partial(over_data, measure), "over", NOTABLE)
+            self.check(f"{words}, over that of the data", partial(over, 0, measure), "over", NOTABLE)
             for measure, words in measures.items()
         ]
 
@@ -170,31 +149,26 @@ class Figure:
     def claim(
         self,
         key: str,
-        says: str,
+        text: str,
         primary: Check,
         reason: str,
         readings: Iterable[Check] = (),
         notes: Sequence[str] = (),
     ) -> Claim:
-        figure, shown = self.name[3:], self.known.picture(self.name)
-        return Claim(f"{self.name}-{key}", says, PAPER, figure, primary, reason, [*readings], shown, notes)
+        figure = FIGURES[self.name].figure if self.name in FIGURES else "future work"
+        shown = self.known.picture(self.name)
+        return Claim(f"{self.name}-{key}", text, PAPER, figure, primary, reason, [*readings], shown, notes)
 
 
 def figure_claims(known: Results) -> Iterator[Claim]:
     """All of them, those of figures that were not run too."""
-    for name in DRIFTING:
-        yield from _drift(Figure(known, name))
-    for name in COMPLEX:
-        yield from _complexity(Figure(known, name))
-    yield from _identity(known)
-    for name, (says, side) in THICKNESS.items():
-        yield _strokes(Figure(known, name), says, side)
-    for name, how in COLLAPSING.items():
-        yield from _collapse(Figure(known, name), how)
-    for name, model in BASELINES.items():
-        yield _digits(Figure(known, name), model)
-    for name, how in FILTERED.items():
-        yield _filtered(known, name, how)
+    kinds: list[tuple[Iterable[str], Callable[[Figure], Iterator[Claim]]]] = [
+        (DRIFTING, _drift), (COMPLEX, _complexity), (("fig3",), _smoother), (("fig2",), _identity),
+        (THICKNESS, _strokes), (COLLAPSING, _collapse), (BASELINES, _digits), (FILTERED, _filtered),
+    ]  # fmt: skip
+    for names, claims in kinds:
+        for name in names:
+            yield from claims(Figure(known, name))
 
 
 def _drift(it: Figure) -> Iterator[Claim]:
@@ -203,7 +177,7 @@ def _drift(it: Figure) -> Iterator[Claim]:
     readings = it.over_data(NOVELTY)
     if is_known:
         words_known = f"share of images {DIGITS}, over that of the data"
-        readings.append(it.check(words_known, partial(over_data, "in_class"), "under", 1 / NOTABLE))
+        readings.append(it.check(words_known, partial(over, 0, "in_class"), "under", 1 / NOTABLE))
     yield it.claim(
         "far",
         f"{it.title}: output leaves the data",
@@ -249,38 +223,41 @@ def _complexity(it: Figure) -> Iterator[Claim]:
     )
 
 
-def _identity(known: Results) -> Iterator[Claim]:
-    anew, keeping = Figure(known, "fig3"), Figure(known, "fig2")
+def _smoother(it: Figure) -> Iterator[Claim]:
     words = "kept from sheet to sheet with the weights kept, minus starting anew"
-    yield anew.claim(
+    yield it.claim(
         "smoother",
         "Keeping the weights is smoother than starting anew: the same seeds change less from sheet to sheet",
-        anew.against("fig2", words, lambda anew, keeping: kept(keeping) - kept(anew), "over", NOTABLE - 1),
+        it.against(words, lambda anew, keeping: kept(keeping) - kept(anew), "over", NOTABLE - 1),
         "What the image of a seed keeps of itself from sheet to sheet, 1 for all and 0 for as little as other seeds "
         "share: on this scale a tenth is a tenth of all there is, however far the images of a set lie apart.",
     )
-    yield keeping.claim(
+
+
+def _identity(it: Figure) -> Iterator[Claim]:
+    yield it.claim(
         "identity",
         "Linear output, weights kept, data accumulated: symbols keep their core from iteration to iteration",
-        keeping.check("kept from sheet to sheet", kept, "over", HALF),
+        it.check("kept from sheet to sheet", kept, "over", HALF),
         "What keeps its core keeps at least half of itself from one iteration to the next, on the same scale.",
     )
 
 
-def _strokes(it: Figure, says: str, side: Says) -> Claim:
+def _strokes(it: Figure) -> Iterator[Claim]:
     """Ink tells only where it can change."""
+    text, side = THICKNESS[it.name]
     toned = any(run.tone for run in it.known.runs.get(it.name, ()))
-    readings = [it.check("the same, over that of the data", partial(over_data, "stroke_width"), side, NOTABLE)]
+    readings = [it.check("the same, over that of the data", partial(over, 0, "stroke_width"), side, NOTABLE)]
     if not toned:
-        readings.append(it.check("ink, over that of iteration 1", partial(over_first, "ink"), side, NOTABLE))
+        readings.append(it.check("ink, over that of iteration 1", partial(over, 1, "ink"), side, NOTABLE))
     tone = (
         "Every picture is given the grey levels of the data, so that ink, and all that follows it, cannot change; the "
         "width of strokes, which is ink over edge length, then says no more than edge length."
     )
-    return it.claim(
+    yield it.claim(
         "strokes",
-        says,
-        it.check("width of strokes, over that of iteration 1", partial(over_first, "stroke_width"), side, NOTABLE),
+        text,
+        it.check("width of strokes, over that of iteration 1", partial(over, 1, "stroke_width"), side, NOTABLE),
         "The width of strokes at the end over that of iteration 1, by the distance of ink to paper: what was thick "
         "before the loop began was not thickened by it. A tenth is a fifth of a pixel, less than one sees.",
         readings,
@@ -288,17 +265,18 @@ def _strokes(it: Figure, says: str, side: Says) -> Claim:
     )
 
 
-def _collapse(it: Figure, how: str) -> Iterator[Claim]:
+def _collapse(it: Figure) -> Iterator[Claim]:
+    how = COLLAPSING[it.name]
     words = f"share of images {DIGITS}, minus that with accumulation"
     yield it.claim(
         "degrades",
         f"{how} output degrades",
-        it.against("fig2", words, partial(difference, "in_class"), "under", 1 - NOTABLE),
+        it.against(words, partial(difference, "in_class"), "under", 1 - NOTABLE),
         "The share of images that are surely some digit, whichever, against the same seed's run with accumulation. A "
         "judge grows surer of a dash than of a sign, so how sure it is tells nothing. A tenth of all images is "
         "notable.",
         [
-            it.against("fig2", f"last {words}, over that with accumulation", partial(last_over, measure), side, bar)
+            it.against(f"last {words}, over that with accumulation", partial(last_over, measure), side, bar)
             for measure, words, side, bar in LAST
         ],
     )
@@ -306,54 +284,56 @@ def _collapse(it: Figure, how: str) -> Iterator[Claim]:
     yield it.claim(
         "collapses",
         f"{how} output collapses",
-        it.against("fig2", words, variety_over, "under", HALF),
+        it.against(words, variety_over, "under", HALF),
         "What the mean picture does not explain of the blurred pictures' power is how much they vary: a set that has "
         "lost half of what the run with accumulation still has, has collapsed. Copies moved by a pixel do not count as "
         "variety.",
         [
             it.check("share of distinct pictures", partial(at_last, "distinct"), "under", HALF),
             it.check("share of blank images", partial(at_last, "blank"), "over", HALF),
-            it.check("diversity, over that of the data", partial(over_data, "diversity"), "under", HALF),
+            it.check("diversity, over that of the data", partial(over, 0, "diversity"), "under", HALF),
         ],
     )
 
 
-LAST: list[tuple[str, str, Says, float]] = [
+LAST: list[tuple[str, str, Side, float]] = [
     ("frechet_distance", "Fréchet distance", "over", NOTABLE), ("coverage", "coverage of the data", "under", HALF),
 ]  # fmt: skip
 
 
-def _digits(it: Figure, model: str) -> Claim:
+def _digits(it: Figure) -> Iterator[Claim]:
+    def unseen(run: Result) -> float:
+        return run.controls["unseen data"]["in_class_count_by_sum"]
+
     def change(run: Result) -> Values:
-        return (run.values("in_class", run.final) - run.values("in_class", 1)) / _unseen(run)
+        return (run.values("in_class", run.final) - run.values("in_class", 1)) / unseen(run)
 
     def first(run: Result) -> Values:
-        return run.values("in_class", 1) / _unseen(run)
+        return run.values("in_class", 1) / unseen(run)
 
     words = "the same share at last, minus that of figure 2"
-    return it.claim(
+    yield it.claim(
         "digits",
-        f"With {model} in place of the autoencoder, images stay digits",
+        f"With {BASELINES[it.name]} in place of the autoencoder, images stay digits",
         it.check(f"share of images {DIGITS}, last minus first, over that of unseen digits", change, "over", -MARGIN),
         "To stay is to lose nothing that matters after iteration 1: the share that is surely some digit, whichever, "
         "may fall by 0.15 of what unseen digits reach. To be sure which digit is another matter.",
         [
             it.check("the same share at iteration 1, over that of unseen digits", first, "at least", 0.8),
-            it.against("fig2", words, partial(difference, "in_class"), "over", NOTABLE - 1),
+            it.against(words, partial(difference, "in_class"), "over", NOTABLE - 1),
         ],
     )
 
 
-def _filtered(known: Results, name: str, how: str) -> Claim:
+def _filtered(it: Figure) -> Iterator[Claim]:
     """The paper names the filter as future work and does not say what it would do: this is what one is for."""
-    it = Figure(known, name)
     primary, reading = (
-        it.against("fig2", f"{words}, over that without", partial(last_over, measure), "over", NOTABLE)
+        it.against(f"{words}, over that without", partial(last_over, measure), "over", NOTABLE)
         for measure, words in {**NOVELTY, "frechet_distance": "Fréchet distance"}.items()
     )
-    says = f"{how}: output goes farther than without the filter"
+    text = f"{FILTERED[it.name]}: output goes farther than without the filter"
     reason = "What goes farther goes a tenth farther; the paper names the filter as future work and sets no bar."
-    return Claim(f"{name}-farther", says, PAPER, "future work", primary, reason, [reading], known.picture(name))
+    yield it.claim("farther", text, primary, reason, [reading])
 
 
 # Claims of studies.
@@ -364,7 +344,7 @@ OUT_OF_CLASS = "Out-of-class novelty generation"
 ORDER = ("low-active", "random", "noisy", "regular")  # farthest out first
 NOT_NOVEL, NOVEL = ("noise", "blank", "unseen data", "training data"), ("letters",)
 FIRST = "out_of_class_count_by_max"
-RANKED: list[tuple[str, str, Says]] = [
+RANKED: list[tuple[str, str, Side]] = [
     (FIRST, "out-of-class count", "over"), ("out_of_class_max", "out-of-class max", "over"),
     ("out_of_class_count_by_sum", "out-of-class count by sum", "over"), ("parzen", "Parzen windows", "at most"),
 ]  # fmt: skip
@@ -383,9 +363,9 @@ def _creative(known: Results) -> Iterator[Claim]:
     shown = _file(known, "creative/creative-mnist.png")
 
     def claim(
-        key: str, says: str, primary: Check, reason: str, readings: Sequence[Check] = (), at: Any = shown
+        key: str, text: str, primary: Check, reason: str, readings: Sequence[Check] = (), at: Any = shown
     ) -> Claim:
-        return Claim(f"creative-{key}", says, CREATIVE, "Table 1", primary, reason, readings, at)
+        return Claim(f"creative-{key}", text, CREATIVE, "Table 1", primary, reason, readings, at)
 
     differences = [
         Check(f"{a} minus {b}, {NAMES.get(data, data)}", Evidence(_at(found, "order", f"{a} > {b}", "difference")))
@@ -393,9 +373,9 @@ def _creative(known: Results) -> Iterator[Claim]:
         for a, b in pairwise(ORDER)
     ]
     least = weakest(differences)
-    says = "By reconstruction distance low-active beats random beats noisy beats regular"
+    text = "By reconstruction distance low-active beats random beats noisy beats regular"
     reason = "The order holds if each of its differences does: the one that is nearest to 0 decides for all."
-    yield claim("order", says, least, reason, [each for each in differences if each is not least])
+    yield claim("order", text, least, reason, [each for each in differences if each is not least])
     words = "noisy minus regular, over random minus regular"
     noisy = [
         Check(f"{words}, {NAMES.get(data, data)}", _noisy(found), "at most", QUARTER) for data, found in sets.items()
@@ -403,11 +383,11 @@ def _creative(known: Results) -> Iterator[Claim]:
     reason = "Like regular is what goes less than a quarter of the way from regular to random decoding; digits decide."
     yield claim("noisy", "Noisy decoding stays like regular decoding", noisy[0], reason, noisy[1:])
     reason = "Without labels of people, or this baseline, there is nothing to measure."
-    for key, says, words in [
+    for key, text, words in [
         ("people", "People call low-active images more novel than those of any other method", "votes"),
         ("interpolation", "Interpolation between codes stays near the data", "distance, minus that of regular"),
     ]:
-        yield claim(key, says, Check(words, Evidence()), reason, at=None)
+        yield claim(key, text, Check(words, Evidence()), reason, at=None)
 
 
 def _noisy(found: Mapping[str, Any]) -> Evidence:
@@ -421,8 +401,8 @@ def _noisy(found: Mapping[str, Any]) -> Evidence:
 def _kaleidoscopes(known: Results) -> Iterator[Claim]:
     study, shown = known.study or {}, _file(known, "kaleidoscope/runs.png")
 
-    def claim(key: str, says: str, primary: Check, reason: str, readings: Sequence[Check] = ()) -> Claim:
-        return Claim(f"kaleidoscope-{key}", says, KALEIDOSCOPES, "digits", primary, reason, readings, shown)
+    def claim(key: str, text: str, primary: Check, reason: str, readings: Sequence[Check] = ()) -> Claim:
+        return Claim(f"kaleidoscope-{key}", text, KALEIDOSCOPES, "digits", primary, reason, readings, shown)
 
     for sweep, deeper, equal in [
         ("depth", "Deeper networks", ""),
@@ -436,9 +416,9 @@ def _kaleidoscopes(known: Results) -> Iterator[Claim]:
             "A sample is better if a classifier that learned real digits is surer of it; any gain per doubling counts."
         )
         yield claim(f"{sweep}-better", f"{deeper} give better samples", surer, reason, [distance])
-        says = f"Over-generalisation grows with depth: one run brings noise nearer to the data{equal}"
+        text = f"Over-generalisation grows with depth: one run brings noise nearer to the data{equal}"
         reason = "One run from noise, before any perturbation, shows the network alone; any gain per doubling counts."
-        yield claim(f"{sweep}-nearer", says, first, reason)
+        yield claim(f"{sweep}-nearer", text, first, reason)
     end = partial(_at, study, "perturbations", USUAL)
     still = Check("share of samples that stand still at the end", Evidence(end("still")), "over", HALF)
     found = [row["numbers"]["nearer_by"] for row in study.get("verdicts", ()) if "unseen images" in row["claim"]]
@@ -455,7 +435,7 @@ def _kaleidoscopes(known: Results) -> Iterator[Claim]:
     yield claim("few", "After that they collapse to few different pictures", few, reason)
 
 
-DEEPER: list[tuple[str, str, Says]] = [
+DEEPER: list[tuple[str, str, Side]] = [
     ("confidence", "confidence of a classifier", "over"), ("distance", "distance to the data", "under"),
     ("first", "distance to the data after one run", "under"),
 ]  # fmt: skip

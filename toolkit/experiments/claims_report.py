@@ -10,43 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import hub
-from ..index import CHECKPOINTS, to_json
-from ..metrics.stats import Interval
+from ..cli import arg, command
+from ..index import CHECKPOINTS
 from ..plot import markdown_table
-from ..presets import FIGURES, Experiment
+from ..presets import FIGURES
 from ..runs import write
 from . import attractors, evidence, table1
 from . import claims as papers
 from .common import decimals, number
 from .evidence import DOES_NOT, HOLDS, MISSING, SHOWN, UNDECIDED, Check, Claim, Results, reproduced
-
-EPILOG = """examples:
-  python -m toolkit claims                             CLAIMS.md and checkpoints/claims.json, from the shipped results
-  python -m toolkit claims --from runs --out runs      from runs of yours, into runs/CLAIMS.md and runs/claims.json
-What was not run yet says so."""
-
-
-def claims(args: argparse.Namespace) -> object:
-    """Every claim of the papers as numbers and a verdict, from stored results: CLAIMS.md and claims.json."""
-    if not args.source.is_dir():
-        raise FileNotFoundError(f"--from {args.source}: there is no such folder of results")
-    known = evidence.read(args.source)
-    home = args.out or (CHECKPOINTS.parent if args.source.resolve() == CHECKPOINTS else args.source)
-    found = to_json(as_dict(known, home))
-    write(home / "CLAIMS.md", page(known, home).encode())
-    write((args.out or args.source) / "claims.json", found)
-    return json.loads(found) if args.json else counts(all_claims(known))
-
-
-def declare(add: Callable[..., Any]) -> None:
-    """What `claims` takes."""
-    add("--from", type=Path, default=CHECKPOINTS, metavar="DIR", help="a folder of results (default: the shipped ones)")
-    add("--out", metavar="DIR", help="another folder for both files (default: that of the results)")
-    add("--json")
-
-
-COMMANDS = {"claims": (claims, declare, EPILOG)}
-
 
 HEAD = """# What the papers claim, and what the numbers say
 
@@ -92,7 +64,19 @@ def page(known: Results, home: Path) -> str:
 
 def as_dict(known: Results, home: Path) -> dict[str, Any]:
     """The same as plain JSON values."""
-    return {"claims": [_as_dict(claim, home) for claim in all_claims(known)]}
+    return {"claims": [
+        {
+            "key": claim.key, "claim": claim.text, "paper": claim.paper, "figure": claim.figure,
+            "verdict": claim.verdict, "reason": claim.reason, "notes": list(claim.notes),
+            "picture": _link(claim.picture, home) if claim.picture else None,
+            "checks": [
+                {"measure": check.measure, "number": _rounded(check.x), "says": check.side,
+                 "bar": _rounded(check.bar), "verdict": check.verdict, "note": check.note}
+                for check in claim.checks
+            ],
+        }
+        for claim in all_claims(known)
+    ]}  # fmt: skip
 
 
 def counts(found: Sequence[Claim]) -> str:
@@ -106,18 +90,26 @@ def glance(found: Sequence[Claim], home: Path) -> str:
     rows = []
     for it in FIGURES.values():
         if about := [claim for claim in found if (claim.paper, claim.figure) == (papers.PAPER, it.figure)]:
-            says = "<br>".join(f"{verdict(claim)}: {_untitled(claim, it.title)}" for claim in about)
-            rows.append([it.figure, it.title, f"**{reproduced(about)}**", says, _look(about[0].picture, home)])
+            texts = [claim.text.removeprefix(f"{it.title}: ") for claim in about]
+            each = [f"{verdict(claim)}: {text[0].lower()}{text[1:]}" for claim, text in zip(about, texts, strict=True)]
+            picture = _look(about[0].picture, home)
+            rows.append([it.figure, it.title, f"**{reproduced(about)}**", "<br>".join(each), picture])
     return markdown_table(["figure", "what it is", "reproduced?", "what is claimed of it", "sheets"], rows, 5)
 
 
 def table(found: Sequence[Claim], home: Path) -> str:
     """A row for each claim: who makes it, the number that decides and why it, other readings, and a picture."""
     rows = [
-        [claim.says, f"{claim.paper}, {_figure(claim.figure)}", f"{_text(claim.primary)}<br>{claim.reason}",
-         "<br>".join(map(_text, claim.readings)), f"**{verdict(claim)}**", _look(claim.picture, home)]
+        [
+            claim.text,
+            f"{claim.paper}, {'figure ' * _numbered(claim.figure)}{claim.figure}",
+            f"{_text(claim.primary)}<br>{claim.reason}",
+            "<br>".join(map(_text, claim.readings)),
+            f"**{verdict(claim)}**",
+            _look(claim.picture, home),
+        ]
         for claim in found
-    ]  # fmt: skip
+    ]
     return markdown_table(["claim", "of", "what decides", "readings", "verdict", "picture"], rows, 6)
 
 
@@ -131,75 +123,50 @@ def notes(found: Sequence[Claim]) -> str:
     about: dict[str, list[str]] = {}
     for claim in found:
         for note in claim.notes:
-            about.setdefault(note, []).append(claim.says)
+            about.setdefault(note, []).append(claim.text)
     return "\n".join(f"- {note} ({'; '.join(claims)}.)" for note, claims in about.items())
 
 
 def series(known: Results, home: Path, prose: Mapping[str, str]) -> Iterator[str]:
     """For each figure that was run, its first run's sheets, its prose and its measures over iterations and seeds."""
-    titles = {name: _titled(it) for name, it in FIGURES.items()}
+    titles = {
+        name: f"Figure {it.figure}: {it.title}" if _numbered(it.figure) else it.title for name, it in FIGURES.items()
+    }
     filtered = {name: f"Figure 2, filtered: {how}" for name, how in papers.FILTERED.items()}
     for figure, title in {**titles, **filtered}.items():
         if runs := known.runs.get(figure):
             names = [name for name in SERIES if any(name in row for run in runs for row in run.rows.values())]
             shown = [at for at in SHOWN if any(at in run.rows for run in runs)]
             head = ["iteration", *(SERIES[name] for name in names)]
-            rows = [[str(at) if at else "the data", *_row(known, figure, at, names)] for at in shown]
+            rows = [
+                [str(at) if at else "the data", *(number(known.mean(figure, at, name)) for name in names)]
+                for at in shown
+            ]
             count = f"{len(runs)} runs, from as many seeds; the sheets are the first one's."
-            picture = known.picture(figure)
-            sheet = (
-                f"![{title}: the sheets, iteration by iteration]({_link(picture, home)})" if picture else "No sheets."
-            )
+            sheet, picture = "No sheets.", known.picture(figure)
+            if picture:
+                sheet = f"![{title}: the sheets, iteration by iteration]({_link(picture, home)})"
             parts = [f"## {title}", "One run." if len(runs) == 1 else count, sheet, prose.get(figure, "")]
             yield "\n\n".join(filter(None, [*parts, markdown_table(head, rows, 0)]))
 
 
-def _row(known: Results, figure: str, at: int, names: Sequence[str]) -> list[str]:
-    return [number(known.over_seeds(figure, lambda run, name=name: run.rows[at][name])) for name in names]  # type: ignore[misc]
-
-
 def _text(check: Check) -> str:
-    """`distance 1.82 [1.79, 1.85] (over 1.10?): holds, 3 of 3 runs, ...`; no number if it was not run."""
-    bar = f"{check.says} {check.bar:.3g}?"
+    """`distance 1.82 [1.79, 1.85] (over 1.10?): holds, 3 of 3 runs, ...`, with three digits; no number if not run."""
+    bar = f"{check.side} {check.bar:.3g}?"
     if check.x is None:
         return f"{check.measure} ({bar})"
-    word = check.note if check.short else ", ".join(filter(None, [check.verdict, check.note]))
-    return f"{check.measure} {_ends(check.x)} ({bar}): {word}"
-
-
-def _ends(x: Interval) -> str:
-    """A mean and the ends of its interval, with three digits of the largest: 1.82 [1.79, 1.85]."""
-    values = [value for value in (x["mean"], x["low"], x["high"]) if value is not None]
+    values = [value for value in (check.x["mean"], check.x["low"], check.x["high"]) if value is not None]
     digits = decimals(max(map(abs, values)))
     mean, *ends = (f"{value + 0.0:.{digits}f}" for value in values)
-    return f"{mean} [{', '.join(ends)}]" if ends else mean
-
-
-def _as_dict(claim: Claim, home: Path) -> dict[str, Any]:
-    return {
-        "key": claim.key, "claim": claim.says, "paper": claim.paper, "figure": claim.figure,
-        "verdict": claim.verdict, "reason": claim.reason, "notes": list(claim.notes),
-        "picture": _link(claim.picture, home) if claim.picture else None,
-        "checks": [
-            {"measure": check.measure, "number": _rounded(check.x), "says": check.says,
-             "bar": _rounded(check.bar), "verdict": check.verdict, "note": check.note}
-            for check in claim.checks
-        ],
-    }  # fmt: skip
+    shown = f"{mean} [{', '.join(ends)}]" if ends else mean
+    word = check.note if check.short else ", ".join(filter(None, [check.verdict, check.note]))
+    return f"{check.measure} {shown} ({bar}): {word}"
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _rounded(each) for key, each in value.items()}
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
-
-
-def _figure(name: str) -> str:
-    return f"figure {name}" if _numbered(name) else name
-
-
-def _titled(it: Experiment) -> str:
-    return f"Figure {it.figure}: {it.title}" if _numbered(it.figure) else it.title
 
 
 def _numbered(figure: str) -> bool:
@@ -210,16 +177,12 @@ def _link(path: Path, home: Path) -> str:
     return Path(os.path.relpath(path, home)).as_posix()
 
 
-def _untitled(claim: Claim, title: str) -> str:
-    says = claim.says.removeprefix(f"{title}: ")
-    return says[0].lower() + says[1:]
-
-
 def _look(picture: Path | None, home: Path) -> str:
     return f"[look]({_link(picture, home)})" if picture else ""
 
 
 PROSE = Path(__file__).with_name("results.md")
+TRACE = Path("kaleidoscope-mnist", "iter_001", "model.safetensors")
 CLASSIFIERS = ("judge-digits", "judge-letters", "judge-digits-letters", "judge-fashion")
 
 
@@ -256,7 +219,7 @@ def tables(known: Results) -> Mapping[str, Callable[[], str]]:
         "kaleidoscope.cube": lambda: attractors.cube(study),
         "kaleidoscope.verdicts": lambda: attractors.verdicts(study),
         "kaleidoscope.runs": lambda: attractors.runs(study["shown"]),
-        "kaleidoscope.trace": lambda: _trace(known.root),
+        "kaleidoscope.trace": lambda: attractors.learned(hub.facts(known.root / TRACE)["losses"]),
     }
 
 
@@ -274,16 +237,11 @@ def _screening(root: Path) -> str:
     return markdown_table(head, rows, 2)
 
 
-def _trace(root: Path) -> str:
-    losses: Any = hub.facts(root / "kaleidoscope-mnist" / "iter_001" / "model.safetensors")["losses"]
-    return attractors.learned(losses)
-
-
 def _classifiers(root: Path) -> str:
-    reports = {name: json.loads((root / name / "report.json").read_text(encoding="utf-8")) for name in CLASSIFIERS}
+    """How well the classifiers name images that they did not learn."""
     rows = []
-    for name, report in reports.items():
-        it = report["networks"][0]
+    for name in CLASSIFIERS:
+        it = json.loads((root / name / "report.json").read_text(encoding="utf-8"))["networks"][0]
         first, classes = it["mistakes"][0], [*it["accuracy_by_class"]]
         share = 100 * first["images"] / sum(it["confusion"][classes.index(first["class"])])
         mistake = f"{first['class']} taken for {first['named']}, {share:.1f} %"
@@ -291,3 +249,27 @@ def _classifiers(root: Path) -> str:
         rows.append([f"`{name}`", str(len(it["confusion"])), f"{it['images']:,}", accuracy, mistake])
     head = ["judge", "classes", "images it had not seen", "named rightly", "commonest mistake"]
     return markdown_table(head, rows).replace(" ---: |\n", " --- |\n", 1)  # the last column is of words
+
+
+@command(
+    "claims",
+    """examples:
+  python -m toolkit claims                             CLAIMS.md and checkpoints/claims.json, from the shipped results
+  python -m toolkit claims --from runs --out runs      from runs of yours, into runs/CLAIMS.md and runs/claims.json
+What was not run yet says so.""",
+    arg(
+        "--from", type=Path, default=CHECKPOINTS, metavar="DIR", help="a folder of results (default: the shipped ones)"
+    ),
+    arg("--out", metavar="DIR", help="another folder for both files (default: that of the results)"),
+    arg("--json"),
+)
+def claims(args: argparse.Namespace) -> object:
+    """Every claim of the papers as numbers and a verdict, from stored results: CLAIMS.md and claims.json."""
+    if not args.source.is_dir():
+        raise FileNotFoundError(f"--from {args.source}: there is no such folder of results")
+    known = evidence.read(args.source)
+    home = args.out or (CHECKPOINTS.parent if args.source.resolve() == CHECKPOINTS else args.source)
+    found = as_dict(known, home)
+    write(home / "CLAIMS.md", page(known, home).encode())
+    write((args.out or args.source) / "claims.json", found)
+    return found if args.json else counts(all_claims(known))

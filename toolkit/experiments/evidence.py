@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from math import log2
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,21 +23,16 @@ from ..metrics.image import stroke_count, stroke_width
 from ..metrics.rows import Rows
 from ..metrics.stats import Interval, hierarchical_bootstrap, interval, sign_test
 from ..runs import MEASURED, from_npz
-from . import release
+from . import common
 
 HOLDS, DOES_NOT, UNDECIDED, MISSING = "holds", "does not", "undecided", "not run yet"
 REPRODUCED, PARTLY, NOT = "reproduced", "partly", "not"  # of a figure, beside UNDECIDED and MISSING
 
-Says = Literal["over", "at most", "under", "at least"]
+Side = Literal["over", "at most", "under", "at least"]
 
 RUNS, ITERATIONS, IMAGES = 3, 3, 100  # at least, for a verdict
 
 NOTABLE = 1.1  # times as much: what a claim calls more is at least a tenth more, or no one would see it on a sheet
-HALF = 0.5  # what has collapsed has lost half of what it had; what most images are, over half of them are
-CHANCE = 0.5  # how often a measure without any knowledge puts two generators in the right order
-RISE = (NOTABLE - 1) / log2(20)  # per doubling of the iterations: a tenth over the twenty of the paper
-FARTHER = 0.01  # the same of a distance: 4 % over twenty; a model that is trained again with its seed moves it by 2 %
-MARGIN = 0.15  # of what unseen digits reach: what an iteration may lose and still be said to stay
 
 
 @dataclass(frozen=True)
@@ -55,14 +49,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Check:
-    """One number against its bar.
-
-    says: what is claimed of it; "at most" is the plain contrary of "over", "under" of "at least".
-    """
+    """One number against its bar. side: where it is claimed to lie; "at most" is not "over", "at least" not "under"."""
 
     measure: str
     evidence: Evidence
-    says: Says = "over"
+    side: Side = "over"
     bar: float = 0.0
 
     @property
@@ -81,7 +72,7 @@ class Check:
             return MISSING
         if self.short or self.x["low"] is None or self.x["high"] is None:
             return UNDECIDED
-        up, reached = self.says in ("over", "at least"), self.says in ("at least", "at most")
+        up, reached = self.side in ("over", "at least"), self.side in ("at least", "at most")
         near, far = (self.x["low"], self.x["high"]) if up else (-self.x["high"], -self.x["low"])
         bar = self.bar if up else -self.bar
         if near > bar or (reached and near == bar):
@@ -96,20 +87,20 @@ class Check:
         if not self.evidence.runs:
             return ""
         over, n, p = sign_test(self.evidence.runs, self.bar)
-        agreeing = over if self.says in ("over", "at least") else n - over
+        agreeing = over if self.side in ("over", "at least") else n - over
         return f"{agreeing} of {n} runs, sign test p = {p:.2f}"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim in our words, who makes it, the one check that decides it, and why that one.
+    """A claim in our words, the paper it is from, the one check that decides it, and why that one.
 
     reason: why this measure and this bar, written before the results. readings: other measures of the same words, which
     decide nothing. picture: where to look; notes: what to know.
     """
 
     key: str
-    says: str
+    text: str
     paper: str
     figure: str
     primary: Check
@@ -230,9 +221,9 @@ class Results:
     table1: Mapping[str, Any] | None = None
     study: Mapping[str, Any] | None = None
 
-    def over_seeds(self, figure: str, measure: Callable[["Result"], float | None]) -> Interval | None:
-        """A number of every run of a figure that has it, with Student's interval, or nothing."""
-        there = [value for run in self.runs.get(figure, ()) if (value := _tried(measure, run)) is not None]
+    def mean(self, figure: str, at: int, name: str) -> Interval | None:
+        """The mean of a measure at an iteration, over the runs of a figure that have it, with Student's interval."""
+        there = [run.rows[at][name] for run in self.runs.get(figure, ()) if name in run.rows.get(at, {})]
         return interval(there) if there else None
 
     def over(self, figure: str, measure: Measure) -> Evidence:
@@ -248,7 +239,7 @@ class Results:
     def picture(self, figure: str) -> Path | None:
         """The contact sheet of the first run of a figure, or its last sample sheet."""
         folders = [self.root / run.name for run in self.runs.get(figure, ())]
-        wanted = [[folder / "contact.png", *reversed(release.sheets(folder).values())] for folder in folders]
+        wanted = [[folder / "contact.png", *reversed(common.sheets(folder).values())] for folder in folders]
         return next((path for paths in wanted for path in paths if path.exists()), None)
 
 
@@ -278,18 +269,18 @@ def _result(folder: Path, config: Mapping[str, Any]) -> Result:
         raise CheckpointError(f"{folder} lacks {error} in its results: fetch or measure it again") from error
     stored = {int(path.parent.name[5:]): from_npz(path) for path in sorted(folder.glob(f"iter_[0-9]*/{ROWS_FILE}"))}
     try:
-        kept = release.kept(folder)
+        kept = common.kept(folder)
     except ValueError:
         kept = None
     return Result(
-        folder.name, seed, tone, dict(sorted(means.items())), judged["controls"], stored, release.sheets(folder), kept,
+        folder.name, seed, tone, dict(sorted(means.items())), judged["controls"], stored, common.sheets(folder), kept,
         count,
     )  # fmt: skip
 
 
 @cache
 def _of_sheet(measure: str, sheet: Path) -> Values:
-    found: Values = ON_SHEET[measure](release.on_sheet(sheet)).double().numpy()
+    found: Values = ON_SHEET[measure](common.on_sheet(sheet)).double().numpy()
     return found
 
 

@@ -11,8 +11,8 @@ be compared; explained is the share of the spread that the two of them show.
 import argparse
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,9 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from .. import data, hub, metrics, runs, train
+from ..cli import arg, command
 from ..config import DIGITS
-from ..index import CHECKPOINTS, ROWS_FILE, read_index, strict_json, to_json
+from ..index import CHECKPOINTS, ROWS_FILE, read_index, strict_json
 from ..metrics.classifier import features
 from ..metrics.image import resized
 from ..models import Judge
@@ -31,7 +32,8 @@ from ..presets import Experiment
 from ..runs import OF_DIGITS, from_npy, write
 from ..samplers import generate
 from ..seeds import child
-from .release import contact, on_sheet, sheets
+from .common import on_sheet, page_png, sheets
+from .release import contact
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,11 +82,9 @@ def subjects(
 
 def _unseen(experiment: Experiment, loaded: data.Dataset, run: runs.IterationTrainer, root: Path | None) -> Tensor:
     if loaded.split == "train":
-        try:
+        with suppress(FileNotFoundError):  # only the first part may be here
             kept = data.load(experiment.data, root=root, split="test").images
             return resized(kept, run.data.shape[-1])
-        except FileNotFoundError:
-            pass  # only the first part is here
     return run.reference[len(run.data) :]
 
 
@@ -130,7 +130,7 @@ def score(folder: Path, by: Scorer, on_row: Callable[[str], object] = lambda wha
     experiment, path = stored(folder), folder / FILE
     classes = set(by.judge.config.classes)
     known = [name for name in DIGITS if name in classes] if experiment.data in OF_DIGITS else []
-    found = _scored_before(path, {"judge": by.name, "sha256": by.sha256, "images": by.images, "known": known})
+    found = _stored_scores(path, {"judge": by.name, "sha256": by.sha256, "images": by.images, "known": known})
     done = {row["iteration"] for row in found["rows"]}
     left = [at for at in range(experiment.iterations + 1) if at not in done and (at == 0 or _source(folder, at))]
     if not left and found["controls"] and ("letters" in found["controls"] or by.letters is None):
@@ -148,13 +148,13 @@ def score(folder: Path, by: Scorer, on_row: Callable[[str], object] = lambda wha
         if name not in found["controls"]:
             on_row(name)
             found["controls"][name] = measured(images)
-            write(path, to_json(found))
+            write(path, found)
     for index in left:
         on_row(f"iteration {index}")
         images = _images(folder, experiment, index, by) if index else sets.training[: by.images]
         row = {"iteration": index, **measured(images)}
         found["rows"] = sorted([*found["rows"], row], key=lambda row: row["iteration"])
-        write(path, to_json(found))
+        write(path, found)
     return path
 
 
@@ -177,7 +177,7 @@ def measure_rows(
     """Write rows.npz (`runs.rows`) of every iteration of a stored run that has none and can have: those with a model.
 
     The images of the seeds are made again. The data count as iteration 0. Raises ValueError for what is no run of
-    iterations, and what `datasets.load` raises.
+    iterations, and what `data.load` raises.
     """
     experiment = stored(folder)
     run = runs.prepare(experiment, data.load(experiment.data, root=root, split="any").images, Path())
@@ -209,14 +209,12 @@ def _source(folder: Path, index: int) -> Path | None:
     return next((path for path in paths if path.exists()), None)
 
 
-def _scored_before(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+def _stored_scores(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
     """What is stored, if it is by the same classifier on as many images."""
-    try:
+    with suppress(OSError, ValueError, KeyError, TypeError):  # none, or cut short: begin anew
         before = json.loads(path.read_text(encoding="utf-8"))
         if all(before[name] == value for name, value in facts.items()):
             return {**facts, "controls": dict(before["controls"]), "rows": list(before["rows"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # none, or cut short: begin anew
     return {**facts, "controls": {}, "rows": []}
 
 
@@ -224,7 +222,7 @@ def _scored_before(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
 
 MAP_FILE, PICTURE = "map.json", "map.png"
 SIDE = 1000
-PANEL, LABEL, GAP, FAINT, GREYS = 420, 20, 12, 0.3, 16  # of a picture: pixels, and how dark the data are
+PANEL, LABEL, GAP, FAINT = 420, 20, 12, 0.3  # of a picture: pixels, and how dark the data are
 
 
 def place(folder: Path, judge: Judge, name: str) -> Path:
@@ -291,9 +289,7 @@ def picture(folder: Path, points: dict[int, Tensor]) -> bytes:
         for each, ink in {0: FAINT, number: 1.0}.items():
             if each in paths:
                 _lay(page, _greys(paths[each]).float() * ink, points[each], (left, GAP + LABEL))
-    buffer = BytesIO()
-    page.point([round(grey / 17) * 17 for grey in range(256)]).quantize(GREYS).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return page_png(page)
 
 
 def _lay(page: "Image", greys: Tensor, points: Tensor, corner: tuple[int, int]) -> None:
@@ -307,16 +303,29 @@ def _lay(page: "Image", greys: Tensor, points: Tensor, corner: tuple[int, int]) 
         page.paste(0, (x, y, x + side, y + side), ink)
 
 
-EPILOG = """examples:
+LETTERS = "letters:fonts"
+
+
+@command(
+    "judge",
+    """examples:
   python -m toolkit judge runs/fig2 runs/fig6            into judged.json, map.json, map.png, contact.png
   python -m toolkit judge runs/fig2 --judge judge-digits
   python -m toolkit judge runs/fig2 --letters letters:/usr/share/fonts    with letters among the controls
   python -m toolkit judge runs/fig2 --rows                     only rows.npz, every measure of every image
   python -m toolkit judge runs/fig2 --contact                  only all its sheets in one picture
-Stop it whenever you like; the same command continues where it was."""
-LETTERS = "letters:fonts"
-
-
+Stop it whenever you like; the same command continues where it was.""",
+    arg("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs, such as checkpoints/fig2"),
+    arg("--judge", default="judge-digits-letters", help="which classifier (default: judge-digits-letters)"),
+    arg("--from", "--judges", help="where it is: a folder of runs or a Hub repo id (default: the shipped ones)"),
+    arg("--images", type=int, default=IMAGES, help="of each iteration (default: 1000)"),
+    arg("--letters", metavar="NAME", help=f"the control that is novel (default: {LETTERS}, if it is there)"),
+    arg("--contact", action="store_true", help="only draw contact.png, all the sheets in one picture"),
+    arg("--rows", action="store_true", help="only measure every image of seeds 0 to 999, rows.npz where a model is"),
+    arg("--map", action="store_true", help="only lay the symbols of all sheets out on a map, map.json and map.png"),
+    *map(arg, ("--root", "--device", "--quiet")),
+    arg("--json", help="no progress bars"),
+)
 def judge(args: argparse.Namespace) -> object:
     """Classify the images of runs, iteration by iteration; all their sheets into one picture, and on a map."""
     for folder in args.runs:
@@ -355,21 +364,3 @@ def _typefaces(args: argparse.Namespace) -> Tensor | None:
         if args.letters:
             raise
         return None
-
-
-def declare(add: Callable[..., Any]) -> None:
-    """What `judge` takes."""
-    add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs, such as checkpoints/fig2")
-    add("--judge", default="judge-digits-letters", help="which classifier (default: judge-digits-letters)")
-    add("--from", "--judges", help="where it is: a folder of runs or a Hub repo id (default: the shipped ones)")
-    add("--images", type=int, default=IMAGES, help="of each iteration (default: 1000)")
-    add("--letters", metavar="NAME", help=f"the control that is novel (default: {LETTERS}, if it is there)")
-    add("--contact", action="store_true", help="only draw contact.png, all the sheets in one picture")
-    add("--rows", action="store_true", help="only measure every image of seeds 0 to 999, rows.npz where a model is")
-    add("--map", action="store_true", help="only lay the symbols of all sheets out on a map, map.json and map.png")
-    for name in ("--root", "--device", "--quiet"):
-        add(name)
-    add("--json", help="no progress bars")
-
-
-COMMANDS = {"judge": (judge, declare, EPILOG)}

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -20,10 +20,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..cli import arg, command
 from ..config import choose
 from ..index import CHECKPOINTS, CheckpointError, to_json, write_atomic
 
 REPOSITORY = "https://github.com/OWNER/that-are-not"
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+PATIENCE = 1800  # seconds that one cell may take
 
 
 def checkpoints() -> Path:
@@ -66,13 +69,20 @@ def _show(shell: Any, kind: type, error: Exception, trace: Any, tb_offset: int |
     return lines
 
 
-EPILOG = """examples:
+@command(
+    "notebooks",
+    """examples:
   python -m toolkit notebooks                        run all, and print what each found and how long it took
   python -m toolkit notebooks 00_tour.ipynb 08_mnist_kaleidoscope
   python -m toolkit notebooks --smoke --out there    seconds each, with tiny values; pictures and times into a folder
-  python -m toolkit notebooks --write                pictures, times and README.md of notebooks/ itself, anew"""
-
-
+  python -m toolkit notebooks --write                pictures, times and README.md of notebooks/ itself, anew""",
+    arg("names", nargs="*", metavar="NOTEBOOK", help="which, with or without .ipynb (default: all)"),
+    arg("--folder", type=Path, default=FOLDER, help="where they are (default: those of the repository)"),
+    arg("--out", metavar="DIR", help="store pictures and times there (default: store nothing)"),
+    arg("--write", action="store_true", help="store pictures, times and README.md in the folder of the notebooks"),
+    arg("--smoke", action="store_true", help="with tiny values: whether they run"),
+    arg("--json", help="no progress bars"),
+)
 def notebooks(args: argparse.Namespace) -> object:
     """Run the notebooks, each in a kernel of its own: what they find, and how long it takes.
 
@@ -101,19 +111,6 @@ def notebooks(args: argparse.Namespace) -> object:
     return {name: results[name] for name in chosen}
 
 
-def declare(add: Callable[..., Any]) -> None:
-    """What `notebooks` takes."""
-    add("names", nargs="*", metavar="NOTEBOOK", help="which, with or without .ipynb (default: all)")
-    add("--folder", type=Path, default=FOLDER, help="where they are (default: those of the repository)")
-    add("--out", metavar="DIR", help="store pictures and times there (default: store nothing)")
-    add("--write", action="store_true", help="store pictures, times and README.md in the folder of the notebooks")
-    add("--smoke", action="store_true", help="with tiny values: whether they run")
-    add("--json", help="no progress bars")
-
-
-COMMANDS = {"notebooks": (notebooks, declare, EPILOG)}
-FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
-PATIENCE = 1800  # seconds that one cell may take
 INTRODUCTION = """# Notebooks
 
 A notebook for each question, run from top to bottom on two cores; `FULL = True` is the published scale, for a GPU. The

@@ -8,21 +8,22 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from random import Random
-from statistics import linear_regression, median
+from statistics import linear_regression
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from ..plot import markdown_table
-from .timing import Entry, readable, sentence
+import numpy as np
+
+from .timing import Entry, attempt
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120  # seconds
@@ -77,7 +78,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
 
 @dataclass
 class Response:
-    """The response to a request. ranks: how many were before it, each time it was told; started: seconds in the queue.
+    """The response to a request. ranks: how many were before it, each time it was sent; started: seconds in the queue.
 
     first: seconds to the first part of the response; took: to the last.
     """
@@ -128,7 +129,7 @@ class Visitor:
         return self.opener.open(request, timeout=PATIENCE)
 
     def trigger(self, name: str, order: object, cancel: bool = False) -> Response:
-        """An event that a figure's script triggers. cancel: after the first part, tell that nobody waits for more."""
+        """An event that a figure's script triggers. cancel: after the first part, cancel the rest."""
         event, figure = self.events[name]
         if isinstance(order, dict):
             order = {**self._numbered(), **order}
@@ -195,28 +196,15 @@ def refusal(error: Exception) -> str:
 
 Action = Callable[[Visitor, Random], Response]
 T = TypeVar("T")
-TARGETS = {"cold": 8.0, "scrub": 0.05, "draw": 0.3, "film": 0.3, "symbols": 2.0}  # seconds
-MEMORY = 1500.0  # MB
+TARGETS = {"cold": 8.0, "scrub": 0.05, "draw": 0.3, "film": 0.3, "symbols": 2.0}  # seconds, 95 of 100 times
 SEEDS = 2**31
 PAUSES = (0.5, 2.0)  # seconds between what a visitor sees and does next
-LONG = 1.0  # seconds: who waits longer should be told how many come before
+LONG = 1.0  # seconds: who waits longer should be sent how many come before
 SAMPLES = 12  # of memory at least, and one each half minute
 MIX = {"grow": 7, "draw": 5, "film": 3, "ask": 2, "sample": 1, "measure": 1, "look": 2}  # how often, under load
 ALONE = ("draw", "film", "symbols", "ask", "grow")  # what one visitor is timed at
 NEEDS = {"grow": "iterations", "draw": "decoders", "film": "networks", "symbols": "iterations", "sample": "iterations"}
-NAMES = {
-    "cold": "cold start to the first picture",
-    "ready": "... to the whole page",
-    "scrub": "scrub an iteration",
-    "grow": "a symbol grows",
-    "draw": "creative redraw",
-    "film": "first streamed kaleidoscope frame",
-    "ask": "is it new?",
-    "symbols": "64 fresh symbols",
-    "sample": "16 symbols, endpoint",
-    "measure": "measure, endpoint",
-    "look": "the page itself",
-}
+PERCENTILES = ("median", "least", "p95", "most", "target", "count")
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 READY = '.figure-page[data-ready="true"]'
 SCRUB = """async (count) => {
@@ -236,7 +224,7 @@ SCRUB = """async (count) => {
 FIRST = """() => new Promise((done) =>
   new PerformanceObserver((seen) => done(seen.getEntries()[0].renderTime / 1000))
     .observe({type: "element", buffered: true}))
-"""  # in seconds from the asking for the page, the time of the picture that it begins with
+"""  # in seconds from the request of the page, the time of the picture that it begins with
 
 
 @dataclass(frozen=True)
@@ -255,32 +243,31 @@ def measure_page(
     on_part: Callable[[str], object] = lambda name: None,
     on_result: Callable[[Entry], object] = lambda result: None,
 ) -> Entry:
-    """Start `python app.py` with these arguments; measure it, as JSON values. on_part hears what comes next.
+    """Start `python app.py` with these arguments and measure it, as JSON values, in seconds.
 
-    on_result has all results so far, after each part. A part that fails has a "why", and the rest goes on.
+    Latencies are "cold", from the start of the app to the first picture, "ready", to the whole page, "scrub", and the
+    actions of a visitor who is alone. on_part is called with the name of the next part, on_result with all results so
+    far, after each part. A part that fails has an "error", and the rest goes on.
     """
     plan, latency, actions = plan or PagePlan(), Entry(), dict[str, Action]()
     result: Entry = {"plan": vars(plan), "latency": latency}
 
     def part(into: Entry, name: str, work: Callable[[], Any]) -> None:
-        on_part(NAMES.get(name, name))
-        try:
-            into[name] = work()
-        except Exception as error:
-            into[name] = {"why": sentence(error)}
+        on_part(name)
+        into[name] = attempt(work)
         on_result(result)
 
     def cold() -> Entry:
         first, ready = zip(*in_browser(lambda browser: cold_starts(browser, plan.starts, arguments)), strict=True)
-        latency["ready"] = entry("ready", list(ready))
-        return entry("cold", list(first))
+        latency["ready"] = latencies("ready", ready)
+        return latencies("cold", first)
 
     on_result(result)
     part(latency, "cold", cold)
     with serving(*arguments) as server:
         visitor = Visitor(server.url)
         part(result, "actions", lambda: warm_up(visitor, actions))
-        part(latency, "scrub", lambda: entry("scrub", in_browser(lambda it: scrubs(it, server.url, plan.actions))))
+        part(latency, "scrub", lambda: latencies("scrub", in_browser(lambda it: scrubs(it, server.url, plan.actions))))
         for name in filter(actions.get, ALONE):
             part(latency, name, partial(alone, visitor, name, actions[name], plan.actions))
         part(result, "load", lambda: load(server, plan.visitors, 60 * plan.minutes))
@@ -290,13 +277,13 @@ def measure_page(
 def alone(visitor: Visitor, name: str, action: Action, count: int) -> Entry:
     """Seconds of an action of one visitor who is alone, to the first part of the response."""
     chance = Random(1)
-    return entry(name, [action(visitor, chance).first for _ in range(count)])
+    return latencies(name, [action(visitor, chance).first for _ in range(count)])
 
 
-def entry(name: str, times: list[float]) -> Entry:
-    """The seconds of an action beside the target."""
-    found, target = spread(times), TARGETS.get(name)
-    return {**found, "target": target, "runs": times, "kept": None if target is None else found["p95"] < target}
+def latencies(name: str, times: Sequence[float]) -> Entry:
+    """The seconds of an action: as `spread`, and whether the target is kept, if there is one."""
+    found = spread(times) | {"runs": [*times]}
+    return found | ({"target": TARGETS[name], "kept": found["p95"] < TARGETS[name]} if name in TARGETS else {})
 
 
 def actions_of(visitor: Visitor) -> dict[str, Action]:
@@ -319,7 +306,7 @@ def actions_of(visitor: Visitor) -> dict[str, Action]:
         name = chance.choice(first["networks"])["name"]
         return visitor.trigger("film", {**first["start"], "experiment": name, **turned}, cancel=True)
 
-    def ask(visitor: Visitor, chance: Random) -> Response:
+    def ask(visitor: Visitor, chance: Random) -> Response:  # whether a drawing is new
         strokes = bytes(255 if chance.random() < 0.1 else 0 for _ in range(28 * 28))
         return visitor.trigger("ask", {"image": base64.b64encode(strokes).decode(), "seed": None})
 
@@ -353,7 +340,7 @@ def _iterations(visitor: Visitor) -> tuple[str, list[int]]:
 
 
 def _timed(work: Callable[[], object]) -> Response:
-    """The seconds of something that is answered at once."""
+    """The response of something that comes as a whole."""
     begun = time.perf_counter()
     message = work()
     took = time.perf_counter() - begun
@@ -378,11 +365,8 @@ def in_browser(work: Callable[[Any], list[T]]) -> list[T]:
     if path is None:
         raise OSError("there is no Chromium: install it")
     try:
-        with sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=path, args=FLAGS.split())
-            found = work(browser)
-            browser.close()
-            return found
+        with sync_playwright() as driver, driver.chromium.launch(executable_path=path, args=FLAGS.split()) as browser:
+            return work(browser)
     except Error as error:
         raise OSError(f"the browser gave up: {str(error).splitlines()[0]}") from error
 
@@ -416,7 +400,7 @@ def scrubs(browser: Any, url: str, count: int) -> list[float]:
 
 @dataclass
 class Log:
-    """What one visitor did: (action, its response), and what was refused."""
+    """What one visitor did: (action, its response), and the errors that the page answered with."""
 
     done: list[tuple[str, Response]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -425,18 +409,14 @@ class Log:
 def load(server: Server, visitors: int, seconds: float) -> Entry:
     """So many visitors at once for so long, each with actions of the mix, at random but the same each time."""
     logs, end = [Log() for _ in range(visitors)], time.monotonic() + seconds
-    threads = [
-        threading.Thread(target=simulate, args=(server.url, Random(seed), log, end), daemon=True)
-        for seed, log in enumerate(logs)
-    ]
-    for thread in threads:
-        thread.start()
     memory = [(0.0, server.resident())]
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, 30, seconds / SAMPLES))
-        memory.append((seconds - left, server.resident()))
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(visitors) as pool:
+        crowd = [pool.submit(simulate, server.url, Random(seed), log, end) for seed, log in enumerate(logs)]
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 30, seconds / SAMPLES))
+            memory.append((seconds - left, server.resident()))
+        for each in crowd:
+            each.result()
     memory.append((seconds, server.resident()))
     return {"visitors": visitors, "seconds": seconds, **summary(logs), "memory": growth(memory)}
 
@@ -455,91 +435,45 @@ def simulate(url: str, chance: Random, log: Log, end: float) -> None:
         time.sleep(chance.uniform(*PAUSES))
 
 
-def summary(logs: list[Log]) -> Entry:
-    """Errors; by action how often, how long in the queue and in all; who waited untold; whether visitors were equal."""
+def summary(logs: Sequence[Log]) -> Entry:
+    """Errors; seconds by action, in all and in the queue; who waited long; whether visitors were served alike."""
     done = [each for log in logs for each in log.done]
+    errors = [error for log in logs for error in log.errors]
     queued = [response for _, response in done if response.started]
     waited = [response for response in queued if response.started > LONG]
     counts = [len(log.done) for log in logs]
     return {
         "actions": len(done),
-        "errors": [error for log in logs for error in log.errors],
+        "errors": errors,
+        "error_count": len(errors),
         "took_s": {name: spread([it.took for other, it in done if other == name]) for name, _ in done},
         "waited_s": spread([response.started for response in queued]),
         "waited_long": len(waited),
         "waited_long_and_were_told": sum(bool(response.ranks) for response in waited),
         "most_before": max((rank for response in queued for rank in response.ranks), default=0),
-        "actions_of_a_visitor": [min(counts), max(counts)],
+        "least_actions_of_a_visitor": min(counts),
+        "most_actions_of_a_visitor": max(counts),
     }
 
 
-def spread(values: list[float]) -> Entry:
+def spread(values: Sequence[float]) -> Entry:
     """How many, their median, their 95th percentile, the least and the most."""
-    ordered = sorted(values)
-    if not ordered:
+    if not values:
         return {"count": 0}
-    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    return {
-        "count": len(ordered), "median": median(ordered), "p95": p95, "least": ordered[0], "most": ordered[-1],
-    }  # fmt: skip
+    least, median, p95, most = np.quantile(values, (0, 0.5, 0.95, 1)).tolist()
+    return {"count": len(values), "median": median, "p95": p95, "least": least, "most": most}
 
 
-def growth(memory: list[tuple[float, float | None]]) -> Entry:
+def growth(memory: Sequence[tuple[float, float | None]]) -> Entry:
     """Memory over time in MB, and its slope in the second half, when everything is loaded."""
     seen = [(at, mb) for at, mb in memory if mb is not None]
     if not seen:
-        return {"why": "the system does not say how much memory a process holds"}
+        return {"error": "the system does not say how much memory a process holds"}
     later = [(at, mb) for at, mb in seen if at >= seen[-1][0] / 2]
     return {
         "mb": [[round(at, 1), round(mb, 1)] for at, mb in seen],
+        "first_mb": seen[0][1],
+        "last_mb": seen[-1][1],
         "most_mb": max(mb for _, mb in seen),
         "mb_a_minute": 60 * linear_regression(*zip(*later, strict=True)).slope if len(later) > 1 else 0.0,
     }
-
-
-def page_tables(result: Entry) -> str:
-    """All that was measured, as Markdown."""
-    latency, crowd, actions = result["latency"], result.get("load", {}), result.get("actions", [])
-    rows = [line(NAMES[name], latency[name]) for name in NAMES if name in latency]
-    parts = [markdown_table(["alone, s", "median", "least", "95 %", "target", "actions"], rows)]
-    if isinstance(actions, dict):
-        parts.append(f"Not every action of a visitor works: {actions['why']}")
-    if "why" in crowd:
-        return "\n\n".join([*parts, f"load failed: {crowd['why']}"])
-    waits = [
-        [NAMES[name], *(readable(each[key]) for key in ("median", "p95", "most")), str(each["count"])]
-        for name, each in crowd["took_s"].items()
-    ]
-    head = [f"{crowd['visitors']} at once, s", "median", "95 %", "most", "actions"]
-    return "\n\n".join([*parts, markdown_table(head, waits), _waiting(crowd), _memory(crowd["memory"])])
-
-
-def line(what: str, each: Entry) -> list[str]:
-    """An action of one visitor."""
-    if "why" in each:
-        return [what, each["why"], "", "", "", ""]
-    target = "" if each["target"] is None else f"{'' if each['kept'] else 'missed: '}< {each['target']:g}"
-    return [what, *(readable(each[key]) for key in ("median", "least", "p95")), target, str(each["count"])]
-
-
-def _waiting(crowd: Entry) -> str:
-    """Errors and waiting, in sentences."""
-    waited, errors = crowd["waited_s"], crowd["errors"]
-    first = f" The first: {errors[0]}" if errors else ""
-    few, many = crowd["actions_of_a_visitor"]
-    wait = f"{readable(waited['median'])} s, at most {readable(waited['most'])} s" if waited["count"] else "nothing"
-    return (
-        f"{crowd['actions']} actions in {crowd['seconds']:.0f} s, {len(errors)} errors.{first} Half waited less than "
-        f"{wait}; of {crowd['waited_long']} who waited over a second, {crowd['waited_long_and_were_told']} were told "
-        f"how many came before, at most {crowd['most_before'] + 1}. A visitor did {few} to {many} actions."
-    )
-
-
-def _memory(memory: Entry) -> str:
-    if "why" in memory:
-        return f"Memory: {memory['why']}."
-    target = "" if memory["most_mb"] < MEMORY else f", over the {MEMORY:,.0f} there may be"
-    return (
-        f"Memory: {memory['mb'][0][1]:.0f} MB at the start, {memory['mb'][-1][1]:.0f} at the end, at most "
-        f"{memory['most_mb']:.0f}{target}; in the second half {memory['mb_a_minute']:+.2f} MB a minute."
-    )

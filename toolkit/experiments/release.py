@@ -1,51 +1,19 @@
-"""Releases: runs copied as they are shipped, their sheets side by side, and what their images keep of themselves."""
+"""Releases: runs copied as they are shipped, with all their sheets side by side."""
 
 import argparse
 import shutil
-from collections.abc import Callable, Collection, Sequence
-from io import BytesIO
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
-
-import torch
-from torch import Tensor, cdist
 
 from .. import hub
-from ..cli import numbers
+from ..cli import arg, command, numbers
 from ..index import STATE, write_atomic
-from ..plot import tiles
+from .common import opened, page_png, sheets
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from PIL.Image import Image
-
-EPILOG = """examples:
-  python -m toolkit thin runs/fig6 runs/fig7 --out checkpoints
-  python -m toolkit thin runs/fig12 --keep 20 --without-data --out checkpoints
-  python -m toolkit thin runs/fig6-seed1 --keep none --out checkpoints       measures and sheets alone"""
-
-
-def thin_command(args: argparse.Namespace) -> object:
-    """Copy runs as they are shipped: the sheets and measures of all iterations, the models of some."""
-    shared = {"data": not args.without_data, "resumable": args.resumable}
-    made = [thin(folder, args.out, args.keep, **shared) for folder in args.runs]
-    hub.write_index(args.out, hub.read_index(args.out)["default"] if (args.out / "index.json").exists() else None)
-    return {"thinned": [str(folder) for folder in made]}
-
-
-def declare(add: Callable[..., Any]) -> None:
-    """What `thin` takes."""
-    add("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs")
-    add("--keep", type=kept_models,
-        help="iterations whose models are copied, or none (default: of 1,2,3,4,5,10,15,20)")  # fmt: skip
-    add("--resumable", action="store_true", help="with all models, and the optimiser's state: to continue elsewhere")
-    add("--without-data", action="store_true", help="no pictures of the data: some may be learned from and not shown")
-    add("--out", required=True, metavar="DIR", help="the tree they join; its index.json is written anew")
-
-
-COMMANDS = {"thin": (thin_command, declare, EPILOG)}
+CONTACT_COLUMNS, GAP, LABEL = 7, 8, 18  # sheets in a row; pixels between them, and above each for its name
+KEEP = (1, 2, 3, 4, 5, 10, 15, 20)
+WORK = ("*.partial", "*.part", "*.npy", "*.safetensors")  # what only the training needs; models are added again
 
 
 def kept_models(text: str) -> Sequence[int]:
@@ -53,14 +21,26 @@ def kept_models(text: str) -> Sequence[int]:
     return [] if text == "none" else numbers(text)
 
 
-CONTACT_COLUMNS, GAP, LABEL = 7, 8, 18  # sheets in a row; pixels between them, and above each for its name
-ACROSS = 10  # images in a row of a sheet
-GREYS = 16
-
-
-def sheets(folder: Path) -> dict[int, Path]:
-    """The sample sheets of a run, by iteration."""
-    return {int(path.parent.name[5:]): path for path in sorted(folder.glob("iter_[0-9][0-9][0-9]/samples.png"))}
+@command(
+    "thin",
+    """examples:
+  python -m toolkit thin runs/fig6 runs/fig7 --out checkpoints
+  python -m toolkit thin runs/fig12 --keep 20 --without-data --out checkpoints
+  python -m toolkit thin runs/fig6-seed1 --keep none --out checkpoints       measures and sheets alone""",
+    arg("runs", nargs="+", type=Path, metavar="DIR", help="folders of runs"),
+    arg(
+        "--keep", type=kept_models, help="iterations whose models are copied, or none (default: of 1,2,3,4,5,10,15,20)"
+    ),
+    arg("--resumable", action="store_true", help="with all models, and the optimiser's state: to continue elsewhere"),
+    arg("--without-data", action="store_true", help="no pictures of the data: some may be learned from and not shown"),
+    arg("--out", required=True, metavar="DIR", help="the tree they join; its index.json is written anew"),
+)
+def thin_command(args: argparse.Namespace) -> object:
+    """Copy runs as they are shipped: the sheets and measures of all iterations, the models of some."""
+    shared = {"data": not args.without_data, "resumable": args.resumable}
+    made = [thin(folder, args.out, args.keep, **shared) for folder in args.runs]
+    hub.write_index(args.out, hub.read_index(args.out)["default"] if (args.out / "index.json").exists() else None)
+    return {"thinned": [str(folder) for folder in made]}
 
 
 def contact(folder: Path) -> bytes:
@@ -71,7 +51,7 @@ def contact(folder: Path) -> bytes:
     """
     from PIL import Image, ImageDraw
 
-    named = {number: _opened(path) for number, path in sheets(folder).items()}
+    named = {number: opened(path) for number, path in sheets(folder).items()}
     if not named:
         raise ValueError(f"{folder} has no sample sheets: give the folder of a run, such as checkpoints/fig2")
     width, height = (max(sides) for sides in zip(*(each.size for each in named.values()), strict=True))
@@ -84,53 +64,7 @@ def contact(folder: Path) -> bytes:
         x, y = GAP + place % columns * across, GAP + place // columns * down
         pen.text((x, y + 2), f"iteration {number}" if number else "the data", fill="black")
         page.paste(each, (x, y + LABEL))
-    if mode == "L":
-        page = page.point([round(grey / 17) * 17 for grey in range(256)]).quantize(GREYS)
-    buffer = BytesIO()
-    page.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def kept(folder: Path) -> "NDArray[np.float64]":
-    """How much of itself the image of a seed keeps from one sheet to the next, on average: (N,), one per image.
-
-    1 if it stays as it is; 0 if it becomes as different as the images of other seeds are, on the sheet before from the
-    sheet after. Distances are root mean square. Raises ValueError for a folder with no two sheets in a row.
-    """
-    cells = {number: _sheet_cells(path) for number, path in sheets(folder).items() if number}
-    pairs = [(cells[number - 1], each) for number, each in cells.items() if number - 1 in cells]
-    if not pairs:
-        raise ValueError(f"{folder} has no two sample sheets in a row: give the folder of a run")
-    shares = []
-    for before, after in pairs:
-        apart = cdist(before, after, compute_mode="donot_use_mm_for_euclid_dist")
-        own = apart.diagonal()
-        others = (apart.sum() - own.sum()) / (apart.numel() - len(own))
-        shares.append(1 - own / others if others > 0 else torch.ones_like(own))
-    found: NDArray[np.float64] = torch.stack(shares).mean(0).numpy()
-    return found
-
-
-def on_sheet(sheet: Path) -> Tensor:
-    """The images of a sample sheet: uint8 (N, C, H, W)."""
-    picture = _opened(sheet)
-    return tiles(picture, picture.width // ACROSS)
-
-
-def _sheet_cells(sheet: Path) -> Tensor:
-    return on_sheet(sheet).double().flatten(1)
-
-
-def _opened(path: Path) -> "Image":
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        picture.load()
-        return picture
-
-
-KEEP = (1, 2, 3, 4, 5, 10, 15, 20)
-WORK = ("*.partial", "*.part", "*.npy", "*.safetensors")  # what only the training needs; models are added again
+    return page_png(page)
 
 
 def thin(

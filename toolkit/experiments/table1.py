@@ -11,7 +11,9 @@ OUT/creative/table1.json is its result; the parts lie beside the networks, OUT/N
 import argparse
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -24,6 +26,7 @@ from tqdm import tqdm
 
 from .. import __version__, hub, plot, train
 from .. import data as datasets
+from ..cli import arg, command
 from ..hub import Trained, decode, decode_all, load_decoder
 from ..metrics import components, diversity, edge_length, ink
 from ..metrics.distance import encoder_distance, optimised_distance
@@ -63,26 +66,30 @@ def network(trained: Trained, samples: int, optimised: int) -> dict[str, Any]:
     }
 
 
-def measured(trained: Trained, how: Creative, samples: int, optimised: int = 0) -> dict[str, Tensor]:
+def measured(
+    trained: Trained, how: Creative, samples: int, optimised: int = 0, pieces: bool = False
+) -> dict[str, Tensor]:
     """Every measure of one method's pictures, each (samples,), except the minimised distance: (optimised,).
 
     displacement: Euclidean distance from the regular picture. edge_per_ink: edge length over ink, in borders per pixel
     of ink; low for blots, high for fine or grainy marks. added_edge_per_ink: the same of what became brighter, alone.
+    added_pieces: how many separate pieces became brighter by a quarter of the range or more; this takes its time.
     """
-    parts = [
-        {
-            "distance": encoder_distance(trained.model, each.images),
-            "displacement": displacement(each),
-            "ink": ink(each.images),
-            "edge_per_ink": edge_per_ink(each.images),
-            "added_edge_per_ink": edge_per_ink((each.images - each.regular).clamp_min(0)),
-        }
-        for each in creations(trained, how, samples)
-    ]
-    values = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    values: dict[str, list[Tensor]] = defaultdict(list)
+    for start in range(0, samples, CHUNK):
+        both = decode(trained, range(start, min(start + CHUNK, samples)), how)
+        added = (both.images - both.regular).clamp_min(0)
+        values["distance"].append(encoder_distance(trained.model, both.images))
+        values["displacement"].append(displacement(both))
+        values["ink"].append(ink(both.images))
+        values["edge_per_ink"].append(edge_per_ink(both.images))
+        values["added_edge_per_ink"].append(edge_per_ink(added))
+        if pieces:
+            values["added_pieces"].append(components((added.mean(1, keepdim=True) > 0.25).float()))
     if optimised:
-        values["minimised_distance"] = optimised_distance(trained.model, decode(trained, range(optimised), how).images)
-    return values
+        images = decode(trained, range(optimised), how).images
+        values["minimised_distance"].append(optimised_distance(trained.model, images))
+    return {name: torch.cat(parts) for name, parts in values.items()}
 
 
 def displacement(both: Creation) -> Tensor:
@@ -90,21 +97,9 @@ def displacement(both: Creation) -> Tensor:
     return (both.images - both.regular).flatten(1).norm(dim=1)
 
 
-def added_pieces(trained: Trained, how: Creative, samples: int) -> Tensor:
-    """How many separate pieces became brighter by a quarter of the range or more: (samples,). Takes its time."""
-    marks = (each.images - each.regular for each in creations(trained, how, samples))
-    return torch.cat([components((mark.clamp_min(0).mean(1, keepdim=True) > 0.25).float()) for mark in marks])
-
-
 def edge_per_ink(x: Tensor) -> Tensor:
     """Edge length over the sum of the ink: (B, C, H, W) -> (B,). A line two pixels wide has 1, an isolated pixel 4."""
     return edge_length(x) / (ink(x) * x[0, 0].numel()).clamp_min(1e-3)
-
-
-def creations(trained: Trained, how: Creative, samples: int) -> Iterator[Creation]:
-    """Both pictures of seeds 0, 1, ..., some at a time."""
-    for start in range(0, samples, CHUNK):
-        yield decode(trained, range(start, min(start + CHUNK, samples)), how)
 
 
 def paired(a: Tensor, b: Tensor) -> Interval:
@@ -172,23 +167,19 @@ def summary(data: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"methods": methods, "gain": interval([row["gain"] for row in rows]), "order": order}
 
 
-def together(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def together(values: Sequence[Any]) -> Any:
     """What several networks gave, leaf by leaf: numbers become intervals over networks, intervals those of means.
 
     Of an interval over codes also in how many networks it lies wholly above, or below, 0.
     """
-    rows = [row for row in rows if "impossible" not in row] or rows
-    first = rows[0]
+    first = values[0]
+    if not isinstance(first, Mapping):
+        return first if isinstance(first, str) else interval(values)
     if {"mean", "low", "n"} <= first.keys():
-        above, below = (sum(min(sign * row["low"], sign * row["high"]) > 0 for row in rows) for sign in (1, -1))
-        return {**interval([row["mean"] for row in rows]), "networks_above": above, "networks_below": below}
-    return {key: _leaf([row[key] for row in rows]) for key in first}
-
-
-def _leaf(values: Sequence[Any]) -> Any:
-    if isinstance(values[0], Mapping):
-        return together(values)
-    return values[0] if isinstance(values[0], str) else interval(values)
+        above, below = (sum(min(sign * it["low"], sign * it["high"]) > 0 for it in values) for sign in (1, -1))
+        return {**interval([it["mean"] for it in values]), "networks_above": above, "networks_below": below}
+    possible = [it for it in values if "impossible" not in it] or values
+    return {key: together([it[key] for it in possible]) for key in possible[0]}
 
 
 # Calibration: the gain at which pictures lie where the paper's do.
@@ -220,11 +211,6 @@ def gain_for(trained: Trained, seeds: Sequence[int], how: Creative, distance: fl
         return encoder_distance(trained.model, images).mean().item()
 
     return solve(at, distance)
-
-
-def gain_for_displacement(trained: Trained, seeds: Sequence[int], how: Creative, distance: float) -> float:
-    """The gain at which the pictures lie so far, Euclidean, from the regular ones of the same codes."""
-    return solve(lambda gain: displacement(decode(trained, seeds, replace(how, gain=gain))).mean().item(), distance)
 
 
 def solve(rising: Callable[[float], float], target: float, steps: int = 18) -> float:
@@ -275,19 +261,21 @@ def two_by_two(trained: Trained, samples: int) -> dict[str, Any]:
     """The four cells, at equal gain and at equal displacement (that of low-active); what band and grouping add each."""
     ways = {cell: replace(trained.how, **change) for cell, change in CELLS.items()}
     seeds = range(min(samples, 500))
-    equal_gain = {cell: _with_pieces(trained, how, samples) for cell, how in ways.items()}
+    equal_gain = {cell: measured(trained, how, samples, pieces=True) for cell, how in ways.items()}
     far = next(iter(equal_gain.values()))["displacement"][: len(seeds)].mean().item()
-    gains = {cell: gain_for_displacement(trained, seeds, how, far) for cell, how in ways.items()}
-    moved = {cell: _with_pieces(trained, replace(how, gain=gains[cell]), samples) for cell, how in ways.items()}
+    gains, moved = {}, {}
+    for cell, how in ways.items():
+
+        def distance(gain: float, how: Creative = how) -> float:
+            return displacement(decode(trained, seeds, replace(how, gain=gain))).mean().item()
+
+        gains[cell] = solve(distance, far)
+        moved[cell] = measured(trained, replace(how, gain=gains[cell]), samples, pieces=True)
     return {
         "samples": samples,
         "equal gain": _cells(equal_gain, dict.fromkeys(CELLS, trained.how.gain)),
         "equal displacement": _cells(moved, gains),
     }
-
-
-def _with_pieces(trained: Trained, how: Creative, samples: int) -> dict[str, Tensor]:
-    return {**measured(trained, how, samples), "added_pieces": added_pieces(trained, how, samples)}
 
 
 def _cells(found: Mapping[str, Mapping[str, Tensor]], gains: Mapping[str, float]) -> dict[str, Any]:
@@ -314,18 +302,15 @@ def open_points(
         found[name] = _reading(trained, replace(trained.how, **change), samples)
         on_variant()
     for name, changed in STATISTICS.items():
-        found[name] = _reading(_with_statistics(trained, images, **changed), trained.how, samples)
+        z = codes(trained.model, images, source=changed.get("source", "mean"))
+        statistics = activation_statistics(trained.model, z, correlate=changed.get("correlate", "activation"))
+        other = replace(trained, statistics={max(trained.statistics): statistics})
+        found[name] = _reading(other, trained.how, samples)
         on_variant()
     for layer in sorted(trained.statistics)[:-1]:
         found[f"hidden layer {layer}"] = _reading(trained, trained.how, samples, layer)
         on_variant()
     return found
-
-
-def _with_statistics(trained: Trained, images: Tensor, correlate: str = "activation", source: str = "mean") -> Trained:
-    z = codes(trained.model, images, source=source)
-    last = max(trained.statistics)
-    return replace(trained, statistics={last: activation_statistics(trained.model, z, correlate=correlate)})
 
 
 def _reading(trained: Trained, how: Creative, samples: int, layer: int = -1) -> dict[str, Any]:
@@ -371,7 +356,16 @@ def maps(
     found: dict[str, list[dict[str, float]]] = {}
 
     def cell(row: str, place: dict[str, float], how: Creative) -> None:
-        found.setdefault(row, []).append({**place, **_map_cell(trained, judge, how, samples)})
+        measures = {}
+        with suppress(ValueError):  # an empty band has no pictures, and no measures
+            x = decode(trained, range(samples), how).images
+            measures = {
+                "distance": encoder_distance(trained.model, x).mean().item(),
+                "confidence": judge.probabilities(x).amax(1).mean().item(),
+                "diversity": diversity(x),
+                "edge_per_ink": edge_per_ink(x).mean().item(),
+            }
+        found.setdefault(row, []).append({**place, **measures})
         on_cell()
 
     for a, b in combinations(map(float, EDGES), 2):
@@ -383,20 +377,6 @@ def maps(
         for factor in GAINS:
             cell(f"gain, {method}", {"gain": factor}, replace(how, gain=factor * how.gain))
     return found
-
-
-def _map_cell(trained: Trained, judge: Judge, how: Creative, samples: int) -> dict[str, float]:
-    """An empty band has no pictures, and no measures."""
-    try:
-        x = decode(trained, range(samples), how).images
-    except ValueError:
-        return {}
-    return {
-        "distance": encoder_distance(trained.model, x).mean().item(),
-        "confidence": judge.probabilities(x).amax(1).mean().item(),
-        "diversity": diversity(x),
-        "edge_per_ink": edge_per_ink(x).mean().item(),
-    }
 
 
 def figure(found: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> "Figure":
@@ -455,16 +435,6 @@ def sheet(trained: Trained, columns: int = 16) -> bytes:
 # The study as a whole.
 
 
-def calibrate(out: Path, name: str, at: int, how: Creative) -> None:
-    """Store calibrated settings with a network, and draw its sheet again."""
-    folder = out / name / f"iter_{at:03d}"
-    statistics, before = hub.read_statistics(folder / "statistics.safetensors")
-    if how != before:
-        write(folder / "statistics.safetensors", hub.statistics_bytes(statistics, how))
-        hub.write_index(out)
-        write(folder / "samples.png", decoder_sheet(load_decoder(out, name, iteration=at)))
-
-
 REFERENCE = "creative-mnist"  # where the gain is chosen, and other readings are tried
 
 
@@ -512,10 +482,8 @@ class Study:
         numbers = range(1, self.sizes.networks + 1)
         for training in trainings:
             trainer(training, self.out, root=self.root, device=self.device, quiet=self.quiet)(self.sizes.networks)
-        settings = {at: self._calibrated(at) for at in numbers}
-        for training in trainings:
-            for at, how in settings.items():
-                calibrate(self.out, training.name, at, how)
+        for at in numbers:
+            self._calibrate(at, [training.name for training in trainings])
         parts = {training.name: [self._network(training, at) for at in numbers] for training in trainings}
         path = self.out / "creative" / "table1.json"
         write(path, self._result(parts))
@@ -528,11 +496,21 @@ class Study:
     def _load(self, name: str, at: int) -> Trained:
         return load_decoder(self.out, name, iteration=at, device=self.device)
 
-    def _calibrated(self, at: int) -> Creative:
-        """The settings of a seed, the same for all data sets: chosen where the paper's random has 4.21."""
+    def _calibrate(self, at: int, names: Sequence[str]) -> None:
+        """Store the settings of a seed, the same for all data sets, chosen where the paper's random has 4.21.
+
+        The sheet of a network whose settings change is drawn again.
+        """
         trained = self._load(REFERENCE, at)
         chosen_before = trained.how.gain != 1
-        return trained.how if chosen_before else calibrated(trained, range(self.sizes.calibration))
+        how = trained.how if chosen_before else calibrated(trained, range(self.sizes.calibration))
+        for folder in (self.out / name / f"iter_{at:03d}" for name in names):
+            statistics, before = hub.read_statistics(folder / "statistics.safetensors")
+            if how != before:
+                write(folder / "statistics.safetensors", hub.statistics_bytes(statistics, how))
+                hub.write_index(self.out)
+                sample = decoder_sheet(load_decoder(self.out, folder.parent.name, iteration=at))
+                write(folder / "samples.png", sample)
 
     def _network(self, training: DecoderTraining, at: int) -> dict[str, Any]:
         """All that is measured of one network: read, if it was measured before at these sizes."""
@@ -550,8 +528,7 @@ class Study:
                     found["open_points"] = open_points(trained, data.images, s.readings, bar.update)
                 if at == 1:
                     path = self.out / "creative" / f"judge_{training.data}.safetensors"
-                    labelled = training.data, data.images, data.labels
-                    judge = classifier(path, lambda: labelled, s.judge_steps, self.device)
+                    judge = classifier(path, lambda: data, s.judge_steps, self.device)
                     found["maps"] = maps(trained, judge, s.cells, bar.update)
             return found
 
@@ -637,12 +614,19 @@ def _number(x: Interval) -> str:
     return number(x, digits=2)
 
 
-EPILOG = """examples:
+@command(
+    "table1",
+    """examples:
   python -m toolkit table1 --out runs                 trains nine decoders and measures them: hours on two cores
   python -m toolkit table1 --out runs --scale smoke   seconds, with numbers that mean nothing
-Stop it whenever you like; the same command continues where it was."""
-
-
+Stop it whenever you like; the same command continues where it was.""",
+    arg("--out", required=True, metavar="DIR", help="the folder of runs"),
+    arg("--scale", default="cpu", choices=list(SIZES), help="cpu (the published networks; default) or smoke (seconds)"),
+    arg("--networks", type=int, help="trained per data set, from different seeds (default: 3)"),
+    arg("--samples", type=int, help="per method and network (default: 10000)"),
+    arg("--data", help="another data set for all three, such as sample:mnist"),
+    *map(arg, ("--root", "--device", "--quiet", "--json")),
+)
 def table1(args: argparse.Namespace) -> object:
     """Table 1 and beyond: train decoders, calibrate, compare methods over seeds; into OUT/creative/table1.json."""
     given = {name: value for name in ("networks", "samples") if (value := getattr(args, name)) is not None}
@@ -652,17 +636,3 @@ def table1(args: argparse.Namespace) -> object:
     )  # fmt: skip
     result = json.loads(study().read_text())
     return result if args.json else report(result)
-
-
-def declare(add: Callable[..., Any]) -> None:
-    """What `table1` takes."""
-    add("--out", required=True, metavar="DIR", help="the folder of runs")
-    add("--scale", default="cpu", choices=list(SIZES), help="cpu (the published networks; default) or smoke (seconds)")
-    add("--networks", type=int, help="trained per data set, from different seeds (default: 3)")
-    add("--samples", type=int, help="per method and network (default: 10000)")
-    add("--data", help="another data set for all three, such as sample:mnist")
-    for name in ("--root", "--device", "--quiet", "--json"):
-        add(name)
-
-
-COMMANDS = {"table1": (table1, declare, EPILOG)}

@@ -1,22 +1,24 @@
-"""Timing: clocks, plans, plain implementations to compare with."""
+"""Timing: the sizes of the work, alternating measurements, and plain implementations to compare the fast ones with."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice, pairwise
 from statistics import median
+from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..models import WTA, create
+from ..models import VAE, WTA, create
+from ..plot import markdown_table
 from ..presets import FIGURES
+from ..samplers.creative import Creative, Statistics, band_of
 from ..seeds import Noise, child
-from ..train import Objective, Shuffled, fit
+from ..train import Shuffled, fit
 
-Clock = Callable[[], float]
 Work = Callable[[], object]
 Entry = dict[str, Any]  # a measurement as JSON values
 
@@ -57,12 +59,11 @@ QUICK = Plan(
 
 
 class Subject:
-    """What is measured: a plan, images uint8 (N, C, H, W), networks trained on them at first use, results so far."""
+    """What is measured: a plan, images uint8 (N, C, H, W), networks trained on them at first use."""
 
     def __init__(self, plan: Plan, images: Tensor) -> None:
         self.plan, self.images = plan, images
         self.batches = Shuffled(images, plan.batch, child(plan.seed, "shuffle"))
-        self.result: Entry = {}
 
     @cached_property
     def model(self) -> WTA:
@@ -88,8 +89,7 @@ class Subject:
 
     def alternate(self, long: bool = False, **sides: Work) -> dict[str, list[float]]:
         """`alternate` by the plan. long: few runs and no warm-up."""
-        plan, clock = self.plan, clock_of(self.plan.device)
-        return alternate(sides, runs=plan.long_runs if long else plan.runs, warm_ups=0 if long else 1, clock=clock)
+        return alternate(sides, self.plan.long_runs if long else self.plan.runs, warm_ups=0 if long else 1)
 
     def _trained(self, options: dict[str, Any]) -> WTA:
         with torch.enable_grad():
@@ -97,27 +97,37 @@ class Subject:
             return fit(new, self.batches, steps=self.plan.trained)
 
 
-def alternate(
-    sides: Mapping[str, Work], *, runs: int, warm_ups: int = 1, clock: Clock = time.perf_counter
-) -> dict[str, list[float]]:
+def seconds(work: Work) -> float:
+    """How long a piece of work takes, with what it leaves for CUDA to do."""
+    start = _now()
+    work()
+    return _now() - start
+
+
+def _now() -> float:
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return perf_counter()
+
+
+def alternate(sides: Mapping[str, Work], runs: int, warm_ups: int = 1) -> dict[str, list[float]]:
     """Seconds of every run of every side, in turn. warm_ups: runs of each that come first and do not count."""
-    rounds = [{name: stopwatch(work, clock) for name, work in sides.items()} for _ in range(warm_ups + runs)]
+    rounds = [{name: seconds(work) for name, work in sides.items()} for _ in range(warm_ups + runs)]
     return {name: [each[name] for each in rounds[warm_ups:]] for name in sides}
 
 
 def entry(times: Mapping[str, list[float]], unit: str = "", **notes: Any) -> Entry:
-    """Runs by side as JSON values: median, minimum, spread (largest over smallest) and every run of each.
+    """Seconds by side as JSON values: median, minimum, spread (largest over smallest) and every run of each.
 
-    The value is the median of the side "fast" in the unit ("s", "ms", or "MB", for which times hold megabytes); without
-    a unit it is how many times as fast as "plain" that is, a ratio of medians.
+    The value is the median of the side "fast" in the unit, "s" or "ms", as all runs then are; without a unit it is how
+    many times as fast as "plain" that is, a ratio of medians.
     """
-    runs = scaled(times, **dict.fromkeys(times, 1000)) if unit == "ms" else dict(times)
+    factor = 1000 if unit == "ms" else 1
+    runs = {side: [factor * each for each in values] for side, values in times.items()}
     medians, minima = ({side: of(values) for side, values in runs.items()} for of in (median, min))
-    ratios = {
-        name: of["plain"] / of["fast"]
-        for name, of in {"ratio": medians, "ratio_of_minima": minima}.items()
-        if "plain" in of
-    }
+    ratios = {}
+    if "plain" in runs:
+        ratios = {"ratio": medians["plain"] / medians["fast"], "ratio_of_minima": minima["plain"] / minima["fast"]}
     return {
         "value": medians["fast"] if unit else ratios["ratio"],
         "unit": unit or "times as fast",
@@ -136,35 +146,43 @@ def scaled(times: Mapping[str, list[float]], **factors: float) -> dict[str, list
     return {side: [factors.get(side, 1) * each for each in values] for side, values in times.items()}
 
 
-def stopwatch(work: Work, clock: Clock = time.perf_counter) -> float:
-    """How many seconds a piece of work takes."""
-    start = clock()
-    work()
-    return clock() - start
+def attempt(work: Callable[[], Any]) -> Any:
+    """What a piece of work gives; if it fails, {"error": the first line of the error, with its kind}."""
+    try:
+        return work()
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"}
 
 
-def clock_of(device: torch.device) -> Clock:
-    """A clock that waits for what the device still has to do."""
-    if device.type != "cuda":
-        return time.perf_counter
-
-    def now() -> float:
-        torch.cuda.synchronize(device)
-        return time.perf_counter()
-
-    return now
-
-
-def sentence(error: Exception) -> str:
-    """The first line of an error, with its kind."""
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"
+def report(result: Entry, columns: Sequence[str]) -> str:
+    """Measurements as Markdown: a table of those that have the first of these columns, and one of every other value."""
+    values = flat(result)
+    names = [name.removesuffix(f".{columns[0]}") for name in values if name.endswith(f".{columns[0]}")]
+    cells = {name: {column: values.pop(f"{name}.{column}", None) for column in columns} for name in names}
+    rows = [[name, *map(readable, each.values())] for name, each in cells.items()]
+    others = [[name, readable(value)] for name, value in values.items()]
+    return "\n\n".join([
+        markdown_table(["", *(column.replace("_", " ") for column in columns)], rows),
+        markdown_table(["", "value"], others),
+    ])  # fmt: skip
 
 
-def readable(value: float) -> str:
-    """Three digits or so."""
-    if isinstance(value, int) or value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if value >= 1 else f"{value:.4f}"
+def flat(value: Any, name: str = "") -> Entry:
+    """Nested values as one level, {"a": {"b": 1}} -> {"a.b": 1}; lists are left out."""
+    if isinstance(value, Mapping):
+        inner = (flat(each, f"{name}.{key}" if name else str(key)) for key, each in value.items())
+        return dict(chain.from_iterable(each.items() for each in inner))
+    return {} if isinstance(value, list) else {name: value}
+
+
+def readable(value: Any) -> str:
+    """A number with three digits or so, anything else as it is."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return "" if value is None else str(value)
+
+
+# Plain implementations.
 
 
 class Autoencoder(nn.Module):
@@ -212,22 +230,18 @@ def autoencoder(model: WTA) -> Autoencoder:
     return twin.to(next(model.parameters()).device)
 
 
-def train(
-    objectives: Mapping[str, Objective], batches: Iterable[Tensor], steps: int, device: torch.device
-) -> list[float]:
-    """The loop that one writes by hand, for one loss or, as a GAN has, several; the last loss of every step."""
-    pairs = [(o.loss, torch.optim.Adam(o.params, o.lr, o.betas)) for o in objectives.values()]
-    losses = []
+def train(model: WTA, batches: Iterable[Tensor], steps: int) -> tuple[list[float], WTA]:
+    """The loop that one writes by hand, from the weights of a model: the loss of every step, and where it ends."""
+    twin, trained, losses = autoencoder(model), deepcopy(model), []
+    adam = torch.optim.Adam(twin.parameters(), model.config.lr)
     for x in islice(batches, steps):
-        x = x.to(device)
-        for loss_of, optimiser in pairs:
-            optimiser.zero_grad()
-            loss = loss_of(x)
-            loss.backward()
-            optimiser.step()
-            last = loss.item()
-        losses.append(last)
-    return losses
+        adam.zero_grad()
+        loss = twin.loss(x.to(next(model.parameters()).device))
+        loss.backward()
+        adam.step()
+        losses.append(loss.item())
+    trained.load_state_dict(twin.state_dict())
+    return losses, trained
 
 
 @torch.no_grad()
@@ -250,21 +264,22 @@ def kaleidoscope(network: Callable[[Tensor], Tensor], x: Tensor, runs: int, pert
 
 
 @torch.no_grad()
-def switch_on(
-    decoder: nn.Sequential, layer: int, z: Tensor, able: Tensor, correlation: Tensor, value: Tensor, lots: Tensor,
-    count: int,
-) -> Tensor:  # fmt: skip
-    """Decode, code by code, with `count` silent neurons of a layer on: one by lot, the others correlated with it.
+def creative_decode(
+    model: VAE, z: Tensor, statistics: Statistics, lots: Tensor, how: Creative
+) -> tuple[Tensor, Tensor]:
+    """Regular and low-active images, code by code: one silent neuron on by lot, the others correlated with it.
 
-    able: (K,) bool, the candidates; correlation: (K, K); value: (K,), what "on" is; lots: (B, K).
+    z: (B, d); lots: (B, K), the first neuron of a code is the candidate with the highest.
     """
+    layer = max(index for index, module in enumerate(model.decoder) if isinstance(module, nn.ReLU))
+    value, able = statistics.mean + how.deviations * statistics.std, band_of(statistics, how)
     images = []
     for code, lot in zip(z, lots, strict=True):
-        h = decoder[: layer + 1](code[None])
+        h = model.decoder[: layer + 1](code[None])
         off = [k for k in range(len(value)) if able[k] and h[0, k] <= 0]
         first = sorted(off, key=lambda k: -lot[k].item())[:1]
-        others = sorted(set(off) - set(first), key=lambda k: -correlation[first[0], k].item())
-        for k in [*first, *others[: count - 1]]:
+        others = sorted(set(off) - set(first), key=lambda k: -statistics.correlation[first[0], k].item())
+        for k in [*first, *others[: how.neurons - 1]]:
             h[0, k] += value[k]
-        images.append(decoder[layer + 1 :](h).sigmoid())
-    return torch.cat(images)
+        images.append(model.decoder[layer + 1 :](h).sigmoid())
+    return model.decoder(z).sigmoid(), torch.cat(images)
