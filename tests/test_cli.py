@@ -19,7 +19,7 @@ from toolkit.samplers.kaleidoscope import MODES
 from toolkit.seeds import Noise
 
 ROOT = Path(__file__).parents[1]
-NAMES = [*cli.COMMANDS | cli.EXPERIMENTS]
+NAMES = [*cli.COMMANDS, *cli.EXPERIMENTS]
 SMOKE = ["--scale", "smoke", "--data", "sample:mnist"]
 TINY = [
     *SMOKE, "--set", "images=40", "--set", "generated=20", "--set", "iterations=1", "--set", "first_steps=3",

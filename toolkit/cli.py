@@ -173,6 +173,7 @@ class Parser(argparse.ArgumentParser):
 
 
 COMMANDS: dict[str, tuple[Function, Callable[[Add], None], str]] = {}  # function, what declares its arguments, examples
+STUDIES = dict[str, tuple[Function, Callable[[Add], None], str]]()  # those of EXPERIMENTS, once they are imported
 EXPERIMENTS = {  # the module of `experiments` that registers the command; what it does
     "table1": ("table1", "Train creative decoders, calibrate them, compare methods over seeds: table 1."),
     "attractors": ("attractors", "Study where kaleidoscopic runs end up, against depth, width and more."),
@@ -202,7 +203,7 @@ def command(name: str, examples: str, *arguments: Callable[[Add], Any]) -> Calla
             argument(add)
 
     def register(function: Function) -> Function:
-        COMMANDS[name] = (function, declare, examples)
+        (STUDIES if name in EXPERIMENTS else COMMANDS)[name] = (function, declare, examples)
         return function
 
     return register
@@ -215,8 +216,8 @@ def parser() -> Parser:
     )
     root.add_argument("--version", action="version", version=__version__)
     root.commands = root.add_subparsers(required=True, metavar="COMMAND")
-    here = {name: (it[0].__doc__ or "").strip() for name, it in COMMANDS.items() if name not in EXPERIMENTS}
-    for name, about in (here | {name: about for name, (_, about) in EXPERIMENTS.items()}).items():
+    abouts = {name: (function.__doc__ or "").strip() for name, (function, _, _) in COMMANDS.items()}
+    for name, about in (abouts | {name: about for name, (_, about) in EXPERIMENTS.items()}).items():
         child: Parser = root.commands.add_parser(
             name, help=about, description=about, formatter_class=argparse.RawDescriptionHelpFormatter
         )
@@ -228,7 +229,7 @@ def _complete(name: str, child: Parser) -> None:
     """Declare the arguments of a command, importing it if it is of `experiments`."""
     if name in EXPERIMENTS:
         import_module(f".experiments.{EXPERIMENTS[name][0]}", __package__)
-    function, declare, child.epilog = COMMANDS[name]
+    function, declare, child.epilog = (STUDIES if name in EXPERIMENTS else COMMANDS)[name]
     child.set_defaults(run=function)
     declare(child.add_argument)
 
