@@ -85,7 +85,7 @@ def test_its_last_cell_checks_what_its_prose_claims(name: str) -> None:
 @each
 def test_it_runs_from_top_to_bottom(name: str) -> None:
     done = notebooks.execute(FOLDER / f"{name}.ipynb", small=True)
-    assert done.picture.startswith(b"\x89PNG") and done.said
+    assert done.picture.startswith(b"\x89PNG") and done.finding
     assert not [
         output
         for cell in done.notebook.cells

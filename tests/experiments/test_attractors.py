@@ -9,15 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit import cli
 from toolkit.data import load
 from toolkit.experiments import attractor_charts, attractors
-from toolkit.experiments.attractors import PERTURBATIONS, SIZES, SWEEPS, USUAL, Sizes, Study
+from toolkit.experiments.attractors import PERTURBATIONS, SWEEPS, Sizes, Study
 from toolkit.experiments.common import number
 from toolkit.hub import of, stream
 from toolkit.metrics.stats import Interval
 from toolkit.models import create
-from toolkit.presets import SCALES, preset
+from toolkit.presets import preset
 
 SMALLEST = Sizes(
     seeds=1, samples=6, runs=4, depth=(2, 4), width=(30, 60), steps=(20, 300), images=(20, 60), judge_steps=2,
@@ -53,21 +52,6 @@ def test_a_study_reads_what_it_made_before(studied: Path) -> None:
     assert study().read_bytes() == content
     after = {path: path.stat().st_mtime_ns for path in (studied.parent / "parts").iterdir()}
     assert [path.name for path in before if before[path] != after[path]] == ["cube_2_2.json"]
-
-
-def test_none_of_a_setting_is_refused_before_anything_is_trained(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["attractors", "--out", str(tmp_path), "--scale", "smoke", "--networks", "0"]) == 2
-    assert "give at least one" in capsys.readouterr().err and not [*tmp_path.iterdir()]
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_the_preset_itself_is_one_of_every_sweep(scale: str) -> None:
-    grid = attractors.settings(SIZES[scale], scale)
-    base = attractors.label(preset(attractors.BASE, scale))
-    plain = [sweep for sweep in SWEEPS if sweep != "equal"]
-    assert all(base in [attractors.label(t) for t in grid[sweep]] for sweep in plain) and USUAL in PERTURBATIONS
 
 
 def test_a_trend_is_a_slope_per_doubling_over_seeds() -> None:

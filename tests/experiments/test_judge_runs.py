@@ -14,9 +14,7 @@ from torch import Tensor
 
 from tests.experiments.conftest import experiment, short_run
 from toolkit import cli, hub, plot
-from toolkit.data import load
 from toolkit.experiments import common, judge_runs, release
-from toolkit.metrics.image import resized
 from toolkit.models import create
 from toolkit.runs import from_npy
 
@@ -81,12 +79,6 @@ def test_what_was_kept_back_was_not_learned() -> None:
     assert len(kept) == 40 and not any(image.numpy().tobytes() in learned for image in kept)
     with pytest.raises(ValueError, match="learned all of sample:mnist"):
         judge_runs.subjects(experiment(images=1000), 20)
-
-
-def test_digits_of_32_pixels_come_back_to_28_nearly_as_they_were() -> None:
-    x = load("sample:mnist", limit=100).images
-    there_and_back = resized(resized(x, 32), 28)
-    assert (there_and_back.float() - x.float()).square().mean().sqrt() / 255 < 0.05 and resized(x, 28) is x
 
 
 @pytest.mark.parametrize("wrong", ["nowhere", "checkpoints/kaleidoscope-1d"])

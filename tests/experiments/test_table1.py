@@ -77,11 +77,13 @@ def test_maps_begin_at_the_regular_picture(result: dict[str, Any]) -> None:
     assert len({row["distance"] for row in first}) == 1 and sum(map(len, found.values())) == table1.MAP_CELLS
 
 
-@pytest.mark.parametrize("option", ["--networks", "--samples"])
+@pytest.mark.parametrize(
+    ("command", "option"), [("table1", "--networks"), ("table1", "--samples"), ("attractors", "--networks")]
+)
 def test_none_of_something_is_refused_before_anything_is_trained(
-    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["table1", "--out", str(tmp_path), "--scale", "smoke", option, "0"]) == 2
+    assert cli.main([command, "--out", str(tmp_path), "--scale", "smoke", option, "0"]) == 2
     assert "give at least one" in capsys.readouterr().err and not [*tmp_path.iterdir()]
 
 
@@ -120,12 +122,6 @@ def test_an_order_holds_only_if_it_does_in_every_network() -> None:
     assert [pair["networks_surely"] for pair in holds.values()] == [2, 2, 2]
     assert fails["low-active > random"]["networks_surely"] == 1
     assert holds["low-active > random"]["difference"]["mean"] == pytest.approx(0.75)
-
-
-def test_paired_intervals_use_the_same_codes() -> None:
-    easy = torch.randn(500, generator=torch.Generator().manual_seed(0)) * 100
-    pair = table1.paired(easy + 0.1, easy)
-    assert pair["mean"] == pytest.approx(0.1, abs=1e-3) and pair["low"] is not None and pair["low"] > 0.09
 
 
 def test_networks_are_put_together_leaf_by_leaf() -> None:

@@ -144,14 +144,6 @@ def curves(ways: list[Method], by: Evaluator, groups: Any = GROUPS) -> list[dict
     return trade_off.curves(trade_off.measured(ways, by, groups))
 
 
-def test_a_row_is_one_strength_of_one_group_in_plain_values_of_its_own_seeds(by: Evaluator) -> None:
-    rows = list(trade_off.measured([fading()], by, GROUPS))
-    assert [(row["group"], row["strength"]) for row in rows] == [(g, s) for g in range(3) for s in (0.0, 0.5, 1.0)]
-    assert json.loads(json.dumps(rows)) == rows
-    alone = trade_off.measured([fading()], by, GROUPS[1:2])
-    assert rows[3:6] == [{**row, "group": 1} for row in alone]
-
-
 def test_a_way_without_a_strength_for_each_row_is_refused(by: Evaluator) -> None:
     short = Method("short", "output", lambda seeds: [torch.zeros(3, 1, 28, 28)], (0, 1))
     with pytest.raises(ValueError, match="^short has 1 rows and 2 strengths: [^\n]+$"):

@@ -67,7 +67,7 @@ def pool(args: argparse.Namespace) -> object:
     arg("--json"),
 )
 def report(args: argparse.Namespace) -> object:
-    """What people said of a pool: shares of the labels per decoder, agreement, the published table beside it."""
+    """The labels of a pool: their shares per decoder, agreement of the annotators, the published table beside them."""
     found = report_of(read(args.pool), least=args.least, ties=args.ties)
     return found if args.json else table(found)
 

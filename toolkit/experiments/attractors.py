@@ -1,9 +1,9 @@
 """The study of kaleidoscopic networks: where samples end up, against depth, width, training, data and perturbation.
 
 Nobody had put numbers to "deeper is better" or to "over-generalisation". A part is one setting and one seed; a trend is
-a slope per doubling of a setting, one per seed, as a mean with Student's 95 % interval. Networks of points are asked
-which points attract; and, as the paper does, for the largest loss over the corners of the cube, against the number of
-points and their dimension.
+a slope per doubling of a setting, one per seed, as a mean with Student's 95 % interval. Of networks of points it
+measures which points attract; and, as the paper does, the largest loss over the corners of the cube, against the number
+of points and their dimension.
 
 OUT/kaleidoscope/study.json is its result, with figures beside it; OUT/kaleidoscope/parts/ holds what it is made of.
 The networks that are shown lie in OUT/kaleidoscope-mnist, -1d, -1d-four and -2d, as `train` makes them.
@@ -102,7 +102,7 @@ FEW = 500  # training images that are tried one by one
 
 
 def measured(
-    k: Kaleidoscope, data: Tensor, unseen: Tensor, judge: Judge, sizes: Sizes, perturbations: bool = False
+    k: Kaleidoscope, data: Tensor, unseen: Tensor, classifier: Judge, sizes: Sizes, perturbations: bool = False
 ) -> dict[str, Any]:
     """What a network does: `rows` from run to run (`watch`), and beside them what they are held against.
 
@@ -116,7 +116,7 @@ def measured(
         name: probe_runs(
             stream(k, range(sizes.samples), start="uniform", **how),
             probed_runs(sizes.runs),
-            kaleidoscope_probe(data, judge),
+            kaleidoscope_probe(data, classifier),
         )
         for name, how in PERTURBATIONS.items()
         if perturbations or name == USUAL
@@ -124,7 +124,7 @@ def measured(
     return {
         "fixed": fixed(k.model, few).double().mean().item(),
         "unseen": nearest(unseen, data)[0].mean().item(),
-        "real_confidence": probabilities(judge, unseen.float() / 255).amax(1).mean().item(),
+        "real_confidence": probabilities(classifier, unseen.float() / 255).amax(1).mean().item(),
         "rows": sampled[USUAL],
         **({"perturbations": sampled} if perturbations else {}),
     }
@@ -327,7 +327,7 @@ class Study:
         }
         path = self.folder / "study.json"
         write(path, result)
-        for name, content in pictures(self.out, result, self._whole, self.judge).items():
+        for name, content in pictures(self.out, result, self._whole, self.classifier).items():
             write(self.folder / name, content)
         return path
 
@@ -339,10 +339,10 @@ class Study:
     def _changes(self) -> dict[str, Any]:
         return {"data": self.data} if self.data else {}
 
-    def _kept(self, name: str, asked: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """A part: read, if it was made before as it is asked for; else made and written."""
+    def _kept(self, name: str, settings: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A part: read, if it was made before by these settings; else made and written."""
         path = self.folder / "parts" / f"{name}.json"
-        return dict(kept_part(path, "asked", {**asked, "data": self.data}, lambda: {"part": make()})["part"])
+        return dict(kept_part(path, "asked", {**settings, "data": self.data}, lambda: {"part": make()})["part"])
 
     def _swept(self) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, Any]]]:
         """The parts of every sweep, and of the preset itself; a setting that is in several is one part per seed."""
@@ -365,22 +365,22 @@ class Study:
         def make() -> dict[str, Any]:
             images = self._read(limit=training.images).images
             model, losses = train_kaleidoscope(training, images, seed, self.device, until=until)
-            found = measured(of(training, model), images, self.unseen(images), self.judge, s, base)
+            found = measured(of(training, model), images, self.unseen(images), self.classifier, s, base)
             return {**label(training), "steps": len(losses), "seed": seed, "loss": last_loss(losses), **found}
 
-        asked = {"training": training.as_dict(), "until": until, "samples": s.samples, "runs": s.runs}
-        return self._kept(f"{_name(training, until)}_seed{seed}", {**asked, "judge": s.judge_steps}, make)
+        settings = {"training": training.as_dict(), "until": until, "samples": s.samples, "runs": s.runs}
+        return self._kept(f"{_name(training, until)}_seed{seed}", {**settings, "judge": s.judge_steps}, make)
 
     def _shown(self) -> dict[str, Any]:
         """The network that is shown: its own rows under every perturbation."""
         images = self._whole.images
         k = load_kaleidoscope(self.out, SHOWN, device=self.device)
-        return measured(k, images, self.unseen(images), self.judge, self.sizes, perturbations=True)
+        return measured(k, images, self.unseen(images), self.classifier, self.sizes, perturbations=True)
 
     def _points(self, make: Mapping[str, Callable[[int, str], dict[str, Any]]], seeds: int) -> list[dict[str, Any]]:
-        asked = {"scale": self.scale, "seeds": seeds}
+        settings = {"scale": self.scale, "seeds": seeds}
         bar = tqdm(make.items(), desc="points", disable=self.quiet)
-        return [self._kept(name, asked, partial(part, seeds, self.scale)) for name, part in bar]
+        return [self._kept(name, settings, partial(part, seeds, self.scale)) for name, part in bar]
 
     @cached_property
     def _whole(self) -> Dataset:
@@ -396,7 +396,7 @@ class Study:
         return whole[1 :: max(1, len(whole) // few)][:few]
 
     @cached_property
-    def judge(self) -> Judge:
+    def classifier(self) -> Judge:
         """A classifier of the data, kept beside the parts."""
         path = f"judge_{self._name_of_data.replace(':', '-')}_{self.sizes.judge_steps}.safetensors"
         return classifier(self.folder / path, self._read, self.sizes.judge_steps, self.device)
@@ -418,7 +418,7 @@ FLOWS = (1, 2, 5, 10, 30, 100, 300)
 FILM_SEEDS, FILM_RUNS = 48, 60
 
 
-def pictures(out: Path, result: Mapping[str, Any], data: Dataset, judge: Judge) -> dict[str, bytes]:
+def pictures(out: Path, result: Mapping[str, Any], data: Dataset, classifier: Judge) -> dict[str, bytes]:
     """Every figure as the bytes of a PNG, by the name of its file; the films are written beside them."""
     k, line, shown = load_kaleidoscope(out, SHOWN), load_kaleidoscope(out, "kaleidoscope-1d-four"), result["shown"]
     folder, samples = out / "kaleidoscope", result["sizes"]["samples"]
@@ -429,7 +429,7 @@ def pictures(out: Path, result: Mapping[str, Any], data: Dataset, judge: Judge) 
     plot.animation(film_frames(line, moving), folder / "line.gif", ms=160)
     runs = [run for run in FLOWS if run < k.runs] + [k.runs]
     after = states_at(stream(k, range(samples)), runs)
-    labels = {run: probabilities(judge, x).argmax(1) for run, x in zip(runs, after, strict=True)}
+    labels = {run: probabilities(classifier, x).argmax(1) for run, x in zip(runs, after, strict=True)}
     real = {"distance": shown["unseen"], "confidence": shown["real_confidence"]}
     drawn = {
         "collapse": charts.collapse_figure(
@@ -437,7 +437,7 @@ def pictures(out: Path, result: Mapping[str, Any], data: Dataset, judge: Judge) 
         ),
         "sequence": charts.sequence_figure(states(k, data.images), f"{k.title}: one cell is one sample"),
         "flow": charts.alluvial_figure(
-            labels, judge.config.classes, f"{k.title}: which class samples are in, and where they go"
+            labels, classifier.config.classes, f"{k.title}: which class samples are in, and where they go"
         ),
         "runs": charts.runs_chart(shown["perturbations"], USUAL, real, f"{k.title}: from run to run"),
         "sweeps": charts.sweeps_chart(result["sweeps"], SWEEPS, CHARTED, "What depth, width, training and data do"),

@@ -78,10 +78,12 @@ PAIRS = {
 
 def exactness(subject: Subject) -> Entry:
     """How far fast is from plain: a batch by either rule of lifetime sparsity, images, and where training ends."""
+    model, x = subject.model, subject.noise(subject.plan.plain_images)
+    ours, theirs = (timing.sample(each, x, EXACT_PASSES) for each in (model, timing.autoencoder(model)))
     return {
-        "channel": batch_differences(subject, subject.model),
+        "channel": batch_differences(subject, model),
         "position": batch_differences(subject, subject.published),
-        "images": image_differences(subject),
+        "images": {"passes": EXACT_PASSES, "images": len(x), "max_difference": (ours - theirs).abs().max().item()},
         "training": training_ends(subject),
     }
 
@@ -120,14 +122,6 @@ def gradient_differences(model: nn.Module, other: nn.Module) -> list[float]:
         assert name == same and ours.grad is not None and theirs.grad is not None
         found.append(((ours.grad - theirs.grad).norm() / theirs.grad.norm().clamp_min(1e-12)).item())
     return found
-
-
-@torch.no_grad()
-def image_differences(subject: Subject) -> Entry:
-    """How far the images of the fast path in float32 are from the plain ones after twenty passes."""
-    model, x = subject.model, subject.noise(subject.plan.plain_images)
-    ours, theirs = (timing.sample(each, x, EXACT_PASSES) for each in (model, timing.autoencoder(model)))
-    return {"passes": EXACT_PASSES, "images": len(x), "max_difference": (ours - theirs).abs().max().item()}
 
 
 def training_ends(subject: Subject) -> Entry:

@@ -256,7 +256,7 @@ def _classifiers(root: Path) -> str:
     """examples:
   python -m toolkit claims                             CLAIMS.md and checkpoints/claims.json, from the shipped results
   python -m toolkit claims --from runs --out runs      from runs of yours, into runs/CLAIMS.md and runs/claims.json
-What was not run yet says so.""",
+What was not run yet is marked.""",
     arg(
         "--from", type=Path, default=CHECKPOINTS, metavar="DIR", help="a folder of results (default: the shipped ones)"
     ),

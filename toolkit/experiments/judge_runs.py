@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,9 +34,6 @@ from ..samplers import generate
 from ..seeds import child
 from .common import on_sheet, page_png, sheets
 from .release import contact
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 # What is classified: a run's images, its data, and controls.
 
@@ -101,7 +98,7 @@ IMAGES = 1000  # of each iteration, as many as its other measures are taken over
 class Scorer:
     """A classifier, and by which bytes it is known. letters: a control, uint8 (N, 1, H, W); root: of data sets."""
 
-    judge: Judge
+    classifier: Judge
     name: str
     sha256: str
     images: int = IMAGES
@@ -115,34 +112,36 @@ class Scorer:
 
 def scorer(name: str, source: str | Path = CHECKPOINTS, *, device: str = "cpu", **options: Any) -> Scorer:
     """A scorer by a classifier of a tree of checkpoints. options: images, letters, root. Raises CheckpointError."""
-    judge = hub.load_classifier(source, name, device=device)
+    classifier = hub.load_classifier(source, name, device=device)
     entries = read_index(source)["experiments"][name]["iterations"]
     digest = min((entry["iteration"], entry["sha256"]) for entry in entries if "file" in entry)[1]
-    return Scorer(judge, name, digest, **options)
+    return Scorer(classifier, name, digest, **options)
 
 
 def score(folder: Path, by: Scorer, on_row: Callable[[str], object] = lambda what: None) -> Path:
     """Classify all iterations of a run that have images or a model, but for those that were before -> judged.json
 
-    folder: of the run. on_row hears what comes next. Raises ValueError for what is no run of iterations, or has another
-    kind of images than the classifier knows, and what `subjects` raises.
+    folder: of the run. on_row is called with the name of what comes next. Raises ValueError for what is no run of
+    iterations, or has another kind of images than the classifier knows, and what `subjects` raises.
     """
     experiment, path = stored(folder), folder / FILE
-    classes = set(by.judge.config.classes)
+    classes = set(by.classifier.config.classes)
     known = [name for name in DIGITS if name in classes] if experiment.data in OF_DIGITS else []
     found = _stored_scores(path, {"judge": by.name, "sha256": by.sha256, "images": by.images, "known": known})
     done = {row["iteration"] for row in found["rows"]}
     left = [at for at in range(experiment.iterations + 1) if at not in done and (at == 0 or _source(folder, at))]
     if not left and found["controls"] and ("letters" in found["controls"] or by.letters is None):
         return path
-    sets, size = subjects(experiment, by.images, root=by.root, letters=by.letters), by.judge.image_shape[-1]
+    sets, size = subjects(experiment, by.images, root=by.root, letters=by.letters), by.classifier.image_shape[-1]
     training, held_out = (resized(images, size) for images in (sets.training, sets.reference))
-    reference = features(by.judge, held_out)
+    reference = features(by.classifier, held_out)
 
     def measured(images: Tensor) -> dict[str, float]:
         """The measures of images of any size; distances to what was learned are taken at the classifier's size too."""
         x = resized(images, size)
-        return metrics.classifier_measures(x, by.judge, reference, known=known, training=training, held_out=held_out)
+        return metrics.classifier_measures(
+            x, by.classifier, reference, known=known, training=training, held_out=held_out
+        )
 
     for name, images in sets.controls.items():
         if name not in found["controls"]:
@@ -200,7 +199,7 @@ def _images(folder: Path, e: Experiment, index: int, by: Scorer) -> Tensor:
         raise ValueError(f"{folder} has no images and no model of iteration {index}: fetch the folder again")
     if source.suffix == ".npy":
         return from_npy(source)[: by.images]
-    model = hub.load(source, device=str(next(by.judge.parameters()).device))
+    model = hub.load(source, device=str(next(by.classifier.parameters()).device))
     return generate(model, runs.iteration_seeds(e, index)[: by.images], e.sampling).images
 
 
@@ -225,12 +224,17 @@ SIDE = 1000
 PANEL, LABEL, GAP, FAINT = 420, 20, 12, 0.3  # of a picture: pixels, and how dark the data are
 
 
-def place(folder: Path, judge: Judge, name: str) -> Path:
-    """Lay a run's sheets out by the features of a classifier, called so -> its map.json; and map.png, a picture of it.
+def place(folder: Path, classifier: Judge, name: str) -> Path:
+    """Lay a run's sheets out by the features of a classifier of this name -> its map.json; and map.png, a picture.
 
-    Raises ValueError for a run without sheets.
+    Features are of length one: how alike two pictures are is the angle between them. Raises ValueError for a run
+    without sheets.
     """
-    seen = {number: _features(path, judge) for number, path in sheets(folder).items()}
+    size = classifier.image_shape[-1]
+    seen = {
+        number: normalize(features(classifier, resized(_greys(path), size)), dim=1)
+        for number, path in sheets(folder).items()
+    }
     if not seen:
         raise ValueError(f"{folder} has no sample sheets: give the folder of a run, such as checkpoints/fig2")
     points, explained = project(seen)
@@ -242,7 +246,7 @@ def place(folder: Path, judge: Judge, name: str) -> Path:
 
 
 def project(seen: dict[int, Tensor]) -> tuple[dict[int, Tensor], float]:
-    """Features by iteration, (N, d) -> points (N, 2) from 0 to `SIDE`, and the share of the spread that they show.
+    """Features by iteration, (N, d) -> points (N, 2) in a square of `SIDE`, and the share of the spread that they show.
 
     The axes are the two along which the first sheet, the second and the last differ most (their principal components):
     all sheets together would be mostly late ones. Turned so that the last lies above and to the right of the first.
@@ -255,20 +259,12 @@ def project(seen: dict[int, Tensor]) -> tuple[dict[int, Tensor], float]:
     drift = flat[numbers[-1]].mean(0) - flat[numbers[0]].mean(0)
     turned = torch.where(drift < 0, -1.0, 1.0) * torch.tensor([1.0, -1.0])  # y downwards
     explained = spread[:2].square().sum() / spread.square().sum().clamp(min=1e-9)
-    return _fit({number: each * turned for number, each in flat.items()}), round(explained.item(), 3)
-
-
-def _fit(points: dict[int, Tensor]) -> dict[int, Tensor]:
-    """Into a square, in its middle."""
-    together = torch.cat(list(points.values()))
+    points = {number: each * turned for number, each in flat.items()}
+    together = torch.cat([*points.values()])
     low, high = together.amin(0), together.amax(0)
     scale = SIDE / (high - low).max().clamp(min=1e-9)
-    return {number: (each - (low + high) / 2) * scale + SIDE / 2 for number, each in points.items()}
-
-
-def _features(sheet: Path, judge: Judge) -> Tensor:
-    """Each of length one: how alike two pictures are is the angle between them."""
-    return normalize(features(judge, resized(_greys(sheet), judge.image_shape[-1])), dim=1)
+    fitted = {number: (each - (low + high) / 2) * scale + SIDE / 2 for number, each in points.items()}
+    return fitted, round(explained.item(), 3)
 
 
 def _greys(sheet: Path) -> Tensor:
@@ -284,23 +280,16 @@ def picture(folder: Path, points: dict[int, Tensor]) -> bytes:
     page = Image.new("L", (len(chosen) * (PANEL + GAP) + GAP, PANEL + LABEL + 2 * GAP), 255)
     pen, paths = ImageDraw.Draw(page), sheets(folder)
     for column, number in enumerate(chosen):
-        left = GAP + column * (PANEL + GAP)
+        left, top = GAP + column * (PANEL + GAP), GAP + LABEL
         pen.text((left, GAP), f"iteration {number}" if number else "the data", fill=0)
         for each, ink in {0: FAINT, number: 1.0}.items():
-            if each in paths:
-                _lay(page, _greys(paths[each]).float() * ink, points[each], (left, GAP + LABEL))
+            if each not in paths:
+                continue
+            for light, point in zip(_greys(paths[each]).float() * ink, points[each].tolist(), strict=True):
+                mask = Image.fromarray(light[0].round().byte().numpy())
+                across, down = (round(at * (PANEL - mask.width) / SIDE) for at in point)
+                page.paste(0, (left + across, top + down), mask)
     return page_png(page)
-
-
-def _lay(page: "Image", greys: Tensor, points: Tensor, corner: tuple[int, int]) -> None:
-    """Images (N, 1, H, W) of light from 0 to 255 as ink on a page, at their places."""
-    from PIL import Image
-
-    side = greys.shape[-1]
-    for light, point in zip(greys, points, strict=True):
-        x, y = (round(start + each * (PANEL - side) / SIDE) for start, each in zip(corner, point.tolist(), strict=True))
-        ink = Image.fromarray(light[0].round().byte().numpy())
-        page.paste(0, (x, y, x + side, y + side), ink)
 
 
 LETTERS = "letters:fonts"
@@ -338,11 +327,15 @@ def judge(args: argparse.Namespace) -> object:
         made = [measure_rows(folder, root=args.root, device=device) for folder in args.runs]
         return {"rows": [str(path) for paths in made for path in paths]}
     if args.map:
-        judge = hub.load_classifier(args.source, args.judge, device=device)
-        return {"map": [str(place(folder, judge, args.judge)) for folder in args.runs]}
-    by = scorer(
-        args.judge, args.source, device=device, images=args.images, letters=_typefaces(args), root=args.root
-    )  # fmt: skip
+        classifier = hub.load_classifier(args.source, args.judge, device=device)
+        return {"map": [str(place(folder, classifier, args.judge)) for folder in args.runs]}
+    try:  # letters of typefaces that no classifier learned
+        letters = data.load(args.letters or LETTERS, root=args.root, split="test").images
+    except FileNotFoundError:
+        if args.letters:
+            raise
+        letters = None  # no fonts are where they are by default
+    by = scorer(args.judge, args.source, device=device, images=args.images, letters=letters, root=args.root)
     written = []
     for folder in args.runs:
         with tqdm(desc=folder.name, unit="set", disable=args.quiet or args.json, dynamic_ncols=True) as bar:
@@ -352,15 +345,5 @@ def judge(args: argparse.Namespace) -> object:
                 bar.update()
 
             written.append(str(score(folder, by, on_row)))
-        place(folder, by.judge, by.name)
+        place(folder, by.classifier, by.name)
     return {"judged": written}
-
-
-def _typefaces(args: argparse.Namespace) -> Tensor | None:
-    """Letters of typefaces that no classifier learned; none if no fonts are where they are by default."""
-    try:
-        return data.load(args.letters or LETTERS, root=args.root, split="test").images
-    except FileNotFoundError:
-        if args.letters:
-            raise
-        return None

@@ -1,8 +1,8 @@
 """Notebooks: what they load of this module, and the command that executes and summarises them.
 
 A notebook has one cell tagged "parameters", which may carry small values ("smoke") that tests put in their place; one
-tagged "picture", whose output is stored with it; and, last, one tagged "check", which holds what the prose claims and
-says it with its number.
+tagged "picture", whose output is stored with it; and, last, one tagged "check", which asserts what the prose claims and
+prints it with its number.
 """
 
 import argparse
@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -59,7 +58,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def _show(shell: Any, kind: type, error: Exception, trace: Any, tb_offset: int | None = None) -> list[str]:
-    """Without the traceback, if the innermost frame is the toolkit's: what it refuses it says itself."""
+    """Without the traceback, if the innermost frame is the toolkit's: its errors are whole sentences."""
     *_, (frame, _) = traceback.walk_tb(trace)
     if frame.f_globals.get("__name__", "").startswith("toolkit."):
         lines = [f"{kind.__name__}: {error}"]
@@ -100,7 +99,7 @@ def notebooks(args: argparse.Namespace) -> object:
     results = json.loads(stored.read_text()) if stored and stored.exists() else {}
     for name in tqdm(chosen, disable=args.json, file=sys.stderr, dynamic_ncols=True):
         done = execute(args.folder / f"{name}.ipynb", small=args.smoke)
-        results[name] = {"title": done.title, "seconds": round(done.seconds, 1), "said": done.said}
+        results[name] = {"title": done.title, "seconds": round(done.seconds, 1), "said": done.finding}
         if out:
             write_atomic(out / "pictures" / f"{name}.png", done.picture)
             write_atomic(out / "results.json", to_json(results))
@@ -120,12 +119,12 @@ last cell of each checks what its prose says. The runs here were made with `pyth
 
 @dataclass(frozen=True, eq=False)
 class Executed:
-    """What came of a notebook. picture: PNG. said: what its check said. notebook: with all outputs."""
+    """What came of a notebook. picture: PNG. finding: what its check printed. notebook: with all outputs."""
 
     title: str
     seconds: float
     picture: bytes
-    said: str
+    finding: str
     notebook: Any
 
 
@@ -148,49 +147,40 @@ def read(path: Path) -> Any:
         raise ValueError(f"{path} is no notebook: {str(error)[:100]}") from error
 
 
-def tagged(notebook: Any, tag: str) -> int:
-    """The place of the cell of this tag. Raises ValueError if there is none, or more than one."""
-    found = [at for at, cell in enumerate(notebook.cells) if tag in cell.metadata.get("tags", [])]
+def tagged(notebook: Any, tag: str) -> Any:
+    """The cell of this tag. Raises ValueError if there is none, or more than one."""
+    found = [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
     if len(found) != 1:
         raise ValueError(f"{len(found)} cells are tagged {tag!r}: tag one")
     return found[0]
 
 
-def smoke(notebook: Any) -> Any:
-    """The notebook with the small values of its parameters put behind them, where there are any."""
-    from nbformat.v4 import new_code_cell
-
-    at = tagged(notebook, "parameters")
-    small: Mapping[str, Any] = notebook.cells[at].metadata.get("smoke", {})
-    lines = "\n".join(f"{name} = {value!r}" for name, value in small.items())
-    notebook.cells.insert(at + 1, new_code_cell(lines))  # type: ignore[no-untyped-call]
-    return notebook
-
-
 def execute(path: Path, *, small: bool = False) -> Executed:
     """Run a notebook in a kernel of this Python, in its own folder; nothing is written.
 
-    Raises ValueError, with the cell's own error, for one that fails or shows no picture, and what `read` raises.
+    small: with the small values of its parameters, where there are any. Raises ValueError, with the cell's own error,
+    for one that fails or shows no picture, and what `read` raises.
     """
     notebook = read(path)
-    if small:
-        notebook = smoke(notebook)
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
+    if small:
+        parameters = tagged(notebook, "parameters")
+        changes = (f"\n{name} = {value!r}" for name, value in parameters.metadata.get("smoke", {}).items())
+        parameters.source += "".join(changes)
     begun = perf_counter()
     try:
         NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute(cwd=str(path.parent))
     except CellExecutionError as error:
         raise ValueError(f"{path.name} fails: {error.ename}: {error.evalue}") from error
     seconds = perf_counter() - begun
-    return Executed(title(notebook), seconds, _picture(notebook, path), _said(notebook), notebook)
-
-
-def title(notebook: Any) -> str:
-    """The question that its first line asks."""
-    first: str = notebook.cells[0].source.splitlines()[0]
-    return first.removeprefix("#").strip()
+    title = notebook.cells[0].source.splitlines()[0].removeprefix("#").strip()  # the question that it asks
+    shown = [it.data["image/png"] for it in tagged(notebook, "picture").outputs if "image/png" in it.get("data", {})]
+    if len(shown) != 1:
+        raise ValueError(f"the cell tagged 'picture' of {path.name} shows {len(shown)} pictures: show one")
+    printed = "".join(it.text for it in tagged(notebook, "check").outputs if it.output_type == "stream")
+    return Executed(title, seconds, base64.b64decode(shown[0]), printed.strip(), notebook)
 
 
 def store_picture(path: Path, picture: bytes) -> None:
@@ -205,28 +195,10 @@ def store_picture(path: Path, picture: bytes) -> None:
     write_atomic(path, (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def _picture(notebook: Any, path: Path) -> bytes:
-    outputs = notebook.cells[tagged(notebook, "picture")].outputs
-    found = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
-    if len(found) != 1:
-        raise ValueError(f"the cell tagged 'picture' of {path.name} shows {len(found)} pictures: show one")
-    return base64.b64decode(found[0])
-
-
-def _said(notebook: Any) -> str:
-    outputs = notebook.cells[tagged(notebook, "check")].outputs
-    return "".join(output.text for output in outputs if output.output_type == "stream").strip()
-
-
 def page(folder: Path = FOLDER) -> str:
     """README.md of the folder: a row for each notebook, from the results of running it: picture, question, seconds."""
-    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    head = ["| | notebook | what it found | seconds |", "| --- | --- | --- | ---: |"]
-    return "\n".join([INTRODUCTION, *head, *_lines(results)]) + "\n"
-
-
-def _lines(results: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    for name, found in results.items():
-        link = f"[{found['title']}]({name}.ipynb)"
+    lines = [INTRODUCTION, "| | notebook | what it found | seconds |", "| --- | --- | --- | ---: |"]
+    for name, found in json.loads((folder / "results.json").read_text(encoding="utf-8")).items():
         picture = f'<img src="pictures/{name}.png" width="240" alt="">'
-        yield f"| {picture} | {link} | {found['said']} | {found['seconds']:.0f} |"
+        lines.append(f"| {picture} | [{found['title']}]({name}.ipynb) | {found['said']} | {found['seconds']:.0f} |")
+    return "\n".join(lines) + "\n"

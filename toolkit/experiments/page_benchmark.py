@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 from statistics import linear_regression
-from typing import Any, TypeVar
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -59,21 +59,20 @@ def serving(*arguments: object) -> Iterator[Server]:
     begun = time.perf_counter()
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet) as process:
         try:
-            url = f"http://127.0.0.1:{port}/"
-            _wait(process, url)
+            url, deadline = f"http://127.0.0.1:{port}/", begun + PATIENCE
+            while not _answers(url):
+                if process.poll() is not None or time.perf_counter() > deadline:
+                    raise OSError(f"python app.py did not answer at {url}: run it and see what it says")
+                time.sleep(0.02)
             yield Server(url, process, begun)
         finally:
             process.terminate()
 
 
-def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
-    """Until an address answers. Raises OSError if the process ends first, or it never does."""
-    opener, deadline = build_opener(ProxyHandler({})), time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(URLError, ConnectionError), opener.open(url, timeout=PATIENCE):
-            return
-        time.sleep(0.02)
-    raise OSError(f"python app.py did not answer at {url}: run it and see what it says")
+def _answers(url: str) -> bool:
+    with suppress(URLError, ConnectionError), build_opener(ProxyHandler({})).open(url, timeout=PATIENCE):
+        return True
+    return False
 
 
 @dataclass
@@ -128,12 +127,12 @@ class Visitor:
         request = Request(self.url + path, data, {"Content-Type": "application/json"})
         return self.opener.open(request, timeout=PATIENCE)
 
-    def trigger(self, name: str, order: object, cancel: bool = False) -> Response:
+    def trigger(self, name: str, data: object, cancel: bool = False) -> Response:
         """An event that a figure's script triggers. cancel: after the first part, cancel the rest."""
         event, figure = self.events[name]
-        if isinstance(order, dict):
-            order = {**self._numbered(), **order}
-        joined = {"data": [], "event_data": order, "fn_index": event, "session_hash": self.name, "trigger_id": figure}
+        if isinstance(data, dict):
+            data = {**self._numbered(), **data}
+        joined = {"data": [], "event_data": data, "fn_index": event, "session_hash": self.name, "trigger_id": figure}
         begun, response = time.perf_counter(), Response()
         self.read("gradio_api/queue/join", joined)
         with self._open(f"gradio_api/queue/data?session_hash={self.name}") as stream:
@@ -162,8 +161,8 @@ class Visitor:
 
     def serve(self, figure: int, function: str, value: object) -> bytes:
         """A function that a figure calls without waiting in the queue."""
-        asked = {"component_id": figure, "fn_name": function, "data": value, "session_hash": self.name}
-        return self.read("gradio_api/component_server", asked)
+        request = {"component_id": figure, "fn_name": function, "data": value, "session_hash": self.name}
+        return self.read("gradio_api/component_server", request)
 
     def call(self, endpoint: str, *values: object) -> Any:
         """A named endpoint. Raises RefusedError with its sentence."""
@@ -195,7 +194,6 @@ def refusal(error: Exception) -> str:
 
 
 Action = Callable[[Visitor, Random], Response]
-T = TypeVar("T")
 TARGETS = {"cold": 8.0, "scrub": 0.05, "draw": 0.3, "film": 0.3, "symbols": 2.0}  # seconds, 95 of 100 times
 SEEDS = 2**31
 PAUSES = (0.5, 2.0)  # seconds between what a visitor sees and does next
@@ -258,16 +256,28 @@ def measure_page(
         on_result(result)
 
     def cold() -> Entry:
-        first, ready = zip(*in_browser(lambda browser: cold_starts(browser, plan.starts, arguments)), strict=True)
+        first, ready = [], []
+        with in_browser() as browser:
+            for _ in range(plan.starts):
+                with serving(*arguments) as server:
+                    started = time.perf_counter() - server.begun
+                    page = visit(browser, server.url)
+                    first.append(started + page.evaluate(FIRST))
+                    ready.append(time.perf_counter() - server.begun)
+                    page.close()
         latency["ready"] = latencies("ready", ready)
         return latencies("cold", first)
+
+    def scrub() -> Entry:
+        with in_browser() as browser:
+            return latencies("scrub", visit(browser, server.url).evaluate(SCRUB, plan.actions))
 
     on_result(result)
     part(latency, "cold", cold)
     with serving(*arguments) as server:
         visitor = Visitor(server.url)
         part(result, "actions", lambda: warm_up(visitor, actions))
-        part(latency, "scrub", lambda: latencies("scrub", in_browser(lambda it: scrubs(it, server.url, plan.actions))))
+        part(latency, "scrub", scrub)
         for name in filter(actions.get, ALONE):
             part(latency, name, partial(alone, visitor, name, actions[name], plan.actions))
         part(result, "load", lambda: load(server, plan.visitors, 60 * plan.minutes))
@@ -355,8 +365,9 @@ def warm_up(visitor: Visitor, actions: dict[str, Action]) -> list[str]:
     return list(actions)
 
 
-def in_browser(work: Callable[[Any], list[T]]) -> list[T]:
-    """What it measures in a headless browser. Raises OSError, one sentence, where there is none."""
+@contextmanager
+def in_browser() -> Iterator[Any]:
+    """A headless browser. Raises OSError, one sentence, where there is none."""
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
@@ -366,7 +377,7 @@ def in_browser(work: Callable[[Any], list[T]]) -> list[T]:
         raise OSError("there is no Chromium: install it")
     try:
         with sync_playwright() as driver, driver.chromium.launch(executable_path=path, args=FLAGS.split()) as browser:
-            return work(browser)
+            yield browser
     except Error as error:
         raise OSError(f"the browser gave up: {str(error).splitlines()[0]}") from error
 
@@ -378,24 +389,6 @@ def visit(browser: Any, url: str) -> Any:
     page.goto(url)
     page.wait_for_selector(READY)
     return page
-
-
-def cold_starts(browser: Any, count: int, arguments: tuple[object, ...] = ()) -> list[tuple[float, float]]:
-    """Seconds from starting `python app.py`, a new process, to the first picture on screen, and to the page, ready."""
-    times = []
-    for _ in range(count):
-        with serving(*arguments) as server:
-            asked = time.perf_counter() - server.begun
-            page = visit(browser, server.url)
-            times.append((asked + page.evaluate(FIRST), time.perf_counter() - server.begun))
-            page.close()
-    return times
-
-
-def scrubs(browser: Any, url: str, count: int) -> list[float]:
-    """Seconds from moving the slider over the iterations to the frame with the other sheet."""
-    times: list[float] = visit(browser, url).evaluate(SCRUB, count)
-    return times
 
 
 @dataclass
@@ -449,7 +442,7 @@ def summary(logs: Sequence[Log]) -> Entry:
         "took_s": {name: spread([it.took for other, it in done if other == name]) for name, _ in done},
         "waited_s": spread([response.started for response in queued]),
         "waited_long": len(waited),
-        "waited_long_and_were_told": sum(bool(response.ranks) for response in waited),
+        "waited_long_with_rank": sum(bool(response.ranks) for response in waited),
         "most_before": max((rank for response in queued for rank in response.ranks), default=0),
         "least_actions_of_a_visitor": min(counts),
         "most_actions_of_a_visitor": max(counts),

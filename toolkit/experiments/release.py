@@ -74,9 +74,9 @@ def thin(
 
     keep: the iterations whose models go with it; None: those of KEEP that the run has. data: whether pictures of the
     data do, those of iteration 0; some data may be learned from and not be shown. resumable: with whatever the run
-    goes on from elsewhere, all models so far and the last state of the optimiser; the images said are drawn again from
-    the models. Raises FileNotFoundError for what is no run or lacks an iteration to keep, FileExistsError if there is
-    one of its name.
+    goes on from elsewhere, all models so far and the last state of the optimiser; its generated images are drawn again
+    from the models. Raises FileNotFoundError for what is no run or lacks an iteration to keep, FileExistsError if there
+    is one of its name.
     """
     there = {int(path.parent.name[5:]): path for path in sorted(run.glob("iter_[0-9][0-9][0-9]/model.safetensors"))}
     wanted = [number for number in KEEP if number in there] if keep is None else keep

@@ -259,12 +259,12 @@ READINGS = len(VARIANTS) + len(STATISTICS) + 2  # and two other layers
 
 def two_by_two(trained: Trained, samples: int) -> dict[str, Any]:
     """The four cells, at equal gain and at equal displacement (that of low-active); what band and grouping add each."""
-    ways = {cell: replace(trained.how, **change) for cell, change in CELLS.items()}
+    settings = {cell: replace(trained.how, **change) for cell, change in CELLS.items()}
     seeds = range(min(samples, 500))
-    equal_gain = {cell: measured(trained, how, samples, pieces=True) for cell, how in ways.items()}
+    equal_gain = {cell: measured(trained, how, samples, pieces=True) for cell, how in settings.items()}
     far = next(iter(equal_gain.values()))["displacement"][: len(seeds)].mean().item()
     gains, moved = {}, {}
-    for cell, how in ways.items():
+    for cell, how in settings.items():
 
         def distance(gain: float, how: Creative = how) -> float:
             return displacement(decode(trained, seeds, replace(how, gain=gain))).mean().item()
@@ -295,7 +295,7 @@ def open_points(
 ) -> dict[str, Any]:
     """Low-active against random under each reading, the gain set anew so that random has the distance 4.21.
 
-    images: uint8 (N, C, H, W), the training data. A reading under which no gain gets there says so.
+    images: uint8 (N, C, H, W), the training data. A reading under which no gain gets there has the error instead.
     """
     found = {}
     for name, change in VARIANTS.items():
@@ -346,11 +346,11 @@ MAP_CELLS = len(EDGES) * (len(EDGES) - 1) // 2 + 2 * (len(NEURONS) + len(GAINS))
 
 
 def maps(
-    trained: Trained, judge: Judge, samples: int, on_cell: Callable[[], object] = lambda: None
+    trained: Trained, classifier: Judge, samples: int, on_cell: Callable[[], object] = lambda: None
 ) -> dict[str, list[dict[str, float]]]:
     """Rows of measures over a grid of bands, and over the number of neurons and the gain of low-active and random.
 
-    judge: a classifier of the same images; confidence is the mean probability of its likeliest class.
+    classifier: of the same images; confidence is the mean probability of its likeliest class.
     """
     low = replace(trained.how, method="low-active")
     found: dict[str, list[dict[str, float]]] = {}
@@ -361,7 +361,7 @@ def maps(
             x = decode(trained, range(samples), how).images
             measures = {
                 "distance": encoder_distance(trained.model, x).mean().item(),
-                "confidence": judge.probabilities(x).amax(1).mean().item(),
+                "confidence": classifier.probabilities(x).amax(1).mean().item(),
                 "diversity": diversity(x),
                 "edge_per_ink": edge_per_ink(x).mean().item(),
             }
@@ -528,8 +528,8 @@ class Study:
                     found["open_points"] = open_points(trained, data.images, s.readings, bar.update)
                 if at == 1:
                     path = self.out / "creative" / f"judge_{training.data}.safetensors"
-                    judge = classifier(path, lambda: data, s.judge_steps, self.device)
-                    found["maps"] = maps(trained, judge, s.cells, bar.update)
+                    model = classifier(path, lambda: data, s.judge_steps, self.device)
+                    found["maps"] = maps(trained, model, s.cells, bar.update)
             return found
 
         return dict(kept_part(self.out / name / f"iter_{at:03d}" / "table1.json", "sizes", vars(s), measure))

@@ -26,7 +26,7 @@ from ..index import fetch, of_kind, read_index, strict_json
 from ..metrics.classifier import ImageClassifier, columns, count_by_max
 from ..metrics.distance import diversity
 from ..metrics.image import as_float
-from ..metrics.stats import Interval, interval
+from ..metrics.stats import interval
 from ..plot import markdown_table
 from ..runs import write
 from ..samplers.generate import generates
@@ -36,7 +36,7 @@ from ..seeds import Noise, child
 Seeds = Sequence[int]
 Rows = list[Tensor]  # pictures (B, C, H, W) in [0, 1] of the same seeds: untouched, then a row for each strength
 
-# Operators that need no training. What a strength is, each function says.
+# Operators that need no training. Each function documents its strength.
 
 PASSES = 10  # reconstructions, where a model makes its pictures out of noise
 BENDS = [  # edits of a VAE worth a look, chosen by eye
@@ -277,17 +277,16 @@ def curves(rows: Iterable[Row]) -> list[dict[str, Any]]:
             **dict(zip(ABOUT, about, strict=True)),
             "points": [
                 {"strength": strength}
-                | {name: _interval([row[name] for row in some]) for name in EVALUATED if name in some[0]}
+                | {
+                    name: interval(values) if (values := [row[name] for row in some if row[name] is not None]) else None
+                    for name in EVALUATED
+                    if name in some[0]
+                }
                 for strength, some in points.items()
             ],
         }
         for about, points in found.items()
     ]
-
-
-def _interval(values: Sequence[float | None]) -> Interval | None:
-    there = [value for value in values if value is not None]
-    return interval(there) if there else None
 
 
 def landmarks(images: Tensor) -> list[Method]:
