@@ -6,7 +6,6 @@ classifier holds to what it says.
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ import torch
 from torch import Tensor
 
 from .. import data, hub, plot, train
-from ..cli import arg, check_out, save
+from ..cli import arg, check_out, command, save
 from ..index import to_json, write_atomic
 from ..models import Judge
 from ..plot import markdown_table
 from ..samplers import ascent
 from ..samplers.generate import to_bytes
 
-Add = Callable[..., Any]
 EPSILONS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 STEPS = 10  # of the projected ascent, each a quarter of the ball's radius long
 METHODS = ("fgsm", "pgd")
@@ -76,6 +74,22 @@ def picture(classifier: Judge, x: Tensor, labels: Tensor, epsilon: float) -> Any
     return drawing
 
 
+@command(
+    "adversarial",
+    """examples:
+  python -m toolkit adversarial --data mnist --symbols fig2 fig7       digits, and symbols of two runs
+  python -m toolkit adversarial --epsilon 0.15 --out digits.png        digits, the change ten times as strong, the sum
+  python -m toolkit adversarial --network judge-fashion --data fashion --json""",
+    arg("--network", default="judge-digits", help="a classifier of SOURCE (default: judge-digits)"),
+    arg("--data", default="sample:mnist", help="images with labels (default: sample:mnist, of its own training)"),
+    arg("--symbols", nargs="*", default=[], metavar="NAME", help="checkpoints whose images are tried too"),
+    arg("--images", type=int, default=1000, help="of each (default: 1000)"),
+    arg("--epsilon", type=float, default=0.1, help="how far a pixel moves in the picture, of 1 (default: 0.1)"),
+    *map(arg, ("--from", "--root", "--device")),
+    arg("--out", help="a picture of eight images"),
+    arg("--store", type=Path, metavar="FILE", help="write the curves as JSON"),
+    arg("--json"),
+)
 def adversarial(args: argparse.Namespace) -> object:
     """Find out how little changes what a classifier sees, in digits and in symbols."""
     if args.out is not None:
@@ -114,28 +128,3 @@ def table(found: dict[str, Any]) -> str:
         for method, rows in curves.items()
     ]
     return markdown_table(head, rows, left=2)
-
-
-EXAMPLES = """examples:
-  python -m toolkit adversarial --data mnist --symbols fig2 fig7       digits, and symbols of two runs
-  python -m toolkit adversarial --epsilon 0.15 --out digits.png        digits, the change ten times as strong, the sum
-  python -m toolkit adversarial --network judge-fashion --data fashion --json"""
-
-
-def declare(add: Add) -> None:
-    """The arguments of the command."""
-    for argument in (
-        arg("--network", default="judge-digits", help="a classifier of SOURCE (default: judge-digits)"),
-        arg("--data", default="sample:mnist", help="images with labels (default: sample:mnist, of its own training)"),
-        arg("--symbols", nargs="*", default=[], metavar="NAME", help="checkpoints whose images are tried too"),
-        arg("--images", type=int, default=1000, help="of each (default: 1000)"),
-        arg("--epsilon", type=float, default=0.1, help="how far a pixel moves in the picture, of 1 (default: 0.1)"),
-        arg("--from"), arg("--root"), arg("--device"),
-        arg("--out", help="a picture of eight images"),
-        arg("--store", type=Path, metavar="FILE", help="write the curves as JSON"),
-        arg("--json"),
-    ):  # fmt: skip
-        argument(add)
-
-
-COMMANDS = {"adversarial": (adversarial, declare, EXAMPLES)}
