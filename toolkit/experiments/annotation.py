@@ -136,7 +136,21 @@ def table(found: dict[str, Any]) -> str:
         rows.append([scheme, *map(_number, row["shares"]), *counts, _number(row["kappa"])])
         if scheme in (found["published"] or {}):
             rows.append(["*published*", *(f"*{share:.2f}*" for share in found["published"][scheme]), *[""] * 5])
-    return f"{_about(found)}\n\n{markdown_table(HEAD, rows)}\n\n{_notes(found)}"
+    few, most = found["fewest"], found["most"]
+    about = (
+        f"**{found['title']}**: {found['images']:,} pictures, {found['annotators']} annotators, {found['labels']:,} "
+        f"labels, {most if few == most else f'{few} to {most}'} per picture. Fleiss' kappa over all pictures: "
+        f"{_number(found['kappa'])}."
+    )
+    rule = {"drop": "the most frequent one, ties dropped", "multi": "each of them, a picture with two counted twice"}
+    fewest = min((row["consensus"] for row in found["schemes"].values()), default=0)
+    margin = f" Shares are within {0.98 / sqrt(fewest):.2f} (95 %, sampling alone)." if fewest else ""
+    notes = (
+        f"A picture has a label that at least {found['least']} annotators gave: {rule[found['ties']]}. Shares are over "
+        f"the pictures with a consensus; *too few*: no label was given by {found['least']}.{margin} The less "
+        f"annotators agree, the more a consensus exaggerates the commonest label: read shares beside kappa."
+    )
+    return f"{about}\n\n{markdown_table(HEAD, rows)}\n\n{notes}"
 
 
 def to_csv(pool: Pool) -> str:
@@ -162,26 +176,6 @@ def _places(pool: Pool) -> list[dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} does not say who made which picture ({error}): restore it") from error
     return places
-
-
-def _about(found: dict[str, Any]) -> str:
-    few, most = found["fewest"], found["most"]
-    return (
-        f"**{found['title']}**: {found['images']:,} pictures, {found['annotators']} annotators, {found['labels']:,} "
-        f"labels, {most if few == most else f'{few} to {most}'} per picture. Fleiss' kappa over all pictures: "
-        f"{_number(found['kappa'])}."
-    )
-
-
-def _notes(found: dict[str, Any]) -> str:
-    rule = {"drop": "the most frequent one, ties dropped", "multi": "each of them, a picture with two counted twice"}
-    fewest = min((row["consensus"] for row in found["schemes"].values()), default=0)
-    margin = f" Shares are within {0.98 / sqrt(fewest):.2f} (95 %, sampling alone)." if fewest else ""
-    return (
-        f"A picture has a label that at least {found['least']} annotators gave: {rule[found['ties']]}. Shares are over "
-        f"the pictures with a consensus; *too few*: no label was given by {found['least']}.{margin} The less "
-        f"annotators agree, the more a consensus exaggerates the commonest label: read shares beside kappa."
-    )
 
 
 def _number(value: float | None) -> str:
