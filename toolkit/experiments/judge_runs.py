@@ -329,12 +329,12 @@ def judge(args: argparse.Namespace) -> object:
     if args.map:
         classifier = hub.load_classifier(args.source, args.judge, device=device)
         return {"map": [str(place(folder, classifier, args.judge)) for folder in args.runs]}
-    try:  # letters of typefaces that no classifier learned
+    letters: Tensor | None = None
+    try:  # of typefaces that no classifier learned
         letters = data.load(args.letters or LETTERS, root=args.root, split="test").images
-    except FileNotFoundError:
+    except FileNotFoundError:  # there may be no fonts where they are by default
         if args.letters:
             raise
-        letters = None  # no fonts are where they are by default
     by = scorer(args.judge, args.source, device=device, images=args.images, letters=letters, root=args.root)
     written = []
     for folder in args.runs:

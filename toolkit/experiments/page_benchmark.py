@@ -256,7 +256,7 @@ def measure_page(
         on_result(result)
 
     def cold() -> Entry:
-        first, ready = [], []
+        first, ready = list[float](), list[float]()
         with in_browser() as browser:
             for _ in range(plan.starts):
                 with serving(*arguments) as server:
