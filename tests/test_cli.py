@@ -104,9 +104,14 @@ def test_the_names_that_help_shows_are_those_there_are(capsys):
 def test_an_option_is_there_only_where_it_does_something():
     seeded = {"train", "diverge", "pool", "trade-off", "benchmark"}
     assert {name for name in NAMES if "--seed" in options(name)} == seeded
-    computing = {"sample", "decode", "kaleidoscope", "font", "judge", "table1", "attractors"} | (seeded - {"trade-off"})
+    computing = {
+        "sample", "decode", "kaleidoscope", "font", "dream", "style", "judge", "table1", "attractors", "adversarial",
+    } | (seeded - {"trade-off"})  # fmt: skip
     assert {name for name in NAMES if "--device" in options(name)} == computing
-    reading = {"sample", "decode", "kaleidoscope", "font", "diverge", "push", "pool", "judge", "claims", "trade-off"}
+    reading = {
+        "sample", "decode", "kaleidoscope", "font", "dream", "diverge", "push", "pool", "judge", "claims", "trade-off",
+        "adversarial",
+    }  # fmt: skip
     assert {name for name in NAMES if "--from" in options(name)} == reading
     assert {name for name in NAMES if "--set" in options(name)} == {"train", "diverge", "decode"}
 
