@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Thread, Timer
@@ -51,27 +52,20 @@ def warm(checkpoints: str | Path) -> None:
 
 def tabs(checkpoints: str | Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """The tabs there are to be, each with what fills it. Raises ValueError if there is nothing to show."""
-    pairs, networks = creative.first_page(checkpoints), kaleidoscope.first_page(checkpoints)
+    several = (creative, kaleidoscope, bend, novel, claims)
+    found = {tab: first for tab in several if (first := tab.first_page(checkpoints))}
     try:
         iterations.RunIndex(checkpoints).page()
-        yield "Iterations", lambda: iterations.iterations_tab(checkpoints)
+        yield "Iterations", partial(iterations.iterations_tab, checkpoints)
     except ValueError:
-        if not pairs and not networks:
+        if not {creative, kaleidoscope} & found.keys():
             raise
-    if pairs:
-        yield "Creative decoder", lambda: creative.creative_tab(checkpoints, pairs)
-    if networks:
-        yield "Kaleidoscope", lambda: kaleidoscope.kaleidoscope_tab(checkpoints, networks)
-    if machines := bend.first_page(checkpoints):
-        yield bend.TAB, lambda: bend.bend_tab(checkpoints, machines)
-    if symbol := novel.first_page(checkpoints):
-        yield novel.TAB, lambda: novel.novel_tab(checkpoints, symbol)
-    if papers := claims.first_page(checkpoints):
-        yield claims.TAB, lambda: claims.claims_tab(checkpoints, papers)
+    for tab, first in found.items():
+        yield tab.TAB, partial(tab.tab, checkpoints, first)
     pools = Path(os.environ.get("TOOLKIT_POOLS", Path(checkpoints).parent / "pools"))
-    if pairs or pools.is_dir():
-        yield "Annotate", lambda: annotate.annotate_tab(pools)
-    yield about.TAB, lambda: about.about_tab(checkpoints)
+    if creative in found or pools.is_dir():
+        yield "Annotate", partial(annotate.annotate_tab, pools)
+    yield about.TAB, partial(about.about_tab, checkpoints)
 
 
 def build(checkpoints: str | Path = index.CHECKPOINTS) -> gr.Blocks:

@@ -428,7 +428,7 @@ def warm(source: str | Path) -> None:
             pass
 
 
-def bend_tab(source: str | Path, first: Message) -> None:
+def tab(source: str | Path, first: Message) -> None:
     """Active divergence: an operator on a machine, before and after. first: as `first_page` gives it."""
     own = figure("bend", first, triggers=["bend"])
     action(own, "bend", "that-are-not-bent", BendRequest, partial(draw, source))

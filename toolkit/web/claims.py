@@ -182,7 +182,7 @@ def first_page(source: str | Path) -> Message | None:
     return {"claims": shown, "counts": counts(found), "problem": None}
 
 
-def claims_tab(source: str | Path, first: Message) -> None:
+def tab(source: str | Path, first: Message) -> None:
     """The claims with their numbers and verdicts. first: as `first_page` gives it."""
 
     def look(key: object) -> Message:

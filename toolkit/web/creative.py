@@ -16,6 +16,7 @@ from ..samplers.creative import band_of
 from . import server
 from .server import Message, Request, Word, action, figure, loaded, pixels, rounded
 
+TAB = "Creative decoder"
 FIRST = ["creative-mnist", "creative-fashion", "creative-both", "creative-celeba", "creative-wikiart",
          "creative-tinted"]  # fmt: skip
 PAIRS = 32
@@ -129,7 +130,7 @@ def warm(source: str | Path) -> None:
         draw(source, CreativeRequest.read({"experiment": name, **START}))
 
 
-def creative_tab(source: str | Path, first: Message) -> None:
+def tab(source: str | Path, first: Message) -> None:
     """Creative decoding: 32 codes, each drawn twice. first: as `first_page` gives it."""
     own = figure("creative", first, triggers=["draw"], elem_id="pairs")
     action(own, "draw", "that-are-not-pairs", CreativeRequest, partial(draw, source))

@@ -23,6 +23,7 @@ from ..seeds import Noise
 from . import playground, server
 from .server import Message, Request, Word, action, figure, from_base64, loaded
 
+TAB = "Kaleidoscope"
 CELLS = 64
 START: Message = {"start": "uniform", "runs": 300, "perturbation": 0.01, "mode": "centred", "seed": 0, "image": None}
 SHEET = (0, 1, 5, 10, 30)  # the runs that are rows of the sheet of a network, and its last
@@ -175,7 +176,7 @@ def warm(source: str | Path) -> None:
             pass
 
 
-def kaleidoscope_tab(source: str | Path, first: Message) -> None:
+def tab(source: str | Path, first: Message) -> None:
     """Kaleidoscopic sampling: 64 starts through all their runs, and a line to try it on. first: `first_page`'s."""
     own = figure("kaleidoscope", first, known, triggers=["film"])
     action(own, "film", "that-are-not-runs", FilmRequest, partial(film, source))

@@ -106,7 +106,7 @@ def warm(source: str | Path) -> None:
         novelty_report(source, sample("mnist").images[:1])
 
 
-def novel_tab(source: str | Path, first: Message) -> None:
+def tab(source: str | Path, first: Message) -> None:
     """Is it new? Any symbol: drawn, uploaded, grown, or sent from another tab. first: as `first_page` gives it."""
     own = figure("novel", first, triggers=["ask"])
     action(own, "ask", "that-are-not-verdict", NoveltyRequest, partial(report, source))

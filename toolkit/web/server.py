@@ -485,9 +485,11 @@ class FirstPaint:
 
         async def with_markup(message: ASGIMessage) -> None:
             nonlocal start
-            if message["type"] == "http.response.start" and _plain_html(message):
-                start = message
-                return
+            if message["type"] == "http.response.start":
+                known = dict(message["headers"])
+                if known.get(b"content-type", b"").startswith(b"text/html") and b"content-encoding" not in known:
+                    start = message
+                    return
             if start:
                 body = message.get("body", b"")
                 longer = body.replace(self.HEAD, self.HEAD + self.markup, 1)
@@ -501,11 +503,6 @@ class FirstPaint:
 
         page = scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "GET"
         await self.app(scope, receive, with_markup if page and self.markup else send)
-
-
-def _plain_html(start: ASGIMessage) -> bool:
-    headers = dict(start["headers"])
-    return headers.get(b"content-type", b"").startswith(b"text/html") and b"content-encoding" not in headers
 
 
 # ---- where the page runs
