@@ -145,13 +145,3 @@ def test_requests_under_way_at_the_same_time_do_not_mix(decoders: Path) -> None:
     alone = [answer(decoders, **way)["images"] for way in ways]
     with ThreadPoolExecutor(4) as workers:
         assert [it["images"] for it in workers.map(lambda way: answer(decoders, **way), ways)] == alone
-
-
-def test_a_decoder_is_read_once_and_again_when_its_files_change(tmp_path: Path) -> None:
-    folder = tiny_decoders(tmp_path)
-    first = creative.decoder(folder, "creative-mnist")
-    assert creative.decoder(folder, "creative-mnist").statistics is first.statistics
-    path = folder / "creative-mnist" / "iter_001" / "statistics.safetensors"
-    path.write_bytes(hub.statistics_bytes(first.statistics, Creative(gain=3.0)))
-    hub.write_index(folder)
-    assert creative.decoder(folder, "creative-mnist").how.gain == 3.0

@@ -110,8 +110,3 @@ def test_symbols_of_several_sizes_stand_as_large_as_the_largest() -> None:
 )
 def test_a_bad_order_gets_one_sentence_that_names_it(asked: object, named: str) -> None:
     assert named in refused(asked)
-
-
-def test_an_answer_repeats_nothing_but_the_number_of_its_order() -> None:
-    _, message = tray.take({"ticket": "<b>", "kind": "font"})
-    assert message["ticket"] is None
