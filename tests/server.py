@@ -7,9 +7,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 from toolkit.experiments.page_benchmark import Server
 
@@ -56,3 +58,53 @@ def served(folder: Path) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait()
+
+
+FRAME = b"""<!doctype html><title>A frame</title><link rel=icon href=data:,>
+<iframe src=/demo/ title=page style="width:100vw;height:90vh">"""
+
+
+class Prefixing(BaseHTTPRequestHandler):
+    """The page at `port` as a proxy shows it below /demo; and /frame, a page of another's, with that in an iframe."""
+
+    port: int
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self, body: bytes | None = None) -> None:
+        self.close_connection = True
+        if not self.path.startswith("/demo/"):
+            self.send_response(200 if self.path == "/frame" else 404)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(FRAME)
+            return
+        known = {name: value for name, value in self.headers.items() if name.lower() not in ("connection", "host")}
+        url = f"http://127.0.0.1:{self.port}{self.path.removeprefix('/demo')}"
+        asked = Request(url, body, {**known, "X-Forwarded-Host": self.headers["Host"]}, method=self.command)
+        with build_opener(ProxyHandler({})).open(asked) as response:
+            self.send_response(response.status)
+            for name, value in response.headers.items():
+                if name.lower() not in ("connection", "content-length", "transfer-encoding"):
+                    self.send_header(name, value)
+            self.end_headers()
+            while part := response.read1(65536):  # as it comes: a stream of responses
+                self.wfile.write(part)
+
+    def do_POST(self) -> None:
+        self.do_GET(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def log_message(self, *_: Any) -> None:
+        """Silence."""
+
+
+@contextmanager
+def prefixed(port: int) -> Iterator[str]:
+    """Where such a proxy of the page at a port is."""
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), type("Proxy", (Prefixing,), {"port": port}))
+    proxy.daemon_threads = True
+    Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{proxy.server_port}"
+    finally:
+        proxy.shutdown()
+        proxy.server_close()

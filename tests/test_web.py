@@ -15,8 +15,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 from pydantic import Field
 
-from tests.browser import CHROMIUM, visit
-from tests.server import served
+from tests.browser import CHROMIUM, blank, visit
+from tests.server import prefixed, served
 from tests.test_app import awaited, build, components, tiny_run
 from tests.test_page_creative import tiny_decoders
 from tests.test_page_kaleidoscope import tiny_networks
@@ -266,6 +266,26 @@ def test_it_is_on_screen_before_the_page_and_gone_when_that_is_there(chromium: A
     page.wait_for_selector(".splash", state="detached")
     assert 0 < seen < ready and page.faults == []
     page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+def test_it_works_below_the_path_of_a_proxy_and_in_a_frame(
+    chromium: Any, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_ROOT_PATH", "/demo")
+    with served(full) as one, prefixed(int(one.url.rstrip("/").rpartition(":")[2])) as proxy:
+        page = blank(chromium)
+        page.goto(f"{proxy}/frame")
+        frame = page.frame_locator("iframe")
+        frame.locator('.iterations[data-ready="true"]:not([data-busy])').wait_for()  # its first symbol has grown
+        frame.get_by_role("tab", name="Creative decoder").click()
+        frame.locator('.creative[data-ready="true"]:not([data-busy])').wait_for()
+        assert frame.locator(".problem:visible").count() == 0 and page.faults == []
+        assert [
+            url for url in page.requests if not url.startswith((f"{proxy}/demo/", f"{proxy}/frame", "data:", "blob:"))
+        ] == []
+        page.close()
 
 
 # ---- names, and where the page runs
