@@ -56,6 +56,23 @@ def same_seeds() -> None:
 
 
 @pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Any:
+    """A function that runs a command line: its exit code, and what it printed to stdout and stderr."""
+    from toolkit import cli
+
+    def run(*argv: object) -> tuple[int | str | None, str, str]:
+        capsys.readouterr()
+        try:
+            code: int | str | None = cli.main([str(part) for part in argv])
+        except SystemExit as stopped:
+            code = stopped.code
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
 def images() -> Tensor:
     """Six drawings, (6, 1, 16, 16) in [0, 1]: ring, two dots, bar, cross, slope from black to white, checkerboard."""
     x = torch.zeros(6, 1, 16, 16)

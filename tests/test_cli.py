@@ -43,17 +43,6 @@ def diverged(tmp_path_factory):
     return out
 
 
-def ran(capsys, *argv):
-    """The exit code, and what was printed."""
-    capsys.readouterr()
-    try:
-        code = cli.main([str(part) for part in argv])
-    except SystemExit as stopped:
-        code = stopped.code
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
-
-
 def python(code):
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -67,8 +56,8 @@ def options(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_examples_of_a_command_are_lines_that_it_takes(name, capsys):
-    code, text, _ = ran(capsys, name, "--help")
+def test_the_examples_of_a_command_are_lines_that_it_takes(name, command):
+    code, text, _ = command(name, "--help")
     examples = re.findall(rf"^  python -m toolkit ({name}\b.*?)(?:  .*)?$", text, re.MULTILINE)
     assert code == 0 and examples
     assert all(callable(cli.parser().parse_args(shlex.split(line)).run) for line in examples)
@@ -92,11 +81,11 @@ assert not {{"torch", "numpy"}} & {{*sys.modules}}
     assert all(re.search(rf"^    {name}\b", done.stdout, re.MULTILINE) for name in NAMES)
 
 
-def test_the_names_that_help_shows_are_those_there_are(capsys):
+def test_the_names_that_help_shows_are_those_there_are(command):
     assert {*cli.METHODS} == {*METHODS}
     (modes,) = (action.choices for action in cli.parser().command("kaleidoscope")._actions if action.dest == "mode")
     assert {*modes} == {*MODES}
-    helps = {name: ran(capsys, name, "--help")[1] for name in ("train", "diverge")}
+    helps = {name: command(name, "--help")[1] for name in ("train", "diverge")}
     assert all(name in helps["train"] for name in presets.FIGURES) and "judge-digits, -letters," in helps["train"]
     assert all(name in helps["diverge"] for name in presets.DIVERGENCES)
 
@@ -156,19 +145,19 @@ def test_every_option_of_training_reaches_the_experiment():
     assert e.name == "x" and e.model["filters"] == 9 and e.sampling.stop == "batch"
 
 
-def test_a_setting_is_read_and_never_run(tmp_path, capsys):
-    code, _, err = ran(capsys, *FIG, "--set", f"model.filters=open({str(tmp_path / 'run')!r}, 'w')")
+def test_a_setting_is_read_and_never_run(tmp_path, command):
+    code, _, err = command(*FIG, "--set", f"model.filters=open({str(tmp_path / 'run')!r}, 'w')")
     assert code == 2 and "filters" in err and not [*tmp_path.iterdir()]
 
 
 # ---- training
 
 
-def test_training_ends_with_where_to_look_or_with_its_measures_as_json(tree, capsys):
+def test_training_ends_with_where_to_look_or_with_its_measures_as_json(tree, command):
     argv = ["train", "fig2", *TINY, "--out", tree]
-    code, out, _ = ran(capsys, *argv, "--quiet")
+    code, out, _ = command(*argv, "--quiet")
     assert code == 0 and str(tree / "fig2/iter_001/samples.png") in out and f"python app.py {tree}" in out
-    code, out, _ = ran(capsys, *argv, "--json")
+    code, out, _ = command(*argv, "--json")
     assert code == 0 and [row["iteration"] for row in json.loads(out)["rows"]] == [0, 1]
 
 
@@ -203,8 +192,8 @@ def test_the_same_command_continues_with_what_is_missing_and_makes_the_same(dive
     assert content() == before and (folder / "iter_003/model.safetensors").stat().st_mtime_ns == kept
 
 
-def test_a_divergence_starts_from_a_base_that_is_there(diverged, capsys):
-    code, out, _ = ran(capsys, "diverge", "hacked-mnist", "--scale", "smoke", "--set", "kept=[0]", "--out", diverged,
+def test_a_divergence_starts_from_a_base_that_is_there(diverged, command):
+    code, out, _ = command("diverge", "hacked-mnist", "--scale", "smoke", "--set", "kept=[0]", "--out", diverged,
                        "--set", "base=can-mnist", "--json")  # fmt: skip
     (row,) = json.loads(out)["rows"]
     ours, theirs = (hub.load(diverged, name).state_dict() for name in ("hacked-mnist", "can-mnist"))
@@ -216,15 +205,15 @@ def test_a_divergence_starts_from_a_base_that_is_there(diverged, capsys):
 
 
 @pytest.mark.parametrize("name", ["sheet.png", "film.gif"])
-def test_sampling_writes_a_picture_in_a_new_folder(name, tree, tmp_path, capsys):
+def test_sampling_writes_a_picture_in_a_new_folder(name, tree, tmp_path, command):
     out = tmp_path / "new" / name
-    code, printed, _ = ran(capsys, "sample", "--from", tree, "--seeds", "0:4", "--out", out)
+    code, printed, _ = command("sample", "--from", tree, "--seeds", "0:4", "--out", out)
     assert code == 0 and json.loads(printed)["images"] == 4
     with Image.open(out) as picture:
         assert getattr(picture, "n_frames", 1) == (1 if name.endswith("png") else json.loads(printed)["passes"] + 1)
 
 
-def test_many_images_are_drawn_a_few_at_a_time_and_are_the_same(tree, tmp_path, capsys, monkeypatch):
+def test_many_images_are_drawn_a_few_at_a_time_and_are_the_same(tree, tmp_path, command, monkeypatch):
     drawn, trajectory, pictures = [], Sampling.trajectory, []
     monkeypatch.setattr(
         Sampling,
@@ -233,43 +222,43 @@ def test_many_images_are_drawn_a_few_at_a_time_and_are_the_same(tree, tmp_path, 
     )
     for at_once in (256, 4):
         monkeypatch.setattr(cli, "AT_ONCE", at_once)
-        assert ran(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:9", "--out", tmp_path / "x.png")[0] == 0
+        assert command("sample", "fig2", "--from", tree, "--seeds", "0:9", "--out", tmp_path / "x.png")[0] == 0
         with Image.open(tmp_path / "x.png") as picture:
             pictures.append(picture.tobytes())
     assert drawn == [9, 4, 4, 1] and pictures[0] == pictures[1]
 
 
-def test_a_long_animation_is_thinned_and_ends_with_the_last_picture(tree, tmp_path, capsys, monkeypatch):
+def test_a_long_animation_is_thinned_and_ends_with_the_last_picture(tree, tmp_path, command, monkeypatch):
     monkeypatch.setattr(cli, "FRAMES", 3)
-    code, printed, _ = ran(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.webp")
-    ran(capsys, "sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.png")
+    code, printed, _ = command("sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.webp")
+    command("sample", "fig2", "--from", tree, "--seeds", "0:2", "--out", tmp_path / "x.png")
     with Image.open(tmp_path / "x.webp") as film, Image.open(tmp_path / "x.png") as sheet:
         assert code == 0 and json.loads(printed)["passes"] > 3 and film.n_frames <= 4
         film.seek(film.n_frames - 1)
         assert film.convert("L").tobytes() == sheet.tobytes()
 
 
-def test_a_model_that_draws_in_one_pass_makes_sheets_and_no_animation(diverged, tmp_path, capsys):
+def test_a_model_that_draws_in_one_pass_makes_sheets_and_no_animation(diverged, tmp_path, command):
     argv = ["sample", "can-mnist", "--from", diverged, "--seeds", "0:4", "--out"]
-    assert ran(capsys, *argv, tmp_path / "x.png")[0] == 0
-    code, _, err = ran(capsys, *argv, tmp_path / "x.gif")
+    assert command(*argv, tmp_path / "x.png")[0] == 0
+    code, _, err = command(*argv, tmp_path / "x.gif")
     assert code == 2 and "draws in one pass" in err and not (tmp_path / "x.gif").exists()
 
 
 @shipped
 @pytest.mark.parametrize(("name", "wrong"), [("creative-mnist", ""), ("kaleidoscope-1d", "draws points: use python -m"),
                                              ("judge-digits", "a classifier draws no images")])  # fmt: skip
-def test_sampling_draws_from_checkpoints_of_every_kind_that_can(name, wrong, tmp_path, capsys):
-    code, _, err = ran(capsys, "sample", name, "--seeds", "0:2", "--out", tmp_path / "x.png")
+def test_sampling_draws_from_checkpoints_of_every_kind_that_can(name, wrong, tmp_path, command):
+    code, _, err = command("sample", name, "--seeds", "0:2", "--out", tmp_path / "x.png")
     assert (code, (tmp_path / "x.png").exists()) == ((2, False) if wrong else (0, True)) and wrong in err
 
 
-def test_measuring_prints_the_table_of_a_run_and_finds_copies_and_inspecting_how_a_model_was_made(tree, capsys):
-    code, out, _ = ran(capsys, "measure", tree / "fig2")
+def test_measuring_prints_the_table_of_a_run_and_finds_copies_and_inspecting_how_a_model_was_made(tree, command):
+    code, out, _ = command("measure", tree / "fig2")
     assert code == 0 and out.startswith("| iteration |")
-    code, out, _ = ran(capsys, "measure", "sample:mnist", "--reference", "sample:mnist", "--limit", "20")
+    code, out, _ = command("measure", "sample:mnist", "--reference", "sample:mnist", "--limit", "20")
     assert code == 0 and json.loads(out)["novelty_median"] == 0
-    code, out, _ = ran(capsys, "inspect", tree / "fig2/iter_001/model.safetensors")
+    code, out, _ = command("inspect", tree / "fig2/iter_001/model.safetensors")
     assert code == 0 and json.loads(out)["facts"]["experiment"] == "fig2" and json.loads(out)["config"]["filters"] == 2
 
 
@@ -315,14 +304,14 @@ FIG = ["train", "fig2", "--scale", "smoke", "--out", "x"]
     ],
 )  # fmt: skip
 def test_a_wrong_argument_is_one_sentence_that_names_it_and_nothing_is_written(
-    argv, named, capsys, tmp_path, monkeypatch
+    argv, named, command, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    code, out, err = ran(capsys, *argv)
+    code, out, err = command(*argv)
     assert code == 2 and out == "" and named in err and err.count("\n") == 1 and not [*tmp_path.iterdir()]
 
 
-def test_what_a_run_does_not_have_is_named_with_what_would_do(tree, diverged, tmp_path, capsys):
+def test_what_a_run_does_not_have_is_named_with_what_would_do(tree, diverged, tmp_path, command):
     for argv, named in (
         (["sample", "fig3", "--from", tree, "--out", "x.png"], "python -m toolkit train fig3 --out runs"),
         (["sample", "fig2", "--from", tree / "fig2", "--out", "x.png"], f"give the folder that it lies in, {tree}"),
@@ -333,15 +322,15 @@ def test_what_a_run_does_not_have_is_named_with_what_would_do(tree, diverged, tm
         (["diverge", "gan-mnist", *SMOKE, "--set", "model.depth=3", "--out", tmp_path], "depth"),
         (["diverge", "hacked-mnist", "--scale", "smoke", "--set", "base=nobody", "--out", tmp_path], "nobody"),
     ):
-        code, _, err = ran(capsys, *argv)
+        code, _, err = command(*argv)
         assert code == 2 and named in err and err.count("\n") == 1, err
 
 
-@pytest.mark.parametrize("command", ["sample", "decode", "kaleidoscope", "font"])
-def test_a_place_that_cannot_be_written_is_refused_before_any_work(command, tmp_path, capsys):
+@pytest.mark.parametrize("name", ["sample", "decode", "kaleidoscope", "font"])
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(name, tmp_path, command):
     (tmp_path / "file").write_text("")
-    out = tmp_path / "file" / ("x.ttf" if command == "font" else "x.png")
-    code, _, err = ran(capsys, command, "anything", "--from", "nowhere", "--out", out)
+    out = tmp_path / "file" / ("x.ttf" if name == "font" else "x.png")
+    code, _, err = command(name, "anything", "--from", "nowhere", "--out", out)
     assert code == 2 and f"--out {out} cannot be written" in err and err.count("\n") == 1
 
 
@@ -417,14 +406,14 @@ def line(draw):
     return words + FAILS.get(name, [])
 
 
-def test_no_line_ends_in_a_traceback(tmp_path, monkeypatch, capsys):
+def test_no_line_ends_in_a_traceback(tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path / "data"))
     draw, seen = Random(0), set()
     for _ in range(500):
         argv = line(draw)
         try:
-            code, _, err = ran(capsys, *argv)
+            code, _, err = command(*argv)
         except BaseException as error:
             raise AssertionError(f"{argv} ends in {error!r}") from error
         assert code == 2 or (code == 0 and argv[0] == "list"), argv  # the list of what is shipped needs nothing

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from toolkit import cli, hub, plot, runs
+from toolkit import hub, plot, runs
 from toolkit.hub import Kaleidoscope, as_images, learned, load_kaleidoscope, stream
 from toolkit.index import CheckpointError, of_kind
 from toolkit.metrics.attractors import (
@@ -57,14 +57,6 @@ def constant(*point: float) -> Manifold:
         parameter.zero_()
     model.net[-2].bias.copy_(torch.tensor(point).logit())
     return model
-
-
-def printed_by(capsys, *argv) -> tuple[int, str, str]:
-    """The exit code of a command, and what it printed."""
-    capsys.readouterr()
-    code = cli.main([str(part) for part in argv])
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
 
 
 def test_the_digits_are_trained_as_published():
@@ -261,19 +253,19 @@ def test_training_ends_when_the_loss_is_low_enough():
 @pytest.mark.parametrize(
     ("name", "frames"), [("sheet.png", 1), ("rows.png --every 2", 1), ("film.gif", 7), ("film.webp --every 3", 3)]
 )
-def test_the_command_writes_a_sheet_or_a_film(tree, tmp_path, capsys, name, frames):
+def test_the_command_writes_a_sheet_or_a_film(tree, tmp_path, command, name, frames):
     file, *options = name.split()
     argv = ["kaleidoscope", DIGITS, "--from", tree, "--runs", 6, "--seeds", "0:4", "--out", tmp_path / file, *options]
-    code, printed, _ = printed_by(capsys, *argv)
+    code, printed, _ = command(*argv)
     assert code == 0 and json.loads(printed)["runs"] == 6 and 0 <= json.loads(printed)["still"] <= 1
     with Image.open(tmp_path / file) as picture:
         assert getattr(picture, "n_frames", 1) == frames
 
 
-def test_a_picture_can_be_the_start(tree, tmp_path, capsys):
+def test_a_picture_can_be_the_start(tree, tmp_path, command):
     Image.new("RGB", (40, 30), "red").save(tmp_path / "start.png")
     argv = ["kaleidoscope", DIGITS, "--from", tree, "--seeds", "0:2", "--out", tmp_path / "out.gif", "--runs", 1]
-    code, _, _ = printed_by(capsys, *argv, "--start", tmp_path / "start.png")
+    code, _, _ = command(*argv, "--start", tmp_path / "start.png")
     with Image.open(tmp_path / "out.gif") as film:
         assert code == 0 and len(film.convert("L").getcolors()) == 1  # both start from one flat grey
 
@@ -289,8 +281,8 @@ def test_a_picture_can_be_the_start(tree, tmp_path, capsys):
         (["--out", "x.png", "--iteration", "9"], "9"),
     ],
 )
-def test_a_mistake_at_the_command_line_is_one_sentence(tree, capsys, argv, named):
-    code, _, error = printed_by(capsys, "kaleidoscope", DIGITS, "--from", tree, "--seeds", "0:2", *argv)
+def test_a_mistake_at_the_command_line_is_one_sentence(tree, command, argv, named):
+    code, _, error = command("kaleidoscope", DIGITS, "--from", tree, "--seeds", "0:2", *argv)
     assert code == 2 and named in error and error.startswith("error: ") and error.count("\n") == 1
 
 

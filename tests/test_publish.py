@@ -22,7 +22,7 @@ from PIL import Image
 
 from tests.endpoint import FIRST, SECOND, Endpoint, serving
 from tests.test_hub import grow, is_of, refused
-from toolkit import Model, cli, hub, index, plot, publish, runs
+from toolkit import Model, hub, index, plot, publish, runs
 from toolkit.publish import DATA, EXAMPLE, KINDS, card, sources, stage, upload
 
 ROOT = Path(__file__).parents[1]
@@ -46,14 +46,6 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tree(grown: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(grown, tmp_path / "tree"))
-
-
-def printed_by(capsys: Any, *argv: object) -> tuple[int, str, str]:
-    """The exit code of a command, and what it printed."""
-    capsys.readouterr()
-    code = cli.main([str(part) for part in argv])
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
 
 
 # ---- push
@@ -155,12 +147,12 @@ def test_each_failure_of_an_upload_is_a_sentence(tree: Path, kind: str | None, w
         upload(tree, "owner/name", Receiver(failure.__new__(failure)) if failure else None)
 
 
-def test_a_dry_run_writes_all_that_it_would_upload(tree: Path, tmp_path: Path, capsys: Any) -> None:
+def test_a_dry_run_writes_all_that_it_would_upload(tree: Path, tmp_path: Path, command: Any) -> None:
     argv = ["push", "owner/name", "--from", tree, "--dry-run"]
-    code, out, _ = printed_by(capsys, *argv, tmp_path / "card")
+    code, out, _ = command(*argv, tmp_path / "card")
     written = {path.relative_to(tmp_path / "card").as_posix() for path in (tmp_path / "card").rglob("*.*")}
     assert code == 0 and "would upload" in out and all(f"  {name}\n" in out for name in written)
-    assert json.loads(printed_by(capsys, *argv, "--json")[1])["files"].keys() == written
+    assert json.loads(command(*argv, "--json")[1])["files"].keys() == written
 
 
 # ---- the card
@@ -543,22 +535,22 @@ def test_a_pull_never_writes_over_a_run_of_yours(far: Endpoint, tmp_path: Path) 
 # ---- the commands
 
 
-def test_the_command_prints_what_it_fetched_and_how_to_have_it_again(far: Endpoint, capsys: Any) -> None:
-    code, out, _ = printed_by(capsys, "pull", "owner/name", "fig2", "--iteration", 2)
+def test_the_command_prints_what_it_fetched_and_how_to_have_it_again(far: Endpoint, command: Any) -> None:
+    code, out, _ = command("pull", "owner/name", "fig2", "--iteration", 2)
     size = (far.commits[FIRST] / WEIGHTS).stat().st_size
     assert code == 0 and f"{size:,}  {WEIGHTS}\n" in out and f"--revision {FIRST}" in out
-    _, again, _ = printed_by(capsys, "pull", "owner/name", "fig2", "--iteration", 2)
+    _, again, _ = command("pull", "owner/name", "fig2", "--iteration", 2)
     assert f"{WEIGHTS}  (cached)" in again and "fetched 0 bytes" in again
 
 
 def test_the_command_writes_a_folder_that_the_page_opens_and_a_dry_run_nothing(
-    far: Endpoint, tmp_path: Path, capsys: Any
+    far: Endpoint, tmp_path: Path, command: Any
 ) -> None:
     argv = ["pull", "owner/name", "fig2", "--iterations", "1:20", "--to", tmp_path / "runs"]
-    code, out, _ = printed_by(capsys, *argv, "--dry-run")
+    code, out, _ = command(*argv, "--dry-run")
     assert code == 0 and "would fetch" in out and "fig2/iter_001/samples.png" in out
     assert not (tmp_path / "runs").exists() and far.fetched() == ["main/index.json"]
-    code, out, err = printed_by(capsys, *argv, "--json")
+    code, out, err = command(*argv, "--json")
     found = json.loads(out)
     assert (code, err, found["iterations"], found["commit"]) == (0, "", [1, 2, 3], FIRST)
     assert hub.read_index(tmp_path / "runs")["experiments"]["fig2"]["iterations"][0]["iteration"] == 1
@@ -568,19 +560,19 @@ def test_the_command_writes_a_folder_that_the_page_opens_and_a_dry_run_nothing(
     "argv", ["owner/other", "owner/name fig99", "owner/name fig2 --iteration 9",
              "owner/name --iteration 2 --iterations 1:3"]
 )  # fmt: skip
-def test_a_wrong_argument_is_one_sentence(far: Endpoint, argv: str, capsys: Any) -> None:
-    code, out, err = printed_by(capsys, "pull", *argv.split())
+def test_a_wrong_argument_is_one_sentence(far: Endpoint, argv: str, command: Any) -> None:
+    code, out, err = command("pull", *argv.split())
     assert code == 2 and out == "" and err.startswith("error: ") and err.count("\n") == 1
 
 
-def test_the_list_has_what_is_there_what_is_cached_and_the_measures(far: Endpoint, tree: Path, capsys: Any) -> None:
+def test_the_list_has_what_is_there_what_is_cached_and_the_measures(far: Endpoint, tree: Path, command: Any) -> None:
     get("fig2", [2])
     found = publish.contents("owner/name")
     assert (found["commit"], [it["cached"] for it in found["experiments"].values()]) == (FIRST, [1, 0])
     assert found["bytes"] == sum(path.stat().st_size for path in far.commits[FIRST].rglob("model.safetensors"))
-    code, out, _ = printed_by(capsys, "list", "owner/name")
+    code, out, _ = command("list", "owner/name")
     assert code == 0 and FIRST in out and re.search(r"fig2 +iterations +0 to 3 +2 .* kB +1 ", out)
-    code, out, _ = printed_by(capsys, "list", tree, "fig2")
+    code, out, _ = command("list", tree, "fig2")
     lines = [line.split() for line in out.splitlines()]
     assert code == 0 and lines[0] == ["iteration", "size", "here", "blank", "ink"]
     assert lines[1] == ["0", "0", "0"] and lines[3][-3:] == ["yes", "0", "0.2"]

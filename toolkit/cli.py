@@ -118,7 +118,7 @@ SHARED: dict[str, dict[str, Any]] = {  # defaults of options that several comman
     "--out": {"type": Path},
     "--seed": {"type": int, "help": "of all random numbers (default: the preset's)"},
     "--seeds": {"type": seeds},
-    "--iteration": {"type": int, "help": "the iteration of the model (default: the last)"},
+    "--iteration": {"type": int, "help": "the iteration of the model (default: the last, or the first training)"},
     "--device": {"default": "cpu", "help": "cpu (default), cuda, cuda:1, or mps"},
     "--from": {
         "dest": "source", "default": str(CHECKPOINTS), "metavar": "SOURCE",
@@ -331,6 +331,12 @@ def _completed_run(folder: Path, as_json: bool) -> object:
     return f"{folder} is complete: {look}open it with `python app.py {folder.parent}`"
 
 
+OF_MODEL = [arg(name) for name in ("--iteration", "--from", "--device")]
+DRAWN = [  # what is drawn, and where to
+    arg("--seeds", default=range(64), help="42, or 1,5,9, or 0:64 (default)"),
+    arg("--out", required=True, help="sheet.png, or an animation, .gif or .webp"),
+]
+EXPERIMENT = arg("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the first of SOURCE)")
 OF_TRAINING = [arg(name) for name in ("--invert", "--seed", "--root", "--device", "--quiet", "--json")]
 
 
@@ -430,12 +436,9 @@ def diverge(args: argparse.Namespace) -> object:
   python -m toolkit sample fig2 --iteration 7 --seeds 42 --out steps.gif      the passes from noise to the image
   python -m toolkit sample creative-mnist --out sheet.png                     any kind of checkpoint that draws
 The image of a seed does not depend on the other seeds.""",
-    arg("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the first of SOURCE)"),
-    arg("--iteration"),
-    arg("--from"),
-    arg("--seeds", default=range(64), help="42, or 1,5,9, or 0:64 (default)"),
-    arg("--out", required=True, help="sheet.png, or an animation, .gif or .webp"),
-    arg("--device"),
+    EXPERIMENT,
+    *OF_MODEL,
+    *DRAWN,
 )
 def sample(args: argparse.Namespace) -> object:
     """Draw images with any checkpoint, as a sheet (.png) or an animation of how they form (.gif, .webp)."""
@@ -555,18 +558,15 @@ def decode(args: argparse.Namespace) -> object:
   python -m toolkit kaleidoscope kaleidoscope-fashion --start photo.jpg --perturbation 0.03 --out sheet.png
 The samples of a seed do not depend on the other seeds. For a burn-in, look at later runs.""",
     arg("experiment", help=f"the network: {_names('kaleidoscope')}"),
-    arg("--iteration", help="which of its trainings (default: the first)"),
-    arg("--from"),
+    *OF_MODEL,
     arg("--runs", type=int, help="how often the network is applied (default: 300 for images, 30 for points)"),
     arg("--start", metavar="uniform|normal|PICTURE", help="noise, or a picture of yours (default: uniform)"),
     arg("--invert"),
     arg("--perturbation", type=float, help="noise added before each run (default: 0.01)"),
     arg("--mode", choices=("centred", "published", "none"), help="distribution of that noise (default: centred)"),
     arg("--every", type=int, help="show every so many runs: frames of an animation, columns of a sheet"),
-    arg("--seeds", default=range(64), help="42, or 1,5,9, or 0:64 (default)"),
+    *DRAWN,
     arg("--fast", action="store_true", help="in bfloat16 where the processor has it: for many seeds; other images"),
-    arg("--out", required=True, help="sheet.png, or an animation, .gif or .webp"),
-    arg("--device"),
 )
 def kaleidoscope(args: argparse.Namespace) -> object:
     """Apply a kaleidoscopic network to images again and again: a sheet (.png) or an animation (.gif, .webp)."""
@@ -645,9 +645,8 @@ SENTENCE = "machines that make images their training data does not contain"
   python -m toolkit font fig2 --out alphabet.svg                             the outlines, as a sheet
 Open the .ttf to install it: it is listed as "That Are Not NAME". A letter types in both cases if only one
 of them has a symbol.""",
-    arg("experiment", nargs="?", help="the experiment, e.g. fig2 (default: the first of SOURCE)"),
-    arg("--iteration"),
-    arg("--from"),
+    EXPERIMENT,
+    *OF_MODEL,
     arg("--seeds", default=range(26), help="42, or 1,5,9, or 0:26 (default); a symbol each"),
     arg("--keys", metavar="abc...", help="the character of each symbol, in order (default: a, b, c, ...)"),
     arg("--name", help="of the font, after That Are Not: plain words (default: experiment and iteration)"),
@@ -655,7 +654,6 @@ of them has a symbol.""",
     arg("--specimen", type=Path, metavar="FILE", help="also a page set in the font, as PNG"),
     arg("--text", help="the text of that page (default: a sentence)"),
     arg("--invert"),
-    arg("--device"),
 )
 def font(args: argparse.Namespace) -> object:
     """Draw symbols with one iteration's model, as a font to install (.ttf) or as outlines (.svg)."""

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -37,7 +37,6 @@ from .samplers.generate import Sampling
 from .samplers.kaleidoscope import kaleidoscope
 from .seeds import Noise, child
 
-M = TypeVar("M", bound=nn.Module)
 __all__ = [
     "CHECKPOINTS", "CheckpointError", "Model", "choose", "draw", "facts", "fetch", "inspect", "load", "read",
     "read_index", "sampling", "save", "write_index",
@@ -186,12 +185,16 @@ def read(
     title, found = index["experiments"][name]["title"], index["experiments"][name].get("kind", "iterations")
     if found not in tree.KINDS:
         raise CheckpointError(f"{name} is a {found!r:.40}, which this version does not know: upgrade the toolkit")
-    model = _load_entry(source, revision, name, entry, target)
+    model: Any = _load_entry(source, revision, name, entry, target)
     path, config = tree.config(source, index, name, revision)
+    expected: Any = {"judge": Judge, "kaleidoscope": Manifold}.get(found, nn.Module)
+    if not isinstance(model, expected):
+        held = type(model).__name__
+        raise CheckpointError(f"{name} should hold a {expected.__name__} and holds a {held}: train it again")
     if found == "judge":
-        return _expected(name, model, Judge)
+        return model
     if found == "kaleidoscope":
-        return of(tree.section(path, config, "experiment", KaleidoscopeTraining), _expected(name, model, Manifold))
+        return of(tree.section(path, config, "experiment", KaleidoscopeTraining), model)
     if found == "decoder":
         if "statistics" not in entry:
             raise CheckpointError(f"{name} has no statistics of its neurons: train it again")
@@ -235,16 +238,9 @@ def _decoder(it: Trained, path: Path, config: Mapping[str, Any]) -> Trained:
     return replace(it, data=made.get("data", ""))
 
 
-def _expected(name: str, model: nn.Module, kind: type[M]) -> M:
-    if not isinstance(model, kind):
-        found = type(model).__name__
-        raise CheckpointError(f"{name} should hold a {kind.__name__} and holds a {found}: train it again")
-    return model
-
-
 def sampling(source: str | Path, experiment: str | None = None, revision: str | None = None) -> Sampling:
     """The sampling settings of a run or divergence, from its config.json. Raises CheckpointError."""
-    return Sampling(**vars(tree.settings(source, experiment, revision)))
+    return Sampling.of(tree.settings(source, experiment, revision))
 
 
 # ---- files of models

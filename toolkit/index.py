@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, TypeVar
 from uuid import uuid4
 
 from .config import SamplingSettings, checked, offer
+from .presets import PRESETS
 
 MODEL, SHEET, METRICS, ROWS_FILE = "model.safetensors", "samples.png", "metrics.json", "rows.npz"  # of an iteration
 STATE, STATISTICS = "optimiser.safetensors", "statistics.safetensors"
@@ -61,8 +62,6 @@ def find(index: Mapping[str, Any], experiment: str | None = None) -> str:
 
 def unknown(kind: str, name: object, known: Collection[str]) -> CheckpointError:
     """The error for an experiment that a source does not hold; of a preset it says how to train it."""
-    from .presets import PRESETS
-
     how = ""
     if preset := PRESETS.get(str(name)):
         command = "diverge" if preset.kind == "divergence" else "train"
@@ -382,7 +381,13 @@ def fetch(source: str | Path, relative_path: str, revision: str | None = None) -
     if not PLAIN.fullmatch(relative_path):
         raise CheckpointError(f"{relative_path!r} could leave its folder: give a plain path such as fig2/config.json")
     if (folder := folder_of(source)) is None:
-        return _download(str(source), relative_path, revision)
+        repo = str(source)
+        if revision is None and (found := cached(repo, relative_path)):  # an outage takes 23 seconds of retries to show
+            return found
+        with hub_errors(repo, relative_path, revision):
+            from huggingface_hub import hf_hub_download
+
+            return Path(hf_hub_download(repo, relative_path, revision=revision))
     if not (path := folder / relative_path).is_file():
         advice = f"write it with hub.write_index, or {GET}" if relative_path == "index.json" else "fetch it again"
         raise CheckpointError(f"the folder {folder} holds no {relative_path}: {advice}")
@@ -411,26 +416,14 @@ def cached(repo: str, file: str, revision: str | None = None) -> Path | None:
         return Path(found) if isinstance(found, str) else None
 
 
-def _download(repo: str, file: str, revision: str | None) -> Path:
-    # An outage takes 23 seconds of retries to show, so the cache is used first.
-    if revision is None and (path := cached(repo, file)):
-        return path
-    with hub_errors(repo, file, revision):
-        from huggingface_hub import hf_hub_download
-
-        return Path(hf_hub_download(repo, file, revision=revision))
-
-
 @contextmanager
 def hub_errors(repo: str, file: str | Callable[[], str], revision: str | None = None) -> Iterator[None]:
     """A context in which errors of huggingface_hub become CheckpointErrors, one sentence for each class.
 
     file: what was asked for, or a function that returns its name once something failed.
     """
-    try:
-        from huggingface_hub.errors import HfHubHTTPError
-    except ImportError as error:
-        raise CheckpointError(f"{repo} is on the Hub: pip install huggingface-hub, or give a local folder") from error
+    from huggingface_hub.errors import HfHubHTTPError
+
     failures: Any = (OSError, ValueError, *HfHubHTTPError.__bases__)  # its bases: what its HTTP library raises
     try:
         yield
