@@ -434,20 +434,20 @@ def photograph(tmp_path_factory):
 
 
 @shipped
-def test_a_classifier_dreams_of_its_layers_from_noise_as_a_sheet_or_an_animation(capsys, tmp_path):
+def test_a_classifier_dreams_of_its_layers_from_noise_as_a_sheet_or_an_animation(command, tmp_path):
     asked = ["dream", "--network", "judge-digits", "--seeds", "0:4", "--steps", "3"]
-    code, out, _ = ran(capsys, *asked, "--out", tmp_path / "sheet.png")
+    code, out, _ = command(*asked, "--out", tmp_path / "sheet.png")
     assert (code, json.loads(out)["steps"], json.loads(out)["layer"]) == (0, 3, "body.4")
-    assert ran(capsys, *asked, "--out", tmp_path / "way.webp")[0] == 0
+    assert command(*asked, "--out", tmp_path / "way.webp")[0] == 0
     with Image.open(tmp_path / "sheet.png") as sheet, Image.open(tmp_path / "way.webp") as way:
         assert (sheet.size, way.n_frames) == ((2 * 28 * 4, 2 * 28 * 4), 4)
 
 
-def test_a_photograph_keeps_its_shape_in_a_dream_and_in_the_style_of_another(capsys, tmp_path, photograph):
+def test_a_photograph_keeps_its_shape_in_a_dream_and_in_the_style_of_another(command, tmp_path, photograph):
     pytest.importorskip("timm")
     asked = [photograph, "--size", "64", "--steps", "1", "--out", tmp_path / "changed.png"]
-    for command in (["dream"], ["style", photograph]):
-        code, out, err = ran(capsys, *command, *asked)
+    for words in (["dream"], ["style", photograph]):
+        code, out, err = command(*words, *asked)
         assert (code, json.loads(out)["out"]) == (0, str(tmp_path / "changed.png")), err
         with Image.open(tmp_path / "changed.png") as changed:
             assert changed.size == (64, 40)
@@ -468,7 +468,7 @@ def test_a_photograph_keeps_its_shape_in_a_dream_and_in_the_style_of_another(cap
     ],
 )
 @shipped
-def test_what_cannot_be_dreamt_of_is_refused_in_a_sentence(capsys, tmp_path, argv, words):
-    code, _, err = ran(capsys, *argv, "--out", tmp_path / "new" / "x.png")
+def test_what_cannot_be_dreamt_of_is_refused_in_a_sentence(command, tmp_path, argv, words):
+    code, _, err = command(*argv, "--out", tmp_path / "new" / "x.png")
     assert code == 2 and words in err and err.count("\n") == 1
     assert not (tmp_path / "new").exists()
