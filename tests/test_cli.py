@@ -374,6 +374,7 @@ FAILS = {  # what keeps a line, right in all else, from work or network: it come
     "decode": ["--from", "nowhere"], "kaleidoscope": ["--from", "nowhere"], "font": ["--from", "nowhere"],
     "pool": ["--from", "nowhere"], "claims": ["--from", "nowhere"], "push": ["--from", "nowhere"],
     "trade-off": ["--images", "1"], "table1": ["--device", "quantum"], "attractors": ["--device", "quantum"],
+    "dream": ["--from", "nowhere"], "adversarial": ["--from", "nowhere"],
     "notebooks": ["--folder", "nowhere"], "benchmark": ["--only", "nothing", "--minutes", "0"],
 }  # fmt: skip
 
