@@ -471,7 +471,7 @@ def _check_picture(args: argparse.Namespace) -> bool:
     """Whether --out is an animation. Raises ValueError or OSError if it cannot be made."""
     check_out(args.out, PICTURES)
     animated: bool = args.out.suffix != ".png"
-    if animated and len(args.seeds) > AT_ONCE:
+    if animated and len(getattr(args, "seeds", ())) > AT_ONCE:
         raise ValueError(
             f"{len(args.seeds):,} seeds: an animation shows at most {AT_ONCE}, give fewer or --out sheet.png"
         )
