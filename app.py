@@ -24,6 +24,7 @@ import gradio as gr  # noqa: E402
 from toolkit import index  # noqa: E402
 from toolkit.web import about, annotate, api, bend, claims, creative, iterations, kaleidoscope, novel, server, tray  # noqa: E402
 
+gc.freeze()  # what was imported stays
 gc.enable()
 
 TABS = ("iterations", "creative", "annotate", "kaleidoscope", "playground", "bend", "tray", "novel", "claims", "about")

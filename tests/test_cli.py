@@ -146,7 +146,9 @@ def test_every_option_of_training_reaches_the_experiment():
 
 
 def test_a_setting_is_read_and_never_run(tmp_path, command):
-    code, _, err = command(*FIG, "--set", f"model.filters=open({str(tmp_path / 'run')!r}, 'w')")
+    code, _, err = command(
+        *FIG, "--data", "sample:mnist", "--set", f"model.filters=open({str(tmp_path / 'run')!r}, 'w')"
+    )
     assert code == 2 and "filters" in err and not [*tmp_path.iterdir()]
 
 
