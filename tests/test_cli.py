@@ -466,6 +466,10 @@ def test_a_photograph_keeps_its_shape_in_a_dream_and_in_the_style_of_another(com
         (["dream", "--network", "judge-digits", "--layer", "bod.4"], "has no layer 'bod.4'"),
         (["dream", "--network", "judge-digits", "--channel", "900"], "not 900"),
         (["dream", "--network", "judge-digits", "--steps", "-1"], "-1 steps"),
+        (
+            ["dream", "--network", "judge-digits", "--layer", "head.1", "--octaves", "2"],
+            "give that size",
+        ),
         (["dream", "--network", "judge-digits", "--octaves", "30"], "give fewer"),
         (["style", str(ROOT / "checkpoints/fig2/preview.png"), "b.png"], "there is no picture b.png"),
     ],

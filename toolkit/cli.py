@@ -705,13 +705,7 @@ def _keys(args: argparse.Namespace) -> list[str]:
 
 
 DREAM: dict[str, Any] = {"steps": 10, "octaves": 4, "strength": 0.008, "jitter": 8}  # on photographs
-SMALL_DREAM: dict[str, Any] = {
-    "steps": 40,
-    "octaves": 1,
-    "strength": 0.03,
-    "jitter": 1,
-    "layer": "body.4",
-}  # on 28 pixels
+SMALL_DREAM: dict[str, Any] = {"steps": 40, "octaves": 1, "strength": 0.03, "jitter": 1, "layer": "body.4"}
 PHOTOGRAPHS = "efficientnet-lite0"  # `models.photographs.LITE`, which would import torch
 
 
@@ -726,7 +720,7 @@ The network of photographs comes with the extra `dream`; of torchvision any clas
 as --network vgg16, whose weights are downloaded.""",
     arg("picture", nargs="?", type=Path, help="what to start from (default: grey noise)"),
     arg("--network", default=PHOTOGRAPHS, help=f"{PHOTOGRAPHS} (default), one of torchvision, or a shipped classifier"),
-    arg("--layer", help="whose activation is raised (default: one in the middle); a wrong name lists all"),
+    arg("--layer", help="whose activation is raised (default: one in the middle); a wrong name gets the nearest"),
     arg("--channel", type=int, help="raise one channel of the layer instead of all"),
     arg("--steps", type=int, help="of each octave (default: 10; of a network of small images 40)"),
     arg("--octaves", type=int, help="sizes, each 1.4 times the one before (default: 4; of small images 1)"),
@@ -742,6 +736,7 @@ def dream(args: argparse.Namespace) -> object:
     """Change a picture until a layer of a network responds more strongly: DeepDream, and feature visualisation."""
     animated = _check_picture(args)
     from .data import photograph
+    from .data import picture as fitted
     from .samplers import ascent
 
     picture = None if args.picture is None else photograph(args.picture, args.size)  # before a network is loaded
@@ -751,7 +746,7 @@ def dream(args: argparse.Namespace) -> object:
 
         start = (0.5 + 0.05 * Noise(args.seeds).randn(channels, size, size)).clamp(0, 1)
     else:
-        start = picture if channels == 3 else photograph(args.picture, size).mean(1, keepdim=True)
+        start = picture if channels == 3 else fitted(args.picture, size, invert=False).float() / 255
     blocks = getattr(network, "blocks", [])
     how = {**DREAM, "layer": blocks[len(blocks) // 2 + 1]} if blocks else SMALL_DREAM
     how = {name: value if getattr(args, name) is None else getattr(args, name) for name, value in how.items()}
@@ -806,14 +801,12 @@ def _ascended(args: argparse.Namespace, states: "Iterable[Tensor]", steps: int, 
     """Draw the states of an ascent, with a progress bar, as an animation or the last of them as a sheet."""
     from tqdm import tqdm
 
-    from . import plot
     from .samplers import to_bytes
 
     shown = (to_bytes(state) for state in tqdm(states, total=1 + steps, unit="step", leave=False))
     if animated:
-        frames, count = _frames(shown)
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        plot.animation(frames, args.out)
+        drawn, count = _frames(shown)
+        save(drawn, args.out)
     else:
         ((count, last),) = deque(enumerate(shown), maxlen=1)
         save(_sheet(last), args.out)

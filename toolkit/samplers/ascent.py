@@ -169,7 +169,14 @@ def outputs(model: nn.Module, names: Sequence[str], x: Tensor) -> dict[str, Tens
         stack.enter_context(dense(model))
         for name in names:
             stack.enter_context(hooked(layer(model, name), partial(keep, name)))
-        model(x)
+        try:
+            model(x)
+        except RuntimeError as error:
+            own, given = tuple(getattr(model, "image_shape", x.shape[1:])), tuple(x.shape[1:])
+            if own == given:
+                raise
+            wrong = f"{', '.join(names)} of {type(model).__name__} takes images of {own}, not {given}"
+            raise ValueError(f"{wrong}: give that size and one octave, or a convolution") from error
     return found
 
 
