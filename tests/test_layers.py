@@ -17,6 +17,7 @@ LAYERS = [
     {"train", "models", "samplers", "diverge", "data"},
     {"iterated", "index"},
     {"hub"},
+    {"raising"},
     {"runs", "publish", "font", "annotation"},
     {"cli", "__main__", "app", "web"},
     {"experiments"},

@@ -1,0 +1,522 @@
+"""A family raised by a person's picks: a small model learns from the symbols that they keep, and its children appear.
+
+The first model, the ancestor, is one of iterated learning. Each generation learns the pictures that a person picked
+from the sheet of its parent, or drew, beside the data that the ancestor learned; then it draws its own sheet from the
+same seeds. A recipe holds the picks and settings, no weights: the family is made again from it, by a fixed number of
+steps in float32, the same bytes on the same kind of machine.
+"""
+
+import base64
+import json
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from . import data, hub, index, train
+from .config import checked
+from .diverge.channels import frozen_copy
+from .diverge.training import Snapshot
+from .index import CHECKPOINTS, CheckpointError, strict_json
+from .metrics.distance import nearest
+from .samplers.generate import Sampling, to_bytes
+from .seeds import child
+from .train import Objective, OptimiserState, augment, fit
+
+# ---- recipes
+
+SCHEMA = 1
+SYMBOLS = 12  # on a sheet
+STEPS = 40  # of learning of a generation
+MOST, DEEPEST = 60, 20  # generations of a family, and from the ancestor to any of them
+MOST_PICKS, MOST_DRAWINGS = 12, 4  # of a generation
+LONGEST_NAME = 40  # letters
+LONGEST_TEXT = 2000  # letters of a link; a longer recipe is a file
+LARGEST = 2**17  # bytes of a recipe as JSON
+SIDE = 28  # pixels of a drawing
+DEPTHS = {bits * SIDE**2 // 8: bits for bits in (1, 2, 4, 8)}  # bits a pixel of a drawing, by its bytes
+ANCESTOR = ("fig2", 5)  # whom the page and the study begin with
+
+
+def _name(what: str, name: str) -> None:
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise ValueError(f"the name of {what} is {name[:LONGEST_NAME]!r}: give at most {LONGEST_NAME} visible letters")
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """The first model of a family: an iteration of a run, and the sha256 of its file, hexadecimal."""
+
+    experiment: str = ANCESTOR[0]
+    iteration: int = ANCESTOR[1]
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        _name("the ancestor", self.experiment)
+        if not 0 < self.iteration < 1000:
+            raise ValueError(f"the ancestor's iteration is {self.iteration}: give one from 1 to 999")
+        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+            raise ValueError(f"the ancestor's sha256 is {self.sha256[:20]!r}: give 64 hexadecimal digits")
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a generation learns. parent: 0 for the ancestor, k for the k-th generation of the recipe.
+
+    picks: seeds of symbols of the parent; drawings: pictures of 28x28, as `packed` writes them. weight: how much both
+    count, from 0, the data alone, to 1, no data. steps: of learning, fewer than `STEPS` if it was stopped.
+    """
+
+    parent: int = 0
+    picks: tuple[int, ...] = ()
+    drawings: tuple[str, ...] = ()
+    weight: float = 0.5
+    name: str = ""
+    steps: int = STEPS
+
+    def __post_init__(self) -> None:
+        _name("a generation", self.name)
+        if not (self.picks or self.drawings):
+            raise ValueError("a generation has no picks: give one or more, or a drawing")
+        if len(self.picks) > MOST_PICKS or len(self.drawings) > MOST_DRAWINGS:
+            raise ValueError(
+                f"a generation has {len(self.picks)} picks and {len(self.drawings)} drawings: give at most "
+                f"{MOST_PICKS} and {MOST_DRAWINGS}"
+            )
+        if len(set(self.picks)) < len(self.picks) or not all(0 <= seed < 2**32 for seed in self.picks):
+            raise ValueError(f"picks are {str(list(self.picks))[:60]}: give different seeds from 0 to {2**32 - 1}")
+        for drawing in self.drawings:
+            unpacked(drawing)
+        if not 0 <= self.weight <= 1:
+            raise ValueError(f"weight is {self.weight}: give a number from 0 to 1")
+        if not 1 <= self.steps <= STEPS:
+            raise ValueError(f"steps is {self.steps}: give 1 to {STEPS}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A family as plain data: its ancestor, and its generations, each after its parent. Numbers count from 1.
+
+    seed: the first of the twelve seeds of every sheet; what is learned in which order follows from it too.
+    Raises ValueError, one sentence, for whatever cannot be raised.
+    """
+
+    ancestor: Ancestor
+    generations: tuple[Generation, ...] = ()
+    seed: int = 0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _name("the family", self.name)
+        if not 0 <= self.seed < 2**32 - SYMBOLS:
+            raise ValueError(
+                f"the seed of the family is {self.seed}: give a whole number from 0 to {2**32 - 1 - SYMBOLS}"
+            )
+        if len(self.generations) > MOST:
+            raise ValueError(f"the family has {len(self.generations)} generations: give at most {MOST}")
+        for number, generation in enumerate(self.generations, 1):
+            if not 0 <= generation.parent < number:
+                raise ValueError(f"generation {number} has the parent {generation.parent}: give one before it")
+            if self.depth(number) > DEEPEST:
+                raise ValueError(
+                    f"generation {number} is {self.depth(number)} deep: at most {DEEPEST} follow each other"
+                )
+
+    @classmethod
+    def read(cls, content: object) -> Self:
+        """The inverse of `as_dict`. Raises ValueError for any other content."""
+        found = _settings("a recipe", cls, content, extra={"schema"})
+        if (schema := found.pop("schema", None)) != SCHEMA or type(schema) is not int:
+            raise ValueError(
+                f"the recipe has schema {schema!r:.40} and this version reads {SCHEMA}: upgrade the toolkit"
+            )
+        if not isinstance(generations := found.get("generations", ()), (list, tuple)):
+            raise ValueError("the generations of the recipe are no list: give one")
+        found["ancestor"] = Ancestor(**_settings("the ancestor", Ancestor, found.get("ancestor")))
+        found["generations"] = tuple(
+            Generation(**_settings("a generation", Generation, each)) for each in generations[: MOST + 1]
+        )
+        return cls(**found)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values; what has its default is left out."""
+        return {
+            "schema": SCHEMA,
+            "ancestor": asdict(self.ancestor),
+            "generations": [_changed(generation) for generation in self.generations],
+            **{key: value for key, value in (("seed", self.seed), ("name", self.name)) if value},
+        }
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Raises ValueError for what is too long, no JSON, or no recipe."""
+        if len(text) > LARGEST:
+            raise ValueError(f"the recipe has {len(text):,} bytes: give at most {LARGEST:,}")
+        try:
+            content = strict_json(text)
+        except ValueError as error:
+            raise ValueError(f"the recipe is no JSON ({index.one_line(error)}): fetch it again") from error
+        return cls.read(content)
+
+    def to_json(self) -> str:
+        """The recipe as a file holds it."""
+        return json.dumps(self.as_dict(), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The inverse of `to_text`. Raises ValueError for any other text."""
+        try:
+            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+            unzip = zlib.decompressobj(zdict=_DICTIONARY)
+            content = unzip.decompress(base64.b64decode(padded, b"-_", validate=True), LARGEST)
+            if not unzip.eof:
+                raise ValueError("cut short")
+        except (ValueError, zlib.error) as error:
+            raise ValueError("the link of the family is damaged: copy all of it, or open its file") from error
+        return cls.from_json(content)
+
+    def to_text(self) -> str:
+        """The recipe as a part of a link: letters, digits, - and _. Ten generations of a few picks are some 400."""
+        zipped = zlib.compressobj(9, zdict=_DICTIONARY)
+        found = zipped.compress(_compact(self.as_dict())) + zipped.flush()
+        return base64.urlsafe_b64encode(found).decode().rstrip("=")
+
+    def line(self, number: int) -> list[int]:
+        """The numbers of a generation and of those before it, the oldest first; of the ancestor, 0, none."""
+        found: list[int] = []
+        while number:
+            found.insert(0, number)
+            number = self.generations[number - 1].parent
+        return found
+
+    def depth(self, number: int) -> int:
+        """How many generations after the ancestor."""
+        return len(self.line(number))
+
+    def lineage(self, number: int) -> Self:
+        """The recipe of one generation and those it comes from, as a chain. Raises ValueError if there is none."""
+        if not 0 <= number <= len(self.generations):
+            raise ValueError(f"there is no generation {number}: the family has {len(self.generations)}")
+        chain = [self.generations[at - 1] for at in self.line(number)]
+        return replace(self, generations=tuple(replace(each, parent=at) for at, each in enumerate(chain)))
+
+    def stopped(self, number: int, steps: int) -> Self:
+        """The same recipe, of which a generation learns for so many steps."""
+        changed = replace(self.generations[number - 1], steps=steps)
+        return replace(self, generations=(*self.generations[: number - 1], changed, *self.generations[number:]))
+
+    def key(self, number: int) -> str:
+        """What the model of a generation follows from, as a sha256: its lineage without names."""
+        chain = self.lineage(number)
+        plain = replace(chain, name="", generations=tuple(replace(each, name="") for each in chain.generations))
+        return sha256(_compact(plain.as_dict())).hexdigest()
+
+
+def _settings(what: str, kind: Any, content: object, extra: set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
+    """An object of JSON as the dataclass has it, but for what is a dataclass itself. Raises ValueError."""
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ValueError(f"{what} is {content!r:.40}: give an object with the settings of {what}")
+    left = {key: value for key, value in content.items() if key in extra or key in ("ancestor", "generations")}
+    return left | checked(what, kind, {key: value for key, value in content.items() if key not in left})
+
+
+def _changed(generation: Generation) -> dict[str, Any]:
+    """Without what has its default."""
+    usual = asdict(Generation(picks=(0,))) | {"picks": ()}
+    return {key: value for key, value in asdict(generation).items() if key == "parent" or value != usual[key]}
+
+
+def _compact(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
+
+
+# What most recipes hold, so that it takes no room in a link. It must never change: links would no longer open.
+_DICTIONARY = (
+    b'0123456789abcdef"],"drawings":["","name":"","steps":2030,"weight":0.750.250.80.60.41.0'
+    b'{"ancestor":{"experiment":"fig2-published","iteration":5,"sha256":""},"generations":['
+    b'{"parent":0,"picks":[0,1,2,3,4,5,6,7,8,9,10,11]},{"parent":1,"picks":[0,3,7]},{"parent":2,"picks":[1,4,5]},'
+    b'{"parent":3,"picks":[2,5,6]},{"parent":'
+    b']}],"name":"","schema":1,"seed":1}],"schema":1}'
+)
+
+
+def packed(image: Tensor, bits: int = 1) -> str:
+    """A drawing as text: (1, 28, 28) in [0, 1] -> base64 of so many bits a pixel, 1, 2, 4 or 8, row by row."""
+    levels = (image.flatten().clamp(0, 1) * (2**bits - 1)).round().byte()
+    each = levels.view(-1, 8 // bits).long() << torch.arange(8 - bits, -1, -bits)
+    return base64.b64encode(each.sum(1).byte().numpy().tobytes()).decode()
+
+
+def unpacked(text: str) -> Tensor:
+    """The inverse of `packed`: -> uint8 (1, 28, 28). Its length tells the bits. Raises ValueError for other texts."""
+    try:
+        content = base64.b64decode(text.encode("ascii"), validate=True)
+    except ValueError:
+        content = b""
+    bits = DEPTHS.get(len(content))
+    if not bits:
+        raise ValueError(f"a drawing is {text[:20]!r}: give base64 of 28x28 pixels of 1, 2, 4 or 8 bits")
+    values = torch.frombuffer(bytearray(content), dtype=torch.uint8).long()[:, None] >> torch.arange(
+        8 - bits, -1, -bits
+    )
+    levels = values % 2**bits
+    return (levels * 255 // (2**bits - 1)).byte().view(1, SIDE, SIDE)
+
+
+# ---- learning
+
+BATCH = 24
+RATE = 2e-3  # Adam's
+SHIFTS = 0.4  # the strength of augmentation of picks
+EVERY = 4  # steps from one snapshot to the next
+
+
+def learn(
+    model: nn.Module,
+    digits: Tensor,
+    picks: Tensor,
+    *,
+    weight: float = 0.5,
+    steps: int = STEPS,
+    newest: int | None = None,
+    seed: int = 0,
+) -> Iterator[Snapshot]:
+    """A copy of a model that learns picks beside data, after every few steps; the last is the child.
+
+    digits: uint8 (N, C, H, W); picks: uint8 (P, C, H, W), augmented. weight: the share of picks in each batch. newest:
+    how many of the last picks make half of that share; None: all are alike. Who
+    stops asking has what was learned so far: as many steps give the same. Weights of each snapshot are rounded to half
+    precision, as a checkpoint stores them. Raises FloatingPointError as `fit` does.
+    """
+    batches, learner = _batches(digits, picks, newest or len(picks), round(weight * BATCH), seed), model
+    state: OptimiserState = {}
+    for done in range(0, steps, EVERY):
+        few, losses = min(EVERY, steps - done), dict[str, float]()
+
+        def on_step(step: int, found: dict[str, float], losses: dict[str, float] = losses) -> None:
+            losses.update(found)
+
+        with train.precision("cpu", False):
+            learner = fit(
+                learner, islice(batches, few), steps=few, objectives=_objectives, on_step=on_step, state=state,
+                seed=child(seed, done),
+            )  # fmt: skip
+        yield Snapshot(done + few, _rounded(learner), losses)
+
+
+def _objectives(model: Any) -> dict[str, Objective]:
+    return {name: replace(objective, lr=RATE) for name, objective in model.objectives().items()}
+
+
+def _batches(digits: Tensor, picks: Tensor, newest: int, count: int, seed: int) -> Iterator[Tensor]:
+    """Endless batches, of which the first `count` are picks: half of them among all, half among the newest."""
+    generator = torch.Generator().manual_seed(child(seed, "batches"))
+
+    def some(images: Tensor, number: int) -> Tensor:
+        return images[torch.randint(len(images), (number,), generator=generator)].float() / 255
+
+    while True:
+        picked = torch.cat([some(picks, count // 2), some(picks[-newest:], count - count // 2)])
+        yield torch.cat([augment(picked, SHIFTS, generator), some(digits, BATCH - count)])
+
+
+def _rounded(model: nn.Module) -> nn.Module:
+    """A frozen copy with the weights that a checkpoint in half precision gives back."""
+    copy = frozen_copy(model)
+    for parameter in copy.parameters():
+        parameter.copy_(parameter.half().float())
+    return copy
+
+
+# ---- families
+
+
+@dataclass(frozen=True, eq=False)
+class Root:
+    """An ancestor with what its family needs: the model, how it is sampled, and its data, uint8 (N, C, H, W)."""
+
+    model: nn.Module
+    sampling: Sampling
+    digits: Tensor
+    title: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """The model of a generation; number 0 is the ancestor.
+
+    symbols: its sheet, uint8 (12, C, H, W); picked: all that it and those before it learned of picks, the newest last,
+    uint8 (P, C, H, W); steps: of learning. distances: means over the sheet, see `distances`.
+    """
+
+    number: int
+    model: nn.Module
+    symbols: Tensor
+    picked: Tensor
+    steps: int = 0
+    distances: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """How far a family is: a generation after so many of its steps; with its member, it is complete."""
+
+    number: int
+    step: int
+    steps: int
+    member: Member | None = None
+
+
+class Cache:
+    """Members by the key of their lineage, and ancestors: bounded, those unused for longest are forgotten first."""
+
+    def __init__(self, most: int = 64) -> None:
+        """most: members; one of the shipped ancestors' size has some two megabytes."""
+        self.most = most
+        self._found: OrderedDict[object, Any] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def get(self, key: object) -> Any:
+        """What is kept under a key, or None."""
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
+
+    def put(self, key: object, value: Any) -> None:
+        """Keep a value."""
+        with self._lock:
+            self._found[key] = value
+            self._found.move_to_end(key)
+            while len(self._found) > self.most:
+                self._found.popitem(last=False)
+
+
+def ancestor(experiment: str = ANCESTOR[0], iteration: int = ANCESTOR[1], source: str | Path = CHECKPOINTS) -> Ancestor:
+    """An ancestor by name, with the sha256 of its file as the index has it. Raises CheckpointError."""
+    name, entry = index.choose(index.read_index(source), experiment, iteration)
+    return Ancestor(name, entry["iteration"], entry["sha256"])
+
+
+def root(of: Ancestor, source: str | Path = CHECKPOINTS) -> Root:
+    """An ancestor's model, sampling and data. The data are the built-in sample of what it learned.
+
+    Raises CheckpointError if it is not there, is another file, or is no run on such data.
+    """
+    there = ancestor(of.experiment, of.iteration, source)
+    if there.sha256 != of.sha256:
+        raise CheckpointError(
+            f"{of.experiment} {of.iteration} is another file here than the recipe began with: get the version of the "
+            f"toolkit whose checkpoint has the sha256 {of.sha256[:12]}..."
+        )
+    run = hub.read(source, of.experiment, of.iteration, kind="iterations")
+    settings = index.config(source, index.read_index(source), of.experiment, None)[1].get("experiment", {})
+    subject = str(settings.get("data", "")).removeprefix("sample:")
+    if f"sample:{subject}" not in data.NAMES or run.model.image_shape != (1, SIDE, SIDE):
+        raise CheckpointError(f"{of.experiment} learned {subject or 'nothing'}: a family begins with digits or clothes")
+    return Root(run.model, run.sampling, data.load(f"sample:{subject}").images, run.title)
+
+
+def sheet(model: nn.Module, sampling: Sampling, seeds: Sequence[int]) -> Tensor:
+    """The symbols of seeds, uint8 (B, C, H, W). Parent and child have the same seeds: each symbol has its relative."""
+    return to_bytes(sampling.sample(model, seeds))
+
+
+def distances(
+    symbols: Tensor, before: Tensor, newest: Tensor, digits: Tensor, others: Sequence[int]
+) -> dict[str, float]:
+    """Mean distances to the nearest (`metrics.nearest`): of a sheet to the newest picks and to the data.
+
+    before: the sheet of the parent, and its distance to the same picks. Only the rows `others`, those that were not
+    picked, count for both: what was picked has distance 0. Without any, all.
+    """
+    rows = torch.tensor(list(others) or list(range(len(symbols))))
+    return {
+        "picks": nearest(symbols[rows], newest)[0].mean().item(),
+        "parent_picks": nearest(before[rows], newest)[0].mean().item(),
+        "digits": nearest(symbols, digits)[0].mean().item(),
+    }
+
+
+def raise_family(
+    recipe: Recipe,
+    source: str | Path = CHECKPOINTS,
+    *,
+    cache: Cache | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """All members of a family in order, the ancestor first, each after the steps of its learning.
+
+    Of what the cache has, only the member comes. stop: asked after every few steps; once it is true, the generation
+    that learns ends with what it has learned so far (`Member.steps`, for the recipe), and nothing follows.
+    Raises CheckpointError for an ancestor that is not here, FloatingPointError as `fit` does.
+    """
+    yield from _raised(recipe, range(len(recipe.generations) + 1), source, cache or Cache(MOST + 1), stop)
+
+
+def raise_member(
+    recipe: Recipe,
+    number: int,
+    source: str | Path = CHECKPOINTS,
+    *,
+    cache: Cache | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """The line of one generation as `raise_family` gives a whole family; the last has the member."""
+    yield from _raised(recipe, [0, *recipe.line(number)], source, cache or Cache(MOST + 1), stop)
+
+
+def _raised(
+    recipe: Recipe, numbers: Sequence[int], source: str | Path, cache: Cache, stop: Callable[[], bool]
+) -> Iterator[Progress]:
+    first = cache.get((source, recipe.ancestor)) or root(recipe.ancestor, source)
+    cache.put((source, recipe.ancestor), first)
+    seeds, members = range(recipe.seed, recipe.seed + SYMBOLS), dict[int, Member]()
+    for number in numbers:
+        found, steps = cache.get(recipe.key(number)), 0
+        if found is None and number == 0:
+            symbols = sheet(first.model, first.sampling, seeds)
+            found = Member(
+                0, first.model, symbols, symbols[:0], 0, {"digits": nearest(symbols, first.digits)[0].mean().item()}
+            )
+        elif found is None:
+            generation = recipe.generations[number - 1]
+            parent, steps = members[generation.parent], generation.steps
+            newest = _pictures(parent, generation, first.sampling, seeds)
+            learning = learn(
+                parent.model, first.digits, torch.cat([parent.picked, newest]), weight=generation.weight, steps=steps,
+                newest=len(newest), seed=child(recipe.seed, "learn", recipe.depth(number)),
+            )  # fmt: skip
+            for snapshot in learning:
+                yield Progress(number, snapshot.step, steps)
+                if stop():
+                    break
+            symbols = sheet(snapshot.model, first.sampling, seeds)
+            others = [row for row, seed in enumerate(seeds) if seed not in generation.picks]
+            apart = distances(symbols, parent.symbols, newest, first.digits, others)
+            found = Member(number, snapshot.model, symbols, torch.cat([parent.picked, newest]), snapshot.step, apart)
+            if snapshot.step < steps:
+                recipe, numbers = recipe.stopped(number, snapshot.step), []
+        members[number] = replace(found, number=number)
+        cache.put(recipe.key(number), found)
+        yield Progress(number, found.steps, found.steps, members[number])
+        if not numbers:
+            return
+
+
+def _pictures(parent: Member, generation: Generation, sampling: Sampling, seeds: range) -> Tensor:
+    """The pictures that a generation learns newly, picks before drawings: uint8 (P, 1, 28, 28)."""
+    known = {seed: parent.symbols[row : row + 1] for row, seed in enumerate(seeds)}
+    picks = [known[seed] if seed in known else sheet(parent.model, sampling, [seed]) for seed in generation.picks]
+    return torch.cat([*picks, *(unpacked(drawing)[None] for drawing in generation.drawings)])
