@@ -22,12 +22,26 @@ Thread(target=import_module, args=["torch"]).start()  # beside Gradio: each take
 import gradio as gr  # noqa: E402
 
 from toolkit import index  # noqa: E402
-from toolkit.web import about, annotate, api, bend, claims, creative, iterations, kaleidoscope, novel, server, tray  # noqa: E402
+from toolkit.web import (  # noqa: E402
+    about,
+    annotate,
+    api,
+    bend,
+    claims,
+    creative,
+    iterations,
+    kaleidoscope,
+    novel,
+    raising,
+    server,
+    tray,
+)
 
 gc.freeze()  # what was imported stays
 gc.enable()
 
-TABS = ("iterations", "creative", "annotate", "kaleidoscope", "playground", "bend", "tray", "novel", "claims", "about")
+TABS = ["iterations", "raising", "creative", "annotate", "kaleidoscope", "playground", "bend", "tray", "novel",
+        "claims", "about"]  # fmt: skip
 STYLES = ["page.css", *(f"{tab}.css" for tab in TABS)]
 WARM = 3.0  # seconds after the start, when the page is up: load models, visitor or not
 ARENAS = (-8, 2)  # M_ARENA_MAX, as malloc.h has it, and how many
@@ -53,7 +67,7 @@ def warm(checkpoints: str | Path) -> None:
 
 def tabs(checkpoints: str | Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """The tabs there are to be, each with what fills it. Raises ValueError if there is nothing to show."""
-    several = (creative, kaleidoscope, bend, novel, claims)
+    several = (raising, creative, kaleidoscope, bend, novel, claims)
     found = {tab: first for tab in several if (first := tab.first_page(checkpoints))}
     try:
         iterations.RunIndex(checkpoints).page()

@@ -30,7 +30,7 @@ from tests.server import free_port, start
 from toolkit import hub, plot
 from toolkit.config import SamplingSettings
 from toolkit.models import create
-from toolkit.web import bend, creative, iterations, kaleidoscope, novel, playground, server
+from toolkit.web import bend, creative, iterations, kaleidoscope, novel, playground, raising, server
 from toolkit.web.iterations import RunIndex
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,8 @@ def tiny_run(folder: Path, iterations: int = 3, name: str = "fig2", mapped: bool
         if iteration:
             model = create("WTA", {"filters": 2}, seed=iteration)
             hub.save(model, here / "model.safetensors", experiment=name, iteration=iteration)
-    config = {"title": "A tiny run", "sampling": {"tol": 0.001, "limit": 4, "stop": "each", "finish": "stretch"}}
+    sampling = {"tol": 0.001, "limit": 4, "stop": "each", "finish": "stretch"}
+    config = {"title": "A tiny run", "sampling": sampling, "experiment": {"data": "sample:mnist"}}
     (folder / name / "config.json").write_text(json.dumps(config))
     if mapped:  # each symbol moves to the right by a tenth with every iteration
         numbers, seeds = range(iterations + 1), range(100)
@@ -91,6 +92,7 @@ ASKED: dict[str, tuple[Any, Any, dict[str, Any]]] = {  # of each tab: the reques
     "playground": (playground.TrainRequest, lambda _, it: playground.train(it), {**POINTS, "steps": 60, "seed": 3}),
     "bend": (bend.BendRequest, bend.draw, {**bend.START, "machine": "creative-mnist"}),
     "novel": (novel.NoveltyRequest, novel.report, {"image": None, "seed": None}),
+    "raising": (raising.RaiseRequest, raising.raise_next, {"recipe": {}}),
 }
 
 
@@ -131,7 +133,12 @@ def grow(tree: Path, **changes: Any) -> list[dict[str, Any]]:
 
 def test_the_page_builds_and_says_where_its_sheets_are(tree: Path) -> None:
     page = build(tree)
-    assert [tab["props"]["label"] for tab in components(page, "tabitem")] == ["Iterations", "Bend it", "About"]
+    assert [tab["props"]["label"] for tab in components(page, "tabitem")] == [
+        "Iterations",
+        "Raise your own",
+        "Bend it",
+        "About",
+    ]
     shown = components(page, "html")[0]["props"]["value"]
     assert [entry["iteration"] for entry in shown["iterations"]] == [0, 1, 2, 3]
     assert all(entry["sheet"].startswith("sheets/fig2/iter_00") for entry in shown["iterations"])
@@ -140,8 +147,8 @@ def test_the_page_builds_and_says_where_its_sheets_are(tree: Path) -> None:
 
 def test_a_tree_that_fills_every_tab_has_every_tab(full: Path) -> None:
     labels = [tab["props"]["label"] for tab in components(build(full), "tabitem")]
-    assert labels == ["Iterations", "Creative decoder", "Kaleidoscope", "Bend it", "Is it new?", "Claims", "Annotate",
-                      "About"]  # fmt: skip
+    assert labels == ["Iterations", "Raise your own", "Creative decoder", "Kaleidoscope", "Bend it", "Is it new?",
+                      "Claims", "Annotate", "About"]  # fmt: skip
 
 
 def test_what_computes_waits_in_two_lines_and_files_in_a_third(full: Path) -> None:
@@ -149,11 +156,12 @@ def test_what_computes_waits_in_two_lines_and_files_in_a_third(full: Path) -> No
     lines = {event.concurrency_id: event.concurrency_limit for event in events}
     assert lines == {"quick": 2, "slow": 1, "files": 1, "reconnect": None}
     named = {event.api_name for event in events if event.api_visibility != "private"}
-    assert named == {"sample", "decode", "kaleidoscope", "measure"}
+    assert named == {"sample", "decode", "kaleidoscope", "raise_family", "measure"}
     assert {event.concurrency_id for event in events if event.api_name in named} == {"slow"}
     figures = {event.targets[0][1]: event.concurrency_id for event in events if event.targets}
     assert figures == {"grow": "quick", "draw": "quick", "film": "quick", "bend": "quick", "ask": "quick",
-                       "train": "slow", "save": "files", "take": "files", "stir": "reconnect"}  # fmt: skip
+                       "train": "slow", "raise": "slow", "save": "files", "take": "files",
+                       "stir": "reconnect"}  # fmt: skip
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "toolkit/web/static").glob("*.html")), ids=lambda path: path.stem)
@@ -194,7 +202,7 @@ def test_whoever_imports_the_app_finds_its_page_when_it_is_asked_for(
     monkeypatch.setenv(server.CHOSEN, str(tree))
     assert "demo" not in vars(app)
     page = awaited(asyncio.to_thread(getattr, app, "demo"))
-    assert len(components(page, "tabitem")) == 3 and app.demo is page
+    assert len(components(page, "tabitem")) == 4 and app.demo is page
     monkeypatch.delitem(vars(app), "demo")
 
 

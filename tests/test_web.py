@@ -294,11 +294,14 @@ def test_it_works_below_the_path_of_a_proxy_and_in_a_frame(
 @pytest.mark.parametrize(
     ("fill", "labels"),
     [
-        ([tiny_run], ["Iterations", "Bend it", "About"]),
+        ([tiny_run], ["Iterations", "Raise your own", "Bend it", "About"]),
         ([tiny_decoders], ["Creative decoder", "Bend it", "Annotate", "About"]),
         ([tiny_networks], ["Kaleidoscope", "Bend it", "About"]),
-        ([untrained_judges, tiny_run], ["Iterations", "Bend it", "Is it new?", "About"]),
-        ([tiny_run, tiny_decoders], ["Iterations", "Creative decoder", "Bend it", "Annotate", "About"]),
+        ([untrained_judges, tiny_run], ["Iterations", "Raise your own", "Bend it", "Is it new?", "About"]),
+        (
+            [tiny_run, tiny_decoders],
+            ["Iterations", "Raise your own", "Creative decoder", "Bend it", "Annotate", "About"],
+        ),
     ],
 )
 def test_a_page_has_the_tabs_that_its_checkpoints_fill(tmp_path: Path, fill: list[Any], labels: list[str]) -> None:

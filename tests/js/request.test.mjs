@@ -106,6 +106,20 @@ test("cancelled is cancelled, forgotten is only what was to follow", () => {
   assert.deepEqual([heard.length, request.busy], [1, false]);
 });
 
+test("the server is told of what is cancelled, and of what is to end early with what it has", () => {
+  const {request, sent, notes, heard, respond} = asking({cancels: true}), hurried = [];
+  request.hurry((it) => hurried.push(it));
+  assert.equal(hurried.length, 0);  // nothing is under way
+  request.send({});
+  request.hurry((it) => hurried.push(it));
+  assert.deepEqual(hurried.map(({visitor, ticket}) => [visitor, ticket]), [[sent[0].visitor, sent[0].ticket + 1]]);
+  respond({ticket: sent[0].ticket, done: true});
+  assert.equal(heard.length, 1);
+  request.send({});
+  request.cancel();
+  assert.ok(notes.length === 1 && notes[0].ticket > sent[1].ticket);
+});
+
 test("silence is broken three times, and after a minute the visitor is told", () => {
   const {request, sent, heard} = asking({slow: () => true});
   request.send({});

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test, {mock} from "node:test";
 
 const from = (name) => import(`../../toolkit/web/static/${name}.js`);
-const {UrlState, decimal, interval, matching, oneOf, parseQuery, whole} = await from("url_state");
+const {UrlState, anyText, decimal, interval, matching, oneOf, parseQuery, whole} = await from("url_state");
 const {Player, html, parseSeed} = await from("controls");
 const {cutSheet, fromBase64, luminance, toBase64} = await from("canvas");
 const {isDarkOnLight, pixelsOf, strokeLine} = await from("sketchpad");
@@ -42,6 +42,12 @@ test("what a query says twice, or at length, or without being asked, is as if it
   assert.deepEqual(parseQuery("?seed=1&seed=2&name=<b>", schema), {});
   assert.deepEqual(parseQuery(`?name=${"x".repeat(101)}&seed=${"0".repeat(200)}`, schema), {});
   assert.deepEqual(parseQuery("%ff%fe=%zz&=&&&seed=%00&__proto__=1", schema), {});
+});
+
+test("a value may be longer where its parser says so", () => {
+  const text = "x".repeat(2000), schema = {recipe: anyText(2000)};
+  assert.deepEqual(parseQuery(`?recipe=${text}`, schema), {recipe: text});
+  assert.deepEqual(parseQuery(`?recipe=${text}x`, schema), {});
 });
 
 test("a seed chosen in one tab is news in the others, once, and not where it was chosen", () => {

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import gradio as gr
+import torch
 from gradio.events import api
 from PIL import Image
 from pydantic import Field
@@ -25,9 +26,9 @@ from .. import hub, metrics, plot
 from ..data.pictures import fit
 from ..metrics.attractors import distinct
 from ..metrics.image import as_float
-from . import creative, kaleidoscope
+from . import creative, kaleidoscope, raising
 from .iterations import RunIndex
-from .server import SLOW, Message, Request, Seed, Word, names_of, pixels
+from .server import SLOW, Message, Request, Seed, Word, from_base64, names_of, pixels
 
 P = ParamSpec("P")
 Endpoint: TypeAlias = Callable[Concatenate[Any, P], Iterator[Message]]
@@ -179,6 +180,25 @@ class Endpoints:
         yield {**pictures(images), "distinct": distinct(images)}
 
     @refusing
+    def raise_family(self, recipe: dict[str, Any]) -> Iterator[Message]:
+        """What a model draws that learned from a person's picks: the next generation of a family.
+
+        Args:
+            recipe: A family as the page saves it, of one line: ancestor, an experiment with its iteration and sha256,
+                and at most ten generations, each with its parent (0 is the ancestor) and picks, seeds of its symbols.
+
+        Returns:
+            shape, images, sheet: As of sample, its twelve symbols. generation: Which it is: one that is not known yet
+                takes its turn first, so ask again until it is the last. learned: Steps. facts: Mean distances of the
+                parents and the children to the nearest pick, and to the nearest of the data.
+
+        """
+        for message in raising.raise_next(self.source, raising.RaiseRequest.read({"recipe": recipe})):
+            yield message
+        x = as_float(torch.frombuffer(bytearray(from_base64(message["light"])), dtype=torch.uint8))
+        yield {**message, **pictures(x.view(-1, 1, SIDE, SIDE))}
+
+    @refusing
     def measure(self, image: str, invert: bool = False) -> Iterator[Message]:
         """How complex a drawing is, and how far from the nearest of a thousand digits, and of a thousand clothes.
 
@@ -239,11 +259,15 @@ def examples(source: str | Path) -> dict[str, list[Any]]:
     decoder, *_ = [*names_of(source, "decoder", creative.FIRST), *creative.FIRST]
     network, *_ = [*names_of(source, "kaleidoscope", kaleidoscope.FIRST), *kaleidoscope.FIRST]
     seeds = [0, 1]
-    return {"sample": [*run, seeds], "decode": [decoder, seeds], "kaleidoscope": [network, seeds], "measure": [SQUARE]}
+    family = raising.example(source)
+    return {
+        "sample": [*run, seeds], "decode": [decoder, seeds], "kaleidoscope": [network, seeds],
+        "raise_family": [family], "measure": [SQUARE],
+    }  # fmt: skip
 
 
 def endpoints(source: str | Path, page: gr.Blocks) -> None:
-    """Open the four endpoints, within the page: /sample, /decode, /kaleidoscope and /measure."""
+    """Open the endpoints within the page: /sample, /decode, /kaleidoscope, /raise_family and /measure."""
     every = Endpoints(source)
     for name, values in examples(source).items():
         work = getattr(every, name)

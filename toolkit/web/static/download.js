@@ -52,11 +52,12 @@ export function saveSheet({$, $$}, groups, name, columns = 10, maps = []) {
   canvas.toBlob((blob) => saveFile(name, blob));
 }
 
-/** Buttons for the settings, if there are any, and for the link. name: () => of the file; settings: () => values. */
-export function addShareButtons({$}, name, settings) {
+/** Buttons for the settings, if there are any, and for the link. name: () => of the file; settings: () => values;
+ *  called: what the button calls them. */
+export function addShareButtons({$}, name, settings, called = "settings") {
   const button = (action, content) =>
     elementOf(html`<button type="button" class="link" data-do="${action}">${content}</button>`);
-  const json = button("settings", html`settings <i>json</i>`), copy = button("link", "Copy link");
+  const json = button("settings", html`${called} <i>json</i>`), copy = button("link", "Copy link");
   const ariaLabel = "Link to what is on show";
   const field = make("input", {className: "address", readOnly: true, hidden: true, ariaLabel});
   copy.setAttribute("aria-live", "polite");

@@ -75,8 +75,14 @@ export class Request {
     this.#depart();
   }
 
+  /** Have the server, by one of its functions, end the request under way early; the response is what it has. */
+  hurry(stop) {
+    if (this.#flight) stop({visitor: this.#visitor, ticket: this.#flight.ticket + 1});
+  }
+
   /** Wait for no response any more. */
   cancel() {
+    if (this.#flight && this.cancels) this.figure.server.note({visitor: this.#visitor, ticket: ++this.#ticket});
     this.#end();
     this.forget();
   }

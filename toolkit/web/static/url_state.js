@@ -1,7 +1,7 @@
 // What a link says of a tab, declared: name -> a parser of its text, which gives a value or undefined.
 import {onTab, setAddress} from "./tabs.js";
 
-const LONGEST = 100;  // characters of a value
+const LONGEST = 100;  // characters of a value, unless its parser takes longer ones
 export const LARGEST_SEED = 2 ** 32 - 1;
 
 // ---- parsers
@@ -26,12 +26,16 @@ export const interval = (high) => (text) => {
 
 export const matching = (pattern) => (text) => (pattern.test(text) ? text : undefined);
 
+/** Any text of at most so many characters; whoever takes it checks it. */
+export const anyText = (longest) => Object.assign((text) => text, {longest});
+
 /** The values of a query that its schema takes; a name that is there twice, or too long, is as if it were not. */
 export function parseQuery(query, schema) {
   const params = new URLSearchParams(query), values = {};
   for (const [name, parse] of Object.entries(schema)) {
     const all = params.getAll(name);
-    const value = all.length === 1 && all[0].length <= LONGEST ? parse(all[0]) : undefined;
+    const isShort = all.length === 1 && all[0].length <= (parse.longest ?? LONGEST);
+    const value = isShort ? parse(all[0]) : undefined;
     if (value !== undefined) values[name] = value;
   }
   return values;

@@ -1,0 +1,51 @@
+// The tab "Raise your own": trees of generations, small sheets, drawings of two bits, what distances say.
+import assert from "node:assert/strict";
+import test from "node:test";
+
+const {comparison, layOutTree, lineage, miniature, packed, unpacked} =
+  await import("../../toolkit/web/static/raising.js");
+const nodes = (...parents) => [null, ...parents].map((parent) => ({parent}));
+
+test("a lineage goes from the first model to a generation, whatever was raised beside it", () => {
+  assert.deepEqual(lineage(nodes(0, 1, 1, 3, 0), 4), [0, 1, 3, 4]);
+  assert.deepEqual(lineage(nodes(0), 0), [0]);
+});
+
+test("a generation stands in the column of its depth, a first child beside its parent, and no two in one place", () => {
+  assert.deepEqual(layOutTree(nodes(0, 1, 2)), [[0, 0], [1, 0], [2, 0], [3, 0]]);
+  const branched = nodes(0, 1, 1, 0, 4, 3, 1), places = layOutTree(branched);
+  branched.forEach(({parent}, k) => {
+    assert.equal(places[k][0], lineage(branched, k).length - 1);
+    if (parent !== null) assert.ok(places[k][1] >= places[parent][1]);
+  });
+  assert.equal(new Set(places.map(String)).size, branched.length);
+});
+
+test("a small sheet shows what was picked, and the rest faint; all of it before anything is picked", () => {
+  const pixels = new Uint8ClampedArray(12 * 784).fill(200), at = (k) => 31 * Math.floor(k / 4) * 121 + 31 * (k % 4);
+  const whole = miniature(pixels, []), some = miniature(pixels, [0, 6]);
+  assert.equal(whole.length, 121 * 90);
+  assert.deepEqual([0, 6, 11].map((k) => whole[at(k)]), [200, 200, 200]);
+  assert.deepEqual([0, 6, 11].map((k) => some[at(k)]), [200, 200, 60]);
+  assert.equal(whole[28], 0);  // the air between
+});
+
+test("a drawing becomes four levels of grey in 196 bytes, and comes back as these", () => {
+  const drawing = Uint8ClampedArray.from({length: 784}, (_, i) => [0, 85, 170, 255, 30, 250][i % 6]);
+  const text = packed(drawing);
+  assert.equal(atob(text).length, 196);
+  assert.deepEqual([...unpacked(text)], [...drawing].map((value) => 85 * Math.round(value / 85)));
+  assert.equal(atob(packed(Uint8ClampedArray.of(255, 0, 170, 85))).charCodeAt(0), 0b11001001);
+});
+
+test("a drawing of one bit a pixel can be shown too", () => {
+  const text = btoa(String.fromCharCode(0b10100000, ...Array(97).fill(0)));
+  assert.deepEqual([...unpacked(text).subarray(0, 4)], [255, 0, 255, 0]);
+});
+
+test("distances are told as nearer, farther, or as before", () => {
+  const words = {nearer: "nearer", farther: "farther", same: "same"};
+  assert.equal(comparison([0.3, 0.2], words), "nearer");
+  assert.equal(comparison([0.2, 0.3], words), "farther");
+  assert.equal(comparison([0.3, 0.302], words), "same");
+});
