@@ -462,7 +462,9 @@ def raise_family(
     that learns ends with what it has learned so far (`Member.steps`, for the recipe), and nothing follows.
     Raises CheckpointError for an ancestor that is not here, FloatingPointError as `fit` does.
     """
-    yield from _raised(recipe, range(len(recipe.generations) + 1), source, cache or Cache(MOST + 1), stop)
+    yield from _raised(
+        recipe, range(len(recipe.generations) + 1), source, Cache(MOST + 1) if cache is None else cache, stop
+    )
 
 
 def raise_member(
@@ -474,7 +476,7 @@ def raise_member(
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress]:
     """The line of one generation as `raise_family` gives a whole family; the last has the member."""
-    yield from _raised(recipe, [0, *recipe.line(number)], source, cache or Cache(MOST + 1), stop)
+    yield from _raised(recipe, [0, *recipe.line(number)], source, Cache(MOST + 1) if cache is None else cache, stop)
 
 
 def _raised(

@@ -195,8 +195,8 @@ class Endpoints:
         """
         for message in raising.raise_next(self.source, raising.RaiseRequest.read({"recipe": recipe})):
             yield message
-        x = as_float(torch.frombuffer(bytearray(from_base64(message["light"])), dtype=torch.uint8))
-        yield {**message, **pictures(x.view(-1, 1, SIDE, SIDE))}
+        light = torch.frombuffer(bytearray(from_base64(message["light"])), dtype=torch.uint8)
+        yield {**message, **pictures(as_float(light.view(-1, 1, SIDE, SIDE)))}
 
     @refusing
     def measure(self, image: str, invert: bool = False) -> Iterator[Message]:

@@ -1,6 +1,6 @@
 // Pictures as bytes on canvases. Grey pixels, 0 to 255, are the opacity of the text colour, so that light and dark
 // pages both read well; colour pictures, plane by plane (C, H, W), are shown as they are.
-import {make} from "./controls.js";
+import {REDUCED_MOTION, clamp, make} from "./controls.js";
 
 const stamps = new Map();  // "width x height" -> ImageData filled with the text colour
 const redraws = [];
@@ -87,6 +87,29 @@ export function paintAdded(canvas, [, height, width], before, after, index) {
   }
   Object.assign(canvas, {width, height});
   put(canvas, picture);
+}
+
+/** Pictures that melt one into the next; at once for whoever wants less motion. draw(): draws `shown`, their pixels. */
+export class Melt {
+  shown = null;
+  #frame = 0;
+
+  constructor(milliseconds, draw) {
+    Object.assign(this, {milliseconds, draw});
+  }
+
+  show(to) {  // the first is there at once
+    const from = to && this.shown, begun = performance.now();
+    cancelAnimationFrame(this.#frame);
+    const step = (time) => {
+      const still = !from || REDUCED_MOTION.matches || document.hidden;
+      const t = still ? 1 : clamp((time - begun) / this.milliseconds, 0, 1);
+      this.shown = t < 1 ? from.map((value, i) => value + (to[i] - value) * t) : to;
+      this.draw();
+      if (t < 1) this.#frame = requestAnimationFrame(step);
+    };
+    step(begun);
+  }
 }
 
 // ---- sheets

@@ -1,7 +1,7 @@
 // A sheet of one hundred symbols with its slider; as a map, every symbol goes to its place among those that look alike
 // to a classifier, and moves with the iterations.
-import {blankCanvas, paint} from "./canvas.js";
-import {REDUCED_MOTION, clamp, keyboardGrid, make, markSelected, setSlider} from "./controls.js";
+import {Melt, blankCanvas, paint} from "./canvas.js";
+import {REDUCED_MOTION, keyboardGrid, make, markSelected, setSlider} from "./controls.js";
 import {isOnSheet, iterationAt, lastIteration, lastRow, placesAt, rowOf} from "./runs.js";
 
 const TWEEN = 220, FLIGHT = 450, FAINT = 0.3;  // milliseconds; the data beneath a map
@@ -59,9 +59,7 @@ class Ground {
 }
 
 export class Panel {
-  #shown = null;  // pixels
   #row = 0;
-  #frame = 0;
 
   /** onRow(row) when the slider moves; onMissing(run, row) where its sheet is not there yet; onSelect(seed);
    *  onHover(cell, or -1). */
@@ -70,6 +68,7 @@ export class Panel {
     this.cells = Array.from({length: CELLS}, () =>
       make("button", {type: "button", className: "cell"}, blankCanvas(run.side)));
     this.ground = new Ground(run);
+    this.melt = new Melt(TWEEN, () => this.#drawCells());  // one sheet into the next
     const scrub = this.find(".scrub"), sheet = this.find(".sheet");
     showIterations(this.find(".ticks"), run.iterations.map(({iteration}) => iteration));
     sheet.replaceChildren(...this.cells, ...this.ground.parts);
@@ -89,7 +88,7 @@ export class Panel {
 
   show(row, seed) {
     this.#row = row;
-    this.#melt();
+    this.melt.show(this.run.sheets[this.#row] ?? null);
     placesAt(this.run, row).forEach((place, k) => setPlace(this.cells[k], place));
     this.ground.trace(seed, row);
     this.#describe(row);
@@ -98,25 +97,13 @@ export class Panel {
 
   onSheet(run, row) {
     if (run !== this.run) return;
-    if (row === this.#row) this.#melt();
+    if (row === this.#row) this.melt.show(this.run.sheets[this.#row] ?? null);
     if (row === this.ground.row) this.ground.draw();
-  }
-
-  #melt() {  // one sheet melts into the next; the first is there at once
-    const to = this.run.sheets[this.#row] ?? null, from = to && this.#shown, begun = performance.now();
-    cancelAnimationFrame(this.#frame);
-    const draw = (time) => {
-      const t = !from || REDUCED_MOTION.matches || document.hidden ? 1 : clamp((time - begun) / TWEEN, 0, 1);
-      this.#shown = t < 1 ? from.map((value, i) => value + (to[i] - value) * t) : to;
-      this.#drawCells();
-      if (t < 1) this.#frame = requestAnimationFrame(draw);
-    };
-    draw(begun);
   }
 
   #drawCells() {
     const {side} = this.run;
-    this.cells.forEach((cell, k) => paint(cell.firstChild, [1, side, side], this.#shown, k));
+    this.cells.forEach((cell, k) => paint(cell.firstChild, [1, side, side], this.melt.shown, k));
   }
 
   draw() {

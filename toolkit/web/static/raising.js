@@ -1,7 +1,7 @@
 // The tab "Raise your own": twelve symbols of a model; those that a visitor picks; the symbols of the model that has
 // learned from them, and so on. A family is a tree of generations, kept in the browser. What it takes to make its models
 // again is its recipe, which is in the link; one with many drawings is a file.
-import {blankCanvas, fromBase64, loadSheet, onThemeChange, paint, toBase64} from "./canvas.js";
+import {Melt, blankCanvas, fromBase64, loadSheet, onThemeChange, paint, toBase64} from "./canvas.js";
 import {Controls, clamp, figureOf, html, keyboardGrid, make, markSelected, onActions} from "./controls.js";
 import {addShareButtons, saveSheet} from "./download.js";
 import {Request} from "./request.js";
@@ -10,14 +10,14 @@ import {offerPicture} from "./tabs.js";
 import {counted} from "./text.js";
 import {UrlState, anyText} from "./url_state.js";
 
-const STORE = "that-are-not-families", SIDE = 28, AREA = SIDE * SIDE, UNDO_STEPS = 50;
+const STORE = "that-are-not-families", SIDE = 28, AREA = SIDE * SIDE, UNDO_STEPS = 50, MELT = 700;  // milliseconds
 const COLUMNS = 4, FAINT = 0.3, MINI = {width: 121, height: 90, step: 31};  // of a sheet; of a generation in the tree
 const STEP = {x: 157, y: 126};                                              // from one to the next
 const LONGEST_LINK = 2000, FAMILIES = 8, LARGEST_FILE = 200_000;            // letters; families that are kept; bytes
 const SHAPE = [1, SIDE, SIDE], NOBODY = {picks: [], drawings: []};
 let figure, $, $$, article, url, request, controls, pad;
 let ancestors, limits;                                     // of the page's first message
-let cells, past = [], at = 0, weight;                      // at: the symbol from which arrow keys go on
+let cells, melt, past = [], at = 0, weight;                      // at: the symbol from which arrow keys go on
 let addressed = "";                                        // the recipe that the address says
 let begun = false;                                         // whether the model learns already, or waits in line
 const shelf = {families: [], shown: 0};
@@ -282,11 +282,11 @@ function showSymbols(node, isFormer) {
   $(".symbols").classList.toggle("former", isFormer);
   $(".symbols").setAttribute("aria-label", `Twelve symbols of ${which}. Arrow keys move, Enter picks or lets go.`);
   cells.forEach((cell, k) => {
-    paint(cell.firstChild, SHAPE, pixels, k);
     cell.setAttribute("aria-label", `Symbol of seed ${k}, ${which}`);
     cell.setAttribute("aria-pressed", picks.includes(k));
     cell.tabIndex = k === at ? 0 : -1;
   });
+  if (pixels !== melt.shown) melt.show(pixels);
 }
 
 function showPicks({picks, drawings}) {
@@ -498,6 +498,7 @@ export default function start(given) {
   cells = Array.from({length: limits.symbols}, () => make("button", {type: "button", className: "cell"}, blankCanvas()));
   $(".symbols").replaceChildren(...cells);
   $(".ancestors").replaceChildren(...cells.map(() => blankCanvas()));
+  melt = new Melt(MELT, () => cells.forEach((cell, k) => paint(cell.firstChild, SHAPE, melt.shown, k)));
   keyboardGrid($(".symbols"), cells, () => getComputedStyle($(".symbols")).gridTemplateColumns.split(" ").length, toggle);
   pad = new Sketchpad($(".canvas"), {onDone: showPad});
   pad.resize(SIDE, 1);
@@ -510,7 +511,7 @@ export default function start(given) {
   }, {k: "alphabet"}, () => family());
   listen();
   addShareButtons(figure, fileName, () => ({tab: "raise-your-own", recipe: recipe()}), "recipe");
-  onThemeChange(() => family() && show());
+  onThemeChange(() => { if (family()) { melt.draw(); show(); } });
   openFirst();
 }
 
