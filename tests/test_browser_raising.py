@@ -78,6 +78,7 @@ def test_a_family_is_raised_branched_undone_and_found_again_by_its_link(
         link = browser.address(page)
         browser.press(page, "Undo")
         assert seen(page) == ("1", 3, 2, one[3])
+        assert browser.address(page)["recipe"] != link["recipe"]
         page.reload()
         browser.settled(page)
         assert seen(page) == ("1", 3, 2, one[3])

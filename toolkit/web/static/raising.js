@@ -309,7 +309,7 @@ function showButton({light, marks: {picks, drawings}}, count) {
   $(".main").hidden = isBusy;
   $(".main").disabled = Boolean(light) && (isLast || isEmpty);
   figure.write({".main": !light ? "Go on" : isEmpty && !isLast ? "Tap the symbols you like" : "Next generation"});
-  if (isBusy) return;
+  if (isBusy) return begun || figure.write({".hint": "One model learns at a time: it waits for its turn."});
   const hint = isLast ? `This line has its ${limits.generations} generations: go back in the tree to branch from one.`
     : isEmpty ? "" : "The model learns for a few seconds from what you picked, and draws again from the same noise.";
   figure.write({".hint": light ? hint : "This generation is still to be raised."});
@@ -413,7 +413,7 @@ async function showAddress() {  // the server writes it short; meanwhile another
   const its = recipe(), key = JSON.stringify(its);
   if (key === addressed) return;
   addressed = key;
-  const {text} = its.generations.length ? await figure.server.recipe(its).catch(() => ({})) : {text: ""};
+  const {text} = its.generations.length ? await figure.during(figure.server.recipe(its)).catch(() => ({})) : {text: ""};
   if (key !== addressed) return;
   url.write(text ? {recipe: text} : {});
   figure.write({".long": text === null
