@@ -61,7 +61,6 @@ export function comparison([parents, children], words) {
 // ---- the family on show
 const family = () => shelf.families[shelf.shown];
 const nodeNow = () => family().nodes[family().now];
-const seeds = () => Array.from({length: limits.symbols}, (_, k) => k);
 const depth = (k) => lineage(family().nodes, k).length - 1;
 const childOf = (k) => family().nodes.some(({parent}, i) => i && parent === k);
 const lit = (k) => (family().nodes[k].light || !k ? k : lit(family().nodes[k].parent));  // the nearest with a sheet
@@ -132,7 +131,7 @@ function recall() {  // what is stored may be anything
     const isSound = ({id, name, nodes, now, ancestor}) => typeof id === "string" && typeof name === "string"
       && typeof ancestor.experiment === "string" && nodes[now] && nodes.every(({parent, marks, picks, drawings}, k) =>
       [marks, ...(k ? [{picks, drawings}] : [])].every((its) => Array.isArray(its.picks) && Array.isArray(its.drawings))
-      && (k ? nodes[parent] && parent < k : parent === null));
+      && (k ? nodes[parent] && parent < k : parent === null)) && nodes.length <= limits.all + 1;
     const sound = families.slice(-FAMILIES).filter(isSound);
     Object.assign(shelf, {families: sound, shown: clamp(shown, 0, sound.length - 1)});
   } catch { /* nothing was kept, or nothing of use */ }
@@ -147,6 +146,7 @@ async function open(k) {
   if (request.busy) request.cancel();
   Object.assign(shelf, {shown: k});
   past = [];
+  weight = nodeNow().weight ?? limits.weight;
   remember();
   await figure.during(fetchAncestor(family()));
   if (nodeNow().light) show();
@@ -304,14 +304,15 @@ function showPicks({picks, drawings}) {
 }
 
 function showButton({light, marks: {picks, drawings}}, count) {
-  const isBusy = request.busy, isLast = count >= limits.generations, isEmpty = !picks.length && !drawings.length;
+  const isBusy = request.busy, isLast = count >= limits.generations, isFull = family().nodes.length > limits.all;
+  const isEmpty = !picks.length && !drawings.length;
   $(".learning").hidden = !isBusy;
   $(".main").hidden = isBusy;
-  $(".main").disabled = Boolean(light) && (isLast || isEmpty);
-  figure.write({".main": !light ? "Go on" : isEmpty && !isLast ? "Tap the symbols you like" : "Next generation"});
+  $(".main").disabled = Boolean(light) && (isLast || isFull || isEmpty);
+  figure.write({".main": !light ? "Go on" : isEmpty && !isLast && !isFull ? "Tap the symbols you like" : "Next generation"});
   if (isBusy) return begun || figure.write({".hint": "One model learns at a time: it waits for its turn."});
   const hint = isLast ? `This line has its ${limits.generations} generations: go back in the tree to branch from one.`
-    : isEmpty ? "" : "The model learns for a few seconds from what you picked, and draws again from the same noise.";
+    : isFull ? `This family has its ${limits.all} generations: begin a new one.` : isEmpty ? "" : "The model learns for a few seconds from what you picked, and draws again from the same noise.";
   figure.write({".hint": light ? hint : "This generation is still to be raised."});
 }
 
