@@ -197,7 +197,7 @@ def test_runs_that_are_too_short_do_not_count_beside_those_that_are_not() -> Non
 @pytest.mark.parametrize(("anew", "verdict"), [(0.1, HOLDS), (0.6, DOES_NOT)])
 def test_what_keeps_more_of_itself_from_sheet_to_sheet_is_smoother(anew: float, verdict: str) -> None:
     def keeping(share: float) -> list[Result]:
-        return [series(like, seed, kept=np.full(100, share + seed / 100)) for seed in range(3)]
+        return [series(like, seed, images={20: {"kept": np.full(100, share + seed / 100)}}) for seed in range(3)]
 
     found = verdicts(results(fig2=keeping(0.6), fig3=keeping(anew)))
     assert (found["fig3-smoother"], found["fig2-identity"]) == (verdict, HOLDS)

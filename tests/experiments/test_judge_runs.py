@@ -128,12 +128,12 @@ def test_images_keep_all_of_themselves_nothing_or_about_half(
     change: Callable[[Tensor, Tensor], Tensor], share: float, within: float, tmp_path: Path
 ) -> None:
     x, other = torch.rand(2, 100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    found = common.kept(sheets(tmp_path, x, x, change(x, other)))
+    found = common.kept(common.sheets(sheets(tmp_path, x, x, change(x, other))))
     assert found.shape == (100,) and found.mean() == pytest.approx(share, abs=within)
 
 
 def test_without_sheets_there_is_nothing_to_draw_or_to_compare(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no sample sheets"):
         release.contact(tmp_path)
-    with pytest.raises(ValueError, match="no two sample sheets"):
-        common.kept(sheets(tmp_path, *torch.zeros(2, 100, 1, 8, 8)))
+    with pytest.raises(KeyError, match="two sample sheets"):
+        common.kept(common.sheets(sheets(tmp_path, *torch.zeros(2, 100, 1, 8, 8))))

@@ -106,9 +106,7 @@ def variety_over(run: Result, other: Result) -> Values:
 
 def kept(run: Result) -> Values:
     """What each image keeps of itself from sheet to sheet. Raises KeyError without sheets."""
-    if run.kept is None:
-        raise KeyError("kept")
-    return run.kept
+    return run.values("kept", run.final)
 
 
 # Claims of runs.

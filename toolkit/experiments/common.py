@@ -85,16 +85,17 @@ def on_sheet(sheet: Path) -> Tensor:
     return tiles(picture, picture.width // ACROSS)
 
 
-def kept(folder: Path) -> NDArray[np.float64]:
+def kept(pages: Mapping[int, Path]) -> NDArray[np.float64]:
     """How much of itself the image of a seed keeps from one sheet to the next, on average: (N,), one per image.
 
     1 if it stays as it is; 0 if it becomes as different as the images of other seeds are, on the sheet before from the
-    sheet after. Distances are root mean square. Raises ValueError for a folder with no two sheets in a row.
+    sheet after. Distances are root mean square. pages: the sample sheets, by iteration; 0 is the data. Raises
+    KeyError without two in a row.
     """
-    cells = {number: on_sheet(path).double().flatten(1) for number, path in sheets(folder).items() if number}
+    cells = {number: on_sheet(path).double().flatten(1) for number, path in pages.items() if number}
     pairs = [(cells[number - 1], each) for number, each in cells.items() if number - 1 in cells]
     if not pairs:
-        raise ValueError(f"{folder} has no two sample sheets in a row: give the folder of a run")
+        raise KeyError("two sample sheets in a row")
     shares = []
     for before, after in pairs:
         apart = torch.cdist(before, after, compute_mode="donot_use_mm_for_euclid_dist")

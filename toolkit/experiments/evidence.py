@@ -158,8 +158,7 @@ class Result:
     """A finished run. rows: the means of its measures by iteration, those by a classifier too; 0 is the data.
 
     controls: the measures by a classifier of other sets. images: measures of each image of seeds 0 to 999, by
-    iteration. sheets: pictures of 100 images each. kept: how much of itself each image keeps from sheet to sheet; None
-    without sheets. count: images that are measured of an iteration.
+    iteration. sheets: pictures of 100 images each. count: images that are measured of an iteration.
     """
 
     name: str
@@ -169,7 +168,6 @@ class Result:
     controls: Mapping[str, Row] = field(default_factory=dict)
     images: Mapping[int, Rows] = field(default_factory=dict)
     sheets: Mapping[int, Path] = field(default_factory=dict)
-    kept: Values | None = None
     count: int = MEASURED
 
     @property
@@ -190,7 +188,8 @@ class Result:
     def values(self, measure: str, at: int) -> Values:
         """A measure at an iteration: of each image (N,) if it was stored, else the set's mean (1,), else of its sheet.
 
-        "in_class" is 1 where an image is surely of some learned class, by sum. Raises KeyError if there is none of it.
+        "in_class" is 1 where an image is surely of some learned class, by sum. "kept" is what each image keeps of
+        itself from sheet to sheet, up to that iteration. Raises KeyError if there is none of it.
         """
         own, mean = self.images.get(at, {}), MEAN.get(measure, measure)
         if measure == "in_class" and "in_class_sum" in own:
@@ -199,6 +198,8 @@ class Result:
             return own[measure].astype(np.float64)
         if mean in self.rows.get(at, {}):
             return np.array([self.rows[at][mean]])
+        if measure == "kept":
+            return common.kept({number: page for number, page in self.sheets.items() if number <= at})
         if measure in ON_SHEET and at in self.sheets and (at in SHOWN or at == self.final):
             return _of_sheet(measure, self.sheets[at])
         raise KeyError(measure)
@@ -268,14 +269,9 @@ def _result(folder: Path, config: Mapping[str, Any]) -> Result:
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{folder} lacks {error} in its results: fetch or measure it again") from error
     stored = {int(path.parent.name[5:]): from_npz(path) for path in sorted(folder.glob(f"iter_[0-9]*/{ROWS_FILE}"))}
-    try:
-        kept = common.kept(folder)
-    except ValueError:
-        kept = None
     return Result(
-        folder.name, seed, tone, dict(sorted(means.items())), judged["controls"], stored, common.sheets(folder), kept,
-        count,
-    )  # fmt: skip
+        folder.name, seed, tone, dict(sorted(means.items())), judged["controls"], stored, common.sheets(folder), count
+    )
 
 
 @cache
