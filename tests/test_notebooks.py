@@ -3,7 +3,9 @@
 import base64
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,9 +84,19 @@ def test_its_last_cell_checks_what_its_prose_claims(name: str) -> None:
     assert "FULL" in text(next(cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])))
 
 
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Any]:
+    """One for all, emptied before each: what a kernel imports takes longer than most notebooks at this scale."""
+    from jupyter_client import KernelManager
+
+    one = KernelManager(kernel_name="python3")
+    yield one
+    one.shutdown_kernel(now=True)
+
+
 @each
-def test_it_runs_from_top_to_bottom(name: str) -> None:
-    done = notebooks.execute(FOLDER / f"{name}.ipynb", small=True)
+def test_it_runs_from_top_to_bottom(name: str, kernel: Any) -> None:
+    done = notebooks.execute(FOLDER / f"{name}.ipynb", small=True, kernel=kernel)
     assert done.picture.startswith(b"\x89PNG") and done.finding
     assert not [
         output

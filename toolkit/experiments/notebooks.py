@@ -155,13 +155,15 @@ def tagged(notebook: Any, tag: str) -> Any:
     return found[0]
 
 
-def execute(path: Path, *, small: bool = False) -> Executed:
+def execute(path: Path, *, small: bool = False, kernel: Any = None) -> Executed:
     """Run a notebook in a kernel of this Python, in its own folder; nothing is written.
 
-    small: with the small values of its parameters, where there are any. Raises ValueError, with the cell's own error,
-    for one that fails or shows no picture, and what `read` raises.
+    small: with the small values of its parameters, where there are any. kernel: a KernelManager, whose kernel is
+    started or, without its variables, used again, and stays; by default one of its own. Raises ValueError, with the
+    cell's own error, for one that fails or shows no picture, and what `read` raises.
     """
     notebook = read(path)
+    import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
@@ -169,11 +171,17 @@ def execute(path: Path, *, small: bool = False) -> Executed:
         parameters = tagged(notebook, "parameters")
         changes = (f"\n{name} = {value!r}" for name, value in parameters.metadata.get("smoke", {}).items())
         parameters.source += "".join(changes)
+    if kernel:
+        notebook.cells.insert(1, nbformat.v4.new_code_cell("%reset -f"))
+    client = NotebookClient(notebook, km=kernel, timeout=PATIENCE, kernel_name="python3")
     begun = perf_counter()
     try:
-        NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute(cwd=str(path.parent))
+        client.execute(cwd=str(path.parent))
     except CellExecutionError as error:
         raise ValueError(f"{path.name} fails: {error.ename}: {error.evalue}") from error
+    finally:
+        if kernel and client.kc:
+            client.kc.stop_channels()
     seconds = perf_counter() - begun
     title = notebook.cells[0].source.splitlines()[0].removeprefix("#").strip()  # the question that it asks
     shown = [it.data["image/png"] for it in tagged(notebook, "picture").outputs if "image/png" in it.get("data", {})]
