@@ -182,6 +182,7 @@ EXPERIMENTS = {  # the module of `experiments` that registers the command; what 
     "report": ("annotation", "Report the labels of a pool, beside the published table."),
     "export": ("annotation", "Write all labels of a pool as CSV."),
     "judge": ("judge_runs", "Classify the images of runs, iteration by iteration; draw all sheets and a map."),
+    "taste": ("taste", "Let simulated pickers raise families, by a taste and at random: do picks steer?"),
     "adversarial": ("adversarial", "Find out how little changes what a classifier sees, in digits and in symbols."),
     "claims": ("claims_report", "Decide every claim of the papers from stored results: CLAIMS.md and claims.json."),
     "thin": ("release", "Copy runs as they are shipped: the sheets and measures of all iterations, some models."),

@@ -4,14 +4,19 @@ The first model, the ancestor, is one of iterated learning. Each generation lear
 from the sheet of its parent, or drew, beside the data that the ancestor learned; then it draws its own sheet from the
 same seeds. A recipe holds the picks and settings, no weights: the family is made again from it, by a fixed number of
 steps in float32, the same bytes on the same kind of machine.
+
+To reconstruct picks alone hardly changes what a model makes of noise. So it learns its way there too, as in the
+walkback training of Bengio et al. (2013, Generalized denoising auto-encoders as generative models): from states on the
+way from noise to its symbols it learns to step to one of the picks, each state to one near its symbol.
 """
 
 import base64
 import json
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -35,7 +40,7 @@ from .train import Objective, OptimiserState, augment, fit
 
 SCHEMA = 1
 SYMBOLS = 12  # on a sheet
-STEPS = 40  # of learning of a generation
+STEPS = 30  # of learning of a generation; older recipes leave it out, so that another number is another SCHEMA
 MOST, DEEPEST = 60, 20  # generations of a family, and from the ancestor to any of them
 MOST_PICKS, MOST_DRAWINGS = 12, 4  # of a generation
 LONGEST_NAME = 40  # letters
@@ -43,7 +48,7 @@ LONGEST_TEXT = 2000  # letters of a link; a longer recipe is a file
 LARGEST = 2**17  # bytes of a recipe as JSON
 SIDE = 28  # pixels of a drawing
 DEPTHS = {bits * SIDE**2 // 8: bits for bits in (1, 2, 4, 8)}  # bits a pixel of a drawing, by its bytes
-ANCESTOR = ("fig2", 5)  # whom the page and the study begin with
+ANCESTOR = ("fig2", 3)  # whom the page and the study begin with
 
 
 def _name(what: str, name: str) -> None:
@@ -240,7 +245,7 @@ def _compact(content: Mapping[str, Any]) -> bytes:
 
 # What most recipes hold, so that it takes no room in a link. It must never change: links would no longer open.
 _DICTIONARY = (
-    b'0123456789abcdef"],"drawings":["","name":"","steps":2030,"weight":0.750.250.80.60.41.0'
+    b'0123456789abcdef"],"drawings":["","name":"","steps":2025,"weight":0.750.250.80.60.41.0'
     b'{"ancestor":{"experiment":"fig2-published","iteration":5,"sha256":""},"generations":['
     b'{"parent":0,"picks":[0,1,2,3,4,5,6,7,8,9,10,11]},{"parent":1,"picks":[0,3,7]},{"parent":2,"picks":[1,4,5]},'
     b'{"parent":3,"picks":[2,5,6]},{"parent":'
@@ -273,31 +278,51 @@ def unpacked(text: str) -> Tensor:
 
 # ---- learning
 
-BATCH = 24
-RATE = 2e-3  # Adam's
-SHIFTS = 0.4  # the strength of augmentation of picks
-EVERY = 4  # steps from one snapshot to the next
+RATE = 7e-4  # Adam's
+ROWS = 16  # of a batch on the way from noise; and, half as many, of pictures to reconstruct
+VARIED = 0.25  # the strength of augmentation of picks
+AHEAD = 0.3  # how far at most a state is moved towards its pick before the step
+PASSES = range(1, 9)  # of the states on the way from noise
+POOL = 24  # of the parent's symbols that are led to picks; of the ancestor's that are kept
+EVERY = 5  # steps from one snapshot to the next
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """States on the way from noise to symbols, (P, N, C, H, W), and where they lead, (N, C, H, W), in [0, 1]."""
+
+    states: Tensor
+    ends: Tensor
+
+    @staticmethod
+    def of(model: nn.Module, sampling: Sampling, seeds: Iterable[int]) -> "Paths":
+        """The first passes of an image per seed, and the last of them, finished."""
+        stream = list(islice(sampling.trajectory(model, seeds), PASSES.stop))
+        return Paths(torch.stack([stream[min(at, len(stream) - 1)] for at in PASSES]), stream[-1])
+
+    def drawn(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """A state of each of these paths, at random: rows (B,) -> (B, C, H, W)."""
+        return self.states[torch.randint(len(self.states), rows.shape, generator=generator), rows]
 
 
 def learn(
     model: nn.Module,
-    digits: Tensor,
+    root: "Root",
     picks: Tensor,
     *,
+    newest: int | None = None,
     weight: float = 0.5,
     steps: int = STEPS,
-    newest: int | None = None,
     seed: int = 0,
 ) -> Iterator[Snapshot]:
-    """A copy of a model that learns picks beside data, after every few steps; the last is the child.
+    """A copy of a model that learns picks beside its data, after every few steps; the last is the child.
 
-    digits: uint8 (N, C, H, W); picks: uint8 (P, C, H, W), augmented. weight: the share of picks in each batch. newest:
-    how many of the last picks make half of that share; None: all are alike. Who
-    stops asking has what was learned so far: as many steps give the same. Weights of each snapshot are rounded to half
-    precision, as a checkpoint stores them. Raises FloatingPointError as `fit` does.
+    picks: uint8 (P, C, H, W), of which the `newest` last count as much as all others together. weight: the share of
+    picks in what is learned; the rest is the data of the root, its symbols and the ways to them.
+    Who stops asking has what was learned so far: as many steps give the same. The weights of each snapshot are rounded
+    to half precision, as a checkpoint stores them. Raises FloatingPointError as `fit` does.
     """
-    batches, learner = _batches(digits, picks, newest or len(picks), round(weight * BATCH), seed), model
-    state: OptimiserState = {}
+    batches, state, learner = _batches(model, root, picks, newest or len(picks), weight, seed), OptimiserState(), model
     for done in range(0, steps, EVERY):
         few, losses = min(EVERY, steps - done), dict[str, float]()
 
@@ -313,19 +338,58 @@ def learn(
 
 
 def _objectives(model: Any) -> dict[str, Objective]:
-    return {name: replace(objective, lr=RATE) for name, objective in model.objectives().items()}
+    def loss(batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Of pictures to reconstruct, with lifetime sparsity as in training; of steps, without, as in sampling."""
+        pictures, states, targets = batch
+        error: Tensor = (model(states) - targets).square().flatten(1).sum(1).mean() / 2
+        return model.loss(pictures) + error
+
+    return {"picks": Objective(loss, list(model.parameters()), RATE)}
 
 
-def _batches(digits: Tensor, picks: Tensor, newest: int, count: int, seed: int) -> Iterator[Tensor]:
-    """Endless batches, of which the first `count` are picks: half of them among all, half among the newest."""
+def _batches(
+    model: nn.Module, root: "Root", picks: Tensor, newest: int, weight: float, seed: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Endless batches: pictures to reconstruct, and states with what a step should make of them."""
     generator = torch.Generator().manual_seed(child(seed, "batches"))
-
-    def some(images: Tensor, number: int) -> Tensor:
-        return images[torch.randint(len(images), (number,), generator=generator)].float() / 255
-
+    older, goals = picks[:-newest].float() / 255, picks[-newest:].float() / 255
+    if len(older):
+        goals = torch.cat([goals, _some(older, newest, generator)])
+    start = child(seed, "paths")
+    paths = Paths.of(model, root.sampling, range(start, start + POOL))
+    nearest_goal = _assigned(paths.ends, goals)
+    led, picked = round(weight * ROWS), round(weight * ROWS / 2)
+    digits = (ROWS // 2 - picked) // 2
     while True:
-        picked = torch.cat([some(picks, count // 2), some(picks[-newest:], count - count // 2)])
-        yield torch.cat([augment(picked, SHIFTS, generator), some(digits, BATCH - count)])
+        pictures = torch.cat([
+            augment(_some(goals, picked, generator), VARIED, generator),
+            _some(root.digits, digits, generator).float() / 255,
+            _some(root.paths.ends, ROWS // 2 - picked - digits, generator),
+        ])  # fmt: skip
+        rows = torch.randint(POOL, (led,), generator=generator)
+        targets = augment(goals[nearest_goal[rows]], VARIED, generator)
+        ahead = AHEAD * torch.rand(led, 1, 1, 1, generator=generator)
+        states = torch.lerp(paths.drawn(rows, generator), targets, ahead)
+        kept = torch.randint(POOL, (ROWS - led,), generator=generator)
+        yield (
+            pictures,
+            torch.cat([states, root.paths.drawn(kept, generator)]),
+            torch.cat([targets, root.paths.ends[kept]]),
+        )
+
+
+def _some(images: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    return images[torch.randint(len(images), (count,), generator=generator)]
+
+
+def _assigned(x: Tensor, goals: Tensor) -> Tensor:
+    """A goal near each image, all goals equally often, so that none takes everything: (N, ...), (G, ...) -> (N,)."""
+    apart = torch.cdist(x.flatten(1), goals.flatten(1))
+    room, found = [-(-len(x) // len(goals))] * len(goals), torch.zeros(len(x), dtype=torch.long)
+    for row in apart.amin(1).argsort(stable=True).tolist():
+        found[row] = next(goal for goal in apart[row].argsort(stable=True).tolist() if room[goal])
+        room[found[row]] -= 1
+    return found
 
 
 def _rounded(model: nn.Module) -> nn.Module:
@@ -347,6 +411,12 @@ class Root:
     sampling: Sampling
     digits: Tensor
     title: str = ""
+
+    @cached_property
+    def paths(self) -> Paths:
+        """Its ways to some symbols, which its family keeps."""
+        start = child(0, "paths of the ancestor")
+        return Paths.of(self.model, self.sampling, range(start, start + POOL))
 
 
 @dataclass(frozen=True, eq=False)
@@ -462,9 +532,7 @@ def raise_family(
     that learns ends with what it has learned so far (`Member.steps`, for the recipe), and nothing follows.
     Raises CheckpointError for an ancestor that is not here, FloatingPointError as `fit` does.
     """
-    yield from _raised(
-        recipe, range(len(recipe.generations) + 1), source, Cache(MOST + 1) if cache is None else cache, stop
-    )
+    yield from _raised(recipe, range(len(recipe.generations) + 1), source, cache, stop)
 
 
 def raise_member(
@@ -476,12 +544,13 @@ def raise_member(
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress]:
     """The line of one generation as `raise_family` gives a whole family; the last has the member."""
-    yield from _raised(recipe, [0, *recipe.line(number)], source, Cache(MOST + 1) if cache is None else cache, stop)
+    yield from _raised(recipe, [0, *recipe.line(number)], source, cache, stop)
 
 
 def _raised(
-    recipe: Recipe, numbers: Sequence[int], source: str | Path, cache: Cache, stop: Callable[[], bool]
+    recipe: Recipe, numbers: Sequence[int], source: str | Path, cache: Cache | None, stop: Callable[[], bool]
 ) -> Iterator[Progress]:
+    cache = Cache(MOST + 2) if cache is None else cache
     first = cache.get((source, recipe.ancestor)) or root(recipe.ancestor, source)
     cache.put((source, recipe.ancestor), first)
     seeds, members = range(recipe.seed, recipe.seed + SYMBOLS), dict[int, Member]()
@@ -497,8 +566,8 @@ def _raised(
             parent, steps = members[generation.parent], generation.steps
             newest = _pictures(parent, generation, first.sampling, seeds)
             learning = learn(
-                parent.model, first.digits, torch.cat([parent.picked, newest]), weight=generation.weight, steps=steps,
-                newest=len(newest), seed=child(recipe.seed, "learn", recipe.depth(number)),
+                parent.model, first, torch.cat([parent.picked, newest]), newest=len(newest), weight=generation.weight,
+                steps=steps, seed=child(recipe.seed, "learn", recipe.depth(number)),
             )  # fmt: skip
             for snapshot in learning:
                 yield Progress(number, snapshot.step, steps)
