@@ -13,7 +13,7 @@ from toolkit import index, raising
 from toolkit.raising import Cache, Recipe
 from toolkit.web import raising as tab
 
-STEPS = 4  # of learning: the fewest that show something
+STEPS = raising.EVERY  # of learning: the fewest after which one hears of it
 
 
 @pytest.fixture(autouse=True)
@@ -75,19 +75,19 @@ def test_of_a_line_that_nobody_has_raised_one_generation_takes_its_turn_after_th
 
 def test_what_is_stopped_keeps_what_it_has_learned_and_its_recipe_says_so(full: Path) -> None:
     messages, order = [], {"visitor": "early", "ticket": 3}
-    for message in responses("raising", full, recipe=family(full, [0], steps=10 * STEPS), **order):
+    for message in responses("raising", full, recipe=family(full, [0], steps=3 * STEPS), **order):
         messages.append(message)
         if message["step"] == STEPS:
             tab.enough.note({"visitor": "early", "ticket": 4})
     end = messages[-1]
-    assert STEPS <= end["learned"] < 10 * STEPS and end["error"] is None
+    assert STEPS <= end["learned"] < 3 * STEPS and end["error"] is None
     again = raised(full, [0], steps=end["learned"])
     assert symbols(again[-1]) == symbols(end) and not any(message["step"] for message in again)
 
 
 def test_no_generation_learns_longer_than_its_seconds(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tab, "SECONDS", 0.0)
-    assert raised(full, [0], steps=10 * STEPS)[-1]["learned"] == STEPS
+    assert raised(full, [0], steps=3 * STEPS)[-1]["learned"] == STEPS
 
 
 @pytest.mark.parametrize(

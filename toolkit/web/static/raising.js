@@ -17,7 +17,8 @@ const LONGEST_LINK = 2000, FAMILIES = 8, LARGEST_FILE = 200_000;            // l
 const SHAPE = [1, SIDE, SIDE], NOBODY = {picks: [], drawings: []};
 let figure, $, $$, article, url, request, controls, pad;
 let ancestors, limits;                                     // of the page's first message
-let cells, melt, past = [], at = 0, weight;                      // at: the symbol from which arrow keys go on
+let cells, melt, past = [], at = 0, weight;                // at: the symbol from which arrow keys go on
+let inTree = null;                                         // the generation at which the tree is scrolled
 let addressed = "";                                        // the recipe that the address says
 let begun = false;                                         // whether the model learns already, or waits in line
 const shelf = {families: [], shown: 0};
@@ -103,7 +104,6 @@ function change(changes) {
   show();
 }
 
-
 function mark(changes) {  // on the sheet of the generation on show
   const {nodes, now} = family(), node = nodes[now];
   change({nodes: nodes.with(now, {...node, marks: {...node.marks, ...changes}})});
@@ -146,6 +146,7 @@ async function open(k) {
   if (request.busy) request.cancel();
   Object.assign(shelf, {shown: k});
   past = [];
+  inTree = null;
   weight = nodeNow().weight ?? limits.weight;
   remember();
   await figure.during(fetchAncestor(family()));
@@ -306,13 +307,18 @@ function showPicks({picks, drawings}) {
 function showButton({light, marks: {picks, drawings}}, count) {
   const isBusy = request.busy, isLast = count >= limits.generations, isFull = family().nodes.length > limits.all;
   const isEmpty = !picks.length && !drawings.length;
+  const hadFocus = document.activeElement, stopper = $("[data-do=stop]");
   $(".learning").hidden = !isBusy;
   $(".main").hidden = isBusy;
+  if (isBusy && hadFocus === $(".main")) stopper.focus();
+  if (!isBusy && hadFocus === stopper) cells[at].focus();
   $(".main").disabled = Boolean(light) && (isLast || isFull || isEmpty);
-  figure.write({".main": !light ? "Go on" : isEmpty && !isLast && !isFull ? "Tap the symbols you like" : "Next generation"});
+  const invites = isEmpty && !isLast && !isFull;
+  figure.write({".main": !light ? "Go on" : invites ? "Tap the symbols you like" : "Next generation"});
   if (isBusy) return begun || figure.write({".hint": "One model learns at a time: it waits for its turn."});
   const hint = isLast ? `This line has its ${limits.generations} generations: go back in the tree to branch from one.`
-    : isFull ? `This family has its ${limits.all} generations: begin a new one.` : isEmpty ? "" : "The model learns for a few seconds from what you picked, and draws again from the same noise.";
+    : isFull ? `This family has its ${limits.all} generations: begin a new one.`
+    : isEmpty ? "" : "The model learns for a few seconds from what you picked, and draws again from the same noise.";
   figure.write({".hint": light ? hint : "This generation is still to be raised."});
 }
 
@@ -320,7 +326,8 @@ function showParents({parent, picks, drawings, facts}) {
   const parents = parent === null ? null : family().nodes[parent];
   $(".before").hidden = !parents?.light;
   if (!parents?.light) return;
-  figure.write({".before h3": `${depth(parent) ? `generation ${depth(parent)}` : "the first model"}, from the same noise`});
+  const whose = depth(parent) ? `generation ${depth(parent)}` : "the first model";
+  figure.write({".before h3": `the parents: ${whose}, from the same noise`});
   const label = `The parents: you picked those of seeds ${picks.join(", ") || "none"}`
     + (drawings.length ? `, and ${counted(drawings.length, "drawing")}` : "");
   $(".ancestors").setAttribute("aria-label", label);
@@ -363,6 +370,7 @@ function showTree() {
   const words = (k) => (depth(k) ? `generation ${depth(k)}${nodes[k].light ? "" : ", to be raised"}` : "the first model");
   const node = (_, k) => html`<button type="button" class="cell" style="left: ${x(k)}px; top: ${y(k)}px"
     aria-label="${words(k)}"><canvas></canvas>${depth(k) || "first"}</button>`;
+  const hadFocus = container.contains(document.activeElement);
   container.innerHTML = html`<svg aria-hidden="true">${nodes.map(link)}</svg>${nodes.map(node)}`;
   const [wide, high] = [0, 1].map((i) => Math.max(...places.map((place) => place[i])));
   Object.assign(container.style, {width: `${wide * STEP.x + MINI.width}px`, height: `${high * STEP.y + 106}px`});
@@ -373,7 +381,9 @@ function showTree() {
   });
   markSelected(those, now);
   keyboardGrid(container, those, () => 1, go);
-  those[now].scrollIntoView({block: "nearest", inline: "nearest"});
+  if (hadFocus) those[now].focus({preventScroll: true});
+  if (now !== inTree) $(".tree").scrollLeft = x(now) + (MINI.width - $(".tree").clientWidth) / 2;
+  inTree = now;
 }
 
 // ---- settings, in words and in the address
@@ -521,6 +531,7 @@ function listen() {  // to what is no button of a fixed name
     const {seed, drawing} = target.closest("button")?.dataset ?? {};
     if (seed !== undefined) toggle(Number(seed));
     if (drawing !== undefined) letGoOfDrawing(Number(drawing));
+    ($(".picks button") ?? cells[at]).focus({preventScroll: true});
   };
   $("[name=name]").onchange = ({target}) => change({name: target.value.trim()});
   $(".families").onchange = ({target}) => open(Number(target.value));
@@ -544,7 +555,7 @@ function begin(name) {  // a new family
 async function openFirst() {
   const {recipe: text} = url.read({recipe: anyText(LONGEST_LINK)});
   recall();
-  if (shelf.families.length) await open(shelf.shown);
+  if (shelf.families.length) await open(shelf.shown).catch(() => begin(ancestors[0].name));  // what is stored is damaged
   else await begin(ancestors[0].name);
   if (text) await openRecipe(text);
 }
