@@ -144,7 +144,10 @@ def test_picked_symbols_go_into_the_tray_and_the_family_has_a_name(page: Any) ->
     browser.enter(page, "Name of your family", "Mine")
     tap(page, 4, 7)
     page.click(".raising [data-do=alphabet]")
-    assert [title.split(", ", 1)[1] for title in browser.kept(page)] == ["generation 0, seed 4", "generation 0, seed 7"]
+    assert [title.split(", ", 1)[1] for title in browser.kept(page)] == [
+        "the first model, seed 4",
+        "the first model, seed 7",
+    ]
     assert page.inner_text(".raising .caption").startswith("Mine. Raised from fig2")
 
 

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-const {comparison, layOutTree, lineage, miniature, packed, unpacked} =
-  await import("../../toolkit/web/static/raising.js");
+const {comparison, miniature} = await import("../../toolkit/web/static/raising.js");
+const {Families, layOutTree, lineage, packed, recipeOf, unpacked} =
+  await import("../../toolkit/web/static/families.js");
 const nodes = (...parents) => [null, ...parents].map((parent) => ({parent}));
 
 test("a lineage goes from the first model to a generation, whatever was raised beside it", () => {
@@ -11,7 +12,7 @@ test("a lineage goes from the first model to a generation, whatever was raised b
   assert.deepEqual(lineage(nodes(0), 0), [0]);
 });
 
-test("a generation stands in the column of its depth, a first child beside its parent, and no two in one place", () => {
+test("a generation stands in the column of its depth, a first child beside its parent, no two in one place", () => {
   assert.deepEqual(layOutTree(nodes(0, 1, 2)), [[0, 0], [1, 0], [2, 0], [3, 0]]);
   const branched = nodes(0, 1, 1, 0, 4, 3, 1), places = layOutTree(branched);
   branched.forEach(({parent}, k) => {
@@ -28,6 +29,36 @@ test("a small sheet shows what was picked, and the rest faint; all of it before 
   assert.deepEqual([0, 6, 11].map((k) => whole[at(k)]), [200, 200, 200]);
   assert.deepEqual([0, 6, 11].map((k) => some[at(k)]), [200, 200, 60]);
   assert.equal(whole[28], 0);  // the air between
+});
+
+test("a family grows by what is picked, and each change can be undone", () => {
+  const families = new Families({weight: 0.5, all: 60});
+  families.add({ancestor: {sha256: "a"}});
+  families.open(0);
+  families.mark({picks: [3]});
+  families.grow(0.7);
+  families.fill(families.family.id, 1, {light: "AA=="});
+  families.go(0);
+  families.mark({picks: [3, 5]});
+  families.grow(0.5);
+  assert.deepEqual(families.family.nodes.slice(1).map(({parent, picks}) => [parent, picks]), [[0, [3]], [0, [3, 5]]]);
+  assert.deepEqual(recipeOf(families.family, 1).generations, [{parent: 0, picks: [3], drawings: [], weight: 0.7}]);
+  assert.equal(families.lit(2), 0);
+  families.undo();
+  families.undo();
+  assert.deepEqual([families.family.nodes.length, families.family.nodes[1].light], [2, "AA=="]);  // what came stays
+  families.undo();
+  families.undo();
+  assert.deepEqual([families.family.nodes.length, families.canUndo], [1, false]);
+});
+
+test("a recipe is found again where it is, and else becomes a family of its own", () => {
+  const families = new Families({weight: 0.5, all: 60});
+  const generations = [{parent: 0, picks: [1]}, {parent: 1, picks: [2]}];
+  families.add({ancestor: {sha256: "a"}, generations, name: "Mine"});
+  assert.deepEqual(families.find({ancestor: {sha256: "a"}, generations: generations.slice(0, 1)}), [0, 1]);
+  assert.equal(families.find({ancestor: {sha256: "b"}, generations}), undefined);
+  assert.deepEqual(families.family.nodes.map(({marks}) => marks.picks), [[1], [2], []]);
 });
 
 test("a drawing becomes four levels of grey in 196 bytes, and comes back as these", () => {

@@ -1,46 +1,29 @@
 // The tab "Raise your own": twelve symbols of a model; those that a visitor picks; the symbols of the model that has
-// learned from them, and so on. A family is a tree of generations, kept in the browser. What it takes to make its models
-// again is its recipe, which is in the link; one with many drawings is a file.
-import {Melt, blankCanvas, fromBase64, loadSheet, onThemeChange, paint, toBase64} from "./canvas.js";
-import {Controls, clamp, figureOf, html, keyboardGrid, make, markSelected, onActions} from "./controls.js";
+// learned from them, and so on. What it takes to make the models of a family again is its recipe, which is in the link;
+// one with many drawings is a file.
+import {Melt, blankCanvas, loadSheet, onThemeChange, paint, toBase64} from "./canvas.js";
+import {Controls, figureOf, html, keyboardGrid, make, markSelected, onActions} from "./controls.js";
 import {addShareButtons, saveSheet} from "./download.js";
+import {AREA, Families, SIDE, layOutTree, lineage, packed, pickedFor, recipeOf, unpacked} from "./families.js";
 import {Request} from "./request.js";
 import {Sketchpad} from "./sketchpad.js";
 import {offerPicture} from "./tabs.js";
 import {counted} from "./text.js";
 import {UrlState, anyText} from "./url_state.js";
 
-const STORE = "that-are-not-families", SIDE = 28, AREA = SIDE * SIDE, UNDO_STEPS = 50, MELT = 700;  // milliseconds
-const COLUMNS = 4, FAINT = 0.3, MINI = {width: 121, height: 90, step: 31};  // of a sheet; of a generation in the tree
-const STEP = {x: 157, y: 126};                                              // from one to the next
-const LONGEST_LINK = 2000, FAMILIES = 8, LARGEST_FILE = 200_000;            // letters; families that are kept; bytes
-const SHAPE = [1, SIDE, SIDE], NOBODY = {picks: [], drawings: []};
-let figure, $, $$, article, url, request, controls, pad;
-let ancestors, limits;                                     // of the page's first message
-let cells, melt, past = [], at = 0, weight;                // at: the symbol from which arrow keys go on
-let inTree = null;                                         // the generation at which the tree is scrolled
-let addressed = "";                                        // the recipe that the address says
-let begun = false;                                         // whether the model learns already, or waits in line
-const shelf = {families: [], shown: 0};
-// A family: {id, name, ancestor, nodes, now}. A node: {parent, picks, drawings, weight, light, facts, marks}: how it was
-// raised; what it draws, in base64, once it is; what the visitor picks of it.
+const SHAPE = [1, SIDE, SIDE], COLUMNS = 4, FAINT = 0.3, MELT = 700;     // of a sheet; milliseconds
+const MINI = {width: 121, height: 90, step: 31}, STEP = {x: 157, y: 126};  // a generation in the tree, and to the next
+const LONGEST_LINK = 2000, LARGEST_FILE = 200_000;                         // letters; bytes
+let figure, $, $$, article, url, request, controls, pad, families;
+let ancestors, limits;   // of the page's first message
+let cells, melt, weight;
+let at = 0;              // the symbol from which arrow keys go on
+let inTree = null;       // the generation to which the tree is scrolled
+let addressed = "";      // the recipe that the address says
+let begun = false;       // whether the model learns already, or waits in line
 
-// ---- families. Pure
-/** The nodes from the first to number k, as numbers. */
-export function lineage(nodes, k) {
-  return k ? [...lineage(nodes, nodes[k].parent), k] : [0];
-}
-
-/** Where generations stand, [column, row] each: one in the column of its depth; a first child in its parent's row. */
-export function layOutTree(nodes) {
-  const places = [], childrenOf = (k) => [...nodes.keys()].filter((i) => i && nodes[i].parent === k);
-  let rows = 0;
-  (function place(k, column, row) {
-    places[k] = [column, row];
-    childrenOf(k).forEach((each, i) => place(each, column + 1, i ? rows++ : row));
-  })(0, 0, rows++);
-  return places;
-}
+const family = () => families.family;
+const generationOf = (k) => (families.depth(k) ? `generation ${families.depth(k)}` : "the first model");
 
 /** Small symbols as one picture: those that were not picked faint, if any were. */
 export function miniature(pixels, picks, {width, height, step} = MINI) {
@@ -59,99 +42,19 @@ export function comparison([parents, children], words) {
   return words[Math.abs(change) < 0.02 ? "same" : change < 0 ? "nearer" : "farther"];
 }
 
-// ---- the family on show
-const family = () => shelf.families[shelf.shown];
-const nodeNow = () => family().nodes[family().now];
-const depth = (k) => lineage(family().nodes, k).length - 1;
-const childOf = (k) => family().nodes.some(({parent}, i) => i && parent === k);
-const lit = (k) => (family().nodes[k].light || !k ? k : lit(family().nodes[k].parent));  // the nearest with a sheet
-const sheets = new WeakMap();
-
-function pixelsOf(node) {  // of its sheet; nothing before there is one
-  if (!sheets.has(node)) sheets.set(node, node.light ? fromBase64(node.light) : null);
-  return sheets.get(node);
-}
-
-function newFamily({ancestor, generations = [], name = ""}) {
-  const raised = generations.map((its) => ({picks: [], drawings: [], weight: limits.weight, ...its, marks: NOBODY}));
-  const nodes = [{parent: null, marks: NOBODY}, ...raised];
-  nodes.forEach((node, k) => { if (nodes[k + 1]) node.marks = pickedFor(nodes[k + 1]); });
-  return {id: `${Date.now()}-${Math.random()}`, name, ancestor, nodes, now: nodes.length - 1};
-}
-
-const pickedFor = ({picks, drawings}) => ({picks, drawings});
-
-function recipe(its = family(), k = its.now) {
-  const generations = lineage(its.nodes, k).slice(1).map((i) => its.nodes[i]);
-  const {name, ancestor} = its;
-  return {
-    schema: 1, name, ancestor,
-    generations: generations.map(({picks, drawings, weight: share, steps}, parent) =>
-      ({parent, picks, drawings, weight: share, ...(steps ? {steps} : {})})),
-  };
-}
-
-/** Another family in place of the one of this number; the one on show can be undone. */
-function replace(k, changes) {
-  if (k === shelf.shown) past = [...past.slice(-UNDO_STEPS), family()];
-  shelf.families[k] = {...shelf.families[k], ...changes};
-  remember();
-}
-
-function change(changes) {
-  replace(shelf.shown, changes);
-  figure.showProblem("");
-  show();
-}
-
-function mark(changes) {  // on the sheet of the generation on show
-  const {nodes, now} = family(), node = nodes[now];
-  change({nodes: nodes.with(now, {...node, marks: {...node.marks, ...changes}})});
-}
-
-function undo() {
-  if (!past.length) return;
-  if (!nodeNow().light) request.cancel();
-  shelf.families[shelf.shown] = past.pop();
-  remember();
-  show();
-}
-
-// ---- what is kept in the browser
-function remember() {
-  const {families, shown} = shelf;
-  try {
-    localStorage.setItem(STORE, JSON.stringify({families, shown}));
-  } catch { /* a browser that stores nothing: the families last until the page is left */ }
-}
-
-function recall() {  // what is stored may be anything
-  try {
-    const {families, shown} = JSON.parse(localStorage.getItem(STORE));
-    const isSound = ({id, name, nodes, now, ancestor}) => typeof id === "string" && typeof name === "string"
-      && typeof ancestor.experiment === "string" && nodes[now] && nodes.every(({parent, marks, picks, drawings}, k) =>
-      [marks, ...(k ? [{picks, drawings}] : [])].every((its) => Array.isArray(its.picks) && Array.isArray(its.drawings))
-      && (k ? nodes[parent] && parent < k : parent === null)) && nodes.length <= limits.all + 1;
-    const sound = families.slice(-FAMILIES).filter(isSound);
-    Object.assign(shelf, {families: sound, shown: clamp(shown, 0, sound.length - 1)});
-  } catch { /* nothing was kept, or nothing of use */ }
-}
-
-function putOnShelf(its) {  // the oldest goes; so do those in which nothing was raised
-  shelf.families = [...shelf.families.filter(({nodes}) => nodes.length > 1), its].slice(-FAMILIES);
-  return open(shelf.families.length - 1);
-}
-
+// ---- families
 async function open(k) {
   if (request.busy) request.cancel();
-  Object.assign(shelf, {shown: k});
-  past = [];
+  families.open(k);
   inTree = null;
-  weight = nodeNow().weight ?? limits.weight;
-  remember();
+  weight = families.node.weight ?? limits.weight;
   await figure.during(fetchAncestor(family()));
-  if (nodeNow().light) show();
-  else ask();
+  showOrAsk();
+}
+
+function openNew(recipe) {
+  families.add(recipe);
+  return open(families.all.length - 1);
 }
 
 /** The symbols of the first model, out of its stored sheet. */
@@ -159,24 +62,14 @@ async function fetchAncestor({id, ancestor, nodes}) {
   const known = ancestors.find(({sha256}) => sha256 === ancestor.sha256);
   if (nodes[0].light || !known) return;
   const {pixels} = await loadSheet(known.sheet, 10);
-  fill(id, 0, {light: toBase64(pixels.subarray(0, limits.symbols * AREA))});
-}
-
-function fill(id, k, found) {  // what a generation draws has come
-  const old = shelf.families.find((each) => each.id === id)?.nodes[k];
-  if (!old) return;
-  const filled = {...old, ...found}, fillIn = (each) =>
-    ({...each, nodes: each.nodes.map((node) => (node === old ? filled : node))});
-  shelf.families = shelf.families.map(fillIn);
-  past = past.map(fillIn);
-  remember();
+  families.fill(id, 0, {light: toBase64(pixels.subarray(0, limits.symbols * AREA))});
 }
 
 // ---- requests: one for each generation that the server has not in mind, so that others have their turn between them
 function ask(isNew = false) {
   const {id, nodes, now} = family(), wanted = nodes[0].light ? now : 0;
   begun = false;
-  request.send({recipe: recipe(family(), wanted)}, {id, path: lineage(nodes, wanted), isNew});
+  request.send({recipe: recipeOf(family(), wanted)}, {id, path: lineage(nodes, wanted), isNew});
   show();
 }
 
@@ -189,16 +82,20 @@ function onResponse({error, done, step, of, generation, light, learned, facts}, 
     return figure.write({".hint": `${again}it learns from the picks, ${step} of ${of} steps.`});
   }
   if (error) return giveUp(error, isNew);
-  fill(id, path[generation], {light, facts, ...(learned < of ? {steps: learned} : {})});
-  if (nodeNow().light) show();
-  else ask(isNew);  // for the next of its line
+  families.fill(id, path[generation], {light, facts, ...(learned < of ? {steps: learned} : {})});
+  showOrAsk(isNew);  // for the next of its line
+}
+
+function showOrAsk(isNew = false) {
+  if (families.node.light) show();
+  else ask(isNew);
 }
 
 /** Back to the last generation that there is; one that was to come is gone. */
 function giveUp(problem = "", isNew = false) {
-  const {nodes, now} = family();
-  if (isNew && now === nodes.length - 1 && !nodes[now].light) undo();
-  else if (!nodes[now].light) replace(shelf.shown, {now: lit(now)});
+  const {nodes, now} = family(), isLacking = !nodes[now].light;
+  if (isLacking && isNew && now === nodes.length - 1) families.undo();
+  else if (isLacking) families.go(families.lit(now));
   show();
   figure.showProblem(problem);
 }
@@ -211,30 +108,40 @@ function stop() {  // a generation that learns ends with what it has learned; on
 
 // ---- what a visitor does
 function toggle(k) {
-  const {light, marks: {picks}} = nodeNow(), others = picks.filter((seed) => seed !== k);
+  const {light, marks: {picks}} = families.node, others = picks.filter((seed) => seed !== k);
   if (!light) return;
   at = k;
   mark({picks: others.length < picks.length ? others : [...picks, k].sort((a, b) => a - b)});
 }
 
 function raise() {
-  const {nodes, now} = family(), {marks, light} = nodes[now];
+  const isNew = Boolean(families.node.light);
   figure.showProblem("");
-  if (!light) return ask();
-  replace(shelf.shown, {nodes: [...nodes, {parent: now, ...marks, weight, marks: NOBODY}], now: nodes.length});
-  ask(true);
+  if (isNew) families.grow(weight);
+  ask(isNew);
 }
 
 function go(k) {
-  shelf.families[shelf.shown] = {...family(), now: k};  // which nobody wants to be undone
-  remember();
+  families.go(k);
   figure.showProblem("");
-  if (nodeNow().light) show();
-  else ask();
+  showOrAsk();
+}
+
+function undo() {
+  if (!families.node.light) request.cancel();
+  families.undo();
+  figure.showProblem("");
+  showOrAsk();
+}
+
+function mark(marks) {
+  families.mark(marks);
+  figure.showProblem("");
+  show();
 }
 
 function addDrawing() {
-  const {drawings} = nodeNow().marks;
+  const {drawings} = families.node.marks;
   if (!pad.pixels?.some(Boolean)) return figure.showProblem("The pad is empty: draw something, or give a photo.");
   if (drawings.length === limits.drawings) {
     return figure.showProblem(`${limits.drawings} drawings are picked already: let go of one to add another.`);
@@ -244,30 +151,16 @@ function addDrawing() {
   showPad();
 }
 
-const letGoOfDrawing = (i) => mark({drawings: nodeNow().marks.drawings.filter((_, k) => k !== i)});
-
-// ---- drawings: two bits a pixel, the first four from the left in the first byte
-export function packed(pixels) {
-  const bytes = new Uint8Array(pixels.length / 4);
-  pixels.forEach((value, i) => { bytes[i >> 2] |= Math.round((3 * value) / 255) << (6 - 2 * (i & 3)); });
-  return toBase64(bytes);
-}
-
-/** Of 1, 2, 4 or 8 bits a pixel, as its length tells. */
-export function unpacked(text) {
-  const bytes = fromBase64(text), bits = (8 * bytes.length) / AREA, most = 2 ** bits - 1, each = 8 / bits;
-  const level = (i) => (bytes[Math.floor(i / each)] >> (8 - bits - bits * (i % each))) & most;
-  return Uint8ClampedArray.from({length: AREA}, (_, i) => Math.floor((255 * level(i)) / most));
-}
+const letGoOfDrawing = (i) => mark({drawings: families.node.marks.drawings.filter((_, k) => k !== i)});
 
 // ---- all of it, from the family on show
 function show() {
-  const {nodes, now} = family(), node = nodes[now], isThere = Boolean(node.light), count = depth(now);
+  const {nodes, now} = family(), node = nodes[now], isThere = Boolean(node.light), count = families.depth(now);
   figure.write({
     ".numeral": count, ".where b": count ? "generation" : "the first model",
     ".where span": count ? `of at most ${limits.generations}` : "before any pick",
   });
-  showSymbols(isThere ? node : nodes[lit(now)], !isThere);
+  showSymbols(families.lit(now), !isThere);
   showPicks(isThere ? node.marks : pickedFor(node));
   showButton(node, count);
   showParents(node);
@@ -278,8 +171,9 @@ function show() {
   article.dataset.ready = "true";
 }
 
-function showSymbols(node, isFormer) {
-  const pixels = pixelsOf(node), {picks} = node.marks, which = `generation ${depth(family().nodes.indexOf(node))}`;
+function showSymbols(k, isFormer) {
+  const node = family().nodes[k], pixels = families.pixelsOf(node), {picks} = node.marks;
+  const which = generationOf(k);
   $(".symbols").classList.toggle("former", isFormer);
   $(".symbols").setAttribute("aria-label", `Twelve symbols of ${which}. Arrow keys move, Enter picks or lets go.`);
   cells.forEach((cell, k) => {
@@ -291,7 +185,7 @@ function showSymbols(node, isFormer) {
 }
 
 function showPicks({picks, drawings}) {
-  const count = picks.length + drawings.length, pixels = pixelsOf(family().nodes[lit(family().now)]);
+  const count = picks.length + drawings.length, pixels = families.pixelsOf(family().nodes[families.lit(family().now)]);
   figure.write({".kept h3": count ? `${counted(count, "pick")}` : "no picks yet"});
   $(".picks").innerHTML = html`
     ${picks.map((seed) => html`<li><button type="button" data-seed="${seed}" title="Let go of it"
@@ -326,13 +220,12 @@ function showParents({parent, picks, drawings, facts}) {
   const parents = parent === null ? null : family().nodes[parent];
   $(".before").hidden = !parents?.light;
   if (!parents?.light) return;
-  const whose = depth(parent) ? `generation ${depth(parent)}` : "the first model";
-  figure.write({".before h3": `the parents: ${whose}, from the same noise`});
+  figure.write({".before h3": `the parents: ${generationOf(parent)}, from the same noise`});
   const label = `The parents: you picked those of seeds ${picks.join(", ") || "none"}`
     + (drawings.length ? `, and ${counted(drawings.length, "drawing")}` : "");
   $(".ancestors").setAttribute("aria-label", label);
   $$(".ancestors canvas").forEach((canvas, k) => {
-    paint(canvas, SHAPE, pixelsOf(parents), k);
+    paint(canvas, SHAPE, families.pixelsOf(parents), k);
     canvas.className = picks.includes(k) ? "picked" : "unpicked";
   });
   const items = Object.entries(facts ? DISTANCES : {}).map(([key, words]) => distanceItem(facts[key], words));
@@ -367,16 +260,16 @@ function showTree() {
   const curve = (from, to, half) => `M${from[0]} ${from[1]} C${half} ${from[1]} ${half} ${to[1]} ${to[0]} ${to[1]}`;
   const link = ({parent}, k) => parent !== null && html`<path class="${way.includes(k) && "mine"}" d="${
     curve([x(parent) + MINI.width, y(parent) + middle], [x(k), y(k) + middle], x(k) - (STEP.x - MINI.width) / 2)}"/>`;
-  const words = (k) => (depth(k) ? `generation ${depth(k)}${nodes[k].light ? "" : ", to be raised"}` : "the first model");
+  const words = (k) => `${generationOf(k)}${nodes[k].light ? "" : ", to be raised"}`;
   const node = (_, k) => html`<button type="button" class="cell" style="left: ${x(k)}px; top: ${y(k)}px"
-    aria-label="${words(k)}"><canvas></canvas>${depth(k) || "first"}</button>`;
+    aria-label="${words(k)}"><canvas></canvas>${families.depth(k) || "first"}</button>`;
   const hadFocus = container.contains(document.activeElement);
   container.innerHTML = html`<svg aria-hidden="true">${nodes.map(link)}</svg>${nodes.map(node)}`;
   const [wide, high] = [0, 1].map((i) => Math.max(...places.map((place) => place[i])));
   Object.assign(container.style, {width: `${wide * STEP.x + MINI.width}px`, height: `${high * STEP.y + 106}px`});
   const those = $$(".cell", container);
   nodes.forEach((each, k) => {
-    const pixels = pixelsOf(each), picks = childOf(k) || k === now ? each.marks.picks : [];
+    const pixels = families.pixelsOf(each), picks = families.hasChild(k) || k === now ? each.marks.picks : [];
     paint(those[k].firstChild, [1, MINI.height, MINI.width], pixels && miniature(pixels, picks));
   });
   markSelected(those, now);
@@ -388,15 +281,15 @@ function showTree() {
 
 // ---- settings, in words and in the address
 function showControls() {
-  const {families, shown} = shelf, named = ({name, nodes}, i) => `${name || `family ${i + 1}`} (${nodes.length})`;
+  const {all, shown} = families, named = ({name, nodes}, i) => `${name || `family ${i + 1}`} (${nodes.length})`;
   controls.show({weight: Math.round(100 * weight), ancestor: family().ancestor.experiment}, {
     ancestor: ancestors.map(({name, title}) => [name, title]),
   }, {weight: `${Math.round(100 * weight)} %`});
   if (document.activeElement !== $("[name=name]")) $("[name=name]").value = family().name;
-  $(".families").innerHTML = html`${families.map((each, i) => html`<option value="${i}">${named(each, i)}</option>`)}`;
+  $(".families").innerHTML = html`${all.map((each, i) => html`<option value="${i}">${named(each, i)}</option>`)}`;
   $(".families").value = shown;
-  $(".families").hidden = families.length < 2;
-  $("[data-do=undo]").disabled = !past.length;
+  $(".families").hidden = all.length < 2;
+  $("[data-do=undo]").disabled = !families.canUndo;
   showPad();
 }
 
@@ -408,11 +301,11 @@ function showPad() {
 }
 
 function showCaption() {
-  const {name, ancestor: {experiment, iteration}, nodes, now} = family(), way = lineage(nodes, now).slice(1);
-  const steps = way.map((k, i) => {
-    const {picks, drawings, weight: share} = nodes[k], own = drawings.length ? [counted(drawings.length, "drawing")] : [];
-    return `${i + 1} from ${[...picks.length ? [`seeds ${picks.join(", ")}`] : [], ...own].join(" and ")}, `
-      + `picks counting for ${Math.round(100 * share)} %`;
+  const {name, ancestor: {experiment, iteration}, nodes, now} = family();
+  const steps = lineage(nodes, now).slice(1).map((k, i) => {
+    const {picks, drawings, weight: share} = nodes[k], own = drawings.length && counted(drawings.length, "drawing");
+    const from = [picks.length && `seeds ${picks.join(", ")}`, own].filter(Boolean).join(" and ");
+    return `${i + 1} from ${from}, picks counting for ${Math.round(100 * share)} %`;
   });
   const title = name ? `${name}. ` : "";
   figure.writeCaption(`${title}Raised from ${experiment}, iteration ${iteration}; seeds 0 to ${limits.symbols - 1}`
@@ -421,14 +314,14 @@ function showCaption() {
 
 // ---- the recipe, in a link or a file
 async function showAddress() {  // the server writes it short; meanwhile another may be on show
-  const its = recipe(), key = JSON.stringify(its);
+  const its = families.recipe, key = JSON.stringify(its), {server, during} = figure;
   if (key === addressed) return;
   addressed = key;
-  const {text} = its.generations.length ? await figure.during(figure.server.recipe(its)).catch(() => ({})) : {text: ""};
+  const {text} = its.generations.length ? await during(server.recipe(its)).catch(() => ({})) : {text: ""};
   if (key !== addressed) return;
   url.write(text ? {recipe: text} : {});
-  figure.write({".long": text === null
-    ? "With so many drawings the family is too long for a link: save its recipe, a file that can be opened here." : ""});
+  const isLong = "With so many drawings it is too long for a link: save the recipe, a file that can be opened here.";
+  figure.write({".long": text === null ? isLong : ""});
 }
 
 /** Open the family of a recipe, or of its text in a link; one that is here already is only shown. */
@@ -436,17 +329,10 @@ async function openRecipe(given) {
   const {recipe: found, error} = await figure.during(figure.server.recipe(given)).catch(() =>
     ({error: "The server does not answer: open it again."}));
   if (error) return figure.showProblem(error);
-  const key = keyOf(found), keys = shelf.families.map((its) => its.nodes.map((_, k) => keyOf(recipe(its, k))));
-  const same = keys.findIndex((its) => its.includes(key));
-  if (same < 0) return putOnShelf(newFamily(found));
-  shelf.families[same] = {...shelf.families[same], now: keys[same].indexOf(key)};
-  return open(same);
-}
-
-/** What tells recipes apart: all but names, and what is left out as usual. */
-function keyOf({ancestor, generations}) {
-  return JSON.stringify([ancestor.sha256, ...generations.map(({picks = [], drawings = [], weight: share = limits.weight,
-    steps = 0}) => [picks, drawings, share, steps])]);
+  const [number, k] = families.find(found) ?? [];
+  if (number === undefined) return openNew(found);
+  await open(number);
+  go(k);
 }
 
 async function openFile(file) {
@@ -474,7 +360,7 @@ function onDrop(event) {  // a recipe, or a picture for the pad
 function posterCanvases() {  // a row for each generation: what was picked, the rest faint; of the last, all
   const {nodes, now} = family(), way = lineage(nodes, now);
   return way.flatMap((k, row) => {
-    const pixels = pixelsOf(nodes[k]), {picks} = row < way.length - 1 ? nodes[way[row + 1]] : NOBODY;
+    const pixels = families.pixelsOf(nodes[k]), picks = nodes[way[row + 1]]?.picks ?? [];
     return cells.map((_, seed) => {
       const canvas = blankCanvas(SIDE), faint = picks.length && !picks.includes(seed) ? FAINT : 1;
       paint(canvas, SHAPE, pixels?.subarray(seed * AREA, (seed + 1) * AREA).map((value) => value * faint));
@@ -483,14 +369,17 @@ function posterCanvases() {  // a row for each generation: what was picked, the 
   });
 }
 
-const fileName = () => (family().name.replace(/\W+/g, "-").toLowerCase() || "family") + `_generation-${depth(family().now)}`;
+function fileName() {
+  const {name, now} = family();
+  return `${name.replace(/\W+/g, "-").toLowerCase() || "family"}_generation-${families.depth(now)}`;
+}
 
 function keepAlphabet() {  // the picked symbols, or all of them, go into the tray, which makes a font
-  const {light, marks: {picks}} = nodeNow(), chosen = picks.length ? picks : cells.keys();
+  const {name, ancestor: {experiment}, now} = family(), {light, marks: {picks}} = families.node;
   if (!light) return;
-  const whose = `${family().name || "a family"} from ${family().ancestor.experiment}, generation ${depth(family().now)}`;
-  const pixels = pixelsOf(nodeNow());
-  for (const k of chosen) {
+  const whose = `${name || "a family"} from ${experiment}, ${generationOf(now)}`;
+  const pixels = families.pixelsOf(families.node);
+  for (const k of picks.length ? picks : cells.keys()) {
     const of = pixels.subarray(k * AREA, (k + 1) * AREA);
     offerPicture("keep", {pixels: of, side: SIDE, caption: `${whose}, seed ${k}`});
   }
@@ -501,16 +390,19 @@ export default function start(given) {
   figure = figureOf(given);
   ({$, $$, article} = figure);
   url = new UrlState("raise-your-own");
+  families = new Families(limits);
   weight = limits.weight;
   request = new Request(figure, "raise", {
     channel: "that-are-not-raised", onResponse, advice: "press the button to ask it again", cancels: true,
   });
   controls = new Controls(given.element, onKnob);
-  cells = Array.from({length: limits.symbols}, () => make("button", {type: "button", className: "cell"}, blankCanvas()));
+  const newCell = () => make("button", {type: "button", className: "cell"}, blankCanvas());
+  cells = Array.from({length: limits.symbols}, newCell);
   $(".symbols").replaceChildren(...cells);
   $(".ancestors").replaceChildren(...cells.map(() => blankCanvas()));
   melt = new Melt(MELT, () => cells.forEach((cell, k) => paint(cell.firstChild, SHAPE, melt.shown, k)));
-  keyboardGrid($(".symbols"), cells, () => getComputedStyle($(".symbols")).gridTemplateColumns.split(" ").length, toggle);
+  const columns = () => getComputedStyle($(".symbols")).gridTemplateColumns.split(" ").length;
+  keyboardGrid($(".symbols"), cells, columns, toggle);
   pad = new Sketchpad($(".canvas"), {onDone: showPad});
   pad.resize(SIDE, 1);
   pad.upload(figure, showPad);
@@ -521,7 +413,7 @@ export default function start(given) {
     poster: () => saveSheet(figure, [posterCanvases()], `${fileName()}.png`, limits.symbols),
   }, {k: "alphabet"}, () => family());
   listen();
-  addShareButtons(figure, fileName, () => ({tab: "raise-your-own", recipe: recipe()}), "recipe");
+  addShareButtons(figure, fileName, () => ({tab: "raise-your-own", recipe: families.recipe}), "recipe");
   onThemeChange(() => { if (family()) { melt.draw(); show(); } });
   openFirst();
 }
@@ -533,7 +425,7 @@ function listen() {  // to what is no button of a fixed name
     if (drawing !== undefined) letGoOfDrawing(Number(drawing));
     ($(".picks button") ?? cells[at]).focus({preventScroll: true});
   };
-  $("[name=name]").onchange = ({target}) => change({name: target.value.trim()});
+  $("[name=name]").onchange = ({target}) => { families.change({name: target.value.trim()}); show(); };
   $(".families").onchange = ({target}) => open(Number(target.value));
   $("[name=recipe]").onchange = ({target}) => { openFile(target.files[0]); target.value = ""; };
   article.ondragover = (event) => { event.preventDefault(); article.classList.add("dropping"); };
@@ -549,13 +441,14 @@ function onKnob(knob, value, isFinal) {
 
 function begin(name) {  // a new family
   const {name: experiment, iteration, sha256} = ancestors.find((each) => each.name === name);
-  return putOnShelf(newFamily({ancestor: {experiment, iteration, sha256}}));
+  return openNew({ancestor: {experiment, iteration, sha256}});
 }
 
 async function openFirst() {
   const {recipe: text} = url.read({recipe: anyText(LONGEST_LINK)});
-  recall();
-  if (shelf.families.length) await open(shelf.shown).catch(() => begin(ancestors[0].name));  // what is stored is damaged
-  else await begin(ancestors[0].name);
+  const first = () => begin(ancestors[0].name);
+  families.recall();
+  if (families.all.length) await open(families.shown).catch(first);  // what is stored may be damaged
+  else await first();
   if (text) await openRecipe(text);
 }
