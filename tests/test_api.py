@@ -331,7 +331,7 @@ def test_whatever_is_asked_beside_the_queue_is_answered_or_refused_in_a_sentence
 
 EVENTS = {  # the events of the scripts, and whose they are
     "grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope", "train": "playground",
-    "bend": "bend", "ask": "novel", "raise": "raising", "take": "tray", "stir": "iterations",
+    "bend": "bend", "ask": "novel", "raise": "raising", "pack": "raising", "take": "tray", "stir": "iterations",
 }  # fmt: skip
 SERVED = {"figure": ["experiment", "strip"], "kaleidoscope": ["known"], "claims": ["look"], "bend": [], "pairs": [],
           "annotate": ["find", "begin", "label"], "playground": [], "novel": [], "tray": [],

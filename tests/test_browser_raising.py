@@ -4,6 +4,7 @@ import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import pytest
 from PIL import Image
@@ -111,6 +112,11 @@ def test_a_drawing_and_a_photo_count_as_picks_and_can_be_let_go_of(page: Any) ->
     assert browser.pictures(page, ".raising .picks canvas") == drawn[1:]
     browser.press(page, "Next generation")
     assert seen(page)[:2] == ("1", 2) and "from 1 drawing" in page.inner_text(".raising .caption")
+
+
+def test_the_checkpoints_are_saved_as_one_file(page: Any, tmp_path: Path) -> None:
+    raise_from(page, 6)
+    assert is_zipfile(browser.saved(page, ".raising [data-do=pack]", tmp_path))
 
 
 def test_a_recipe_is_saved_and_opened_as_a_file_and_a_damaged_one_is_refused(page: Any, tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 import base64
 import json
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
 from tests.test_app import ask, refused, responses
-from toolkit import index, raising
+from toolkit import hub, index, raising
 from toolkit.raising import Cache, Recipe
+from toolkit.samplers import to_bytes
 from toolkit.web import raising as tab
+from toolkit.web import server
 
 STEPS = raising.EVERY  # of learning: the fewest after which one hears of it
 
@@ -133,6 +137,25 @@ def test_a_damaged_link_is_one_sentence(text: str) -> None:
     with pytest.raises(ValueError, match="damaged") as refusal:
         tab.read(text)
     assert "\n" not in str(refusal.value)
+
+
+def test_the_checkpoints_of_a_line_are_one_file_that_draws_the_same(full: Path, tmp_path: Path) -> None:
+    recipe = family(full, [0, 3], [1]) | {"name": "My Hooks!"}
+    first, last = ask("raising", full, recipe=recipe)[-1], ask("raising", full, recipe=recipe)[-1]
+    with ZipFile(tab.package(full, tab.RaiseRequest.read({"recipe": recipe}))) as file:
+        assert Path(str(file.filename)).name == "my-hooks.zip"
+        file.extractall(tmp_path)
+    assert "From fig2, iteration 4, by a person" in (tmp_path / "README.md").read_text()
+    assert Recipe.from_json((tmp_path / "my-hooks/recipe.json").read_text()) == Recipe.read(recipe)
+    for number, message in ((1, first), (2, last)):
+        drawn = to_bytes(hub.draw(tmp_path, "my-hooks", number, seeds=range(12)))
+        assert drawn.numpy().tobytes() == symbols(message)
+
+
+def test_checkpoints_that_are_not_here_are_a_sentence(full: Path) -> None:
+    data = {"ticket": 5, "recipe": family(full, [0])}
+    path, message = server.passing(partial(tab.package, full), tab.RaiseRequest, data)
+    assert path is None and message["ticket"] == 5 and "raise a generation, then save them" in message["error"]
 
 
 def test_only_so_many_models_are_kept(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:

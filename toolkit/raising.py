@@ -26,7 +26,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from . import data, hub, index, train
+from . import data, hub, index, plot, train
 from .config import checked
 from .diverge.channels import frozen_copy
 from .diverge.training import Snapshot
@@ -405,12 +405,13 @@ def _rounded(model: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True, eq=False)
 class Root:
-    """An ancestor with what its family needs: the model, how it is sampled, and its data, uint8 (N, C, H, W)."""
+    """An ancestor with what its family needs: the model, how it is sampled, its data, uint8 (N, C, H, W), by name."""
 
     model: nn.Module
     sampling: Sampling
     digits: Tensor
     title: str = ""
+    subject: str = "mnist"
 
     @cached_property
     def paths(self) -> Paths:
@@ -495,7 +496,7 @@ def root(of: Ancestor, source: str | Path = CHECKPOINTS) -> Root:
     subject = str(settings.get("data", "")).removeprefix("sample:")
     if f"sample:{subject}" not in data.NAMES or run.model.image_shape != (1, SIDE, SIDE):
         raise CheckpointError(f"{of.experiment} learned {subject or 'nothing'}: a family begins with digits or clothes")
-    return Root(run.model, run.sampling, data.load(f"sample:{subject}").images, run.title)
+    return Root(run.model, run.sampling, data.load(f"sample:{subject}").images, run.title, subject)
 
 
 def sheet(model: nn.Module, sampling: Sampling, seeds: Sequence[int]) -> Tensor:
@@ -591,3 +592,28 @@ def _pictures(parent: Member, generation: Generation, sampling: Sampling, seeds:
     known = {seed: parent.symbols[row : row + 1] for row, seed in enumerate(seeds)}
     picks = [known[seed] if seed in known else sheet(parent.model, sampling, [seed]) for seed in generation.picks]
     return torch.cat([*picks, *(unpacked(drawing)[None] for drawing in generation.drawings)])
+
+
+# ---- runs
+
+
+def write(recipe: Recipe, line: Sequence[Member], first: Root, folder: Path, name: str = "family") -> None:
+    """A run in FOLDER/NAME, as whatever reads checkpoints takes it, and its index. line: of a recipe, the oldest first.
+
+    Beside the models lies the recipe, and the sheet of the last generation. Raises CheckpointError.
+    """
+    for number, member in enumerate(line, 1):
+        path = folder / name / f"iter_{number:03d}" / index.MODEL
+        generation = _changed(recipe.generations[number - 1])
+        hub.save(member.model, path, half=True, experiment=name, iteration=number, generation=generation)
+    config = {
+        "title": recipe.name or f"Raised from {recipe.ancestor.experiment}, iteration {recipe.ancestor.iteration}",
+        "kind": "iterations",
+        "sampling": asdict(first.sampling),
+        "experiment": {"data": f"sample:{first.subject}"},
+        "recipe": recipe.as_dict(),
+    }
+    index.write_file(folder / name / "config.json", index.to_json(config))
+    index.write_file(folder / name / "recipe.json", recipe.to_json().encode())
+    index.write_file(folder / name / "preview.png", plot.png(line[-1].symbols.float() / 255, 4, scale=4))
+    index.write_index(folder)

@@ -3,18 +3,34 @@
 What a family is and how it is raised: toolkit/raising.py. The browser keeps the families; a request holds the recipe.
 """
 
+import shutil
 import time
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import raising
+import gradio as gr
+
+from .. import publish, raising
 from ..metrics.image import as_float
 from ..raising import Cache, Generation, Member, Recipe
 from . import server
 from .iterations import RunIndex
-from .server import SLOW, LatestRequests, Message, Request, Word, action, answer, figure, pixels, rounded
+from .server import (
+    FILES,
+    PRIVATE,
+    SLOW,
+    LatestRequests,
+    Message,
+    Request,
+    Word,
+    action,
+    answer,
+    figure,
+    pixels,
+    rounded,
+)
 
 TAB = "Raise your own"
 FIRST = {  # models to begin with: the iteration, and what the page calls it
@@ -28,6 +44,13 @@ LIMITS: Message = {
     "symbols": raising.SYMBOLS, "generations": GENERATIONS, "drawings": raising.MOST_DRAWINGS, "all": raising.MOST,
     "weight": Generation.weight,
 }  # fmt: skip
+
+RAISED = """
+## How it was raised
+
+From {ancestor.experiment}, iteration {ancestor.iteration}, by a person who picked symbols, generation after generation.
+`python -m toolkit raise {name}/recipe.json --out runs` makes the same models again.
+"""
 
 members = Cache()
 enough = LatestRequests()  # those before it of a visitor end early, with what they have
@@ -119,6 +142,19 @@ def ancestors(source: str | Path) -> list[Message]:
     return found
 
 
+def package(source: str | Path, request: RaiseRequest) -> Path:
+    """The checkpoints of a line with their card, as one file. Raises ValueError where one of them is not cached."""
+    recipe = line(request.recipe)
+    found = [members.get(recipe.key(number)) for number in range(1, len(recipe.generations) + 1)]
+    if not found or not all(found):
+        raise ValueError("the models of this family are not here: raise a generation, then save them")
+    folder, name = server.temporary_folder(), server.slug(recipe.name) or "family"
+    raising.write(recipe, found, raising.root(recipe.ancestor, source), folder / name, name)
+    text = publish.card(folder / name, f"you/{name}") + RAISED.format(name=name, ancestor=recipe.ancestor)
+    (folder / name / "README.md").write_text(text, encoding="utf-8")
+    return Path(shutil.make_archive(str(folder / name), "zip", folder / name))
+
+
 def first_page(source: str | Path) -> Message | None:
     """What there is to see before anything is raised: the stored sheets of the first models. None if there are none."""
     found = ancestors(source)
@@ -141,5 +177,10 @@ def tab(source: str | Path, first: Message) -> None:
     def stop(data: object) -> None:
         enough.note(data)
 
-    own = figure("raising", first, recipe, stop, triggers=["raise"])
+    def on_pack(event: gr.EventData) -> tuple[str | None, Message]:
+        return server.passing(partial(package, source), RaiseRequest, event._data)
+
+    own = figure("raising", first, recipe, stop, triggers=["raise", "pack"])
     action(own, "raise", "that-are-not-raised", RaiseRequest, partial(raise_next, source), **SLOW)
+    file = gr.DownloadButton(elem_id="packed")
+    own.pack(on_pack, None, [file, server.response_channel(own, "that-are-not-packed")], **FILES, **PRIVATE)

@@ -237,6 +237,15 @@ def answer(work: Callable[..., Message], *values: object) -> Message:
         return {"error": f"{error}."}
 
 
+def passing(work: Callable[[R], Path], kind: type[R], data: object) -> tuple[str | None, Message]:
+    """Where a file for a visitor lies, and what the browser is told: which request it answers, the error in words."""
+    message: Message = {**request_id(data, "ticket"), "error": None}
+    try:
+        return str(work(kind.read(data))), message
+    except ValueError as error:
+        return None, {**message, "error": f"{error}."}
+
+
 def data_url(png: bytes) -> str:
     """A picture as an address that holds it."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -77,12 +77,8 @@ def save(request: TakeRequest) -> Path:
 
 
 def take(data: object) -> tuple[str | None, Message]:
-    """Where the file lies, and what the browser is told: which request it answers, and the error, one sentence."""
-    message: Message = {**server.request_id(data, "ticket"), "error": None}
-    try:
-        return str(save(TakeRequest.read(data))), message
-    except ValueError as error:
-        return None, {**message, "error": f"{error}."}
+    """Where the file lies, and what the browser is told."""
+    return server.passing(save, TakeRequest, data)
 
 
 def tray_figure() -> None:

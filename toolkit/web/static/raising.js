@@ -14,7 +14,7 @@ import {UrlState, anyText} from "./url_state.js";
 const SHAPE = [1, SIDE, SIDE], COLUMNS = 4, FAINT = 0.3, MELT = 700;     // of a sheet; milliseconds
 const MINI = {width: 121, height: 90, step: 31}, STEP = {x: 157, y: 126};  // a generation in the tree, and to the next
 const LONGEST_LINK = 2000, LARGEST_FILE = 200_000;                         // letters; bytes
-let figure, $, $$, article, url, request, controls, pad, families;
+let figure, $, $$, article, url, request, packing, controls, pad, families;
 let ancestors, limits;   // of the page's first message
 let cells, melt, weight;
 let at = 0;              // the symbol from which arrow keys go on
@@ -66,15 +66,15 @@ async function fetchAncestor({id, ancestor, nodes}) {
 }
 
 // ---- requests: one for each generation that the server has not in mind, so that others have their turn between them
-function ask(isNew = false) {
+function ask(isNew = false, then = null) {
   const {id, nodes, now} = family(), wanted = nodes[0].light ? now : 0;
   begun = false;
-  request.send({recipe: recipeOf(family(), wanted)}, {id, path: lineage(nodes, wanted), isNew});
+  request.send({recipe: recipeOf(family(), wanted)}, {id, path: lineage(nodes, wanted), isNew, then});
   show();
 }
 
 function onResponse({error, done, step, of, generation, light, learned, facts}, context) {
-  const {id, path, isNew} = context, last = path.length - 1;
+  const {id, path, isNew, then} = context, last = path.length - 1;
   begun = true;
   $(".learning progress").value = of ? step / of : 0;
   if (!done) {
@@ -83,6 +83,8 @@ function onResponse({error, done, step, of, generation, light, learned, facts}, 
   }
   if (error) return giveUp(error, isNew);
   families.fill(id, path[generation], {light, facts, ...(learned < of ? {steps: learned} : {})});
+  if (then && generation < last) return ask(false, then);
+  then?.();
   showOrAsk(isNew);  // for the next of its line
 }
 
@@ -374,6 +376,17 @@ function fileName() {
   return `${name.replace(/\W+/g, "-").toLowerCase() || "family"}_generation-${families.depth(now)}`;
 }
 
+function pack() {  // once the server has all models of the line
+  figure.showProblem("");
+  if (family().now) ask(false, () => packing.send({recipe: families.recipe}));
+  else figure.showProblem("There is no generation yet: pick some symbols, and raise one.");
+}
+
+function onPacked({error}) {
+  figure.showProblem(error);
+  if (!error) setTimeout(() => document.querySelector("#packed").click(), 100);  // once the link is drawn
+}
+
 function keepAlphabet() {  // the picked symbols, or all of them, go into the tray, which makes a font
   const {name, ancestor: {experiment}, now} = family(), {light, marks: {picks}} = families.node;
   if (!light) return;
@@ -395,6 +408,9 @@ export default function start(given) {
   request = new Request(figure, "raise", {
     channel: "that-are-not-raised", onResponse, advice: "press the button to ask it again", cancels: true,
   });
+  packing = new Request(figure, "pack", {
+    channel: "that-are-not-packed", onResponse: onPacked, advice: "ask for them again",
+  });
   controls = new Controls(given.element, onKnob);
   const newCell = () => make("button", {type: "button", className: "cell"}, blankCanvas());
   cells = Array.from({length: limits.symbols}, newCell);
@@ -407,7 +423,7 @@ export default function start(given) {
   pad.resize(SIDE, 1);
   pad.upload(figure, showPad);
   onActions(figure, {
-    raise, stop, undo, add: addDrawing, alphabet: keepAlphabet,
+    raise, stop, undo, pack, add: addDrawing, alphabet: keepAlphabet,
     wipe: () => { pad.set(null); showPad(); },
     renew: () => begin(family().ancestor.experiment),
     poster: () => saveSheet(figure, [posterCanvases()], `${fileName()}.png`, limits.symbols),
