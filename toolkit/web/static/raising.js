@@ -11,7 +11,7 @@ import {offerPicture} from "./tabs.js";
 import {counted} from "./text.js";
 import {UrlState, anyText} from "./url_state.js";
 
-const SHAPE = [1, SIDE, SIDE], COLUMNS = 4, FAINT = 0.3, MELT = 700;     // of a sheet; milliseconds
+const SHAPE = [1, SIDE, SIDE], COLUMNS = 4, FAINT = 0.3, MELT = 700;       // of a sheet; milliseconds
 const MINI = {width: 121, height: 90, step: 31}, STEP = {x: 157, y: 126};  // a generation in the tree, and to the next
 const LONGEST_LINK = 2000, LARGEST_FILE = 200_000;                         // letters; bytes
 let figure, $, $$, article, url, request, packing, controls, pad, families;
@@ -20,7 +20,7 @@ let cells, melt, weight;
 let at = 0;              // the symbol from which arrow keys go on
 let inTree = null;       // the generation to which the tree is scrolled
 let addressed = "";      // the recipe that the address says
-let begun = false;       // whether the model learns already, or waits in line
+const learning = {begun: false, isNew: false};  // whether it has begun, or waits in line; whether nobody had it before
 
 const family = () => families.family;
 const generationOf = (k) => (families.depth(k) ? `generation ${families.depth(k)}` : "the first model");
@@ -68,14 +68,14 @@ async function fetchAncestor({id, ancestor, nodes}) {
 // ---- requests: one for each generation that the server has not in mind, so that others have their turn between them
 function ask(isNew = false, then = null) {
   const {id, nodes, now} = family(), wanted = nodes[0].light ? now : 0;
-  begun = false;
+  Object.assign(learning, {begun: false, isNew});
   request.send({recipe: recipeOf(family(), wanted)}, {id, path: lineage(nodes, wanted), isNew, then});
   show();
 }
 
 function onResponse({error, done, step, of, generation, light, learned, facts}, context) {
   const {id, path, isNew, then} = context, last = path.length - 1;
-  begun = true;
+  learning.begun = true;
   $(".learning progress").value = of ? step / of : 0;
   if (!done) {
     const again = generation < last ? `Generation ${generation} of ${last} comes first: ` : "";
@@ -103,9 +103,9 @@ function giveUp(problem = "", isNew = false) {
 }
 
 function stop() {  // a generation that learns ends with what it has learned; one that waits in line is given up
-  if (begun) return request.hurry(figure.server.stop);
+  if (learning.begun) return request.hurry(figure.server.stop);
   request.cancel();
-  giveUp("", true);
+  giveUp("", learning.isNew);
 }
 
 // ---- what a visitor does
@@ -211,7 +211,7 @@ function showButton({light, marks: {picks, drawings}}, count) {
   $(".main").disabled = Boolean(light) && (isLast || isFull || isEmpty);
   const invites = isEmpty && !isLast && !isFull;
   figure.write({".main": !light ? "Go on" : invites ? "Tap the symbols you like" : "Next generation"});
-  if (isBusy) return begun || figure.write({".hint": "One model learns at a time: it waits for its turn."});
+  if (isBusy) return learning.begun || figure.write({".hint": "One model learns at a time: it waits for its turn."});
   const hint = isLast ? `This line has its ${limits.generations} generations: go back in the tree to branch from one.`
     : isFull ? `This family has its ${limits.all} generations: begin a new one.`
     : isEmpty ? "" : "The model learns for a few seconds from what you picked, and draws again from the same noise.";
