@@ -85,6 +85,7 @@ def test_a_family_is_raised_branched_undone_and_found_again_by_its_link(
         assert seen(page) == ("1", 3, 2, one[3])
         friend = elsewhere(chromium, f"{address}?tab={link['tab']}&recipe={link['recipe']}")
         assert seen(friend) == ("2", 3, 0, branch[3])
+        assert browser.pictures(friend, ".raising .ancestors canvas") == one[3]
         friend.context.close()
         saved = browser.saved_picture(page, ".raising [data-do=poster]", tmp_path)
         assert saved == "family_generation-1.png"

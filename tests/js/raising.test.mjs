@@ -59,6 +59,12 @@ test("a recipe is found again where it is, and else becomes a family of its own"
   assert.deepEqual(families.find({ancestor: {sha256: "a"}, generations: generations.slice(0, 1)}), [0, 1]);
   assert.equal(families.find({ancestor: {sha256: "b"}, generations}), undefined);
   assert.deepEqual(families.family.nodes.map(({marks}) => marks.picks), [[1], [2], []]);
+  const {id} = families.family, found = [0, 1, 2, undefined].map((k) => {
+    const lacking = families.lacking;
+    families.fill(id, k, {light: "AA=="});
+    return lacking;
+  });
+  assert.deepEqual(found, [0, 1, 2, undefined]);  // what is lacking is asked for from the first on
 });
 
 test("a drawing becomes four levels of grey in 196 bytes, and comes back as these", () => {

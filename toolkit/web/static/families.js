@@ -103,6 +103,12 @@ export class Families {
     return light || !k ? k : this.lit(parent);
   }
 
+  /** The first node of the line on show that has no sheet; undefined where all have one. */
+  get lacking() {
+    const {nodes, now} = this.family;
+    return lineage(nodes, now).find((k) => !nodes[k].light);
+  }
+
   hasChild(k) {
     return this.family.nodes.some(({parent}) => parent === k);
   }

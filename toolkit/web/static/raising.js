@@ -67,14 +67,14 @@ async function fetchAncestor({id, ancestor, nodes}) {
 
 // ---- requests: one for each generation that the server has not in mind, so that others have their turn between them
 function ask(isNew = false, then = null) {
-  const {id, nodes, now} = family(), wanted = nodes[0].light ? now : 0;
+  const {id, nodes, now} = family(), wanted = then ? now : families.lacking ?? now;
   Object.assign(learning, {begun: false, isNew});
   request.send({recipe: recipeOf(family(), wanted)}, {id, path: lineage(nodes, wanted), isNew, then});
   show();
 }
 
 function onResponse({error, done, step, of, generation, light, learned, facts}, context) {
-  const {id, path, isNew, then} = context, last = path.length - 1;
+  const {id, path, isNew, then} = context, last = families.depth(family().now);
   learning.begun = true;
   $(".learning progress").value = of ? step / of : 0;
   if (!done) {
@@ -83,13 +83,13 @@ function onResponse({error, done, step, of, generation, light, learned, facts}, 
   }
   if (error) return giveUp(error, isNew);
   families.fill(id, path[generation], {light, facts, ...(learned < of ? {steps: learned} : {})});
-  if (then && generation < last) return ask(false, then);
+  if (then && generation < path.length - 1) return ask(false, then);
   then?.();
   showOrAsk(isNew);  // for the next of its line
 }
 
 function showOrAsk(isNew = false) {
-  if (families.node.light) show();
+  if (families.lacking === undefined) show();
   else ask(isNew);
 }
 
