@@ -29,6 +29,7 @@ from toolkit.web import (  # noqa: E402
     bend,
     claims,
     creative,
+    dream,
     iterations,
     kaleidoscope,
     novel,
@@ -40,7 +41,7 @@ from toolkit.web import (  # noqa: E402
 gc.freeze()  # what was imported stays
 gc.enable()
 
-TABS = ["iterations", "raising", "creative", "annotate", "kaleidoscope", "playground", "bend", "tray", "novel",
+TABS = ["iterations", "raising", "creative", "annotate", "kaleidoscope", "playground", "bend", "dream", "tray", "novel",
         "claims", "about"]  # fmt: skip
 STYLES = ["page.css", *(f"{tab}.css" for tab in TABS)]
 WARM = 3.0  # seconds after the start, when the page is up: load models, visitor or not
@@ -67,7 +68,7 @@ def warm(checkpoints: str | Path) -> None:
 
 def tabs(checkpoints: str | Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """The tabs there are to be, each with what fills it. Raises ValueError if there is nothing to show."""
-    several = (raising, creative, kaleidoscope, bend, novel, claims)
+    several = (raising, creative, kaleidoscope, bend, dream, novel, claims)
     found = {tab: first for tab in several if (first := tab.first_page(checkpoints))}
     try:
         iterations.RunIndex(checkpoints).page()

@@ -72,6 +72,7 @@ RIGHT: dict[str, tuple[Any, ...]] = {
     "sample": ("fig2", 2, [7, 1]),
     "decode": ("creative-mnist", [0, 5], "low-active", 5, 1.0, 1.0, 15.0, -1),
     "kaleidoscope": ("kaleidoscope-mnist", [0, 9], 5, 0.01, "centred", "uniform"),
+    "dream": ("judge-digits", [0, 3], "body.4", 1.0, 1, 2, -1, 224, ""),
     "measure": (text(file()), False),
 }
 WORDS: list[Any] = [
@@ -190,7 +191,7 @@ def test_whatever_comes_in_gets_an_answer_or_one_sentence(folder: Path, every: E
     ("picture", "named"),
     [
         (text(page_of_zeros(4000, 4000)), "16,000,000 pixels"),
-        (text(page_of_zeros(65_535, 65_535)), "cannot be read"),
+        (text(page_of_zeros(65_535, 65_535)), "the image is too large: give one of at most 4,000,000 pixels"),
         ("A" * 1_500_000, "at most 1400000 letters"),
         (text(file("TIFF")), "cannot be read"),
         (text(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "cannot be read"),
@@ -217,7 +218,8 @@ def test_a_lost_file_is_said_without_the_paths_of_the_machine(tmp_path: Path) ->
 def test_the_endpoints_alone_are_public_named_and_described(folder: Path) -> None:
     page = build(folder)
     public = [event for event in page.fns.values() if event.api_visibility == "public"]
-    assert [event.api_name for event in public] == ["sample", "decode", "kaleidoscope", "raise_family", "measure"]
+    assert [event.api_name for event in public] == ["sample", "decode", "kaleidoscope", "raise_family", "dream",
+                                                    "measure"]  # fmt: skip
     assert not page.api_open
     assert all("Args:" in str(event.api_description) and "Returns:" in str(event.api_description) for event in public)
 
@@ -331,10 +333,11 @@ def test_whatever_is_asked_beside_the_queue_is_answered_or_refused_in_a_sentence
 
 EVENTS = {  # the events of the scripts, and whose they are
     "grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope", "train": "playground",
-    "bend": "bend", "ask": "novel", "raise": "raising", "pack": "raising", "take": "tray", "stir": "iterations",
+    "bend": "bend", "dream": "dream", "fool": "fool", "ask": "novel", "raise": "raising", "pack": "raising",
+    "take": "tray", "stir": "iterations",
 }  # fmt: skip
-SERVED = {"figure": ["experiment", "strip"], "kaleidoscope": ["known"], "claims": ["look"], "bend": [], "pairs": [],
-          "annotate": ["find", "begin", "label"], "playground": [], "novel": [], "tray": [],
+SERVED = {"figure": ["experiment", "strip"], "kaleidoscope": ["known"], "claims": ["look"], "bend": [], "dream": [],
+          "pairs": [], "annotate": ["find", "begin", "label"], "playground": [], "novel": [], "tray": [],
           "raising": ["recipe", "stop"]}  # fmt: skip
 SERVED = {figure: [*functions, "note"] for figure, functions in SERVED.items()}
 
@@ -452,7 +455,7 @@ def test_a_client_is_shown_the_type_of_every_argument_and_examples_that_are_answ
 
     client = Client(address, verbose=False)
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/sample", "/decode", "/kaleidoscope", "/raise_family", "/measure"}
+    assert set(endpoints) == {"/sample", "/decode", "/kaleidoscope", "/raise_family", "/dream", "/measure"}
     for name, it in endpoints.items():
         assert it["description"] and [each["python_type"]["type"] for each in it["returns"]] == ["dict(str, Any)"]
         assert all(each["python_type"]["type"] != "Any" and each["type"] for each in it["parameters"])

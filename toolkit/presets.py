@@ -499,6 +499,11 @@ DIVERGENCES = _by_name([
 ])  # fmt: skip
 
 
+# Of gradient ascent on the image: steps of each octave; strength: how far pixels move in a step, of 1.
+DREAM: dict[str, Any] = {"steps": 10, "octaves": 4, "strength": 0.008, "jitter": 8}  # on photographs
+SMALL_DREAM: dict[str, Any] = {"steps": 40, "octaves": 1, "strength": 0.03, "jitter": 1, "layer": "body.4"}
+STYLE: dict[str, Any] = {"lr": 0.03, "direction": "adam", "octaves": 2, "zoom": 2, "jitter": 2}
+
 PRESETS: dict[str, Training] = {**FIGURES, **DECODERS, **KALEIDOSCOPES, **CLASSIFIERS, **DIVERGENCES}
 NAMES = {kind: [it.name for it in PRESETS.values() if it.kind == kind]
          for kind in ("iterations", "decoder", "kaleidoscope", "judge", "divergence")}  # fmt: skip

@@ -19,6 +19,7 @@ from toolkit.metrics.stats import (
     fleiss_kappa,
     hierarchical_bootstrap,
     interval,
+    share_interval,
     shares,
     sign_test,
     slope,
@@ -55,6 +56,15 @@ def test_an_interval_is_students_and_one_value_alone_proves_nothing() -> None:
     assert found["low"] == pytest.approx(4 - found["high"]) and found["n"] == 3
     assert interval([3.0])["low"] is None and not above_zero(interval([3.0]))
     assert above_zero(interval([3.0, 3.1])) and not above_zero(interval([-1.0, 3.0]))
+
+
+def test_the_interval_of_a_share_is_wilsons_and_stays_within_0_and_1() -> None:
+    half, all_ = share_interval(0.5, 100), share_interval(1.0, 10)
+    assert (half["low"], half["high"]) == (pytest.approx(0.4038, abs=1e-4), pytest.approx(0.5962, abs=1e-4))
+    assert (all_["low"], all_["high"]) == (pytest.approx(0.7225, abs=1e-4), 1.0)
+    for wrong in ((0.5, 0), (1.5, 10), (float("nan"), 10)):
+        with pytest.raises(ValueError, match="is no share"):
+            share_interval(*wrong)
 
 
 def test_it_holds_the_true_mean_nineteen_times_in_twenty() -> None:

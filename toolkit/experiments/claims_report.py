@@ -15,7 +15,7 @@ from ..index import CHECKPOINTS
 from ..plot import markdown_table
 from ..presets import FIGURES
 from ..runs import write
-from . import attractors, evidence, table1
+from . import adversarial, attractors, evidence, table1
 from . import claims as papers
 from .common import decimals, number
 from .evidence import DOES_NOT, HOLDS, MISSING, SHOWN, UNDECIDED, Check, Claim, Results, reproduced
@@ -204,10 +204,11 @@ def prose_of(known: Results, root: str) -> dict[str, str]:
 
 def tables(known: Results) -> Mapping[str, Callable[[], str]]:
     """Every table of the studies, by the name that results.md calls it."""
-    creative, study = known.table1 or {}, known.study or {}
+    creative, study, fooled = known.table1 or {}, known.study or {}, dict(known.adversarial or {})
     return {
         "judges": lambda: _classifiers(known.root),
         "screening": lambda: _screening(known.root),
+        "adversarial": lambda: adversarial.intervals(fooled),
         "creative.table": lambda: table1.table(creative),
         "creative.order": lambda: table1.order(creative),
         "creative.cells": lambda: table1.cells(creative, "equal displacement"),

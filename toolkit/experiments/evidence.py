@@ -215,12 +215,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Results:
-    """All of a tree. runs: by figure, each from another seed; table1, study: of creative decoding, of kaleidoscopes."""
+    """All of a tree. runs: by figure, each from another seed.
+
+    table1, study, adversarial: of creative decoding, of kaleidoscopes, of how little changes what a classifier sees.
+    """
 
     root: Path
     runs: Mapping[str, Sequence[Result]] = field(default_factory=dict)
     table1: Mapping[str, Any] | None = None
     study: Mapping[str, Any] | None = None
+    adversarial: Mapping[str, Any] | None = None
 
     def mean(self, figure: str, at: int, name: str) -> Interval | None:
         """The mean of a measure at an iteration, over the runs of a figure that have it, with Student's interval."""
@@ -253,7 +257,7 @@ def read(root: Path) -> Results:
         if config.get("kind", "iterations") == "iterations" and figure and (folder / "metrics.json").exists():
             found.setdefault(figure[1], []).append(_result(folder, config))
     ordered = {figure: sorted(own, key=lambda run: (run.seed, run.name)) for figure, own in found.items()}
-    studies = [root / "creative" / "table1.json", root / "kaleidoscope" / "study.json"]
+    studies = [root / name for name in ("creative/table1.json", "kaleidoscope/study.json", "adversarial/study.json")]
     return Results(root, ordered, *(read_json(path) if path.exists() else None for path in studies))
 
 

@@ -99,6 +99,19 @@ def interval(values: Sequence[float]) -> Interval:
     return Interval(mean=mean, low=mean - half, high=mean + half, n=n)
 
 
+def share_interval(share: float, count: int) -> Interval:
+    """A share of so many independent images that have something, and its 95 % interval (Wilson, 1927).
+
+    Unlike Student's it stays within 0 and 1, and is no point where all images have it, or none. Raises ValueError for
+    no images, or no share.
+    """
+    if count < 1 or not 0 <= share <= 1:
+        raise ValueError(f"{share} is no share of {count} images: give one from 0 to 1, of one image or more")
+    z = NORMAL**2 / count
+    middle, half = (share + z / 2) / (1 + z), sqrt(z * share * (1 - share) + z**2 / 4) / (1 + z)
+    return Interval(mean=share, low=max(0.0, middle - half), high=min(1.0, middle + half), n=count)
+
+
 def above_zero(x: Interval) -> bool:
     """Whether the whole interval lies over 0; never of one value alone."""
     return (nan if x["low"] is None else x["low"]) > 0

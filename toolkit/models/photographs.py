@@ -1,6 +1,7 @@
 """Networks that classify photographs, trained by others on ImageNet, for DeepDream and style transfer."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -27,6 +28,14 @@ class PhotographNetwork(nn.Module):
         self.net, self.blocks, self.textures = net, blocks, textures
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the classes of ImageNet, as torchvision has them."""
+        from torchvision.models import ResNet18_Weights
+
+        names: list[str] = ResNet18_Weights.DEFAULT.meta["categories"]
+        return names
 
     def forward(self, x: Tensor) -> Tensor:
         """Images -> logits of the 1,000 classes of ImageNet, (B, 1000)."""

@@ -48,6 +48,11 @@ class Score:
     def __neg__(self) -> "Score":
         return -1 * self
 
+    @torch.no_grad()
+    def mean(self, x: Tensor) -> float:
+        """The value of images (B, C, H, W), on average."""
+        return self.value(x).mean().item()
+
 
 def activation(model: nn.Module, name: str, channel: int | None = None) -> Score:
     """How strongly a layer responds: the mean of its squared activations; of one channel their mean.
@@ -183,6 +188,11 @@ def outputs(model: nn.Module, names: Sequence[str], x: Tensor) -> dict[str, Tens
 # ---- the sampler
 
 
+def grey_noise(seeds: Iterable[int], shape: tuple[int, int, int]) -> Tensor:
+    """Noise that is nearly grey, (B, C, H, W) in [0, 1], an image of `shape` a seed."""
+    return (0.5 + 0.05 * Noise(seeds).randn(*shape)).clamp(0, 1)
+
+
 def unprojected(x: Tensor, start: Tensor) -> Tensor:
     """The images as they are."""
     return x
@@ -311,3 +321,40 @@ def _rolled(x: Tensor, offsets: list[list[int]]) -> Tensor:
     if not offsets:
         return x
     return torch.stack([image.roll(by, (1, 2)) for image, by in zip(x, offsets, strict=True)])
+
+
+# ---- adversarial examples
+
+
+@torch.no_grad()
+def predicted(classifier: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """The likeliest class of images and its probability, (B,) each. classifier: images -> logits."""
+    sure, labels = classifier(x).softmax(1).max(1)
+    return labels, sure
+
+
+def difference(before: Tensor, after: Tensor, times: float = 10) -> Tensor:
+    """What images have more or less than others, so often as strong, around grey: (B, C, H, W) in [0, 1]."""
+    return (0.5 + times * (after - before)).clamp(0, 1)
+
+
+METHODS = ("fgsm", "pgd")
+STEPS = 10  # of "pgd", each a quarter of the ball's radius long
+
+
+def attack(
+    classifier: Callable[[Tensor], Tensor], x: Tensor, labels: Tensor, epsilon: float, method: str = "fgsm"
+) -> Tensor:
+    """Images (B, C, H, W) moved by at most epsilon a pixel, so that a classifier is less sure of the labels (B,).
+
+    classifier: images -> logits. method: "fgsm", one step along the sign of the gradient (Goodfellow et al., 2014,
+    section 4), or "pgd", `STEPS` smaller ones, each projected into the ball (Madry et al., 2017, section 2.1; from the
+    image itself). Raises ValueError for another method, or a negative epsilon.
+    """
+    one = choose("method", method, METHODS) == "fgsm"
+    states = ascend(
+        -class_score(classifier, labels), x, steps=1 if one else STEPS, lr=epsilon if one else epsilon / 4,
+        direction="sign", project=ball(epsilon),
+    )  # fmt: skip
+    *_, moved = states
+    return moved

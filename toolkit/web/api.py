@@ -8,9 +8,8 @@ progress and, last, its answer: so a client can cancel it while it runs.
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from inspect import getdoc, signature
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias
@@ -18,7 +17,6 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias
 import gradio as gr
 import torch
 from gradio.events import api
-from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
@@ -26,17 +24,14 @@ from .. import hub, metrics, plot
 from ..data.pictures import fit
 from ..metrics.attractors import distinct
 from ..metrics.image import as_float
-from . import creative, kaleidoscope, raising
+from . import creative, dream, kaleidoscope, novel, raising
 from .iterations import RunIndex
-from .server import SLOW, Message, Request, Seed, Word, from_base64, names_of, pixels
+from .server import LETTERS, SLOW, Message, Request, Seed, Word, from_base64, names_of, pixels, uploaded
 
 P = ParamSpec("P")
 Endpoint: TypeAlias = Callable[Concatenate[Any, P], Iterator[Message]]
 
 MOST = 64  # pictures in an answer
-TEXT = 1_400_000  # letters of a picture that comes in: a megabyte in base64
-PIXELS = 4_000_000
-FORMATS = ("PNG", "GIF", "WEBP", "JPEG")
 SIDE = 28
 REFERENCES = ("mnist", "fashion")
 SQUARE = (  # a picture file: white on black, 8 x 8 pixels
@@ -67,7 +62,7 @@ class RunsRequest(kaleidoscope.FilmRequest):
 class MeasureRequest(Request):
     """A picture file in base64."""
 
-    image: str = Field(max_length=TEXT)
+    image: str = Field(max_length=LETTERS)
     invert: bool
 
 
@@ -199,6 +194,46 @@ class Endpoints:
         yield {**message, **pictures(as_float(light.view(-1, 1, SIDE, SIDE)))}
 
     @refusing
+    def dream(
+        self,
+        network: str,
+        seeds: list[int],
+        layer: str = "",
+        strength: float = 1.0,
+        octaves: int = 0,
+        steps: int = -1,
+        channel: int = -1,
+        size: int = 224,
+        image: str = "",
+    ) -> Iterator[Message]:
+        """What becomes of noise, or of a picture, that is changed until a layer of a network responds more strongly.
+
+        Args:
+            network: A classifier, such as "judge-digits"; or "efficientnet-lite0", a network of photographs, where it
+                is installed.
+            seeds: 1 to 16 whole numbers from 0 to 4294967295, a picture of noise each; of photographs the first counts.
+            layer: Such as "body.4"; "" is one in the middle.
+            strength: How far pixels move in a step, 0 (not at all) to 4 times as usual.
+            octaves: Sizes that the picture is changed at, 1 to 6; 0 is as many as usual.
+            steps: At each size, 0 to 100; -1 is as many as usual.
+            channel: The number of the one that is raised; -1 raises all.
+            size: Pixels a side, 64 to 320, for the network of photographs; others have a size of their own.
+            image: A PNG, GIF, WebP or JPEG file in base64, at most a megabyte and 4,000,000 pixels, to start from
+                instead of noise; it is fitted whole.
+
+        Returns:
+            shape, images, sheet: As of sample. response: Of the layer on average, before and after.
+
+        """
+        asked = {"network": network, "layer": layer, "strength": strength, "octaves": octaves, "steps": steps,
+                 "channel": channel, "size": size, "image": image, "start": "own" if image else "noise"}  # fmt: skip
+        chosen, request = some(seeds), dream.DreamRequest.read({**dream.START, **asked, "seed": 0})
+        made = dream.plan(self.source, request, chosen[: dream.MANY])
+        for step, images in enumerate(made.states):
+            yield {"step": step, "shape": list(images.shape)}
+        yield {**pictures(images), "response": made.response(images)}
+
+    @refusing
     def measure(self, image: str, invert: bool = False) -> Iterator[Message]:
         """How complex a drawing is, and how far from the nearest of a thousand digits, and of a thousand clothes.
 
@@ -238,16 +273,7 @@ def pictures(images: Tensor) -> Message:
 
 def drawing(image: str) -> Tensor:
     """A picture file in base64 -> (1, 1, 28, 28) in [0, 1]. Raises ValueError, one sentence, for anything else."""
-    try:
-        data = base64.b64decode(image.partition("base64,")[2] or image, validate=True)
-        with Image.open(BytesIO(data), formats=FORMATS) as opened:
-            count = opened.width * opened.height
-            fitted = fit(opened, SIDE, color=False) if count <= PIXELS else None
-    except Exception:  # a decoder may raise anything at all over bytes that were made to break it
-        raise ValueError("the image cannot be read: give a PNG, GIF, WebP or JPEG file, in base64") from None
-    if fitted is None:
-        raise ValueError(f"the image has {count:,} pixels: give one of at most {PIXELS:,}")
-    return as_float(fitted[None])
+    return as_float(uploaded(image, partial(fit, size=SIDE, color=False))[None])
 
 
 def examples(source: str | Path) -> dict[str, list[Any]]:
@@ -258,16 +284,17 @@ def examples(source: str | Path) -> dict[str, list[Any]]:
         run = "fig2", 20
     decoder, *_ = [*names_of(source, "decoder", creative.FIRST), *creative.FIRST]
     network, *_ = [*names_of(source, "kaleidoscope", kaleidoscope.FIRST), *kaleidoscope.FIRST]
+    classifier, *_ = [*names_of(source, "judge", novel.FIRST), *novel.FIRST]
     seeds = [0, 1]
     family = raising.example(source)
     return {
         "sample": [*run, seeds], "decode": [decoder, seeds], "kaleidoscope": [network, seeds],
-        "raise_family": [family], "measure": [SQUARE],
+        "raise_family": [family], "dream": [classifier, seeds], "measure": [SQUARE],
     }  # fmt: skip
 
 
 def endpoints(source: str | Path, page: gr.Blocks) -> None:
-    """Open the endpoints within the page: /sample, /decode, /kaleidoscope, /raise_family and /measure."""
+    """Open the endpoints within the page: /sample, /decode, /kaleidoscope, /raise_family, /dream and /measure."""
     every = Endpoints(source)
     for name, values in examples(source).items():
         work = getattr(every, name)

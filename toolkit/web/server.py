@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from copy import deepcopy
 from functools import lru_cache
+from io import BytesIO
 from itertools import chain
 from logging import getLogger
 from pathlib import Path
@@ -22,6 +23,7 @@ from threading import Lock
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import gradio as gr
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -174,6 +176,7 @@ latest = LatestRequests()
 # ---- responses
 
 R = TypeVar("R", bound=Request)
+T = TypeVar("T")
 Respond = Callable[[R], Message | Generator[Message]]
 
 
@@ -246,9 +249,32 @@ def passing(work: Callable[[R], Path], kind: type[R], data: object) -> tuple[str
         return None, {**message, "error": f"{error}."}
 
 
-def data_url(png: bytes) -> str:
+def data_url(picture: bytes, kind: str = "png") -> str:
     """A picture as an address that holds it."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+
+
+LETTERS = 1_400_000  # of a picture that comes in: a megabyte in base64
+MOST_PIXELS = 4_000_000
+FORMATS = ("PNG", "GIF", "WEBP", "JPEG")
+
+
+def uploaded(image: str, use: Callable[[Image.Image], T]) -> T:
+    """use(picture) of a picture file in base64, or of an address that holds it.
+
+    Raises ValueError, one sentence, for anything else, and for a picture of more than `MOST_PIXELS`.
+    """
+    try:
+        data = base64.b64decode(image.partition("base64,")[2] or image, validate=True)
+        with Image.open(BytesIO(data), formats=FORMATS) as opened:
+            count = opened.width * opened.height
+            if count <= MOST_PIXELS:
+                return use(opened)
+    except Image.DecompressionBombError:  # before its size is known here
+        raise ValueError(f"the image is too large: give one of at most {MOST_PIXELS:,} pixels") from None
+    except Exception:  # a decoder may raise anything at all over bytes that were made to break it
+        raise ValueError("the image cannot be read: give a PNG, GIF, WebP or JPEG file, in base64") from None
+    raise ValueError(f"the image has {count:,} pixels: give one of at most {MOST_PIXELS:,}")
 
 
 PREFIX, KEPT = "that-are-not-passing-", 600  # of temporary folders; seconds

@@ -56,10 +56,10 @@ function stampOf(width, height) {
   return stamps.get(key);
 }
 
-function colourPicture(width, height, pixels, start) {
+function colourPicture(width, height, pixels, start, channels = 3) {
   const area = width * height, picture = new ImageData(width, height);
   for (let i = 0; i < area; i++) {
-    for (let c = 0; c < 3; c++) picture.data[4 * i + c] = pixels[start + c * area + i];
+    for (let c = 0; c < 3; c++) picture.data[4 * i + c] = pixels[start + (c % channels) * area + i];
     picture.data[4 * i + 3] = 255;
   }
   return picture;
@@ -73,6 +73,13 @@ export function paint(canvas, [channels, height, width], pixels, index = 0) {
   const stamp = stampOf(width, height);
   for (let i = 0; i < area; i++) stamp.data[4 * i + 3] = isThere ? pixels[start + i] : 0;
   put(canvas, stamp);
+}
+
+/** A picture as it is, whatever the theme, as the address of a PNG. */
+export function pngUrl(pixels, side, channels) {
+  const canvas = blankCanvas(side);
+  put(canvas, colourPicture(side, side, pixels, 0, channels));
+  return canvas.toDataURL();
 }
 
 /** A grey picture pale, and over it, in the accent colour, what another one has more. */
@@ -113,10 +120,11 @@ export class Melt {
 }
 
 // ---- sheets
-/** The cells of a gapless sheet, from its RGBA bytes: one picture after the other, plane by plane. */
-export function cutSheet(rgba, width, height, columns) {
+/** The cells of a gapless sheet, from its RGBA bytes: one picture after the other, plane by plane.
+ *  planes: how many, where a picture in colour may happen to be grey. */
+export function cutSheet(rgba, width, height, columns, planes) {
   const side = width / columns, area = side * side, count = columns * Math.floor(height / side);
-  const channels = rgba.some((value, i) => i % 4 === 1 && value !== rgba[i - 1]) ? 3 : 1;
+  const channels = planes ?? (rgba.some((value, i) => i % 4 === 1 && value !== rgba[i - 1]) ? 3 : 1);
   const pixels = new Uint8ClampedArray(count * channels * area);
   for (let i = 0; i < pixels.length; i++) {
     const cell = Math.floor(i / area / channels), plane = Math.floor(i / area) % channels;
@@ -139,10 +147,10 @@ export function rgbaOf(width, height, draw) {
   return context.getImageData(0, 0, width, height).data;
 }
 
-/** Fetch a gapless sheet and cut it. columns: how many, or a function of the width of the sheet. */
-export async function loadSheet(src, columns) {
+/** Fetch a gapless sheet and cut it. columns: how many, or a function of the width of the sheet. planes: as there. */
+export async function loadSheet(src, columns, planes) {
   const image = await loadImage(src), {naturalWidth: width, naturalHeight: height} = image;
   const across = typeof columns === "function" ? columns(width) : columns;
   const rgba = rgbaOf(width, height, (context) => context.drawImage(image, 0, 0));
-  return {...cutSheet(rgba, width, height, across), columns: across};
+  return {...cutSheet(rgba, width, height, across, planes), columns: across};
 }

@@ -41,6 +41,7 @@ export function figureOf(given) {
   const $ = (query, root = element) => root.querySelector(query);
   const $$ = (query, root = element) => [...root.querySelectorAll(query)];
   const article = $(".figure-page"), knobs = $(".tune");
+  for (const offer of $$("[data-do=dream]")) offer.hidden = !window.thatAreNot.tabs.includes("dream");
   if (knobs) knobs.open = !matchMedia("(max-width: 639px)").matches;  // on a phone the pictures come first
 
   /** Texts of the elements that queries find: {query: text}. One that stays is not said again. */

@@ -1,6 +1,6 @@
 // What a visitor takes along: pictures made in the browser, the exact settings, a link to what is on show.
 import {elementOf, html, make} from "./controls.js";
-import {cssValue, readTheme} from "./canvas.js";
+import {cssValue, fromBase64, readTheme} from "./canvas.js";
 import {pageLink} from "./tabs.js";
 
 const EDGE = 48, GAP = 12, LINE = 30, CELL = 112;  // pixels of a saved sheet
@@ -13,6 +13,58 @@ function saveFile(name, blob) {
 
 export function saveJson(name, value) {
   saveFile(name, new Blob([`${JSON.stringify(value, null, 2)}\n`], {type: "application/json"}));
+}
+
+export const saveCanvas = (canvas, name) => canvas.toBlob((blob) => saveFile(name, blob));
+
+// ---- animations
+const littleEndian = (value, count) => Uint8Array.from({length: count}, (_, i) => value >>> (8 * i));
+const letters = (text) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+
+function joined(...parts) {
+  const all = new Uint8Array(parts.reduce((sum, {length}) => sum + length, 0));
+  parts.reduce((at, part) => {
+    all.set(part, at);
+    return at + part.length;
+  }, 0);
+  return all;
+}
+
+function chunk(name, ...parts) {
+  const data = joined(...parts);
+  return joined(letters(name), littleEndian(data.length, 4), data, new Uint8Array(data.length % 2));
+}
+
+/** The chunks of a WebP that are its picture, without those that are about it. */
+function pictureChunks(webp) {
+  const found = [], view = new DataView(webp.buffer, webp.byteOffset);
+  for (let at = 12; at + 8 <= webp.length;) {
+    const name = String.fromCharCode(...webp.subarray(at, at + 4)), size = view.getUint32(at + 4, true);
+    const end = at + 8 + size + (size % 2);
+    if (["ALPH", "VP8 ", "VP8L"].includes(name)) found.push(webp.subarray(at, end));
+    at = end;
+  }
+  return found;
+}
+
+/** An endless animation, as the bytes of a WebP. frames: [bytes of a WebP, milliseconds] each, of one size. */
+export function animatedWebp(frames, width, height) {
+  const size = [littleEndian(width - 1, 3), littleEndian(height - 1, 3)];
+  const frame = ([webp, milliseconds]) => {  // at the left upper corner; it replaces the one before
+    const about = [littleEndian(0, 6), ...size, littleEndian(milliseconds, 3), littleEndian(2, 1)];
+    return chunk("ANMF", ...about, ...pictureChunks(webp));
+  };
+  const head = [chunk("VP8X", littleEndian(2, 4), ...size), chunk("ANIM", littleEndian(0, 6))];
+  return chunk("RIFF", letters("WEBP"), ...head, ...frames.map(frame));
+}
+
+/** Save canvases of one size as an animation, [canvas, milliseconds] each. Returns what is wrong, in words. */
+export function saveAnimation(name, frames) {
+  const [[{width, height}]] = frames, urls = frames.map(([canvas]) => canvas.toDataURL("image/webp", 0.92));
+  if (!urls[0].startsWith("data:image/webp")) return "This browser writes no WebP: save the picture instead.";
+  const stills = urls.map((url, i) => [fromBase64(url.split(",")[1]), frames[i][1]]);
+  saveFile(name, new Blob([animatedWebp(stills, width, height)], {type: "image/webp"}));
+  return "";
 }
 
 /** Words on lines that are at most `width` wide. measure: text -> its width. */

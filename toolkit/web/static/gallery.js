@@ -61,7 +61,8 @@ export class GalleryTab {
     this.controls = new Controls(given.element, its.onKnob);
     this.#fillGrid(its);
     onActions(figure, {
-      keep: () => this.offer("keep"), ask: () => this.offer("ask"), dice: () => setSeed(randomSeed()),
+      keep: () => this.offer("keep"), ask: () => this.offer("ask"), dream: () => this.offer("dream"),
+      dice: () => setSeed(randomSeed()),
       reset: () => this.change(its.initial()),
       picture: () => saveSheet(figure, [its.savedCanvases()], `${fileName()}.png`, its.columns), ...its.actions,
     }, {k: "keep", ...its.keys}, () => this.shown);
@@ -172,7 +173,7 @@ export class GalleryTab {
     reveal(this.figure.$(".one"));
   }
 
-  /** Offer the selected picture to the tray or to the classifiers, with what it was drawn by. */
+  /** Offer the selected picture to the tray or to another tab, with what it was drawn by. */
   offer(to, which) {
     const {shape} = this.shown, [channels, side] = shape, {pixels, facts} = this.its.picture(which);
     if (!pixels) return;

@@ -369,7 +369,7 @@ export default function start(given) {
     play: () => player.toggle(), back: () => player.step(-1), on: () => player.step(1),
     picture: savePicture, animation: save, growth: save, checkpoint: save,
     life: () => saveSheet(figure, [$$(".life canvas")], `${runs.a.experiment}_seed-${symbol.seed}_life.png`),
-    keep: () => offer("keep"), ask: () => offer("ask"),
+    keep: () => offer("keep"), ask: () => offer("ask"), dream: () => offer("dream"),
     all: () => toggleOverview(!overview.isOpen, iterationOf("a")),
     compare: () => compare(!now.compare),
     map: () => runs.a.map && !overview.isOpen && showMap(!now.map),

@@ -80,6 +80,12 @@ export class Request {
     if (this.#flight) stop({visitor: this.#visitor, ticket: this.#flight.ticket + 1});
   }
 
+  /** Have the server end the request under way: what there is by then is the response. */
+  stop() {
+    this.#next = null;
+    if (this.#flight) this.figure.server.note({visitor: this.#visitor, ticket: ++this.#ticket});
+  }
+
   /** Wait for no response any more. */
   cancel() {
     if (this.#flight && this.cancels) this.figure.server.note({visitor: this.#visitor, ticket: ++this.#ticket});

@@ -142,7 +142,7 @@ export class SymbolView {
       "[data-do=grow]": !here ? `Grow at ${model}` : isOver ? "Again" : "Growing",
     });
     const nothing = !this.picture.pixels;  // such a button may have the focus, so it is not disabled
-    ["keep", "ask"].forEach((action) => $(`.offers [data-do=${action}]`).setAttribute("aria-disabled", nothing));
+    for (const offer of this.figure.$$(".symbol .offers button")) offer.setAttribute("aria-disabled", nothing);
   }
 
   #drawStrips(here, count, iteration) {

@@ -46,7 +46,7 @@ export function onTab(tab, onShow, onHide = () => {}) {
   window.addEventListener("that-are-not-tab", ({detail}) => (detail === tab ? onShow() : onHide()));
 }
 
-/** Send a picture into the tray ("keep") or before the classifiers ("ask").
+/** Send a picture into the tray ("keep"), before the classifiers ("ask"), or where a network changes it ("dream").
  *  pixels: bytes 0 to 255, channels x side x side; caption: what it is, as "fig2, iteration 7, seed 12". */
 export function offerPicture(to, {pixels, side, channels = 1, caption}) {
   const detail = {light: Uint8Array.from(pixels), side, channels, caption};
@@ -88,6 +88,7 @@ if (globalThis.document) {  // not where tests import it
     goingBack = id !== current && openTab(id);
   });
   window.addEventListener("that-are-not-ask", ({detail}) => handOver("Is it new?", detail));
+  window.addEventListener("that-are-not-dream", ({detail}) => handOver("Dream", detail));
   Object.assign(page(), {open: openTab, link: pageLink});
   onTabChange();
 }
