@@ -175,5 +175,6 @@ def test_photographs_are_dreamt_in_colour_one_at_a_time_and_misread_by_name(full
     assert (message["shape"], message["count"], len(message["frames"])) == ([3, 64, 64], 1, 3)
     styled = dreamt(full, **asked, mode="style", steps=1, **SYMBOL)
     assert styled["frames"][0] != styled["frames"][-1]
+    assert "240 steps of all sizes are too many" in refused("dream", full, **asked, octaves=4, steps=60)
     ((one, *_),) = fooled(full, **asked, start="garment", epsilon=0.02)["reads"]
     assert isinstance(one, str) and one

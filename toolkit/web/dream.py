@@ -44,6 +44,7 @@ START: Message = {
 }  # fmt: skip
 KNOWN = {"digit": ("mnist", DIGITS), "garment": ("fashion", CLOTHES)}  # starts that are of a built-in sample
 WEIGHT, SMALL_WEIGHT = 300, 30  # of a style against the content, where a request says 1
+MOST_STEPS = 160  # of all octaves, on photographs: seconds while which others wait in line
 STYLE_STEPS, PHOTO_STEPS = 30, 15  # of each octave: of style transfer, and of a dream of photographs on the page
 
 
@@ -220,18 +221,21 @@ def plan(source: str | Path, request: DreamRequest, seeds: Sequence[int]) -> Pla
     if request.mode == "style":
         score = ascent.content(of.model, of.content, x)
         score += of.weight * request.weight * ascent.style(of.model, of.textures, look(source, request.look))
-        steps = STYLE_STEPS if request.steps < 0 else request.steps
-        how = {**STYLE, "steps": steps, "lr": STYLE["lr"] * request.strength}
+        usual = STYLE_STEPS
+        how = {**STYLE, "lr": STYLE["lr"] * request.strength}
     else:
         score = ascent.activation(of.model, choose("layer", request.layer or of.usual["layer"], of.layers),
                                   None if request.channel < 0 else request.channel)  # fmt: skip
-        how = {
-            "steps": of.usual["steps"] if request.steps < 0 else request.steps,
-            "octaves": request.octaves or of.usual["octaves"], "jitter": of.usual["jitter"],
-            "lr": of.usual["strength"] * request.strength,
-        }  # fmt: skip
-    states = ascent.ascend(score, x, seeds=seeds[: len(x)], **how)
-    return Plan(score, x, states, how["steps"] * how["octaves"])
+        usual = of.usual["steps"]
+        how = {"octaves": request.octaves or of.usual["octaves"], "jitter": of.usual["jitter"],
+               "lr": of.usual["strength"] * request.strength}  # fmt: skip
+    how["steps"] = usual if request.steps < 0 else request.steps
+    steps = how["steps"] * how["octaves"]
+    if of.count == 1 and steps > MOST_STEPS:
+        raise ValueError(
+            f"{steps} steps of all sizes are too many here: give fewer octaves or steps, {MOST_STEPS} in all"
+        )
+    return Plan(score, x, ascent.ascend(score, x, seeds=seeds[: len(x)], **how), steps)
 
 
 def draw(source: str | Path, request: DreamRequest) -> Generator[Message]:
