@@ -307,7 +307,9 @@ def _about(source: str | Path, name: str, listed: Mapping[str, Any]) -> Message:
 
 
 def _usual(how: Mapping[str, Any], layer: str) -> Message:
-    return {"usual": {"layer": layer, "steps": how["steps"], "octaves": how["octaves"]}}
+    """What the knobs say at first."""
+    steps = {"steps": how["steps"], "styleSteps": STYLE_STEPS}
+    return {"usual": {"layer": layer, "octaves": how["octaves"], **steps}}
 
 
 def _runs(source: str | Path) -> list[Message]:

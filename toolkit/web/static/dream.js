@@ -14,7 +14,7 @@ const MODES = [["dream", "Dream"], ["style", "Style"], ["fool", "Fool"]];
 const STARTS = {noise: "noise", symbol: "a symbol", digit: "a digit", garment: "a garment", own: "yours"};
 const LOOKS = [["symbols", "symbols that are not"], ["clothes", "clothes"], ["digits", "digits"]];
 const METHODS = [["fgsm", "one step"], ["pgd", "ten steps"]], SIZES = [128, 224, 320];
-const PAD = 224, STYLE_STEPS = 30, BEAT = 120, HOLD = 1500;  // pixels; milliseconds of a frame, and of the last one
+const PAD = 224, BEAT = 120, HOLD = 1500;  // pixels; milliseconds of a frame, and of the last one
 let tab, now, $, $$, write, pad, fooling;
 let networks, runs, classes, defaults, many, across;  // of the page's first message
 let wanted = null;      // the pictures asked for last: {order, shape, count, shown, frames, response, received, reads}
@@ -33,8 +33,8 @@ function usualSettings(mode, {name, small, usual}) {
   const fooled = name.includes("fashion") ? "garment" : "digit";
   const dreamt = small && runs.length ? "symbol" : "noise";
   const start = {dream: dreamt, style: small ? "digit" : "garment", fool: fooled}[mode];
-  const steps = mode === "style" ? STYLE_STEPS : usual.steps;
-  return {...usual, steps, start, which: "", strength: 1, weight: 1, channel: -1, cell: 0};
+  const {layer, octaves} = usual, steps = mode === "style" ? usual.styleSteps : usual.steps;
+  return {layer, octaves, steps, start, which: "", strength: 1, weight: 1, channel: -1, cell: 0};
 }
 
 // ---- requests
