@@ -36,13 +36,14 @@ from toolkit.web import (  # noqa: E402
     raising,
     server,
     tray,
+    words,
 )
 
 gc.freeze()  # what was imported stays
 gc.enable()
 
-TABS = ["iterations", "raising", "creative", "annotate", "kaleidoscope", "playground", "bend", "dream", "tray", "novel",
-        "claims", "about"]  # fmt: skip
+TABS = ["iterations", "raising", "creative", "annotate", "kaleidoscope", "playground", "words", "bend", "dream", "tray",
+        "novel", "claims", "about"]  # fmt: skip
 STYLES = ["page.css", *(f"{tab}.css" for tab in TABS)]
 WARM = 3.0  # seconds after the start, when the page is up: load models, visitor or not
 ARENAS = (-8, 2)  # M_ARENA_MAX, as malloc.h has it, and how many
@@ -61,20 +62,20 @@ def limit_malloc_arenas() -> None:
 
 def warm(checkpoints: str | Path) -> None:
     """Draw for nobody, so that no visitor waits for a model. What fails here fails again for a visitor."""
-    for tab in (iterations, creative, kaleidoscope, bend, novel):
+    for tab in (iterations, creative, kaleidoscope, words, bend, novel):
         with suppress(ValueError):
             tab.warm(checkpoints)
 
 
 def tabs(checkpoints: str | Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """The tabs there are to be, each with what fills it. Raises ValueError if there is nothing to show."""
-    several = (raising, creative, kaleidoscope, bend, dream, novel, claims)
+    several = (raising, creative, kaleidoscope, words, bend, dream, novel, claims)
     found = {tab: first for tab in several if (first := tab.first_page(checkpoints))}
     try:
         iterations.RunIndex(checkpoints).page()
         yield "Iterations", partial(iterations.iterations_tab, checkpoints)
     except ValueError:
-        if not {creative, kaleidoscope} & found.keys():
+        if not {creative, kaleidoscope, words} & found.keys():
             raise
     for tab, first in found.items():
         yield tab.TAB, partial(tab.tab, checkpoints, first)

@@ -94,10 +94,11 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.test_page_creative import tiny_decoders
     from tests.test_page_kaleidoscope import tiny_networks
     from tests.test_page_novel import untrained_judges
+    from tests.test_page_words import tiny_words
 
     folder = tiny_run(tmp_path_factory.mktemp("full"), iterations=4, mapped=True)
     folder = tiny_networks(tiny_decoders(untrained_judges(tiny_run(folder, iterations=2, name="fig6"))))
-    return written(folder, *EACH)
+    return written(tiny_words(tiny_words(folder), "words-replace"), *EACH)
 
 
 @pytest.fixture(scope="session")

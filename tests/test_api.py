@@ -73,6 +73,7 @@ RIGHT: dict[str, tuple[Any, ...]] = {
     "decode": ("creative-mnist", [0, 5], "low-active", 5, 1.0, 1.0, 15.0, -1),
     "kaleidoscope": ("kaleidoscope-mnist", [0, 9], 5, 0.01, "centred", "uniform"),
     "dream": ("judge-digits", [0, 3], "body.4", 1.0, 1, 2, -1, 224, ""),
+    "words": ("words", 3, 7, 0.8, "un"),
     "measure": (text(file()), False),
 }
 WORDS: list[Any] = [
@@ -219,7 +220,7 @@ def test_the_endpoints_alone_are_public_named_and_described(folder: Path) -> Non
     page = build(folder)
     public = [event for event in page.fns.values() if event.api_visibility == "public"]
     assert [event.api_name for event in public] == ["sample", "decode", "kaleidoscope", "raise_family", "dream",
-                                                    "measure"]  # fmt: skip
+                                                    "words", "measure"]  # fmt: skip
     assert not page.api_open
     assert all("Args:" in str(event.api_description) and "Returns:" in str(event.api_description) for event in public)
 
@@ -334,10 +335,10 @@ def test_whatever_is_asked_beside_the_queue_is_answered_or_refused_in_a_sentence
 EVENTS = {  # the events of the scripts, and whose they are
     "grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope", "train": "playground",
     "bend": "bend", "dream": "dream", "fool": "fool", "ask": "novel", "raise": "raising", "pack": "raising",
-    "take": "tray", "stir": "iterations",
+    "write": "words", "take": "tray", "stir": "iterations",
 }  # fmt: skip
 SERVED = {"figure": ["experiment", "strip"], "kaleidoscope": ["known"], "claims": ["look"], "bend": [], "dream": [],
-          "pairs": [], "annotate": ["find", "begin", "label"], "playground": [], "novel": [], "tray": [],
+          "pairs": [], "annotate": ["find", "begin", "label"], "playground": [], "words": [], "novel": [], "tray": [],
           "raising": ["recipe", "stop"]}  # fmt: skip
 SERVED = {figure: [*functions, "note"] for figure, functions in SERVED.items()}
 
@@ -455,12 +456,14 @@ def test_a_client_is_shown_the_type_of_every_argument_and_examples_that_are_answ
 
     client = Client(address, verbose=False)
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/sample", "/decode", "/kaleidoscope", "/raise_family", "/dream", "/measure"}
+    names = {"/sample", "/decode", "/kaleidoscope", "/raise_family", "/dream", "/words", "/measure"}
+    assert set(endpoints) == names
     for name, it in endpoints.items():
         assert it["description"] and [each["python_type"]["type"] for each in it["returns"]] == ["dict(str, Any)"]
         assert all(each["python_type"]["type"] != "Any" and each["type"] for each in it["parameters"])
         examples = {each["parameter_name"]: each["example_input"] for each in it["parameters"]}
-        assert client.predict(**examples, api_name=name)["shape"][1:] == [1, 28, 28]
+        answer = client.predict(**examples, api_name=name)
+        assert len(answer["words"]) == 60 if name == "/words" else answer["shape"][1:] == [1, 28, 28]
     method = endpoints["/decode"]["parameters"][2]["python_type"]["type"]
     assert method == "Literal['low-active', 'random', 'noisy', 'regular']"
     assert "experiment: str (required)  (such as 'creative-mnist')" in str(client.view_api(return_format="str"))

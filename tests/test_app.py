@@ -30,7 +30,7 @@ from tests.server import free_port, start
 from toolkit import hub, plot
 from toolkit.config import SamplingSettings
 from toolkit.models import create
-from toolkit.web import bend, creative, dream, iterations, kaleidoscope, novel, playground, raising, server
+from toolkit.web import bend, creative, dream, iterations, kaleidoscope, novel, playground, raising, server, words
 from toolkit.web.iterations import RunIndex
 
 ROOT = Path(__file__).parents[1]
@@ -93,6 +93,7 @@ ASKED: dict[str, tuple[Any, Any, dict[str, Any]]] = {  # of each tab: the reques
     "bend": (bend.BendRequest, bend.draw, {**bend.START, "machine": "creative-mnist"}),
     "dream": (dream.DreamRequest, dream.draw, {**dream.START, "network": "judge-digits", "steps": 2}),
     "fool": (dream.FoolRequest, dream.fool, {**dream.START, "network": "judge-digits", "start": "digit"}),
+    "words": (words.WordsRequest, words.write, {**words.START, "experiment": "words", "iteration": 3}),
     "novel": (novel.NoveltyRequest, novel.report, {"image": None, "seed": None}),
     "raising": (raising.RaiseRequest, raising.raise_next, {"recipe": {}}),
 }
@@ -149,7 +150,7 @@ def test_the_page_builds_and_says_where_its_sheets_are(tree: Path) -> None:
 
 def test_a_tree_that_fills_every_tab_has_every_tab(full: Path) -> None:
     labels = [tab["props"]["label"] for tab in components(build(full), "tabitem")]
-    assert labels == ["Iterations", "Raise your own", "Creative decoder", "Kaleidoscope", "Bend it", "Dream",
+    assert labels == ["Iterations", "Raise your own", "Creative decoder", "Kaleidoscope", "Words", "Bend it", "Dream",
                       "Is it new?", "Claims", "Annotate", "About"]  # fmt: skip
 
 
@@ -158,12 +159,12 @@ def test_what_computes_waits_in_two_lines_and_files_in_a_third(full: Path) -> No
     lines = {event.concurrency_id: event.concurrency_limit for event in events}
     assert lines == {"quick": 2, "slow": 1, "files": 1, "reconnect": None}
     named = {event.api_name for event in events if event.api_visibility != "private"}
-    assert named == {"sample", "decode", "kaleidoscope", "raise_family", "dream", "measure"}
+    assert named == {"sample", "decode", "kaleidoscope", "raise_family", "dream", "words", "measure"}
     assert {event.concurrency_id for event in events if event.api_name in named} == {"slow"}
     figures = {event.targets[0][1]: event.concurrency_id for event in events if event.targets}
     assert figures == {"grow": "quick", "draw": "quick", "film": "quick", "bend": "quick", "ask": "quick",
-                       "fool": "quick", "dream": "slow", "train": "slow", "raise": "slow", "save": "files",
-                       "take": "files", "pack": "files", "stir": "reconnect"}  # fmt: skip
+                       "write": "quick", "fool": "quick", "dream": "slow", "train": "slow", "raise": "slow",
+                       "save": "files", "take": "files", "pack": "files", "stir": "reconnect"}  # fmt: skip
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "toolkit/web/static").glob("*.html")), ids=lambda path: path.stem)

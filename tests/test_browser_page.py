@@ -15,7 +15,7 @@ from PIL import Image
 from tests import browser
 
 pytestmark = browser.NEEDED
-TABS = ["Iterations", "Raise your own", "Creative decoder", "Kaleidoscope", "Bend it", "Is it new?", "Claims",
+TABS = ["Iterations", "Raise your own", "Creative decoder", "Kaleidoscope", "Words", "Bend it", "Is it new?", "Claims",
         "Annotate", "About"]  # fmt: skip
 WIDTHS = {"desktop": (browser.DESK, "light"), "phone": (browser.PHONE, "dark")}
 KEPT = os.environ.get("TOOLKIT_SCREENSHOTS")

@@ -514,6 +514,8 @@ GIANTS = [
     ("Manifold", {"size": 2, "depth": 2, "width": 8}, {"width": HUGE, "depth": 1000}),
     ("Judge", {"size": 8, "filters": 2, "hidden": 4}, {"depth": HUGE}),
     ("Judge", {"size": 8, "filters": 2, "hidden": 4}, {"hidden": HUGE, "channels": HUGE}),
+    ("CharRNN", {"hidden": 8}, {"hidden": HUGE}), ("CharRNN", {"hidden": 8}, {"depth": HUGE}),
+    ("CharRNN", {"hidden": 8}, {"length": HUGE}),
 ]  # fmt: skip
 
 
@@ -538,6 +540,7 @@ def test_a_header_that_claims_a_giant_is_refused_before_anything_is_built(
 
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {  # the model of each
     "iterations": ("WTA", {"filters": 4, "size": 16}),
+    "words": ("CharRNN", {"hidden": 8}),
     "divergence": ("VAE", {"size": 4, "widths": [8], "z": 2}),
     "decoder": ("VAE", {"size": 4, "widths": [8], "z": 2}),
     "kaleidoscope": ("Manifold", {"size": 1, "depth": 2, "width": 8}),
@@ -545,6 +548,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {  # the model of each
 }
 CONFIGS: dict[str, dict[str, Any]] = {
     "iterations": {"sampling": {"limit": 7, "finish": "tone", "tone": [0.0, 1.0]}},
+    "words": {"experiment": {"name": "words", "title": "Words", "temperature": 0.5}},
     "divergence": {},
     "decoder": {"experiment": {"data": "mnist", "seed": 1}},
     "kaleidoscope": {"experiment": {"name": "kaleidoscope", "title": "Two points", "points": [[0.2], [0.8]]}},
@@ -579,7 +583,7 @@ def kinds(all_kinds: Path, tmp_path: Path) -> Path:
 def test_one_function_loads_every_kind_by_default_the_last_iteration_or_the_first_training(
     kinds: Path, kind: str
 ) -> None:
-    number = 2 if kind in ("iterations", "divergence") else 1
+    number = 2 if kind in ("iterations", "words", "divergence") else 1
     models = [hub.load(kinds, kind), hub.load(kinds, kind, number),
               hub.load(kinds / kind / f"iter_{number:03d}" / "model.safetensors")]  # fmt: skip
     assert {type(model).__name__ for model in models} == {KINDS[kind][0]}
@@ -589,7 +593,8 @@ def test_one_function_loads_every_kind_by_default_the_last_iteration_or_the_firs
 
 def test_what_is_read_knows_how_it_is_sampled(kinds: Path) -> None:
     assert index.KINDS.keys() == KINDS.keys()
-    run, step, decoder, k, classifier = (hub.read(kinds, kind) for kind in KINDS)
+    run, words, step, decoder, k, classifier = (hub.read(kinds, kind) for kind in KINDS)
+    assert isinstance(words, hub.Writer) and words.temperature == 0.5 and words.data == "words"
     assert isinstance(run, Run) and run.sampling == Sampling(limit=7, finish="tone", tone=(0.0, 1.0))
     assert isinstance(step, Run) and step.sampling == Sampling() and isinstance(classifier, Judge)
     assert isinstance(decoder, Trained) and decoder.data == "mnist" and decoder.how.gain == 3.0
@@ -599,8 +604,8 @@ def test_what_is_read_knows_how_it_is_sampled(kinds: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_call_draws_from_any_checkpoint_an_image_a_seed_whatever_its_neighbours(kinds: Path, kind: str) -> None:
-    if kind == "judge":
-        with refused("a classifier draws no images"):
+    if kind in ("judge", "words"):
+        with refused("draws no images"):
             hub.draw(kinds, kind)
         return
     images = hub.draw(kinds, kind, 1, seeds=range(3))
@@ -625,13 +630,13 @@ def test_a_kind_of_a_later_version_still_loads_and_is_not_read(kinds: Path) -> N
         hub.read(kinds, "judge")
 
 
-@pytest.mark.parametrize("kind", ["kaleidoscope", "judge"])
+@pytest.mark.parametrize("kind", ["kaleidoscope", "judge", "words"])
 def test_a_model_of_another_kind_than_its_experiment_says_is_refused(kinds: Path, kind: str) -> None:
     path = kinds / kind / "iter_001/model.safetensors"
     hub.save(create(*KINDS["decoder"], seed=1), path, experiment=kind, iteration=1)
     hub.write_index(kinds)
     with refused(kind, "holds a VAE"):
-        hub.read(kinds, kind)
+        hub.read(kinds, kind, 1)
 
 
 @pytest.mark.parametrize(
@@ -717,7 +722,7 @@ def hashed(kinds: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_a_file_is_hashed_once_until_it_changes(kinds: Path, hashed: list[int]) -> None:
     before = hub.write_index(kinds)
-    assert len(hashed) == 12  # two models of five kinds, and two statistics
+    assert len(hashed) == 14  # two models of six kinds, and two statistics
     hashed.clear()
     assert hub.write_index(kinds) == before
     assert hub.load(kinds, "judge", 2) and hub.read(kinds, "decoder")
@@ -748,4 +753,4 @@ def test_what_is_pushed_is_hashed_once(kinds: Path, tmp_path: Path, hashed: list
     publish.stage(kinds, tmp_path / "staged", "owner/name")
     assert publish.upload(tmp_path / "staged", "owner/name", api) == COMMIT
     assert hub.load(tmp_path / "staged", "judge", 1) and hub.load(tmp_path / "staged", "iterations", 2)
-    assert len(hashed) == 12
+    assert len(hashed) == 14

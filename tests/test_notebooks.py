@@ -31,8 +31,9 @@ def text(cell: dict) -> str:
     return "".join(cell["source"])
 
 
-def test_there_are_fifteen_of_them_numbered_and_one_for_the_hub() -> None:
-    assert [name[:2] for name in NAMES if name != "notebook"] == [f"{number:02d}" for number in range(15)]
+def test_they_are_numbered_and_there_is_one_for_the_hub() -> None:
+    numbers = [name[:2] for name in NAMES if name != "notebook"]
+    assert numbers == sorted({*numbers}) and numbers[:15] == [f"{number:02d}" for number in range(15)]
     assert "notebook" in NAMES
 
 
@@ -61,7 +62,7 @@ def test_it_has_its_mathematics_and_leads_to_its_paper_and_to_the_next(name: str
     cells = {cell["id"]: text(cell) for cell in raw(name)["cells"]}
     assert cells["formulas"].count("$$") >= 2 and cells["formulas"].count("$") % 2 == 0
     assert cells["next"].startswith("Paper") and "](https://" in cells["next"]
-    last = {"14_dream_style_fool": "README.md", "notebook": "00_tour.ipynb"}
+    last = {"14_dream_style_fool": "README.md", "16_words_that_are_not": "README.md", "notebook": "00_tour.ipynb"}
     assert f"{last.get(name) or NAMES[NAMES.index(name) + 1] + '.ipynb'})" in cells["next"]
 
 

@@ -348,6 +348,7 @@ def test_other_settings_bind_only_once_an_iteration_is_finished(whole, tmp_path)
 # ---- every kind, through the command line
 
 SMALL = {  # of every kind, as little as it takes
+    "words": ["images=80", "generated=40", "iterations=1", "first_steps=4"],
     "iterations": ["images=30", "generated=10", "iterations=1", "first_steps=2", "steps=2", "sampling.limit=2"],
     "decoder": ["images=60", "steps=20", "batch=20"],
     "kaleidoscope": ["steps=5", "runs=2"],
@@ -360,7 +361,7 @@ def train(out, name, *more):
     """The exit code of the smallest training of a preset."""
     spec = presets.PRESETS[name]
     source = "sample:fashion" if spec.kind == "decoder" else "sample:mnist"
-    given = "--data" in more or getattr(spec, "points", ()) or name == "without-data"
+    given = "--data" in more or getattr(spec, "points", ()) or name == "without-data" or spec.kind == "words"
     command, options = "diverge" if spec.kind == "divergence" else "train", [] if given else ["--data", source]
     sets = [part for each in SMALL[spec.kind] for part in ("--set", each)]
     return cli.main([command, name, "--scale", "smoke", "--out", str(out), *options, *sets, *more])
@@ -412,10 +413,10 @@ def test_another_seed_is_offered_a_name(tmp_path, capsys):
 def test_forty_images_are_learned_for_as_many_steps_as_all_are(name, scale):
     """Regression: forty pictures were learned for fifteen steps, fifteen epochs of one batch, and drew dots."""
     spec = preset(name, scale)
-    if spec.kind != "iterations":
+    if not isinstance(spec, presets.IteratedTraining):
         assert "epochs" not in spec.as_dict()  # steps are counted, whatever the number of images
         return
-    trainer = runs.prepare(spec, torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "nowhere")
+    trainer = runs.IteratedTrainer(spec=spec, data=(), out=Path("nowhere"))
     least = min(presets.LEAST_STEPS, trainer.planned_steps(1, 70_000))
     assert trainer.planned_steps(1, 40) >= least and least >= {"smoke": 20}.get(scale, presets.LEAST_STEPS)
 

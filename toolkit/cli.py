@@ -345,13 +345,15 @@ OF_TRAINING = [arg(name) for name in ("--invert", "--seed", "--root", "--device"
     "train",
     f"""presets:
   figures of iterated learning   {_names("iterations")}
+  words that are not             {_names("words")}
   creative decoders              {_names("decoder")}
   kaleidoscopic networks         {_names("kaleidoscope")}
   classifiers                    {_names("judge")}
 scales:
   paper   the sizes of the papers, for a GPU
   cpu     minutes to five hours on two cores (default)
-  try     three to five minutes on two cores, to bright symbols (figures 2 to 7, 12, 13), also from own pictures
+  try     three to five minutes on two cores, to bright symbols (figures 2 to 7, 12, 13), also from own pictures;
+          words: a minute
   smoke   seconds, with results that mean nothing
 examples:
   python -m toolkit train fig2 --scale smoke --data sample:mnist --out runs     seconds, on the built-in digits
@@ -362,6 +364,8 @@ examples:
   python -m toolkit train fig6 --scale cpu --seed 1 --set steps=300 --set sampling.limit=50 --out runs
   python -m toolkit train fig6 --scale cpu --seed 1 --name fig6-seed1 --out runs    beside fig6
   python -m toolkit train fig2 --scale cpu --set filter=novelty:0.5 --name fig2-novel --out runs
+  python -m toolkit train words --scale try --out runs                          a minute: words nobody has used
+  python -m toolkit train words --data text:plays.txt --name plays --iterations 1 --out runs    any text, to go on with
   python -m toolkit train creative-mnist --iterations 3 --out runs              three decoders, from three seeds
   python -m toolkit train kaleidoscope-mnist --out runs                         twenty minutes on two cores
   python -m toolkit train judge-digits --out runs                               a few minutes
@@ -372,8 +376,8 @@ Stop it whenever you like; the same command continues where it was. `python app.
     arg("--scale", default="cpu", choices=("paper", "cpu", "try", "smoke"), help="see below (default: cpu)"),
     arg("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/PRESET or DIR/NAME"),
     arg("--name", help="another name, of the folder too: fig6-seed1 for fig6 from another seed"),
-    arg("--data", help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, folder:PATH of images, or "
-        "letters:PATH of fonts"),
+    arg("--data", help="mnist, fashion, kmnist, omniglot, sample:mnist, sample:fashion, folder:PATH of images, "
+        "letters:PATH of fonts, or, of words, text:FILE"),
     arg("--iterations", type=int, help="another number of iterations, or of networks from other seeds; more continue"),
     arg("--set", help="any other setting, e.g. steps=300, model.filters=32"),
     arg("--as-written", action="store_true", help="by the paper's text where its published code differs"),
@@ -388,7 +392,8 @@ def train(args: argparse.Namespace) -> object:
 
     with distributed.process_group(args.device):
         given = changes(args)
-        count = None if args.preset in presets.FIGURES else given.pop("iterations", None)  # of models from other seeds
+        loop = args.preset in [*presets.FIGURES, *presets.WORDS]
+        count = None if loop else given.pop("iterations", None)  # of models from other seeds
         spec = presets.preset(args.preset, args.scale, as_written=args.as_written, **given)
         own = device(distributed.local_device(args.device))
         options = {"root": args.root, "device": own, "quiet": args.quiet or args.json}
@@ -436,13 +441,30 @@ def diverge(args: argparse.Namespace) -> object:
   python -m toolkit sample fig2 --iteration 7 --seeds 0:64 --out sheet.png
   python -m toolkit sample fig2 --iteration 7 --seeds 42 --out steps.gif      the passes from noise to the image
   python -m toolkit sample creative-mnist --out sheet.png                     any kind of checkpoint that draws
-The image of a seed does not depend on the other seeds.""",
+  python -m toolkit sample words --iteration 5 --seeds 0:20                   prints words; --out words.txt writes them
+  python -m toolkit sample words --start un --temperature 0.7
+  python -m toolkit sample plays --from runs --start "To be" --length 500 --seeds 0    goes on with a text
+The image, or the word, of a seed does not depend on the other seeds.""",
     EXPERIMENT,
     *OF_MODEL,
-    *DRAWN,
+    DRAWN[0],
+    arg("--out", help="sheet.png, or an animation, .gif or .webp; of words a .txt, which are printed without it"),
+    arg("--temperature", type=float, help="of words: how freely letters are chosen (default: the run's, mostly 1)"),
+    arg("--start", help="of words: what each begins with"),
+    arg("--length", type=int, help="of running text: how many characters follow (default: 300)"),
 )
 def sample(args: argparse.Namespace) -> object:
-    """Draw images with any checkpoint, as a sheet (.png) or an animation of how they form (.gif, .webp)."""
+    """Draw images with any checkpoint, as a sheet (.png) or an animation (.gif, .webp); or print words of one."""
+    if args.out is not None:
+        check_out(args.out, (*PICTURES, ".txt"))
+    from . import index
+
+    listed = index.read_index(args.source)
+    if listed["experiments"][index.find(listed, args.experiment)].get("kind") == "words":
+        return _write(args)
+    _refuse(args, ["temperature", "start", "length"], "is for words, and this run draws images")
+    if args.out is None:
+        raise ValueError("--out is missing: give sheet.png, or an animation, .gif or .webp")
     animated = _check_picture(args)
     import torch
 
@@ -466,6 +488,26 @@ def sample(args: argparse.Namespace) -> object:
             passes = max(passes, last)
         save(_sheet(torch.cat(images)), args.out)
     return {"out": str(args.out), "images": len(args.seeds), "passes": passes}
+
+
+def _write(args: argparse.Namespace) -> object:
+    """Words of a run, or texts, one below the other."""
+    if args.out is not None:
+        check_out(args.out, [".txt"])
+    from . import hub
+
+    found = hub.read(args.source, args.experiment, args.iteration, device=args.device)
+    running = not found.model.config.words
+    if not running:
+        _refuse(args, ["length"], f"is for running text, and {found.name} writes words, which end by themselves")
+    length = 300 if running and args.length is None else args.length
+    how = {"temperature": args.temperature, "start": args.start, "length": length}
+    texts = found.texts(args.seeds, **{name: value for name, value in how.items() if value is not None})
+    written = ("\n\n" if running else "\n").join(texts)
+    if args.out is None:
+        return written
+    write_atomic(args.out, f"{written}\n".encode())
+    return {"out": str(args.out), "texts": len(texts)}
 
 
 def _check_picture(args: argparse.Namespace) -> bool:
@@ -818,16 +860,17 @@ def _ascended(args: argparse.Namespace, states: "Iterable[Tensor]", steps: int, 
     """examples:
   python -m toolkit measure checkpoints/fig2                     the table of a run
   python -m toolkit measure folder:my/marks --reference mnist    images of your own against the digits
-`toolkit.metrics.MEASURES` explains each measure.""",
-    arg("what", help="the folder of a run, or images: a data set's name or folder:PATH"),
-    arg("--reference", help="the data set that distance is measured to (default: mnist)"),
-    arg("--limit", type=int, help="how many images to measure at most (default: 1000)"),
+  python -m toolkit measure text:mine.txt                        words of your own against the built-in list
+`toolkit.metrics.MEASURES` explains each measure, `toolkit.metrics.words.MEASURES` those of words.""",
+    arg("what", help="the folder of a run, or images or words: a data set's name, folder:PATH or text:FILE"),
+    arg("--reference", help="the data set that distance is measured to (default: mnist; of words: words)"),
+    arg("--limit", type=int, help="how many images or words to measure at most (default: 1000)"),
     arg("--invert"),
     arg("--root"),
     arg("--json"),
 )
 def measure(args: argparse.Namespace) -> object:
-    """Print the measures of a stored run, or of any images against a reference."""
+    """Print the measures of a stored run, or of any images or words against a reference."""
     folder = Path(args.what)
     if (folder / "index.json").is_file():
         names = sorted(path.parent.name for path in folder.glob("*/metrics.json"))
@@ -838,9 +881,27 @@ def measure(args: argparse.Namespace) -> object:
     if stored.exists():
         _refuse(args, ["reference", "limit", "invert", "root"], f"is for images, and {folder} is a stored run")
         return json.loads(stored.read_text()) if args.json else runs.table(stored)
+    limit = 1000 if args.limit is None else args.limit
+    if data.text.is_text(args.what):
+        _refuse(args, ["invert", "root"], "is for images")
+        return _measured_words(args.what, args.reference or "words", limit)
     what = data.inverted(args.what) if args.invert else args.what
-    images = data.load(what, root=args.root, limit=1000 if args.limit is None else args.limit).images
+    images = data.load(what, root=args.root, limit=limit).images
     return metrics.measure(images.float() / 255, data.load(args.reference or "mnist", root=args.root).images)
+
+
+def _measured_words(name: str, reference: str, limit: int) -> dict[str, float]:
+    """The measures of the words of a text, evenly chosen, against those of another."""
+    from .data import text
+    from .metrics import words
+
+    if limit < 1:
+        raise ValueError(f"--limit {limit}: measure at least one word")
+    there, known = text.load(name).vocabulary, text.load(reference).vocabulary
+    if not there or not known:
+        raise ValueError(f"{reference if there else name} holds no words: give a text that does")
+    some = there[:: -(-len(there) // limit)]
+    return words.measure(some, words.rows(some, words.Lexicon(known), words.NGrams(known), frozenset(known)))
 
 
 @command(

@@ -28,10 +28,10 @@ from .config import checked
 from .config import choose as choose_option
 from .data import Dataset
 from .index import CHECKPOINTS, CheckpointError, choose, facts, fetch, read_index, write_index
-from .models import MODELS, Judge, Manifold, create
+from .models import MODELS, CharRNN, Judge, Manifold, create
 from .models.manifold import folded
 from .models.registry import outline
-from .presets import KaleidoscopeTraining
+from .presets import KaleidoscopeTraining, WordTraining
 from .samplers.creative import METHODS, POOLS, Creation, Creative, Statistics, creative_decode
 from .samplers.generate import Sampling
 from .samplers.kaleidoscope import kaleidoscope
@@ -87,6 +87,8 @@ class Model:
 
 # ---- models with what their kinds store about sampling
 
+AT_ONCE = 1000  # texts that are written together
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -138,6 +140,23 @@ class Kaleidoscope:
         return islice(stream(self, seeds), self.runs + 1)
 
 
+@dataclass(frozen=True, eq=False)
+class Writer:
+    """A model of one iteration that writes words or running text, the name of its data, and its temperature."""
+
+    name: str
+    title: str
+    data: str
+    model: CharRNN
+    temperature: float = 1.0
+
+    def texts(self, seeds: Sequence[int], **how: Any) -> list[str]:
+        """A word, or a piece of text, for each seed. how: temperature, start, length, as of `CharRNN.write`."""
+        how = {"temperature": self.temperature, **how}
+        parts = (seeds[at : at + AT_ONCE] for at in range(0, len(seeds), AT_ONCE))
+        return [text for some in parts for text in self.model.texts(self.model.write(Noise(some), **how))]
+
+
 def draw(
     source: str | Path,
     experiment: str | None = None,
@@ -159,7 +178,8 @@ def draw(
 def drawable(found: Any) -> "Run | Trained | Kaleidoscope":
     """What `read` returned, if it draws images. Raises CheckpointError otherwise."""
     if not isinstance(found, (Run, Trained, Kaleidoscope)):
-        raise CheckpointError("a classifier draws no images: choose a run, a decoder or a kaleidoscopic network")
+        what = "a run of words" if isinstance(found, Writer) else "a classifier"
+        raise CheckpointError(f"{what} draws no images: choose a run, a decoder or a kaleidoscopic network")
     return found
 
 
@@ -172,7 +192,7 @@ def read(
     revision: str | None = None,
     device: str | torch.device = "cpu",
 ) -> Any:
-    """A model with what its kind stores about sampling: a Run, a Trained decoder, a Kaleidoscope, or a classifier.
+    """A model with what its kind stores about sampling: Run, Writer, Trained decoder or Kaleidoscope; or a classifier.
 
     experiment, iteration: as for `load`. kind: a key of `index.KINDS`, if only that will do; its experiments are then
     listed if there is none of that name. Raises as `load` does.
@@ -187,12 +207,15 @@ def read(
         raise CheckpointError(f"{name} is a {found!r:.40}, which this version does not know: upgrade the toolkit")
     model: Any = _load_entry(source, revision, name, entry, target)
     path, config = tree.config(source, index, name, revision)
-    expected: Any = {"judge": Judge, "kaleidoscope": Manifold}.get(found, nn.Module)
+    expected: Any = {"judge": Judge, "kaleidoscope": Manifold, "words": CharRNN}.get(found, nn.Module)
     if not isinstance(model, expected):
         held = type(model).__name__
         raise CheckpointError(f"{name} should hold a {expected.__name__} and holds a {held}: train it again")
     if found == "judge":
         return model
+    if found == "words":
+        made = tree.section(path, config, "experiment", WordTraining)
+        return Writer(name, title, made.data, model, made.temperature)
     if found == "kaleidoscope":
         return of(tree.section(path, config, "experiment", KaleidoscopeTraining), model)
     if found == "decoder":

@@ -2,9 +2,9 @@
 
 index.json: {"schema": 1, "default": NAME, "experiments": {NAME: {"title", "kind", "config", "iterations":
 [{"iteration", "file", "bytes", "sha256", "samples", "metrics"}, ...]}}}, paths relative to it. Iteration 0 is the data
-and has no file; an iteration may have a sheet only. kind: a key of `KINDS`. A decoder has "statistics" of its neurons,
-{"file", "bytes", "sha256"}; an experiment may have a "map" of its sheets. config.json holds the settings of training
-and sampling.
+and has no file; an iteration may have samples only: a sheet, or of words a text. kind: a key of `KINDS`. A decoder has
+"statistics" of its neurons, {"file", "bytes", "sha256"}; an experiment may have a "map" of its sheets. config.json
+holds the settings of training and sampling.
 
 Apart from `hub` because it must not import torch: the command line and the page's first paint need nothing else.
 """
@@ -25,7 +25,7 @@ from .config import SamplingSettings, checked, offer
 from .presets import PRESETS
 
 MODEL, SHEET, METRICS, ROWS_FILE = "model.safetensors", "samples.png", "metrics.json", "rows.npz"  # of an iteration
-STATE, STATISTICS = "optimiser.safetensors", "statistics.safetensors"
+STATE, STATISTICS, TEXTS = "optimiser.safetensors", "statistics.safetensors", "samples.txt"
 SCHEMA = 1  # of index.json, and of a file's header
 KEY = "that-are-not"  # a header's only metadata key: the order of several varies, and the checksum with it
 LARGEST_INDEX, LARGEST_HEADER, LARGEST_FILE = 2**24, 2**20, 2**28  # bytes; the published autoencoder has 6.6 million
@@ -38,8 +38,8 @@ NONE_HERE = (
     "some with `python -m toolkit train PRESET --out runs`, then give that folder (in a command: --from runs)"
 )
 KINDS = {  # of experiments, and what one is called
-    "iterations": "run of iterations", "divergence": "divergence", "decoder": "trained decoder",
-    "kaleidoscope": "kaleidoscopic network", "judge": "classifier",
+    "iterations": "run of iterations", "words": "run of words", "divergence": "divergence",
+    "decoder": "trained decoder", "kaleidoscope": "kaleidoscopic network", "judge": "classifier",
 }  # fmt: skip
 SEVERAL = ("decoder", "kaleidoscope", "judge")  # kinds whose iterations are trainings, each from another seed
 T = TypeVar("T")
@@ -120,7 +120,7 @@ def parse(path: Path) -> dict[str, Any]:
 
 
 def write_index(folder: str | Path, default: str | None = None) -> dict[str, Any]:
-    """List FOLDER/EXPERIMENT/iter_NNN/{model.safetensors, samples.png, metrics.json} in its index.json.
+    """List FOLDER/EXPERIMENT/iter_NNN/{model.safetensors, samples.png or .txt, metrics.json} in its index.json.
 
     The same tree gives the same bytes. An iteration after 0 counts if it has its model or its sheet. default: the
     experiment that is shown first, else the first by name.
@@ -161,8 +161,9 @@ def _entry(folder: Path) -> dict[str, Any]:
         entry |= _file(path)
         if (path := folder / STATISTICS).is_file():
             entry["statistics"] = _file(path)
-    if (folder / SHEET).is_file():
-        entry["samples"] = f"{experiment}/{folder.name}/{SHEET}"
+    for name in (SHEET, TEXTS):
+        if (folder / name).is_file():
+            entry["samples"] = f"{experiment}/{folder.name}/{name}"
     if (path := folder / METRICS).is_file():
         entry["metrics"] = dict(sorted(read_json(path).items()))
     return entry

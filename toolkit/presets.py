@@ -1,4 +1,4 @@
-"""Presets: every figure, decoder, kaleidoscopic network, classifier and divergence, at several scales.
+"""Presets: every figure, run of words, decoder, kaleidoscopic network, classifier and divergence, at several scales.
 
 Needs no torch. Letters are those of the fonts in a folder `fonts`: the packages that fonts.txt lists, unpacked.
 """
@@ -13,7 +13,9 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from .config import DIGITS, SamplingSettings, checked, choose
 
-ARCHITECTURES = ("WTA", "DCGAN", "ConvVAE", "ConvAE", "VAE", "Manifold", "Judge")  # as registered: `models.MODELS`
+ARCHITECTURES = (  # as registered: `models.MODELS`
+    "WTA", "DCGAN", "ConvVAE", "ConvAE", "VAE", "Manifold", "Judge", "CharRNN",
+)  # fmt: skip
 MODES = ("centred", "published", "none")  # of a perturbation: `samplers.kaleidoscope.MODES`
 METHODS = ("adversarial", "creative adversarial", "loss hacking", "without data", "fine-tuning", "feedback",
            "external knowledge")  # of a divergence: `diverge.experiments.METHODS`  # fmt: skip
@@ -93,47 +95,59 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Experiment(Training):
-    """A run of iterated learning. The defaults are the published settings of figure 2 (the paper, section 3)."""
+class IteratedTraining(Training):
+    """A run of iterated learning, whatever is generated. The defaults are those of figure 2 (the paper, section 3)."""
 
-    kind = "iterations"
-    figure: str = ""
+    teachings: ClassVar[tuple[str, ...]] = ("accumulate", "replace")
     scale: str = "paper"
-    data: str = "mnist"
     iterations: int = 20
-    generated: int = 60_000  # images per iteration
-    teaching: str = "accumulate"  # or "replace", or "lecture": fresh samples of the frozen model
+    generated: int = 60_000  # images, or words, per iteration
+    teaching: str = "accumulate"  # or "replace"
     share: float = 1.0  # of the data kept from one iteration to the next
     inheritance: str = "preserve"  # or "reset": the same initial weights, or "fresh"
-    noise: str = "fresh"  # of generated images: "fresh" every iteration (published code), or "fixed" (published text)
+    noise: str = "fresh"  # of what is generated: "fresh" every iteration (published code), or "fixed" (published text)
     model: dict[str, Any] = field(default_factory=dict)  # the architecture's Config
-    sampling: SamplingSettings = field(default_factory=SamplingSettings)
     batch: int = 100
     epochs: int = 15  # per iteration, over the data as they have grown
     least_steps: int | None = None  # at least, in the first iteration and in any that starts anew; None: LEAST_STEPS
     first_steps: int | None = None  # at most so many there
     steps: int | None = None  # at most so many in each later one
-    lecture_steps: int = 3000  # per iteration from the second, when teaching is "lecture"
     decay: str = "constant"  # of the learning rate within an iteration, or "linear"
     optimiser: str = "carried"  # with the weights from one iteration to the next, moments and all, or "fresh"
     half: bool = False
-    architecture: str = "WTA"
-    size: int | None = None  # pixels that images are resized to; None: as they are
     later_batch: int | None = None  # from the second iteration; None: the same
-    filter: str | None = None  # of generated images: `Filter`
 
     def __post_init__(self) -> None:
-        counts = ("iterations", "generated", "batch", "epochs", "images", "size", "later_batch", "least_steps",
-                  "first_steps", "steps")  # fmt: skip
+        counts = ("iterations", "generated", "batch", "epochs", "images", "later_batch", "least_steps", "first_steps",
+                  "steps")  # fmt: skip
         self._check(**dict.fromkeys(counts, 1))
-        choose("architecture", self.architecture, ARCHITECTURES)
-        choose("teaching", self.teaching, ["accumulate", "replace", "lecture"])
+        choose("teaching", self.teaching, self.teachings)
         choose("inheritance", self.inheritance, ["preserve", "reset", "fresh"])
         choose("decay", self.decay, ["constant", "linear"])
         choose("noise", self.noise, ["fresh", "fixed"])
         choose("optimiser", self.optimiser, ["carried", "fresh"])
         if not 0 < self.share <= 1:
             raise ValueError(f"share is {self.share}: give a number over 0 and at most 1")
+
+
+@dataclass(frozen=True)
+class Experiment(IteratedTraining):
+    """A run of iterated learning of images. teaching: also "lecture", fresh samples of the frozen model."""
+
+    kind = "iterations"
+    teachings = ("accumulate", "replace", "lecture")
+    figure: str = ""
+    data: str = "mnist"
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    lecture_steps: int = 3000  # per iteration from the second, when teaching is "lecture"
+    architecture: str = "WTA"
+    size: int | None = None  # pixels that images are resized to; None: as they are
+    filter: str | None = None  # of generated images: `Filter`
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check(size=1)
+        choose("architecture", self.architecture, ARCHITECTURES)
         if self.rule and self.teaching == "lecture":
             raise ValueError("teaching is lecture: it makes no set to filter, take accumulate or replace")
 
@@ -250,6 +264,44 @@ FIGURE_SCALES: dict[str, dict[str, dict[str, Any]]] = {  # what each changes for
         "ConvVAE": {**TINY, "model": {"filters": 4, "width": 16}},
         "ConvAE": {**TINY, "iterations": 1, "model": {"filters": 8}, "sampling": {"limit": 5}},
     },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WordTraining(IteratedTraining):
+    """A run of iterated learning of words, or of running text. images: how many words are learned at first.
+
+    keep: which of the generated words are learned: "invented", those that are not in the list, or "all". temperature:
+    of what is generated.
+    """
+
+    kind, architecture = "words", "CharRNN"
+    data: str = "words"
+    keep: str = "invented"
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choose("keep", self.keep, ["invented", "all"])
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature is {self.temperature}: give a number over 0, such as 1")
+
+    def metadata(self) -> dict[str, Any]:
+        return {"kind": self.kind, "sampling": {"temperature": self.temperature}}
+
+
+LIST: dict[str, Any] = {"iterations": 10, "decay": "linear", "half": True, "model": {"hidden": 256, "lr": 3e-3}}
+WORDS = _by_name([
+    WordTraining("words", "Words That Are Not", **LIST),
+    WordTraining("words-replace", "Words, only the last ones kept", teaching="replace", **LIST),
+])  # fmt: skip
+WORD_SCALES: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "cpu": {"images": 12_000, "generated": 6000, "batch": 200, "epochs": 25, "steps": 200, "model": {"hidden": 128}},
+    "try": {"images": 5000, "generated": 2000, "batch": 200, "iterations": 4, "epochs": 20, "steps": 60,
+            "model": {"hidden": 96}},
+    "smoke": {"images": 400, "generated": 100, "iterations": 2, "batch": 20, "first_steps": 60, "steps": 20,
+              "model": {"hidden": 32, "lr": 0.01}},
 }  # fmt: skip
 
 
@@ -504,21 +556,22 @@ DREAM: dict[str, Any] = {"steps": 10, "octaves": 4, "strength": 0.008, "jitter":
 SMALL_DREAM: dict[str, Any] = {"steps": 40, "octaves": 1, "strength": 0.03, "jitter": 1, "layer": "body.4"}
 STYLE: dict[str, Any] = {"lr": 0.03, "direction": "adam", "octaves": 2, "zoom": 2, "jitter": 2}
 
-PRESETS: dict[str, Training] = {**FIGURES, **DECODERS, **KALEIDOSCOPES, **CLASSIFIERS, **DIVERGENCES}
+PRESETS: dict[str, Training] = {**FIGURES, **WORDS, **DECODERS, **KALEIDOSCOPES, **CLASSIFIERS, **DIVERGENCES}
 NAMES = {kind: [it.name for it in PRESETS.values() if it.kind == kind]
-         for kind in ("iterations", "decoder", "kaleidoscope", "judge", "divergence")}  # fmt: skip
-SCALES = ("paper", "cpu", "smoke")  # of every preset; figures of the winner-take-all autoencoder also have "try"
+         for kind in ("iterations", "words", "decoder", "kaleidoscope", "judge", "divergence")}  # fmt: skip
+SCALES = ("paper", "cpu", "smoke")  # of every preset; words and figures of the winner-take-all autoencoder: also "try"
 SUBJECTS = {"mnist": "Digits", "fashion": "Clothes", "kmnist": "Kuzushiji characters", "wikiart": "Paintings",
             "omniglot": "Omniglot characters", "emnist-letters": "Letters", "letters": "Letters", "celeba": "Faces",
-            "cifar10-dogs": "Dogs"}  # fmt: skip
+            "cifar10-dogs": "Dogs", "words": "Words"}  # fmt: skip
 CLASSES = {"mnist": DIGITS, "fashion": CLOTHES, "letters": LETTERS}
 
 
 def preset(name: str, scale: str = "paper", /, *, as_written: bool = False, **changes: Any) -> Any:
     """The settings of a name in `NAMES` at a scale, with changes: preset("fig2", "cpu", model={"filters": 32}).
 
-    scale: "paper", the published sizes; "cpu", what two cores can do; "try", minutes (figures of the winner-take-all
-    autoencoder only); "smoke", seconds, to see that it works. Decoders and divergences are the same at the first two.
+    scale: "paper", the published sizes; "cpu", what two cores can do; "try", minutes (words, and figures of the
+    winner-take-all autoencoder); "smoke", seconds, to see that it works. Decoders and divergences are the same at the
+    first two.
     as_written: such a figure by the rules of the paper's text instead of the published code's: lifetime sparsity of 5 %
     per channel, the same noise for the images of every iteration, and a stop at a mean squared change of 0.001, each
     image by itself. Its name is "fig2-as-written" then, if no other is given.
@@ -549,6 +602,8 @@ def preset(name: str, scale: str = "paper", /, *, as_written: bool = False, **ch
 def _scaled(base: Any, scale: str, architecture: str | None) -> dict[str, Any]:
     """The changes that a scale makes to a preset."""
     smoke = scale == "smoke"
+    if base.kind == "words":
+        return WORD_SCALES[scale]
     if scale == "try" and architecture != "WTA":
         raise ValueError(f"{base.name} has no scale try: choose {', '.join(SCALES[:-1])} or {SCALES[-1]}")
     if base.kind == "iterations":
@@ -585,7 +640,7 @@ def _followed(base: Any, changes: dict[str, Any]) -> dict[str, Any]:
 def _subject(data: str) -> str:
     """What a data set shows, for a title: "mnist+fashion" -> "Digits and clothes", "folder:my/marks" -> "marks"."""
     kind, _, rest = data.removesuffix("?invert").partition(":")
-    if kind == "folder":
+    if kind in ("folder", "text"):
         last = rest.rstrip("/").rpartition("/")[2]
         return SUBJECTS.get(last, last)
     if "+" in data:

@@ -23,11 +23,13 @@ from . import index as tree
 from .data import INVERT
 from .hub import inspect
 from .index import CheckpointError, choose, fetch, parse, to_json, write_file, write_index
+from .metrics import words
 from .metrics.stats import MEASURES
 
 OF_EXPERIMENT = ("config.json", "metrics.json", "report.json", "judged.json", "map.json", "map.png", "contact.png",
                  "preview.png")  # fmt: skip
-OF_ITERATION = (tree.MODEL, tree.STATISTICS, tree.SHEET, tree.METRICS)
+OF_ITERATION = (tree.MODEL, tree.STATISTICS, tree.SHEET, tree.TEXTS, tree.METRICS)
+LOOPS = {"iterations": MEASURES, "words": words.MEASURES}  # kinds that go on from iteration to iteration
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "notebook.ipynb"
 EXAMPLE = "OWNER/that-are-not-checkpoints"  # the repo in that notebook, which is replaced
 
@@ -82,7 +84,7 @@ def stage(source: Path, target: Path, repo: str, licence: str = "mit") -> dict[s
         index = write_index(target, stored["default"])
     for name, experiment in index["experiments"].items():
         rows = [{"iteration": e["iteration"], **e["metrics"]} for e in experiment["iterations"] if "metrics" in e]
-        if experiment["kind"] == "iterations" and rows:
+        if experiment["kind"] in LOOPS and rows:
             write_file(target / name / tree.METRICS, to_json(runs.summary(rows)))
         if not (path := target / name / "preview.png").exists() and (picture := preview(target, experiment)):
             write_file(path, picture)
@@ -434,10 +436,10 @@ def _measures(folder: Path, index: Mapping[str, Any]) -> str:
     ]
     for kind, about in KINDS.items():
         known = {name: it for name, it in index.items() if it["kind"] == kind}
-        if kind == "iterations":
+        if kind in LOOPS:
             paths = {name: folder / name / tree.METRICS for name in known}
             parts += [f"### {name}\n\n{runs.table(path)}" for name, path in paths.items() if path.exists()]
-            parts += ["\n".join(f"- `{name}`: {what}" for name, what in MEASURES.items())] if known else []
+            parts += ["\n".join(f"- `{name}`: {what}" for name, what in LOOPS[kind].items())] if known else []
         elif known:  # a column per network, a line per measure
             columns = {f"`{name}` {entry['iteration']}": entry.get("metrics", {})
                        for name, it in known.items() for entry in it["iterations"]}  # fmt: skip
@@ -471,7 +473,7 @@ def preview(folder: Path, experiment: Mapping[str, Any]) -> bytes | None:
     from PIL import Image
 
     run = experiment["kind"] == "iterations"
-    entries = [entry for entry in experiment["iterations"] if "samples" in entry]
+    entries = [entry for entry in experiment["iterations"] if entry.get("samples", "").endswith(".png")]
     entries = [entry for entry in entries if entry["iteration"] or not run] or entries
     if not entries:
         return None

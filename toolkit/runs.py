@@ -2,8 +2,9 @@
 
 OUT/index.json, OUT/NAME/config.json, OUT/NAME/metrics.json,
 OUT/NAME/iter_007/{model.safetensors, samples.png, metrics.json, ...}; unfinished: OUT/NAME/iter_007.partial/
-Of iterated learning also said.npy (the generated images), rows.npz (every measure of each image) and, where a run goes
-on, optimiser.safetensors; of decoders statistics.safetensors; of classifiers OUT/NAME/report.json.
+Of iterated learning also said.npy (what was generated), rows.npz (every measure of each image or word) and, where a
+run goes on, optimiser.safetensors; of words samples.txt and no sheet; of decoders statistics.safetensors; of words and
+of classifiers OUT/NAME/report.json.
 
 A model is loaded back from its checkpoint before it generates or is measured, so that images are a function of a
 checkpoint and seeds. Seconds stand in config.json alone, so that all other files are the same bytes on a slow machine.
@@ -18,13 +19,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, cached_property, partial
 from io import BytesIO
 from itertools import islice, repeat
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -37,14 +38,17 @@ from . import __version__, distributed, hub, index, iterated, metrics, plot, pre
 from . import data as datasets
 from .config import DIGITS, checked
 from .data import Dataset
+from .data import text as text_data
 from .diverge.experiments import Inputs, measure_snapshot, new, snapshots
 from .diverge.training import Snapshot
-from .index import METRICS, MODEL, ROWS_FILE, SHEET, STATE, STATISTICS, CheckpointError, to_json
+from .index import METRICS, MODEL, ROWS_FILE, SHEET, STATE, STATISTICS, TEXTS, CheckpointError, to_json
+from .metrics import words as word_measures
 from .metrics.attractors import Probe, attracting, basins, fixed, line, plane, probe_runs, probed_runs, states_at
 from .metrics.classifier import probabilities, sample_objectness
 from .metrics.distance import encoder_distance
 from .metrics.rows import Rows, rows
 from .models import Judge, LabelledBatches, Manifold, create
+from .models.text import TextBatches, decode
 from .samplers.creative import hidden_layer
 from .seeds import Noise, child
 from .train import DECAY, AugmentedBatches, Images, OnStep, OptimiserState, Shuffled, balanced_rows, fit, linear
@@ -344,7 +348,7 @@ class Trainer:
         root, new_out = self.out / self.spec.name, not self.out.exists()
         if not all((root / f"iter_{number:03d}").exists() for number in range(1, count + 1)):
             if not self.quiet and distributed.rank() == 0 and 0 < (self.images or 0) < FEW:
-                tqdm.write(f"{self.images} images are few: expect copies and blends of them; from {FEW} on the "
+                tqdm.write(f"{self.images} {self.unit}s are few: expect copies and blends of them; from {FEW} on the "
                            "model may draw what is not among them", file=sys.stderr)  # fmt: skip
             self.prepare()
         with locked(root), _cleaned_up(root, new_out):
@@ -368,6 +372,11 @@ class Trainer:
     def images(self) -> int | None:
         """How many images are learned; None if none are."""
         return len(self.data)
+
+    @property
+    def unit(self) -> str:
+        """What the data are, one of them."""
+        return "image"
 
     @property
     def steps(self) -> int:
@@ -477,42 +486,25 @@ FIRST = (  # settings that the first iteration's model follows from, beside its 
 
 
 @dataclass(kw_only=True)
-class IterationTrainer(Trainer):
+class IteratedTrainer(Trainer):
     """A run of iterated learning. The loop runs from its start every time, and reads what is stored already.
 
-    data: uint8 (N, C, H, W), those of the first iteration; reference: those that novelty is measured against.
-    first_from: the folder of another run of the same seed, whose first iteration's model is taken.
+    data: uint8, those of the first iteration. first_from: the folder of another run of the same seed, whose first
+    iteration's model is taken. Subclasses say what is generated, and what is measured of it.
     """
 
-    spec: presets.Experiment
-    reference: Tensor
+    spec: presets.IteratedTraining
     first_from: Path | None = None
-
-    @classmethod
-    def read(cls, spec: Any, root: Path | None, source: str | Path, **how: Any) -> "IterationTrainer":
-        with distributed.main_process_first():  # it downloads what is missing
-            images = datasets.load(spec.data, root=root, split="any").images  # Kuzushiji is there in part
-        return prepare(spec, images, **how)
+    shuffled: ClassVar[type[Shuffled]] = Shuffled
 
     @property
     def iterations(self) -> int:
         return self.spec.iterations
 
-    @property
-    def sampling(self) -> samplers.Sampling:
-        """How images are generated."""
-        return samplers.Sampling.of(self.spec.sampling)
-
     def check(self) -> None:
         super().check()
-        if self.spec.rule:
-            selection(self.spec.rule, self.data)
         if self.first_from and not (self.out / self.spec.name / "iter_001").exists():
             self._first(self.first_from)
-
-    def untrained(self, seed: int) -> Any:
-        """seed: the number of an iteration, 0 for the first model."""
-        return super().untrained(child(self.spec.seed, "init", seed)).to(self.device)
 
     def train(self, count: int) -> None:
         e, first = self.spec, self.untrained(0)
@@ -520,18 +512,23 @@ class IterationTrainer(Trainer):
             self._store_data()
         if all(self.run.finished(index) for index in range(1, count + 1)):
             return
-        if e.teaching == "lecture":
-            teach = iterated.teacher_samples(self.sampling, e.batch, e.seed)
-        else:
-            generate = iterated.filtered(self._generated, selection(e.rule, self.data)) if e.rule else self._generated
-            add = {"accumulate": iterated.accumulate, "replace": iterated.replace_data}[e.teaching]
-            teach = iterated.subsample(add(generate), e.share, e.seed)
         fresh, reset = iterated.fresh(self.untrained), iterated.reset(first)
         inherit = {"preserve": iterated.preserve, "reset": reset, "fresh": fresh}[e.inheritance]
         for turn in iterated.iterated_learning(
-            first, self.data, learn=self._iterate, teach=teach, inherit=inherit, iterations=count
+            first, self.data, learn=self._iterate, teach=self.teach(), inherit=inherit, iterations=count
         ):
             self._close(turn.index, turn.model)
+
+    def teach(self) -> iterated.Teach:
+        """How the data of the next iteration are made."""
+        select = self.selection()
+        generate = iterated.filtered(self._generated, select) if select else self._generated
+        add = {"accumulate": iterated.accumulate, "replace": iterated.replace_data}[self.spec.teaching]
+        return iterated.subsample(add(generate), self.spec.share, self.spec.seed)
+
+    def selection(self) -> iterated.Select | None:
+        """Which of what is generated is learned; None: all."""
+        return None
 
     def summary(self, rows: list[dict[str, Any]]) -> Files:
         return {METRICS: lambda: summary(rows)}
@@ -546,21 +543,16 @@ class IterationTrainer(Trainer):
     def _batch(self, index: int) -> int:
         return self.spec.batch if index == 1 else self.spec.later_batch or self.spec.batch
 
-    def _iterate(self, index: int, model: nn.Module, data: Images | iterated.TeacherSamples) -> nn.Module:
-        model = self.load(self.run.find(index, MODEL) or self._fit(index, model, data))
-        if not self.run.find(index, SHEET):  # before data are generated: people may want to pick from it
-            with self.stage(index, "sheet"):
-                drawn = samplers.to_bytes(self.sampling.sample(model, range(SHEET_IMAGES)))
-                self.run.put(index, SHEET, lambda: plot.png(drawn, 10))
-        return model
+    def _iterate(self, index: int, model: nn.Module, data: Any) -> nn.Module:
+        return cast("nn.Module", self.load(self.run.find(index, MODEL) or self._fit(index, model, data)))
 
-    def _fit(self, index: int, model: nn.Module, data: Images | iterated.TeacherSamples) -> Path:
-        e, batches = self.spec, cast("Any", data)
-        if isinstance(data, iterated.TeacherSamples):
-            steps = e.lecture_steps
-        else:
-            steps = self.planned_steps(index, len(data))
-            batches = Shuffled(data, self._batch(index), child(e.seed, "shuffle", index))
+    def _batches(self, index: int, data: Any) -> tuple[Any, int]:
+        """The batches of an iteration, and how many steps they are learned for."""
+        seed = child(self.spec.seed, "shuffle", index)
+        return self.shuffled(data, self._batch(index), seed), self.planned_steps(index, len(data))
+
+    def _fit(self, index: int, model: nn.Module, data: Any) -> Path:
+        e, (batches, steps) = self.spec, self._batches(index, data)
         if index == 1 and self.first_from:
             model, state = self._first(self.first_from)
             self.run.put(1, STATE, lambda: state)
@@ -594,6 +586,65 @@ class IterationTrainer(Trainer):
             f"{self.run.folder(index - 1)} has no {STATE}, from which the training goes on: "
             "start the run anew in another --out, or give --set optimiser=fresh to a new one"
         )
+
+    def _store_data(self) -> None:
+        """Store iteration 0, the data."""
+        raise NotImplementedError
+
+    def _generated(self, index: int, model: nn.Module) -> Tensor:
+        """What an iteration generates, uint8: read, or generated and stored."""
+        raise NotImplementedError
+
+    def _close(self, index: int, model: nn.Module) -> None:
+        """Measure an iteration, and make it final; nothing if it is."""
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class IterationTrainer(IteratedTrainer):
+    """A run of iterated learning of images, uint8 (N, C, H, W). reference: those that novelty is measured against."""
+
+    spec: presets.Experiment
+    reference: Tensor
+
+    @classmethod
+    def read(cls, spec: Any, root: Path | None, source: str | Path, **how: Any) -> "IterationTrainer":
+        with distributed.main_process_first():  # it downloads what is missing
+            images = datasets.load(spec.data, root=root, split="any").images  # Kuzushiji is there in part
+        return prepare(spec, images, **how)
+
+    @property
+    def sampling(self) -> samplers.Sampling:
+        """How images are generated."""
+        return samplers.Sampling.of(self.spec.sampling)
+
+    def check(self) -> None:
+        super().check()
+        self.selection()
+
+    def untrained(self, seed: int) -> Any:
+        """seed: the number of an iteration, 0 for the first model."""
+        return super().untrained(child(self.spec.seed, "init", seed)).to(self.device)
+
+    def teach(self) -> iterated.Teach:
+        e = self.spec
+        return iterated.teacher_samples(self.sampling, e.batch, e.seed) if e.teaching == "lecture" else super().teach()
+
+    def selection(self) -> iterated.Select | None:
+        return selection(self.spec.rule, self.data) if self.spec.rule else None
+
+    def _iterate(self, index: int, model: nn.Module, data: Images | iterated.TeacherSamples) -> nn.Module:
+        model = super()._iterate(index, model, data)
+        if not self.run.find(index, SHEET):  # before data are generated: people may want to pick from it
+            with self.stage(index, "sheet"):
+                drawn = samplers.to_bytes(self.sampling.sample(model, range(SHEET_IMAGES)))
+                self.run.put(index, SHEET, lambda: plot.png(drawn, 10))
+        return model
+
+    def _batches(self, index: int, data: Any) -> tuple[Any, int]:
+        if isinstance(data, iterated.TeacherSamples):
+            return data, self.spec.lecture_steps
+        return super()._batches(index, data)
 
     def _generated(self, index: int, model: nn.Module) -> Tensor:
         """The images that an iteration generates: read, or generated (again) from its checkpoint and stored."""
@@ -729,7 +780,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The rows, and for each measure its rank correlation with the iteration (Spearman, iterations 1 and on)."""
     later = [row for row in rows if row["iteration"] > 0]
     iterations = torch.tensor([float(row["iteration"]) for row in later])
-    names = sorted(set(later[0]) - {"iteration"}) if len(later) > 1 else []
+    names = sorted(set.intersection(*map(set, later)) - {"iteration"}) if len(later) > 1 else []
     trend = {name: metrics.rank_correlation(iterations, torch.tensor([row[name] for row in later])) for name in names}
     return {"rows": rows, "rank_correlation": trend}
 
@@ -740,19 +791,170 @@ COLUMNS = {  # of the table: title and decimals
     "components": ("pieces", 2), "holes": ("holes", 2), "novelty_median": ("distance to data", 3),
     "passes": ("passes", 1),
 }  # fmt: skip
+WORD_COLUMNS = {
+    "new_share": ("not in the list", 3), "learned_share": ("learned", 3), "distinct_share": ("distinct", 3),
+    "length": ("letters", 2), "distance": ("from the nearest", 2), "bits": ("bits a letter", 2),
+    "bigram_entropy": ("bits a pair", 2),
+}  # fmt: skip
 
 
 def table(path: Path) -> str:
     """An experiment's metrics.json as a Markdown table, one line per iteration, and the rank correlations."""
     stored = json.loads(path.read_text())
+    columns = WORD_COLUMNS if any("new_share" in row for row in stored["rows"]) else COLUMNS
 
     def cells(row: Mapping[str, float], places: int | None = None) -> list[str]:
-        found = {name: (digits if places is None else places) for name, (_, digits) in COLUMNS.items()}
+        found = {name: (digits if places is None else places) for name, (_, digits) in columns.items()}
         return [f"{row[name]:.{digits}f}" if name in row else "" for name, digits in found.items()]
 
     lines = [[str(row["iteration"]), *cells(row)] for row in stored["rows"]]
     trend = ["rank correlation", *cells(stored["rank_correlation"], 2)]
-    return plot.markdown_table(["iteration", *(title for title, _ in COLUMNS.values())], [*lines, trend], left=0)
+    return plot.markdown_table(["iteration", *(title for title, _ in columns.values())], [*lines, trend], left=0)
+
+
+# ---- iterated learning of words
+
+WORDS_SHOWN, WORDS_MEASURED = 100, 500  # of an iteration, from seed 0 at every one
+TEMPERATURES, WORDS_EACH = (0.4, 0.6, 0.8, 1.0, 1.2, 1.5), 200  # at which so many are measured, when a run is over
+
+
+@dataclass(kw_only=True)
+class WordTrainer(IteratedTrainer):
+    """A run of iterated learning of words, or of pieces of running text, whose words are then measured.
+
+    text: all that there is; data: what of it is learned, and unseen: the rest, uint8 (N, L), in a random order.
+    """
+
+    spec: presets.WordTraining
+    text: text_data.Text
+    unseen: Tensor
+    shuffled = TextBatches
+
+    @classmethod
+    def read(cls, spec: Any, root: Path | None, source: str | Path, **how: Any) -> "WordTrainer":
+        text = text_data.load(spec.data)
+        generator = torch.Generator().manual_seed(child(spec.seed, "data"))
+        codes = text.codes[torch.randperm(len(text), generator=generator)]
+        count = len(text) if spec.images is None else spec.images
+        return cls(spec=spec, text=text, data=codes[:count], unseen=codes[count:], **how)
+
+    def check(self) -> None:
+        super().check()
+        if not self.text.vocabulary:
+            raise ValueError(f"{self.spec.data} holds no words, which are what is measured: give a text that does")
+
+    @property
+    def unit(self) -> str:
+        return "word" if self.text.listed else "piece"
+
+    def untrained(self, seed: int) -> Any:
+        """seed: the number of an iteration, 0 for the first model."""
+        options = {"alphabet": self.text.alphabet, "length": self.text.codes.shape[1], "words": self.text.listed}
+        own = child(self.spec.seed, "init", seed)
+        return create(self.spec.architecture, {**options, **self.spec.model}, seed=own).to(self.device)
+
+    def selection(self) -> iterated.Select | None:
+        return self._invented if self.spec.keep == "invented" and self.text.listed else None
+
+    def _invented(self, index: int, codes: Tensor) -> Tensor:
+        """The rows of the words that are not in the list. Raises RunError if there are none."""
+        words = decode(codes, self.text.alphabet)
+        rows = [row for row, word in enumerate(words) if word and word not in self.known]
+        if not rows:
+            raise RunError(
+                f"all {len(words)} words of iteration {index} are in the list: give a higher temperature, or keep=all"
+            )
+        return torch.tensor(rows)
+
+    def _generated(self, index: int, model: nn.Module) -> Tensor:
+        if stored := self.run.find(index, GENERATED):
+            return from_npy(stored)
+        e = self.spec
+        first = child(e.seed, "say") + (e.generated * (index - 1) if e.noise == "fresh" else 0)
+        seeds, parts = range(first, first + e.generated), list[Tensor]()
+        with self.stage(index, "sampling", e.generated, self.unit) as bar:
+            for at in range(0, len(seeds), hub.AT_ONCE):
+                parts.append(self._write(model, seeds[at : at + hub.AT_ONCE], e.temperature))
+                bar.update(len(parts[-1]))
+            codes = torch.cat(parts)
+            self.run.put(index, GENERATED, lambda: to_npy(codes))
+        return codes
+
+    @staticmethod
+    def _write(model: Any, seeds: Sequence[int], temperature: float) -> Tensor:
+        return cast("Tensor", model.write(Noise(seeds), temperature=temperature).cpu())
+
+    def _close(self, index: int, model: nn.Module) -> None:
+        if not self.run.finished(index):
+            with self.stage(index, "measuring"):
+                codes = self._write(model, range(WORDS_MEASURED), self.spec.temperature)
+            self.finish(index, self._measured(decode(codes, self.text.alphabet)))
+
+    def _store_data(self) -> None:
+        """Iteration 0 is the data: those that are held out."""
+        self.finish(0, self._measured(self.held_out))
+
+    def _measured(self, texts: Sequence[str]) -> Files:
+        words = self.words_in(texts)
+        found = cache(lambda: word_measures.rows(words, self.known, self.ngrams, self.learned))
+        return {
+            TEXTS: lambda: "".join(f"{text}\n" for text in texts[:WORDS_SHOWN]).encode(),
+            METRICS: lambda: word_measures.measure(words, found()) if words else {},
+            ROWS_FILE: lambda: to_npz(found()),
+        }
+
+    def words_in(self, texts: Sequence[str]) -> list[str]:
+        """The words that are measured: texts are words, or have some, of which the first and the last may be cut."""
+        if self.text.listed:
+            return list(texts)
+        return [word for text in texts for word in text_data.WORD.findall(text)[1:-1]][:WORDS_MEASURED]
+
+    @cached_property
+    def known(self) -> word_measures.Lexicon:
+        """All words that there are."""
+        return word_measures.Lexicon(self.text.vocabulary)
+
+    @cached_property
+    def learned(self) -> frozenset[str]:
+        """The words that the first iteration learns."""
+        return frozenset(self._words_of(self.data))
+
+    @cached_property
+    def ngrams(self) -> word_measures.NGrams:
+        """What words are like, from those learned."""
+        return word_measures.NGrams(self._words_of(self.data))
+
+    @cached_property
+    def held_out(self) -> list[str]:
+        """Words, or pieces, that are not learned; where too few are left, of all."""
+        enough = len(self.unseen) >= WORDS_MEASURED
+        codes = self.unseen[-WORDS_MEASURED:] if enough else torch.cat([self.data, self.unseen])[:WORDS_MEASURED]
+        return decode(codes, self.text.alphabet)
+
+    def _words_of(self, codes: Tensor) -> list[str]:
+        texts = decode(codes, self.text.alphabet)
+        return texts if self.text.listed else [word for text in texts for word in text_data.WORD.findall(text)]
+
+    def summary(self, rows: list[dict[str, Any]]) -> Files:
+        """The measures; and report.json, with those of controls, and of two iterations at other temperatures."""
+        return {**super().summary(rows), "report.json": lambda: self._report([row["iteration"] for row in rows])}
+
+    def _report(self, numbers: Sequence[int]) -> dict[str, Any]:
+        real = self.words_in(self.held_out)
+        controls = {"words that were not learned": real, "their letters shuffled": word_measures.shuffled(real)}
+        warmed = []
+        for number in sorted({1, numbers[-1]}):
+            model = self.load(self.run.folder(number) / MODEL)
+            for temperature in TEMPERATURES:
+                texts = decode(self._write(model, range(WORDS_EACH), temperature), self.text.alphabet)
+                found = self._row(self.words_in(texts))
+                warmed.append({"iteration": number, "temperature": temperature, **found})
+        return {"controls": {name: self._row(words) for name, words in controls.items()}, "temperatures": warmed}
+
+    def _row(self, words: Sequence[str]) -> dict[str, float]:
+        if not words:
+            return {}
+        return word_measures.measure(words, word_measures.rows(words, self.known, self.ngrams, self.learned))
 
 
 # ---- creative decoders
@@ -1187,6 +1389,7 @@ class DivergenceTrainer(Trainer):
 
 TRAINERS: dict[str, type[Trainer]] = {
     "iterations": IterationTrainer,
+    "words": WordTrainer,
     "decoder": DecoderTrainer,
     "kaleidoscope": KaleidoscopeTrainer,
     "judge": ClassifierTrainer,
@@ -1210,7 +1413,7 @@ def trainer(
     have. Raises what `data.load` and `hub.load` do.
     """
     how: dict[str, Any] = {"out": out, "device": torch.device(device), "quiet": quiet}
-    if first_from and spec.kind != "iterations":
+    if first_from and not issubclass(TRAINERS[spec.kind], IteratedTrainer):
         raise ValueError(f"{spec.name} has no first iteration of another run: leave out --first-from")
     if first_from:
         how["first_from"] = first_from

@@ -107,12 +107,16 @@ class Shuffled:
     seed: int = 0
 
     def __iter__(self) -> Iterator[Tensor]:
+        return (rows.float() / 255 for rows in self.rows())
+
+    def rows(self) -> Iterator[Tensor]:
+        """The same batches as bytes."""
         generator = torch.Generator().manual_seed(self.seed)
         device = getattr(self.images, "device", "cpu")
         while True:
             order = torch.randperm(len(self.images), generator=generator).to(device)
             for rows in order.split(self.batch):
-                yield self.images[rows].float() / 255
+                yield self.images[rows]
 
     @property
     def steps_per_epoch(self) -> int:

@@ -10,6 +10,7 @@ const {isDarkOnLight, pixelsOf, strokeLine} = await from("sketchpad");
 const {wrapLines} = await from("download");
 const {counted, percent, percentOf, short} = await from("text");
 const {pictureAt} = await from("gallery");
+const {besideIt, changedLetters} = await from("words");
 
 // ---- links
 
@@ -162,4 +163,22 @@ test("numbers are said as people say them", () => {
   assert.deepEqual([short(0.12345), short(2), short(undefined)], ["0.123", "2", "–"]);
   assert.deepEqual([percent(0.0123), percent(0.5), percent(1)], ["1.2 %", "50 %", "100 %"]);
   assert.deepEqual([0.999, 1, 0.001, 0].map(percentOf), ["99.9 %", "100 %", "0.1 %", "0 %"]);
+});
+
+// ---- words
+
+test("the letters that a word does not share with another are found, wherever they stand", () => {
+  const marked = (word, other) => changedLetters(word, other).map((on, i) => (on ? word[i] : "-")).join("");
+  assert.equal(marked("blorder", "border"), "-l-----");
+  assert.equal(marked("cat", "cat"), "---");
+  assert.equal(marked("tac", "xyz"), "tac");
+  assert.equal(marked("pingore", "pinhole"), "---g-r-");
+  assert.equal(marked("", "abc"), "");
+  assert.equal(marked("ab", ""), "ab");
+});
+
+test("a word is said to be known, near to another, or without a list, and what is said is escaped", () => {
+  assert.match(String(besideIt(["cat", "cat", 0, 2])), /is in the list/);
+  assert.match(String(besideIt(["cot", "<b>", 1, 2.345])), /1 letter from <b lang="en">&#60;b&#62;<\/b>.*2\.3<\/b> bits/);
+  assert.match(String(besideIt(["cot", null, null, null])), /no list/);
 });

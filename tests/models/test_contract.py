@@ -13,6 +13,7 @@ from tests.tiny import draw, make, same
 from toolkit import hub
 from toolkit.models import MODELS, LabelledBatch, create
 from toolkit.models.registry import outline
+from toolkit.models.text import encode
 from toolkit.seeds import Noise
 from toolkit.train import fit
 
@@ -31,7 +32,9 @@ def images(model: Any, count: int = 6) -> Tensor:
 
 
 def batch(model: Any) -> Any:
-    """Six images of a model's shape, dim ones; labelled for a model that learns names."""
+    """Six words; or images of a model's shape, dim ones; labelled for a model that learns names."""
+    if hasattr(model, "write"):
+        return encode(["one", "two", "three", "four", "five", "six"], model.config.alphabet, model.config.length)
     x = images(model) / 4
     names = getattr(model.config, "classes", None)
     return LabelledBatch(x, torch.arange(len(x)) % len(names)) if names else x

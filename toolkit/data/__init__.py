@@ -1,4 +1,4 @@
-"""Data sets by name, as bytes: those of the papers, built-in samples of two, folders of pictures or of fonts.
+"""Data sets by name, as bytes: those of the papers, built-in samples of two, folders of pictures or of fonts; text.
 
 Files that are there are read as they are; what is missing is downloaded once, by torchvision.
 """
@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 
 from ..config import choose
 from ..plot import tiles
-from . import letters, pictures
+from . import letters, pictures, text
 from .pictures import dark_on_light, photograph, warn_if_dark
 
 __all__ = ["NAMES", "Dataset", "dark_on_light", "inverted", "load", "photograph", "picture", "tinted", "warn_if_dark"]
@@ -34,6 +34,8 @@ NAMES = {
     "folder:PATH": "all pictures below a folder of yours",
     "letters:PATH": "the letters A to Z and a to z of all fonts below a folder, drawn as the digits are",
     "tinted:NAME": "any of them, each image in two colours of its own; always in colour",
+    "words": "63,849 English words, built in; no images, for the preset words",
+    "text:FILE": "a list of words of yours, one a line, or any other text, such as plays",
     "NAME?invert": "any of them with dark and light exchanged, as for dark ink on light paper",
     "NAME+NAME": "two of them together, the classes of the second numbered after those of the first",
 }
@@ -166,6 +168,8 @@ def _find(name: str, root: Path, split: str) -> _Found:
         there = folder if folder.is_dir() or not (root / folder).is_dir() else root / folder
         images, labels, families = letters.read(there, part)
         return _Found(images, labels, part, families)
+    if text.is_text(name):
+        raise ValueError(f"{name} is text, and here images are learned: give it to `train words`, or another data set")
     choose("data set", name, NAMES)
     if kind == "sample":
         from PIL import Image

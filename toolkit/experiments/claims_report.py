@@ -15,7 +15,7 @@ from ..index import CHECKPOINTS
 from ..plot import markdown_table
 from ..presets import FIGURES
 from ..runs import write
-from . import adversarial, attractors, evidence, table1
+from . import adversarial, attractors, evidence, table1, words
 from . import claims as papers
 from .common import decimals, number
 from .evidence import DOES_NOT, HOLDS, MISSING, SHOWN, UNDECIDED, Check, Claim, Results, reproduced
@@ -220,6 +220,9 @@ def tables(known: Results) -> Mapping[str, Callable[[], str]]:
         "kaleidoscope.cube": lambda: attractors.cube(study),
         "kaleidoscope.verdicts": lambda: attractors.verdicts(study),
         "kaleidoscope.runs": lambda: attractors.runs(study["shown"]),
+        "words.invented": lambda: words.invented(known.root),
+        "words.iterations": lambda: words.by_iteration(known.root),
+        "words.temperatures": lambda: words.by_temperature(known.root),
         "kaleidoscope.trace": lambda: attractors.learned(hub.facts(known.root / TRACE)["losses"]),
     }
 

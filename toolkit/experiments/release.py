@@ -8,7 +8,7 @@ from tempfile import mkdtemp
 
 from .. import hub
 from ..cli import arg, command, numbers
-from ..index import STATE, write_atomic
+from ..index import STATE, TEXTS, write_atomic
 from .common import opened, page_png, sheets
 
 CONTACT_COLUMNS, GAP, LABEL = 7, 8, 18  # sheets in a row; pixels between them, and above each for its name
@@ -94,9 +94,10 @@ def thin(
         for path in models:
             shutil.copy(path, part / path.parent.name)
         if not data:
-            for picture in (part / "iter_000" / "samples.png", part / "map.png"):
-                picture.unlink(missing_ok=True)
-        write_atomic(part / "contact.png", contact(part))
+            for shown in ("iter_000/samples.png", f"iter_000/{TEXTS}", "map.png"):
+                (part / shown).unlink(missing_ok=True)
+        if not [*run.glob(f"iter_*/{TEXTS}")]:  # of words there is nothing to look at
+            write_atomic(part / "contact.png", contact(part))
         part.chmod(0o755)  # mkdtemp keeps it to its owner
         return part.rename(target)
     except BaseException:

@@ -24,7 +24,7 @@ from .. import hub, metrics, plot
 from ..data.pictures import fit
 from ..metrics.attractors import distinct
 from ..metrics.image import as_float
-from . import creative, dream, kaleidoscope, novel, raising
+from . import creative, dream, kaleidoscope, novel, raising, words
 from .iterations import RunIndex
 from .server import LETTERS, SLOW, Message, Request, Seed, Word, from_base64, names_of, pixels, uploaded
 
@@ -234,6 +234,27 @@ class Endpoints:
         yield {**pictures(images), "response": made.response(images)}
 
     @refusing
+    def words(
+        self, experiment: str, iteration: int, seed: int = 0, temperature: float = 1.0, start: str = ""
+    ) -> Iterator[Message]:
+        """Words that one iteration's model invents. A seed is the same word whatever else is asked for.
+
+        Args:
+            experiment: A run of words, such as "words".
+            iteration: Whose model, from 1, such as 10.
+            seed: Of the first of sixty words, from 0; each has the next.
+            temperature: How freely letters are chosen, 0.1 to 3.
+            start: What each word begins with.
+
+        Returns:
+            words: Sixty of [word, nearest word of the list, letters that differ, bits a letter], of which words that
+                are easily pronounced need few; null where there is no list.
+
+        """
+        asked = {"experiment": experiment, "iteration": iteration, "temperature": temperature, "seed": seed}
+        yield words.write(self.source, words.WordsRequest.read({**asked, "start": start}))
+
+    @refusing
     def measure(self, image: str, invert: bool = False) -> Iterator[Message]:
         """How complex a drawing is, and how far from the nearest of a thousand digits, and of a thousand clothes.
 
@@ -289,12 +310,13 @@ def examples(source: str | Path) -> dict[str, list[Any]]:
     family = raising.example(source)
     return {
         "sample": [*run, seeds], "decode": [decoder, seeds], "kaleidoscope": [network, seeds],
-        "raise_family": [family], "dream": [classifier, seeds], "measure": [SQUARE],
+        "raise_family": [family], "dream": [classifier, seeds],
+        "words": [*(words.latest(source) or ("words", 10))], "measure": [SQUARE],
     }  # fmt: skip
 
 
 def endpoints(source: str | Path, page: gr.Blocks) -> None:
-    """Open the endpoints within the page: /sample, /decode, /kaleidoscope, /raise_family, /dream and /measure."""
+    """Open the endpoints within the page: /sample, /decode, /kaleidoscope, /raise_family, /dream, /words, /measure."""
     every = Endpoints(source)
     for name, values in examples(source).items():
         work = getattr(every, name)

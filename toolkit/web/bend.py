@@ -28,7 +28,7 @@ from ..seeds import Noise, child
 from . import server
 from .server import Message, Request, Seed, Word, action, figure, loaded, pixels
 
-RUN, DECODER, NETWORK, JUDGE = "iterations", "decoder", "kaleidoscope", "judge"  # kinds in an index
+RUN, DECODER, NETWORK, NO_PICTURES = "iterations", "decoder", "kaleidoscope", ("judge", "words")  # kinds in an index
 KIND_ORDER = [DECODER, RUN, NETWORK]  # what other kinds there are comes after them, and is drawn from as a run is
 CLASSIFIERS = {"mnist": "judge-digits", "fashion": "judge-fashion"}  # who names what a decoder of these data draws
 SETTLED = 30  # runs after which a kaleidoscope's pictures count as its own
@@ -41,8 +41,8 @@ Machine: TypeAlias = hub.Run | hub.Trained | hub.Kaleidoscope
 def machine(source: str | Path, name: str, iteration: int | None = None) -> Machine:
     """A machine as the other tabs keep it. iteration: of a run, by default the last. Raises CheckpointError."""
     listed = server.read_index(source)["experiments"]
-    if name not in listed or not (entries := _iterations(listed[name])) or listed[name].get("kind") == JUDGE:
-        there = [each for each, it in listed.items() if it.get("kind") != JUDGE and _iterations(it)]
+    if name not in listed or not (entries := _iterations(listed[name])) or listed[name].get("kind") in NO_PICTURES:
+        there = [each for each, it in listed.items() if it.get("kind") not in NO_PICTURES and _iterations(it)]
         raise CheckpointError(f"there is no machine {name[:40]!r}: choose {' or '.join(there) or 'another source'}")
     numbers = [entry["iteration"] for entry in entries]
     if iteration not in (None, *numbers):
@@ -141,7 +141,7 @@ def groups(of: Machine, layer: str) -> Tensor:
 def first_machines(source: str | Path) -> list[Message]:
     """Each machine as the page shows it at first: what it is, what can be done to it, and where its sheet is."""
     listed = server.read_index(source)["experiments"]
-    names = [name for name, it in listed.items() if it.get("kind") != JUDGE and _iterations(it)]
+    names = [name for name, it in listed.items() if it.get("kind") not in NO_PICTURES and _iterations(it)]
     shown = sorted((about for name in names if (about := _about(source, name, listed[name]))), key=_place)
     others = [about["name"] for about in shown if about["kind"] in KIND_ORDER]
     return [{**about, "operators": _operators(about, listed, others)} for about in shown]

@@ -67,6 +67,10 @@ export function saveAnimation(name, frames) {
   return "";
 }
 
+export function saveText(name, lines) {
+  saveFile(name, new Blob(lines.map((line) => `${line}\n`), {type: "text/plain"}));
+}
+
 /** Words on lines that are at most `width` wide. measure: text -> its width. */
 export function wrapLines(text, width, measure) {
   const lines = [""];
