@@ -182,7 +182,7 @@ export default function start(given) {
     channel: "that-are-not-words", onResponse, advice: "choose an iteration to ask again", slow: () => true,
   });
   player = new Player(figure.article, BEAT, () => ({at: now.row, end: lastRow(runOf(now)), go: goTo}));
-  cells = Array.from({length: count}, () => make("button", {type: "button", className: "cell", lang: "zxx"}));
+  cells = Array.from({length: count}, () => make("button", {type: "button", className: "cell"}));
   $(".specimens").replaceChildren(...cells);
   const columns = () => getComputedStyle($(".specimens")).gridTemplateColumns.split(" ").length;
   keyboardGrid($(".specimens"), cells, columns, select);
