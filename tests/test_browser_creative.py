@@ -75,6 +75,28 @@ def test_a_pair_tells_its_neurons_and_both_of_its_pictures_are_kept(page: Any) -
     ]  # fmt: skip
 
 
+def test_a_slider_goes_between_two_digits_and_a_neuron_shows_what_fires_it(page: Any) -> None:
+    large, before = ".mixed > canvas", len(page.requests)
+    ends = []
+    for step in (0, 20, 10):
+        browser.slide(page, "Share of the way", step)
+        ends.append(browser.picture(page, large))
+    assert len(set(ends)) == 3 and "50 % of the way" in page.inner_text(".way .facts")
+    assert page.requests[before:] == []  # all of it has come before
+    browser.choose(page, "To", "3")
+    browser.slide(page, "Share of the way", 20)
+    assert browser.picture(page, large) == ends[0]  # from a 3 to itself
+    page.locator(".neurons button.row").first.click()
+    browser.settled(page)
+    chosen = page.locator(".neurons .row[aria-pressed=true]").get_attribute("data-neuron")
+    assert f"neuron {chosen}" in page.inner_text(".memory .told").lower()
+    said = browser.address(page)
+    assert (said["from"], said["to"], said["step"], said["neuron"]) == ("3", "3", "20", chosen)
+    browser.press(page, "Colours")
+    assert page.locator(".way:visible, .memory:visible").count() == 0
+    browser.press(page, "Digits")
+
+
 def test_another_layer_is_another_picture_and_too_many_neurons_are_refused(page: Any) -> None:
     before = both(page)[1]
     browser.press(page, "2")

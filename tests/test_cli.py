@@ -95,6 +95,7 @@ def test_an_option_is_there_only_where_it_does_something():
     assert {name for name in NAMES if "--seed" in options(name)} == seeded
     computing = {
         "sample", "decode", "kaleidoscope", "font", "dream", "style", "judge", "table1", "attractors", "adversarial",
+        "decoder-study",
     } | (seeded - {"trade-off"})  # fmt: skip
     assert {name for name in NAMES if "--device" in options(name)} == computing
     reading = {

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from tests.test_app import ask
-from toolkit import hub, plot, runs
+from toolkit import data, hub, plot, runs
 from toolkit.models import create
 from toolkit.samplers import METHODS, Creative, activation_statistics
+from toolkit.samplers.creative import hidden_activations
 from toolkit.seeds import Noise
-from toolkit.web import creative
+from toolkit.web import creative, server
 
 SMALL = {"widths": (60, 30, 20), "z": 6}  # the decoder's hidden layers have 20, 30 and 60 neurons
 COLOURS = {
@@ -46,7 +48,9 @@ def tiny_decoders(folder: Path) -> Path:
         (here / "statistics.safetensors").write_bytes(hub.statistics_bytes(statistics, how))
         sheet = runs.decoder_sheet(hub.Trained(name, title, "mnist", model, statistics, how))
         (here / "samples.png").write_bytes(sheet)
-        (folder / name / "config.json").write_text(json.dumps({"title": title, "kind": "decoder"}))
+        learned = {"creative-mnist": "mnist", "creative-fashion": "fashion"}.get(name, "tinted:fashion")
+        config = {"title": title, "kind": "decoder", "experiment": {"data": learned}}
+        (folder / name / "config.json").write_text(json.dumps(config))
     hub.write_index(folder)
     return folder
 
@@ -62,8 +66,8 @@ def answer(decoders: Path, **changes: Any) -> dict[str, Any]:
 
 
 def pictures(light: str) -> list[bytes]:
-    data = base64.b64decode(light)
-    return [data[start : start + 784] for start in range(0, len(data), 784)]
+    values = base64.b64decode(light)
+    return [values[start : start + 784] for start in range(0, len(values), 784)]
 
 
 def test_what_stands_at_the_start_is_how_creative_decoding_is_by_default() -> None:
@@ -138,6 +142,51 @@ def test_a_layer_is_described_with_its_dead_and_its_band(decoders: Path) -> None
     assert (layer["number"], layer["of"], layer["neurons"]) == (3, 3, 60)
     assert layer["band"] == 60 - layer["dead"]
     assert len(layer["often"]) == 101 and layer["often"] == sorted(layer["often"]) and layer["often"][0] > 0
+
+
+def look(work: Any, kind: Any, decoders: Path, **asked: Any) -> dict[str, Any]:
+    """What answers another request of the tab: plain JSON."""
+    message = work(decoders, kind.read({"experiment": "creative-mnist", **asked}))
+    assert json.loads(json.dumps(message, allow_nan=False)) == message
+    return dict(message)
+
+
+def test_the_way_between_two_images_begins_and_ends_at_their_reconstructions(decoders: Path) -> None:
+    message = look(creative.way, creative.WayRequest, decoders, start=3, end=8)
+    way, trained = pictures(message["images"]), hub.load_decoder(decoders, "creative-mnist")
+    sample = data.load("sample:mnist")
+    ends = [sample.images[sample.labels == kind][:1].float() / 255 for kind in (3, 8)]
+    assert [way[0], way[-1]] == pictures(server.pixels(trained.model(torch.cat(ends))))
+    assert len(way) == len(message["distances"]) == 21 and message["regular"] > 0
+    back = look(creative.way, creative.WayRequest, decoders, start=8, end=3)
+    assert pictures(back["images"])[0] == way[-1]
+
+
+def test_a_neuron_shows_the_images_that_fire_it_most_and_only_those(decoders: Path) -> None:
+    trained, images = hub.load_decoder(decoders, "creative-mnist"), data.load("sample:mnist").images
+    h = hidden_activations(trained.model, trained.model.encode(images.float() / 255), 2)
+    strong, dead = int(h.amax(0).argmax()), (h.amax(0) == 0).nonzero()[:, 0].tolist()
+    message = look(creative.memory, creative.MemoryRequest, decoders, layer=2, neuron=strong)
+    first = torch.tensor([*pictures(message["images"])[0]], dtype=torch.uint8).view(1, 28, 28)
+    (row, *_) = (images == first).flatten(1).all(1).nonzero()[:, 0]
+    assert h[row, strong].item() == pytest.approx(h[:, strong].max().item(), rel=1e-5)
+    assert message["count"] == min(9, int((h[:, strong] > 0).sum())) and message["alone"] != message["rest"]
+    for neuron in dead[:1]:
+        empty = look(creative.memory, creative.MemoryRequest, decoders, layer=2, neuron=neuron)
+        assert (empty["count"], empty["images"], empty["fires"]) == (0, "", 0)
+
+
+def test_looks_at_what_is_not_there_are_refused_in_a_sentence(decoders: Path) -> None:
+    assert [len(it["kinds"]) for it in creative.first_page(decoders)["decoders"]] == [10, 10, 0]  # type: ignore[index]
+    for work, kind, asked, sentence in [
+        (creative.way, creative.WayRequest, {"start": 3, "end": 10}, "there are kinds 0 to 9"),
+        (creative.way, creative.WayRequest, {"start": -1, "end": 1}, "start -1 is not usable"),
+        (creative.way, creative.WayRequest, {"experiment": "creative-colours", "start": 0, "end": 1}, "are built in"),
+        (creative.memory, creative.MemoryRequest, {"layer": 2, "neuron": 30}, "layer 2 has 30 neurons"),
+        (creative.memory, creative.MemoryRequest, {"layer": 7, "neuron": 0}, "there is no hidden layer 7"),
+    ]:
+        with pytest.raises(ValueError, match=sentence):
+            look(work, kind, decoders, **asked)
 
 
 def test_requests_under_way_at_the_same_time_do_not_mix(decoders: Path) -> None:

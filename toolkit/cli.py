@@ -176,6 +176,10 @@ COMMANDS: dict[str, tuple[Function, Callable[[Add], None], str]] = {}  # functio
 STUDIES = dict[str, tuple[Function, Callable[[Add], None], str]]()  # those of EXPERIMENTS, once they are imported
 EXPERIMENTS = {  # the module of `experiments` that registers the command; what it does
     "table1": ("table1", "Train creative decoders, calibrate them, compare methods over seeds: table 1."),
+    "decoder-study": (
+        "decoder_studies",
+        "One small study of creative decoders, over seeds: interpolation, memory, ...",
+    ),
     "attractors": ("attractors", "Study where kaleidoscopic runs end up, against depth, width and more."),
     "trade-off": ("trade_off", "Draw every way out of the data as a curve over its strength."),
     "pool": ("annotation", "Build a pool of pictures by all decoders, unmarked, for people to label in the app."),

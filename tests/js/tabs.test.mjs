@@ -12,6 +12,7 @@ const {claimRow, decimals, plotRange} = await from("claims");
 const {histogramPoints, measure} = await from("novel");
 const {inkedColumns, isVisible, layOut, summarise, wholeScale} = await from("tray");
 const {chosenNeurons, explanation, neuronRows, summary} = await from("creative");
+const {brightest, memoryText} = await from("latent");
 
 // ---- Iterations
 
@@ -55,6 +56,13 @@ test("the neurons of a pair are listed with how they are by themselves, or it is
   assert.match(rows({layer, touched: 3}, "noisy"), /Noise falls on 3 neurons of 30/);
   assert.match(rows({layer}, "regular"), /Nothing is touched/);
   assert.match(rows({}, "low-active"), /waking up/);
+});
+
+test("a neuron is said with how many images fire it, or that none does", () => {
+  const text = String(memoryText({neuron: 4, count: 9, fires: 0.05, of: 1000}));
+  assert.match(text, /Neuron <b>4<\/b>, on for 5 % of the 1,000 built-in images.*the 9 that fire it most/);
+  assert.deepEqual([...brightest([10, 30, 60], [10, 10, 80])], [0, 255, 0]);
+  assert.match(memoryText({neuron: 4, count: 0, fires: 0, of: 1000}), /None of the 1,000 built-in images/);
 });
 
 test("what is under the pairs says mean distances, lacking neurons and dead ones", () => {

@@ -10,7 +10,20 @@ from torch import Tensor, nn
 
 from toolkit.models import create
 from toolkit.samplers import Creative, Statistics, activation_statistics, codes, creative_decode, hooked, layer_quantile
-from toolkit.samplers.creative import METHODS, band_of, hidden_layer
+from toolkit.samplers.creative import (
+    METHODS,
+    at_seam,
+    band_of,
+    between,
+    decode_alone,
+    decode_from,
+    hidden_activations,
+    hidden_layer,
+    procrustes,
+    pruned,
+    splice,
+    strongest,
+)
 from toolkit.seeds import Noise
 
 SEEDS = range(8)
@@ -283,3 +296,67 @@ def test_an_option_that_means_nothing_is_refused(options: dict[str, Any]) -> Non
 def test_bad_input_is_refused_in_one_sentence(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}[^\n]*: [^\n]+$"):
         call()
+
+
+# studies of a decoder
+
+
+def test_decoding_from_a_layers_own_output_is_the_image_to_the_bit() -> None:
+    model, z = vae(), Noise(range(5)).randn(50)
+    for layer in (1, 2, -1):
+        assert torch.equal(decode_from(model, hidden_activations(model, z, layer), layer), model.decode(z))
+
+
+def test_pruning_nothing_changes_nothing_and_what_is_pruned_is_off() -> None:
+    model, z = vae(), Noise(range(5)).randn(50)
+    with pruned(model, torch.tensor([], dtype=torch.long)):
+        assert torch.equal(model.decode(z), vae().decode(z))
+    with pruned(model, torch.tensor([0, 3])):
+        left = hidden_activations(model, z)
+    whole = hidden_activations(model, z)
+    assert not left[:, [0, 3]].any() and torch.equal(left[:, 4:], whole[:, 4:]) and whole[:, [0, 3]].any()
+    with pytest.raises(ValueError, match="the layer has neurons 0 to 23"), pruned(model, torch.tensor([24])):
+        model.decode(z)
+
+
+def test_the_strongest_codes_come_first_and_a_neuron_alone_is_at_its_largest() -> None:
+    values, rows = strongest(Ladder(), even(), torch.tensor([0, 11]), 3)
+    assert rows.tolist() == [[1199, 1198, 1197]] * 2 and values[0, 0] == pytest.approx(1199 / 1200)
+    with pytest.raises(ValueError, match="2 codes are fewer than the 3 strongest"):
+        strongest(Ladder(), [torch.zeros(2, 1)], torch.tensor([0]), 3)
+    alone = decode_alone(Ladder(), statistics(), torch.tensor([4, 0])).flatten(1)
+    assert [row.nonzero()[:, 0].tolist() for row in alone] == [[4], [0]]
+    assert alone[0, 4] == statistics().peak[4]
+    with pytest.raises(ValueError, match="neurons 0 to 11"):
+        decode_alone(Ladder(), statistics(), torch.tensor([12]))
+
+
+@pytest.mark.parametrize("spherical", [False, True])
+def test_the_way_between_codes_begins_and_ends_at_them(spherical: bool) -> None:
+    a, b = Noise([0, 1]).randn(6), Noise([2, 3]).randn(6)
+    assert torch.equal(between(a, b, 0.0, spherical=spherical), a)
+    assert torch.equal(between(a, b, 1.0, spherical=spherical), b)
+    half = between(a, 2 * a if not spherical else b / b.norm(dim=1, keepdim=True) * a.norm(dim=1, keepdim=True), 0.5,
+                   spherical=spherical)  # fmt: skip
+    torch.testing.assert_close(half.norm(dim=1), a.norm(dim=1) * (1.5 if not spherical else 1))
+    with pytest.raises(ValueError, match="give one from 0 to 1"):
+        between(a, b, 1.5)
+
+
+def test_a_network_spliced_with_itself_is_itself_at_every_seam() -> None:
+    model, x = vae(), pictures()[:6].float() / 255
+    for layer in (0, 1, 2):
+        assert torch.equal(splice(model, model, x, layer), model(x))
+        seam = procrustes(at_seam(model, x, layer), at_seam(model, x, layer))
+        torch.testing.assert_close(splice(model, model, x, layer, seam), model(x), atol=1e-4, rtol=0)
+    other: Any = create("VAE", {"size": 16, "widths": (20, 12), "z": 9}, seed=0)
+    with pytest.raises(ValueError, match="the seam is 50 wide on one side and 9 on the other"):
+        splice(model, other, x)
+
+
+def test_the_orthogonal_map_of_pairs_undoes_a_rotation() -> None:
+    a = Noise(range(30)).randn(5)
+    rotation = torch.linalg.qr(Noise(range(5)).randn(5)).Q
+    torch.testing.assert_close(procrustes(a, a @ rotation), rotation, atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match="no pairs of rows"):
+        procrustes(a, a[:3])

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..index import CHECKPOINTS
 from ..plot import markdown_table
 from ..presets import FIGURES
 from ..runs import write
-from . import adversarial, attractors, evidence, table1, words
+from . import adversarial, attractors, decoder_studies, evidence, table1, words
 from . import claims as papers
 from .common import decimals, number
 from .evidence import DOES_NOT, HOLDS, MISSING, SHOWN, UNDECIDED, Check, Claim, Results, reproduced
@@ -213,6 +214,7 @@ def tables(known: Results) -> Mapping[str, Callable[[], str]]:
         "creative.order": lambda: table1.order(creative),
         "creative.cells": lambda: table1.cells(creative, "equal displacement"),
         "creative.readings": lambda: table1.readings(creative),
+        **{f"creative.{name}": partial(decoder_studies.report, it) for name, it in known.decoders.items()},
         "kaleidoscope.depth": lambda: attractors.sweep(study, "depth"),
         "kaleidoscope.trends": lambda: attractors.trends(study),
         "kaleidoscope.perturbations": lambda: attractors.perturbations(study),

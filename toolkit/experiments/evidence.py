@@ -218,6 +218,7 @@ class Results:
     """All of a tree. runs: by figure, each from another seed.
 
     table1, study, adversarial: of creative decoding, of kaleidoscopes, of how little changes what a classifier sees.
+    decoders: the small studies of creative decoders, by name.
     """
 
     root: Path
@@ -225,6 +226,7 @@ class Results:
     table1: Mapping[str, Any] | None = None
     study: Mapping[str, Any] | None = None
     adversarial: Mapping[str, Any] | None = None
+    decoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def mean(self, figure: str, at: int, name: str) -> Interval | None:
         """The mean of a measure at an iteration, over the runs of a figure that have it, with Student's interval."""
@@ -258,7 +260,9 @@ def read(root: Path) -> Results:
             found.setdefault(figure[1], []).append(_result(folder, config))
     ordered = {figure: sorted(own, key=lambda run: (run.seed, run.name)) for figure, own in found.items()}
     studies = [root / name for name in ("creative/table1.json", "kaleidoscope/study.json", "adversarial/study.json")]
-    return Results(root, ordered, *(read_json(path) if path.exists() else None for path in studies))
+    decoders = {path.stem: read_json(path) for path in sorted(root.glob("creative/*.json")) if path not in studies}
+    table1, study, adversarial = (read_json(path) if path.exists() else None for path in studies)
+    return Results(root, ordered, table1, study, adversarial, decoders)
 
 
 def _result(folder: Path, config: Mapping[str, Any]) -> Result:

@@ -213,6 +213,11 @@ def gain_for(trained: Trained, seeds: Sequence[int], how: Creative, distance: fl
     return solve(at, distance)
 
 
+def gain_moving(trained: Trained, seeds: Sequence[int], how: Creative, far: float) -> float:
+    """The gain at which a method's pictures are so far from the regular ones on average: its `displacement`."""
+    return solve(lambda gain: displacement(decode(trained, seeds, replace(how, gain=gain))).mean().item(), far)
+
+
 def solve(rising: Callable[[float], float], target: float, steps: int = 18) -> float:
     """The x > 0 at which a rising function is the target, by bisection. Raises ValueError if none up to 1024 is."""
     high = 1.0
@@ -263,14 +268,10 @@ def two_by_two(trained: Trained, samples: int) -> dict[str, Any]:
     seeds = range(min(samples, 500))
     equal_gain = {cell: measured(trained, how, samples, pieces=True) for cell, how in settings.items()}
     far = next(iter(equal_gain.values()))["displacement"][: len(seeds)].mean().item()
-    gains, moved = {}, {}
-    for cell, how in settings.items():
-
-        def distance(gain: float, how: Creative = how) -> float:
-            return displacement(decode(trained, seeds, replace(how, gain=gain))).mean().item()
-
-        gains[cell] = solve(distance, far)
-        moved[cell] = measured(trained, replace(how, gain=gains[cell]), samples, pieces=True)
+    gains = {cell: gain_moving(trained, seeds, how, far) for cell, how in settings.items()}
+    moved = {
+        cell: measured(trained, replace(how, gain=gains[cell]), samples, pieces=True) for cell, how in settings.items()
+    }
     return {
         "samples": samples,
         "equal gain": _cells(equal_gain, dict.fromkeys(CELLS, trained.how.gain)),
@@ -478,22 +479,27 @@ class Study:
 
     def __call__(self) -> Path:
         """Do what is not done yet, and return the file of the result. Raises what training and `decode` raise."""
-        trainings = [preset(name, self.scale, **self.changes) for name in DECODERS_OF_TABLE1]
-        numbers = range(1, self.sizes.networks + 1)
-        for training in trainings:
-            trainer(training, self.out, root=self.root, device=self.device, quiet=self.quiet)(self.sizes.networks)
-        for at in numbers:
-            self._calibrate(at, [training.name for training in trainings])
+        trainings, numbers = self.prepare(DECODERS_OF_TABLE1), range(1, self.sizes.networks + 1)
         parts = {training.name: [self._network(training, at) for at in numbers] for training in trainings}
         path = self.out / "creative" / "table1.json"
         write(path, self._result(parts))
         for training in trainings:
             name, chart = training.name, figure(parts[training.name][0]["maps"], training.title)
-            write(path.with_name(f"{name}.png"), sheet(self._load(name, 1)))
+            write(path.with_name(f"{name}.png"), sheet(self.load(name, 1)))
             write(path.with_name(f"{name}_maps.png"), plot.figure_png(chart))
         return path
 
-    def _load(self, name: str, at: int) -> Trained:
+    def prepare(self, names: Sequence[str]) -> list[DecoderTraining]:
+        """Train and calibrate what is not yet of these decoders, `REFERENCE` among them: what they are trained by."""
+        trainings = [preset(name, self.scale, **self.changes) for name in names]
+        for training in trainings:
+            trainer(training, self.out, root=self.root, device=self.device, quiet=self.quiet)(self.sizes.networks)
+        for at in range(1, self.sizes.networks + 1):
+            self._calibrate(at, names)
+        return trainings
+
+    def load(self, name: str, at: int) -> Trained:
+        """One of the networks of a decoder, by number from 1."""
         return load_decoder(self.out, name, iteration=at, device=self.device)
 
     def _calibrate(self, at: int, names: Sequence[str]) -> None:
@@ -501,7 +507,7 @@ class Study:
 
         The sheet of a network whose settings change is drawn again.
         """
-        trained = self._load(REFERENCE, at)
+        trained = self.load(REFERENCE, at)
         chosen_before = trained.how.gain != 1
         how = trained.how if chosen_before else calibrated(trained, range(self.sizes.calibration))
         for folder in (self.out / name / f"iter_{at:03d}" for name in names):
@@ -517,7 +523,7 @@ class Study:
         name, s = training.name, self.sizes
 
         def measure() -> dict[str, Any]:
-            trained = self._load(name, at)
+            trained = self.load(name, at)
             data = datasets.load(training.data, root=self.root, limit=training.images)
             with tqdm(total=2 + READINGS + MAP_CELLS, desc=f"{name} {at}", disable=self.quiet) as bar:
                 found: dict[str, Any] = {"table": network(trained, s.samples, s.optimised)}

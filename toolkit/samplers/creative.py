@@ -9,6 +9,7 @@ of the layer; regular changes nothing. Source: "Toward a neuro-inspired creative
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -377,3 +378,105 @@ def _on_value(h: Tensor, statistics: Statistics, how: Creative) -> Tensor:
     if how.value == "peak":
         return statistics.peak.to(h.device)
     return (statistics.mean + how.deviations * statistics.std).to(h.device)
+
+
+# Studies of a decoder: its activations, read, replaced, cut out; other ways through its code.
+
+
+@torch.no_grad()
+def hidden_activations(decoder: Decoder, z: Tensor, layer: int = -1) -> Tensor:
+    """The output of a hidden layer for codes (B, z): (B, K), of channels (B, K, h, w)."""
+    found: list[Tensor] = []
+    with hooked(hidden_layer(decoder, layer)[1], lambda before, after: found.append(after)):
+        decoder.decode(z)
+    return found[0]
+
+
+@torch.no_grad()
+def decode_from(decoder: Decoder, h: Tensor, layer: int = -1) -> Tensor:
+    """Decode from the output of a hidden layer on, (B, K) or (B, K, h, w) -> images (B, C, H, W)."""
+    with hooked(hidden_layer(decoder, layer)[1], lambda before, after: h):
+        return decoder.decode(h.new_zeros(len(h), *decoder.code_shape))
+
+
+@contextmanager
+def pruned(decoder: Decoder, neurons: Tensor, layer: int = -1) -> Iterator[None]:
+    """While the block lasts, neurons (n,) of a hidden layer are off. Decoding raises ValueError for one it lacks."""
+
+    def cut(before: Tensor, after: Tensor) -> Tensor:
+        if len(neurons) and not 0 <= int(neurons.min()) <= int(neurons.max()) < after.shape[1]:
+            raise ValueError(f"the layer has neurons 0 to {after.shape[1] - 1}: prune none but these")
+        return after.index_fill(1, neurons.to(after.device), 0.0)
+
+    with hooked(hidden_layer(decoder, layer)[1], cut):
+        yield
+
+
+def strongest(
+    decoder: Decoder, codes: Iterable[Tensor], neurons: Tensor, count: int = 9, *, layer: int = -1, pool: str = "max"
+) -> tuple[Tensor, Tensor]:
+    """Activations and rows of the codes that neurons (n,) fire most for: (n, count) each, the strongest first.
+
+    Raises ValueError for fewer codes than that.
+    """
+    found = [pooled(hidden_activations(decoder, z, layer), pool)[:, neurons] for z in codes]
+    if (there := sum(map(len, found))) < count:
+        raise ValueError(f"{there} codes are fewer than the {count} strongest: give more, or ask for fewer")
+    values, rows = torch.cat(found).topk(count, 0)
+    return values.T, rows.T
+
+
+def decode_alone(decoder: Decoder, statistics: Statistics, neurons: Tensor) -> Tensor:
+    """Decode neurons (n,) one by one, each at its largest activation and all others off: (n, C, H, W).
+
+    A channel has its typical map. Raises ValueError for a neuron that the statistics lack.
+    """
+    count, maps = len(statistics.peak), statistics.maps
+    if not ((neurons >= 0) & (neurons < count)).all():
+        raise ValueError(f"the layer has neurons 0 to {count - 1}: decode one of these alone")
+    h = torch.zeros(len(neurons), count)
+    h[torch.arange(len(neurons)), neurons] = statistics.peak.cpu()[neurons]
+    h = h.view(*h.shape, *[1] * (maps.ndim - 1)) * maps.cpu()
+    return decode_from(decoder, h.to(maps.device), statistics.layer)
+
+
+def between(a: Tensor, b: Tensor, share: float, *, spherical: bool = False) -> Tensor:
+    """Codes on the way from a to b, (B, z) each: at share 0 those of a, at 1 of b. spherical: on the great circle."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"share {share} of the way: give one from 0 to 1")
+    if not spherical:
+        return torch.lerp(a, b, share)
+    cosine = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1)[:, None]
+    angle = cosine.acos().clamp_min(1e-4)
+    return (a * ((1 - share) * angle).sin() + b * (share * angle).sin()) / angle.sin()
+
+
+def at_seam(model: Any, x: Tensor, layer: int) -> Tensor:
+    """What passes from one part of an autoencoder to the next: (B, C, H, W) -> codes (layer 0), or a hidden output."""
+    z: Tensor = model.encode(x)
+    return z if layer == 0 else hidden_activations(model, z, layer)
+
+
+def procrustes(a: Tensor, b: Tensor) -> Tensor:
+    """The orthogonal Q with the least |a Q - b|, whose rows are pairs: (N, K), (N, K) -> (K, K). Schoenemann (1966)."""
+    if a.shape != b.shape:
+        raise ValueError(f"{tuple(a.shape)} and {tuple(b.shape)} are no pairs of rows: give two of one shape")
+    u, _, v = torch.linalg.svd(a.double().T @ b.double())
+    return (u @ v).float()
+
+
+@torch.no_grad()
+def splice(first: Any, other: Any, x: Tensor, layer: int = 0, seam: Tensor | None = None) -> Tensor:
+    """Images as one autoencoder reads them and another draws them: (B, C, H, W) -> the same.
+
+    layer: of the decoder of `first`, the last to be its own; 0 is the code. seam: (K, K), a map of its output, such as
+    `procrustes` fits. Raises ValueError for layers of different widths. The survey's splicing; Collins, Ruzicka &
+    Grierson (2020), Remixing AIs.
+    """
+    h, width = at_seam(first, x, layer), at_seam(other, x[:1], layer).shape[1]
+    if h.shape[1] != width:
+        raise ValueError(
+            f"the seam is {h.shape[1]} wide on one side and {width} on the other: choose a layer that fits"
+        )
+    h = h if seam is None else h @ seam
+    return other.decode(h) if layer == 0 else decode_from(other, h, layer)

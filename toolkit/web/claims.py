@@ -27,6 +27,8 @@ TABS = {
 }
 KINDS = {  # of experiments that a paper's claims are about, beside those of its figures
     "Toward a neuro-inspired creative decoder": "decoder",
+    "Towards creativity characterization of generative models via group-based subset scanning": "decoder",
+    "Active Divergence with Generative Deep Learning: A Survey and Taxonomy": "decoder",
     "Generative Kaleidoscopic Networks": "kaleidoscope",
     "Out-of-class novelty generation": "judge",
 }

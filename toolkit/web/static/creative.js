@@ -1,16 +1,18 @@
 // The tab "Creative decoder": pairs of pictures, each of one code, drawn by itself and with silent neurons switched on;
 // knobs over them, one pair large with its neurons. Until the first response comes, the stored sheet shows.
-import {fromBase64} from "./canvas.js";
+import {fromBase64, onThemeChange} from "./canvas.js";
 import {html, make, plainChoices, setSlider} from "./controls.js";
 import {GalleryTab} from "./gallery.js";
+import {Memory, Way} from "./latent.js";
 import {counted, percent, short} from "./text.js";
 import {decimal, interval, oneOf, whole} from "./url_state.js";
 
 const METHODS = ["low-active", "random", "noisy", "regular"], ACROSS = 4;
 const METER = "The bar under a picture, and its mean above: how far the picture is from what the network makes of it "
   + "when it looks at it. ";
-let tab, now, $, $$, write;
+let tab, now, way, memory, $, $$, write;
 let decoders, defaults, pairs;  // of the page's first message
+let looked;  // what the link that opened the page says of the way and of a neuron
 
 const layerCount = () => tab.shown?.layer?.of ?? 3;
 const layerOf = ({layer}) => (layer > 0 ? layer : layerCount());
@@ -46,7 +48,7 @@ function showPairs(response) {
   tab.showPair([regular, images], ["regular", now.method].map((name, i) =>
     html`${name} ${far[i] !== undefined && html`<b>${far[i].toFixed(2)}</b>`}`));
   $(".sums").innerHTML = summary(response);
-  $(".neurons").innerHTML = neuronRows(response, now);
+  $(".neurons").innerHTML = neuronRows(response, now, memory.neuron);
 }
 
 /** The lines under the pairs: mean distances, neurons that are lacking, neurons that are dead. */
@@ -64,7 +66,7 @@ export function summary({distances, neurons, layer}) {
 
 // ---- the neurons of one pair
 /** The neurons that were switched on in a pair, and how they are by themselves; or why there are none. */
-export function neuronRows({layer, touched, neurons, known}, {method, cell}) {
+export function neuronRows({layer, touched, neurons, known}, {method, cell}, selected = null) {
   const say = (text) => html`<p class="none">${text}</p>`;
   if (!layer) return say("The network is waking up; which neurons they are will stand here.");
   if (method === "regular") return say("Nothing is touched: both pictures are the same.");
@@ -79,19 +81,20 @@ export function neuronRows({layer, touched, neurons, known}, {method, cell}) {
     <div class="row head"><span>neuron</span><span>fires for</span>
     <span><i class="dot"></i> switched on at <i class="bar-of"></i> by itself</span>
     <span>×<em> its most</em></span></div>
-    ${chosen.map((neuron) => neuronRow(neuron, known[neuron], top))}`;
+    ${chosen.map((neuron) => neuronRow(neuron, known[neuron], top, neuron === selected))}`;
 }
 
-function neuronRow(neuron, [often, value, mean, peak], top) {
+function neuronRow(neuron, [often, value, mean, peak], top, isSelected) {
   const x = (activation) => (98 * activation) / top + 1;
   const title = `Neuron ${neuron} fires for ${percent(often)} of the training images, at ${short(mean)} on average and `
     + `${short(peak)} at most; here it is at ${short(value)}`;
   return html`
-    <div class="row" title="${title}"><span>${neuron}</span><span>${percent(often)}</span><span class="scale">
+    <button type="button" class="row" data-neuron="${neuron}" aria-pressed="${isSelected}" title="${title}">
+    <span>${neuron}</span><span>${percent(often)}</span><span class="scale">
     <svg viewBox="0 0 100 16" preserveAspectRatio="none" role="img" aria-label="${title}">
     <rect x="1" y="6" width="${x(peak) - 1}" height="4"/><line x1="${x(mean)}" x2="${x(mean)}" y1="3" y2="13"/></svg>
     ${value ? html`<i class="dot" style="left: ${x(value)}%"></i>` : ""}</span>
-    <span>${value ? (value / peak).toFixed(1) : "–"}</span></div>`;
+    <span>${value ? (value / peak).toFixed(1) : "–"}</span></button>`;
 }
 
 /** The neurons of an order in words: "5 neurons of percentiles 1 to 15"; nothing where it chooses none. */
@@ -163,7 +166,9 @@ function showCaption() {  // the exact settings, in words and in the address
   const how = method === "regular" ? [] : [...chosenNeurons(now), amount, `hidden layer ${layerOf(now)}`];
   const facts = [method, ...how, `seeds ${seed} to ${seed + pairs - 1}`].join(", ");
   tab.figure.writeCaption(`${experiment}: ${title}. ${facts}`);
-  const rest = {...(layer > 0 ? {layer} : {}), seed, ...(cell ? {pair: cell} : {})};
+  const {from, to, step} = way.state, {neuron} = memory;
+  const asked = {...(tab.modelOf(now).kinds.length ? {from, to, step} : {}), ...(neuron === null ? {} : {neuron})};
+  const rest = {...(layer > 0 ? {layer} : {}), seed, ...(cell ? {pair: cell} : {}), ...asked};
   tab.url.write({experiment, method, band: band.join("-"), neurons, gain, ...rest});
 }
 
@@ -190,16 +195,30 @@ function setEdge(input) {  // a handle stops before the other
 
 function onKnob(knob, value, isFinal) {
   if (isFinal && knob in {neurons: 1, gain: 1}) return;  // they have been asked for while they moved
+  if (knob in {layer: 1, experiment: 1}) memory.close();
   if (knob !== "experiment") return tab.update({[knob]: value});
   now.experiment = value;
+  openDecoder();
+}
+
+function openDecoder() {
+  way.open(tab.modelOf(now));
   tab.open();
 }
 
+/** Ask what fires a neuron most; of a decoder without built-in images nothing can. */
+function recall(neuron) {
+  if (tab.modelOf(now).kinds.length) memory.ask({experiment: now.experiment, layer: now.layer, neuron});
+}
+
 function read(url) {
-  const {pair: cell = 0, ...linked} = url.read({
+  const {pair: cell = 0, from, to, step, neuron, ...linked} = url.read({
     experiment: oneOf(decoders.map(({name}) => name)), method: oneOf(METHODS), band: interval(100),
     neurons: whole(0, 50), gain: decimal(0, 3), layer: whole(1, 9), pair: whole(0, pairs - 1),
+    from: whole(0, 99), to: whole(0, 99), step: whole(0, 20), neuron: whole(0, 9999),
   });
+  looked = {way: {...(from !== undefined && {from}), ...(to !== undefined && {to}), ...(step !== undefined && {step})},
+    neuron};
   return {...defaults, experiment: decoders[0].name, cell, ...linked};
 }
 
@@ -222,7 +241,19 @@ export default function start(given) {
     actions: {keepRegular: () => tab.offer("keep", "regular")},
   });
   ({now, figure: {$, $$, write}} = tab);
+  way = new Way(tab.figure, showCaption);
+  memory = new Memory(tab.figure, () => {
+    $(".neurons").innerHTML = neuronRows(tab.shown ?? {}, now, memory.neuron);
+    showCaption();
+  });
+  Object.assign(way.state, looked.way);
   $(".heads").innerHTML = html`${Array(ACROSS).fill(html`<p><span>regular</span><span>modified</span></p>`)}`;
   given.element.addEventListener("input", ({target}) => { if (target.dataset.edge) setEdge(target); });
-  tab.open();
+  $(".neurons").addEventListener("click", ({target}) => {
+    const row = target.closest("[data-neuron]");
+    if (row) recall(Number(row.dataset.neuron));
+  });
+  onThemeChange(() => [way, memory].forEach((look) => look.draw()));
+  openDecoder();
+  if (looked.neuron !== undefined) recall(looked.neuron);
 }
