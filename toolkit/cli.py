@@ -252,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             check_source(Path(args.source))
         result = args.run(args)
     except KeyboardInterrupt:
-        goes_on = getattr(args, "run", None) in (train, diverge, pull, push)
+        goes_on = getattr(args, "run", None) in (train, diverge, raise_family, pull, push)
         kept = "; what was finished is kept, the same command continues" if goes_on else ""
         print(f"error: interrupted{kept}", file=sys.stderr)
         return 130
@@ -434,6 +434,38 @@ def diverge(args: argparse.Namespace) -> object:
     spec = presets.preset(choose("preset", args.preset, presets.DIVERGENCES), args.scale, **changes(args))
     options = {"root": args.root, "device": device(args.device), "quiet": args.quiet or args.json}
     return _completed_run(runs.trainer(spec, args.out, source=args.source, **options)(), args.json)
+
+
+@command(
+    "raise",
+    """examples:
+  python -m toolkit raise recipe.json --out runs --name mine       a recipe that the page saved
+  python -m toolkit raise LINK --out runs                          the letters after family= in a link of the page
+  python -m toolkit sample mine --from runs --out sheet.png        then like any other run
+A generation takes some ten seconds on two cores. The same command continues after an interruption, also with a recipe
+that has grown. family.png is the poster of the family.""",
+    arg("recipe", help="a file, or the text of a link"),
+    arg("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/NAME"),
+    arg("--name", default="family", help="of the run and its folder (default: family)"),
+    arg("--from"),
+    arg("--quiet"),
+    arg("--json"),
+)
+def raise_family(args: argparse.Namespace) -> object:
+    """Raise a family of small models from a person's picks: each generation an iteration of a run, and a poster."""
+    from . import runs
+    from .raising import LARGEST, Recipe
+
+    path = Path(args.recipe)
+    if len(args.recipe) < 255 and path.is_file():
+        with path.open("rb") as file:
+            recipe = Recipe.from_json(file.read(LARGEST + 1))
+    elif path.suffix:
+        raise FileNotFoundError(f"there is no recipe {path}: give a file that the page saved, or the text of a link")
+    else:
+        recipe = Recipe.from_text(args.recipe.rpartition("=")[2])
+    trainer = runs.raise_run(recipe, args.out, args.name, source=args.source, quiet=args.quiet or args.json)
+    return _completed_run(trainer(), args.json)
 
 
 # ---- drawing

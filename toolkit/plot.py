@@ -5,9 +5,10 @@ matplotlib are imported where they are used.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,91 @@ def spread(count: int, most: int) -> list[int]:
         ratio = (count / (picked[-1] + 1)) ** (1 / left)
         picked.append(max(picked[-1] + 1, round((picked[-1] + 1) * ratio) - 1))
     return picked
+
+
+PAPER, FAINT, RED = "#faf7f0", "#b9b2a3", "#c8402a"
+SHEET_COLUMNS, LARGE, SMALL = 4, 2, 1  # symbols across a sheet of a family; pixels a pixel, of them and of picks
+
+
+def family_tree(
+    sheets: Sequence[Tensor],
+    parents: Sequence[int],
+    learned: Sequence[Tensor],
+    chosen: Sequence[Collection[int]],
+    labels: Sequence[str],
+    title: str,
+) -> "Image":
+    """A family as a poster: sheets of symbols, each below its parent and beside its siblings, black on paper.
+
+    sheets: uint8 (N, 1, H, W) each, the first without a parent; parents: of each the number, -1 of the first; learned:
+    the pictures that led from the parent to it, which stand above it; chosen: symbols of it that were picked, marked.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    side = sheets[0].shape[-1]
+    gap, rows = side // 4, -(-len(sheets[0]) // SHEET_COLUMNS)
+    cell = LARGE * side + gap
+    wide, high = SHEET_COLUMNS * cell, rows * cell
+    above, below = 3 * side, 2 * side  # a sheet: the line from the parent with the picks, the label
+    column, row = wide + 2 * side, above + high + below
+    places = _places(parents)
+    across, down = (max(place[axis] for place in places) + 1 for axis in (0, 1))
+    margin = 3 * side
+    page = Image.new("RGB", (round(across * column) + 2 * margin, down * row + 2 * margin), PAPER)
+    pen, small, large = ImageDraw.Draw(page), ImageFont.load_default(17), ImageFont.load_default(40)
+    pen.text((margin, margin // 2), title, fill="black", font=large)
+
+    def corner(number: int) -> tuple[int, int]:
+        x, y = places[number]
+        return margin + side + round(x * column), margin + above + y * row
+
+    def put(symbol: Tensor, at: tuple[int, int], scale: int) -> None:
+        large = symbol[0].repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+        page.paste("black", at, Image.fromarray(large.numpy()))
+
+    for number, parent in enumerate(parents):
+        left, top = corner(number)
+        middle = left + (wide - gap) // 2
+        if parent >= 0:
+            from_left, from_top = corner(parent)
+            start, bend = (from_left + (wide - gap) // 2, from_top + high + side), top - above + side // 2
+            pen.line([start, (start[0], bend), (middle, bend), (middle, top - gap)], fill=FAINT, width=2)
+            picks, step = learned[number], SMALL * side + gap
+            begin = middle - (len(picks) * step - gap) // 2
+            y = top - above // 2 - side // 2 + gap
+            pen.rectangle((begin - gap, y - gap, begin + len(picks) * step, y + SMALL * side + gap), fill=PAPER,
+                          outline=FAINT, width=2)  # fmt: skip
+            for place, picture in enumerate(picks):
+                put(picture, (begin + place * step, y), SMALL)
+        for place, symbol in enumerate(sheets[number]):
+            x, y = left + place % SHEET_COLUMNS * cell, top + place // SHEET_COLUMNS * cell
+            put(symbol, (x, y), LARGE)
+            if place in chosen[number]:
+                pen.line([(x, y + LARGE * side + 2), (x + LARGE * side, y + LARGE * side + 2)], fill=RED, width=3)
+        pen.text((middle, top + high + gap // 2), labels[number], fill="black", font=small, anchor="ma")
+    return page
+
+
+def _places(parents: Sequence[int]) -> list[tuple[float, int]]:
+    """Where the nodes of a tree stand: (column, generation); a parent above the middle of its children."""
+    children = {number: [n for n, parent in enumerate(parents) if parent == number] for number in range(len(parents))}
+    found: dict[int, tuple[float, int]] = {}
+    leaves = count()
+
+    def place(number: int, depth: int) -> float:
+        xs = [place(one, depth + 1) for one in children[number]]
+        found[number] = ((xs[0] + xs[-1]) / 2 if xs else float(next(leaves)), depth)
+        return found[number][0]
+
+    place(0, 0)
+    return [found[number] for number in range(len(parents))]
+
+
+def to_png(page: "Image") -> bytes:
+    """A picture as the bytes of a PNG file, in 64 colours."""
+    buffer = BytesIO()
+    page.quantize(64).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def animation(frames: Iterable["Image"], path: str | Path, *, ms: int = 80, hold: int = 1500) -> Path:

@@ -174,6 +174,20 @@ class Experiment(IteratedTraining):
         return cls(**checked("an experiment", cls, {**older, **values, "sampling": sampling}))
 
 
+@dataclass(frozen=True)
+class Family(Experiment):
+    """A family raised by a person's picks (`raising`): the settings of its ancestor. recipe: stored beside them."""
+
+    recipe: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as those of any run of iterations."""
+        return {name: value for name, value in super().as_dict().items() if name != "recipe"}
+
+    def metadata(self) -> dict[str, Any]:
+        return {**super().metadata(), "recipe": self.recipe}
+
+
 def _compact(settings: Any) -> dict[str, Any]:
     defaults = {field.name: field.default for field in fields(settings) if field.name in LATER}
     return {name: value for name, value in asdict(settings).items() if name not in defaults or value != defaults[name]}

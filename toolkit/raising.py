@@ -27,11 +27,12 @@ import torch
 from torch import Tensor, nn
 
 from . import data, hub, index, plot, train
-from .config import checked
+from .config import SamplingSettings, checked
 from .diverge.channels import frozen_copy
 from .diverge.training import Snapshot
 from .index import CHECKPOINTS, CheckpointError, strict_json
 from .metrics.distance import nearest
+from .presets import Experiment, Family
 from .samplers.generate import Sampling, to_bytes
 from .seeds import child
 from .train import Objective, OptimiserState, augment, fit
@@ -193,6 +194,11 @@ class Recipe:
         zipped = zlib.compressobj(9, zdict=_DICTIONARY)
         found = zipped.compress(_compact(self.as_dict())) + zipped.flush()
         return base64.urlsafe_b64encode(found).decode().rstrip("=")
+
+    @property
+    def seeds(self) -> range:
+        """Those of the symbols on every sheet."""
+        return range(self.seed, self.seed + SYMBOLS)
 
     def line(self, number: int) -> list[int]:
         """The numbers of a generation and of those before it, the oldest first; of the ancestor, 0, none."""
@@ -405,13 +411,13 @@ def _rounded(model: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True, eq=False)
 class Root:
-    """An ancestor with what its family needs: the model, how it is sampled, its data, uint8 (N, C, H, W), by name."""
+    """An ancestor with what its family needs: the model, how it is sampled, and its data, uint8 (N, C, H, W)."""
 
     model: nn.Module
     sampling: Sampling
     digits: Tensor
     title: str = ""
-    subject: str = "mnist"
+    experiment: dict[str, Any] = field(default_factory=dict)  # the settings of its training
 
     @cached_property
     def paths(self) -> Paths:
@@ -496,7 +502,7 @@ def root(of: Ancestor, source: str | Path = CHECKPOINTS) -> Root:
     subject = str(settings.get("data", "")).removeprefix("sample:")
     if f"sample:{subject}" not in data.NAMES or run.model.image_shape != (1, SIDE, SIDE):
         raise CheckpointError(f"{of.experiment} learned {subject or 'nothing'}: a family begins with digits or clothes")
-    return Root(run.model, run.sampling, data.load(f"sample:{subject}").images, run.title, subject)
+    return Root(run.model, run.sampling, data.load(f"sample:{subject}").images, run.title, settings)
 
 
 def sheet(model: nn.Module, sampling: Sampling, seeds: Sequence[int]) -> Tensor:
@@ -551,21 +557,18 @@ def raise_member(
 def _raised(
     recipe: Recipe, numbers: Sequence[int], source: str | Path, cache: Cache | None, stop: Callable[[], bool]
 ) -> Iterator[Progress]:
-    cache = Cache(MOST + 2) if cache is None else cache
-    first = cache.get((source, recipe.ancestor)) or root(recipe.ancestor, source)
-    cache.put((source, recipe.ancestor), first)
-    seeds, members = range(recipe.seed, recipe.seed + SYMBOLS), dict[int, Member]()
+    cache, members = Cache(MOST + 2) if cache is None else cache, dict[int, Member]()
+    first = _root(recipe, source, cache)
     for number in numbers:
-        found, steps = cache.get(recipe.key(number)), 0
+        found, stopped = cache.get(recipe.key(number)), False
         if found is None and number == 0:
-            symbols = sheet(first.model, first.sampling, seeds)
-            found = Member(
-                0, first.model, symbols, symbols[:0], 0, {"digits": nearest(symbols, first.digits)[0].mean().item()}
-            )
+            symbols = sheet(first.model, first.sampling, recipe.seeds)
+            known = {"digits": nearest(symbols, first.digits)[0].mean().item()}
+            found = Member(0, first.model, symbols, symbols[:0], 0, known)
         elif found is None:
             generation = recipe.generations[number - 1]
             parent, steps = members[generation.parent], generation.steps
-            newest = _pictures(parent, generation, first.sampling, seeds)
+            newest = _pictures(parent, generation, first.sampling, recipe.seeds)
             learning = learn(
                 parent.model, first, torch.cat([parent.picked, newest]), newest=len(newest), weight=generation.weight,
                 steps=steps, seed=child(recipe.seed, "learn", recipe.depth(number)),
@@ -574,17 +577,42 @@ def _raised(
                 yield Progress(number, snapshot.step, steps)
                 if stop():
                     break
-            symbols = sheet(snapshot.model, first.sampling, seeds)
-            others = [row for row, seed in enumerate(seeds) if seed not in generation.picks]
-            apart = distances(symbols, parent.symbols, newest, first.digits, others)
-            found = Member(number, snapshot.model, symbols, torch.cat([parent.picked, newest]), snapshot.step, apart)
-            if snapshot.step < steps:
-                recipe, numbers = recipe.stopped(number, snapshot.step), []
+            found = _member(recipe, number, snapshot.model, snapshot.step, parent, first)
+            if stopped := snapshot.step < steps:
+                recipe = recipe.stopped(number, snapshot.step)
         members[number] = replace(found, number=number)
         cache.put(recipe.key(number), found)
         yield Progress(number, found.steps, found.steps, members[number])
-        if not numbers:
+        if stopped:
             return
+
+
+def _root(recipe: Recipe, source: str | Path, cache: Cache) -> Root:
+    found: Root = cache.get((source, recipe.ancestor)) or root(recipe.ancestor, source)
+    cache.put((source, recipe.ancestor), found)
+    return found
+
+
+def _member(recipe: Recipe, number: int, model: nn.Module, steps: int, parent: Member, first: Root) -> Member:
+    """The member of a generation whose model has learned."""
+    generation = recipe.generations[number - 1]
+    newest, symbols = (
+        _pictures(parent, generation, first.sampling, recipe.seeds),
+        sheet(model, first.sampling, recipe.seeds),
+    )
+    others = [row for row, seed in enumerate(recipe.seeds) if seed not in generation.picks]
+    apart = distances(symbols, parent.symbols, newest, first.digits, others)
+    return Member(number, model, symbols, torch.cat([parent.picked, newest]), steps, apart)
+
+
+def remember(recipe: Recipe, number: int, model: nn.Module, source: str | Path, cache: Cache) -> None:
+    """Put a generation into a cache by its model, as a checkpoint stored it; its parent is there or is raised."""
+    if cache.get(recipe.key(number)) is None:
+        generation = recipe.generations[number - 1]
+        *_, last = raise_member(recipe, generation.parent, source, cache=cache)
+        assert last.member is not None
+        found = _member(recipe, number, model, generation.steps, last.member, _root(recipe, source, cache))
+        cache.put(recipe.key(number), found)
 
 
 def _pictures(parent: Member, generation: Generation, sampling: Sampling, seeds: range) -> Tensor:
@@ -594,7 +622,15 @@ def _pictures(parent: Member, generation: Generation, sampling: Sampling, seeds:
     return torch.cat([*picks, *(unpacked(drawing)[None] for drawing in generation.drawings)])
 
 
-# ---- runs
+# ---- families as runs
+
+
+def settings(recipe: Recipe, first: Root, name: str) -> Family:
+    """The settings of a family as a run of iterations, one a generation: those of its ancestor, named anew."""
+    title = recipe.name or f"Raised from {recipe.ancestor.experiment}, iteration {recipe.ancestor.iteration}"
+    own = {"name": name, "title": title, "iterations": max(1, len(recipe.generations)), "filter": None, "half": True}
+    found = Experiment.from_dict({**first.experiment, "sampling": {}, **own})
+    return Family(**{**vars(found), "sampling": SamplingSettings(**vars(first.sampling)), "recipe": recipe.as_dict()})
 
 
 def write(recipe: Recipe, line: Sequence[Member], first: Root, folder: Path, name: str = "family") -> None:
@@ -604,16 +640,58 @@ def write(recipe: Recipe, line: Sequence[Member], first: Root, folder: Path, nam
     """
     for number, member in enumerate(line, 1):
         path = folder / name / f"iter_{number:03d}" / index.MODEL
-        generation = _changed(recipe.generations[number - 1])
-        hub.save(member.model, path, half=True, experiment=name, iteration=number, generation=generation)
-    config = {
-        "title": recipe.name or f"Raised from {recipe.ancestor.experiment}, iteration {recipe.ancestor.iteration}",
-        "kind": "iterations",
-        "sampling": asdict(first.sampling),
-        "experiment": {"data": f"sample:{first.subject}"},
-        "recipe": recipe.as_dict(),
-    }
+        own = {"experiment": name, "iteration": number}
+        hub.save(member.model, path, half=True, **own, **facts(recipe, number, member))
+    spec = settings(recipe, first, name)
+    config = {"title": spec.title, **spec.metadata(), "experiment": spec.as_dict()}
     index.write_file(folder / name / "config.json", index.to_json(config))
     index.write_file(folder / name / "recipe.json", recipe.to_json().encode())
-    index.write_file(folder / name / "preview.png", plot.png(line[-1].symbols.float() / 255, 4, scale=4))
+    index.write_file(folder / name / "preview.png", plot.png(line[-1].symbols, 4, scale=4))
     index.write_index(folder)
+
+
+def facts(recipe: Recipe, number: int, member: Member) -> dict[str, Any]:
+    """What a checkpoint of a generation says of its making."""
+    generation = recipe.as_dict()["generations"][number - 1]
+    return {"key": recipe.key(number), "generation": generation, "steps": member.steps}
+
+
+def poster(recipe: Recipe, members: Sequence[Member]) -> Any:
+    """The tree of a family as a Pillow picture. members: the ancestor and all generations, in order."""
+    labels = [f"{recipe.ancestor.experiment}, iteration {recipe.ancestor.iteration}"]
+    chosen, learned = [set[int]() for _ in members], [members[0].picked]
+    for number, generation in enumerate(recipe.generations, 1):
+        labels.append(generation.name or f"generation {number}")
+        chosen[generation.parent] |= {seed - recipe.seed for seed in generation.picks}
+        learned.append(members[number].picked[-len(generation.picks) - len(generation.drawings) :])
+    parents = [-1, *(generation.parent for generation in recipe.generations)]
+    sheets = [member.symbols for member in members]
+    return plot.family_tree(sheets, parents, learned, chosen, labels, recipe.name or "A family that is not")
+
+
+def card(recipe: Recipe, members: Sequence[Member], name: str) -> str:
+    """README.md of a family's folder: what was picked, how near its generations came, and how it is made again."""
+    rows = []
+    for number, generation in enumerate(recipe.generations, 1):
+        apart = members[number].distances
+        rows.append([
+            str(number), generation.name, str(generation.parent or "the ancestor"), str(len(generation.picks)),
+            str(len(generation.drawings)), f"{generation.weight:.0%}", str(members[number].steps),
+            f"{apart['parent_picks']:.3f}", f"{apart['picks']:.3f}", f"{apart['digits']:.3f}",
+        ])  # fmt: skip
+    head = ["generation", "name", "parent", "picks", "drawings", "weight", "steps", "parent to picks", "child to picks",
+            "child to data"]  # fmt: skip
+    of, text = recipe.ancestor, recipe.to_text()
+    return "\n\n".join([
+        f"# {recipe.name or name}",
+        f"A family raised by a person's picks from {of.experiment}, iteration {of.iteration} (sha256 {of.sha256}), "
+        "with That Are Not. Each generation learned the symbols that were picked from the sheet of its parent, or "
+        "drawn, beside the data of its ancestor. Iteration k of this run is generation k.",
+        "![The tree of the family](family.png)",
+        plot.markdown_table(head, rows, 2),
+        "Distances are root mean square per pixel, to the nearest, averaged over the symbols of a sheet that were not "
+        "picked themselves.",
+        f"Make it again: `python -m toolkit raise recipe.json --out runs`, or in place of the file `{text}`."
+        if len(text) <= LONGEST_TEXT
+        else "Make it again: `python -m toolkit raise recipe.json --out runs`.",
+    ]) + "\n"  # fmt: skip

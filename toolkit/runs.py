@@ -34,7 +34,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import __version__, distributed, hub, index, iterated, metrics, plot, presets, samplers, train
+from . import __version__, distributed, hub, index, iterated, metrics, plot, presets, raising, samplers, train
 from . import data as datasets
 from .config import DIGITS, checked
 from .data import Dataset
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 Files = Mapping[str, Callable[[], Any]]  # by name: a function that makes the content, bytes or a JSON value
 CPU = torch.device("cpu")
-GENERATED = "said.npy"
+GENERATED, POSTER = "said.npy", "family.png"
 
 
 class RunError(RuntimeError):
@@ -955,6 +955,87 @@ class WordTrainer(IteratedTrainer):
         if not words:
             return {}
         return word_measures.measure(words, word_measures.rows(words, self.known, self.ngrams, self.learned))
+
+
+# ---- families raised by picks
+
+
+@dataclass(kw_only=True)
+class FamilyTrainer(Trainer):
+    """A family as a run: its k-th generation is iteration k, and its ancestor's data iteration 0.
+
+    source: where the ancestor is; cache: of members, which are not raised again. A run whose recipe has grown goes on.
+    """
+
+    spec: presets.Family
+    recipe: raising.Recipe
+    source: str | Path = hub.CHECKPOINTS
+    cache: raising.Cache = field(default_factory=lambda: raising.Cache(raising.MOST + 2))
+
+    @property
+    def iterations(self) -> int:
+        return len(self.recipe.generations)
+
+    @property
+    def steps(self) -> int:
+        return max(generation.steps for generation in self.recipe.generations)
+
+    def check(self) -> None:
+        """Raises ValueError for a recipe without generations."""
+        if not self.recipe.generations:
+            raise ValueError("the recipe has no generations: give one that has")
+
+    def train(self, count: int) -> None:
+        if not self.run.finished(0):
+            some = self.data[:: max(1, len(self.data) // SHEET_IMAGES)][:SHEET_IMAGES]
+            measures = partial(metrics.measure, self.data[::2], self.data[1::2])
+            self.finish(0, {SHEET: lambda: plot.png(some, 10), METRICS: measures})
+        for number in range(1, count + 1):
+            if path := self.run.find(number, MODEL):
+                if hub.facts(path).get("key") != self.recipe.key(number):
+                    raise RunError(f"{self.run.root} holds another family: give another --name or --out")
+                raising.remember(self.recipe, number, self.load(path), self.source, self.cache)
+        super().train(count)
+
+    def learn(self, number: int, on_step: OnStep) -> tuple[nn.Module, dict[str, Any]]:
+        member = self._member(number, on_step)
+        return member.model, raising.facts(self.recipe, number, member)
+
+    def _member(self, number: int, on_step: OnStep = lambda step, losses: None) -> raising.Member:
+        done = 0
+        for progress in raising.raise_member(self.recipe, number, self.source, cache=self.cache):
+            if progress.number == number and progress.member is None:
+                for step in range(done, progress.step):
+                    on_step(step, {})
+                done = progress.step
+        return cast("raising.Member", progress.member)
+
+    def files(self, number: int, model: Any) -> Files:
+        drawn = samplers.generate(model, range(SHEET_IMAGES), self.spec.sampling)
+        distances = {f"distance_{name}": value for name, value in self._member(number).distances.items()}
+        return {
+            SHEET: lambda: plot.png(drawn.images, 10),
+            METRICS: lambda: {**metrics.measure(drawn.images, self.data, drawn.passes), **distances},
+        }
+
+    def summary(self, rows: list[dict[str, Any]]) -> Files:
+        members = [self._member(number) for number in range(len(self.recipe.generations) + 1)]
+        poster = plot.to_png(raising.poster(self.recipe, members))
+        return {
+            METRICS: lambda: summary(rows),
+            "recipe.json": self.recipe.as_dict,
+            POSTER: lambda: poster,
+            "README.md": lambda: raising.card(self.recipe, members, self.spec.name).encode(),
+        }
+
+
+def raise_run(
+    recipe: raising.Recipe, out: Path, name: str = "family", *, source: str | Path = hub.CHECKPOINTS, **options: Any
+) -> FamilyTrainer:
+    """A family as a run in OUT/NAME. options: cache, quiet. Raises CheckpointError for an ancestor that is not here."""
+    first = raising.root(recipe.ancestor, source)
+    spec = raising.settings(recipe, first, name)
+    return FamilyTrainer(spec=spec, data=first.digits, out=out, recipe=recipe, source=source, **options)
 
 
 # ---- creative decoders

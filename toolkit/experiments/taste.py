@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import plot, raising
-from ..cli import arg, command
+from ..cli import arg, check_out, command, save
 from ..index import read_json, to_json, write_atomic
 from ..metrics.distance import diversity, nearest
 from ..metrics.image import as_float, components, holes, stroke_count, stroke_width
@@ -228,7 +228,9 @@ def taste(args: argparse.Namespace) -> object:
     """Simulated pickers raise families by a stated taste, and at random: do picks steer?"""
     if min(args.generations, args.families, args.steps) < 1:
         raise ValueError("generations, families and steps are counts: give at least 1 of each")
+    if args.out is not None:
+        check_out(args.out, [".png"])
     found = study(args.store, args.generations, args.families, args.steps, quiet=args.quiet or args.json)
     if args.out is not None:
-        plot.picture(chart(found)).save(args.out)
+        save(plot.picture(chart(found)), args.out)
     return json.loads(to_json(found)) if args.json else table(found)

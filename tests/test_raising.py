@@ -1,0 +1,225 @@
+"""A family that a person's picks raise: recipes, links, learning, the run of a family and its poster."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.test_app import tiny_run
+from tests.tiny import same
+from toolkit import hub, raising
+from toolkit.raising import Ancestor, Cache, Generation, Recipe, packed, unpacked
+
+SHA = "0123456789abcdef" * 4
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_run(tmp_path_factory.mktemp("source"), iterations=1)
+
+
+@pytest.fixture(scope="module")
+def family(source: Path) -> Recipe:
+    """Three generations, of which the third is a branch from the first."""
+    ring = torch.zeros(1, 28, 28)
+    ring[:, 6:22, 6:22] = 1
+    ring[:, 10:18, 10:18] = 0
+    generations = (
+        Generation(0, (0, 5), name="first", steps=STEPS),
+        Generation(1, (2,), (packed(ring),), 0.75, steps=STEPS),
+        Generation(1, (30,), steps=STEPS),
+    )
+    return Recipe(raising.ancestor("fig2", 1, source), generations, name="Ours")
+
+
+def last(recipe: Recipe, number: int, source: Path, **options: Any) -> raising.Member:
+    *_, progress = raising.raise_member(recipe, number, source, **options)
+    assert progress.member is not None
+    return progress.member
+
+
+# ---- recipes
+
+
+def test_a_recipe_comes_back_from_its_file_and_from_its_link(family: Recipe) -> None:
+    assert Recipe.from_json(family.to_json()) == family
+    assert Recipe.from_text(family.to_text()) == family
+
+
+def test_ten_generations_of_picks_and_a_drawing_each_fit_in_a_link() -> None:
+    random.seed(1)
+    picks = [tuple(sorted(random.sample(range(12), 4))) for _ in range(10)]
+    plain = tuple(Generation(at, some, weight=0.6, name=f"branch {at}") for at, some in enumerate(picks))
+    drawn = tuple(Generation(at, some, (packed(torch.rand(1, 28, 28)),)) for at, some in enumerate(picks))
+    lengths = [len(Recipe(Ancestor("fig2", 3, SHA), these).to_text()) for these in (plain, drawn)]
+    assert lengths[0] < 500 and lengths[1] < raising.LONGEST_TEXT
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_drawing_keeps_its_levels(bits: int) -> None:
+    levels = torch.randint(2**bits, (1, 28, 28)) / (2**bits - 1)
+    assert torch.equal(unpacked(packed(levels, bits)), (levels * 255).round().byte())
+
+
+GENERATION: dict[str, Any] = {"parent": 0, "picks": [1]}
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "no picks": ({"picks": []}, "no picks"),
+    "too many": ({"picks": list(range(13))}, "at most 12"),
+    "twice the same": ({"picks": [3, 3]}, "different seeds"),
+    "no seed": ({"picks": [2**32]}, "different seeds"),
+    "a parent to come": ({"parent": 1}, "parent 1"),
+    "a weight": ({"weight": 1.5}, "weight is 1.5"),
+    "no number": ({"weight": "much"}, "weight"),
+    "steps": ({"steps": 10**6}, "steps is 1000000"),
+    "a drawing": ({"drawings": ["%%%"]}, "a drawing is"),
+    "a long name": ({"name": "n" * 100}, "at most 40"),
+    "an unknown option": ({"speed": 3}, "no option speed"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), WRONG.values(), ids=WRONG)
+def test_a_wrong_recipe_gets_one_sentence(change: dict[str, Any], words: str) -> None:
+    content = Recipe(Ancestor("fig2", 3, SHA)).as_dict() | {"generations": [GENERATION | change]}
+    with pytest.raises(ValueError, match=words):
+        Recipe.read(content)
+
+
+def test_a_recipe_is_bounded_in_number_and_depth_and_knows_its_schema() -> None:
+    first = Ancestor("fig2", 3, SHA)
+    with pytest.raises(ValueError, match="at most 60"):
+        Recipe(first, (Generation(0, (1,)),) * 61)
+    with pytest.raises(ValueError, match="21 deep"):
+        Recipe(first, tuple(Generation(at, (1,)) for at in range(21)))
+    for schema in (2, True, None):
+        with pytest.raises(ValueError, match="schema"):
+            Recipe.read({**Recipe(first).as_dict(), "schema": schema})
+    with pytest.raises(ValueError, match="at most"):
+        Recipe.from_json(b" " * (raising.LARGEST + 1))
+
+
+def damaged(text: str, rng: random.Random) -> str:
+    letters = list(text)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(letters))
+        put = rng.choice(["", "0", "-1", "1e999", "{", '"', "é", "null", "[["])
+        letters[at : at + rng.choice([0, 1, 1, 9])] = put
+    return "".join(letters)
+
+
+def test_300_damaged_recipes_each_get_one_sentence(family: Recipe) -> None:
+    rng, sentences = random.Random(0), []
+    for number in range(300):
+        text, read = [(family.to_json(), Recipe.from_json), (family.to_text(), Recipe.from_text)][number % 2]
+        try:
+            found = read(damaged(text, rng))
+            assert Recipe.read(found.as_dict()) == found
+        except ValueError as error:
+            sentences.append(str(error))
+    assert len(sentences) > 200
+    assert all(sentence and "\n" not in sentence and len(sentence) < 500 for sentence in sentences)
+
+
+def test_the_key_of_a_generation_follows_from_its_line_alone(family: Recipe) -> None:
+    chain = family.lineage(3)
+    assert chain.key(2) == family.key(3) and family.key(2) != family.key(3)
+    assert [generation.parent for generation in chain.generations] == [0, 1]
+    assert Recipe(family.ancestor, chain.generations, name="Another").key(2) == chain.key(2)
+
+
+# ---- learning
+
+
+def test_a_family_is_raised_to_the_same_bytes_in_any_order_and_leaves_the_ancestor_as_it_was(
+    family: Recipe, source: Path
+) -> None:
+    root = raising.root(family.ancestor, source)
+    found = {p.number: p.member for p in raising.raise_family(family, source) if p.member}
+    assert [*found] == [0, 1, 2, 3] and same(found[0].model, root.model)
+    alone = last(family, 3, source)
+    assert same(alone.model, found[3].model) and torch.equal(alone.symbols, found[3].symbols)
+    assert not same(found[3].model, found[2].model) and not same(found[3].model, found[0].model)
+    assert found[2].picked.shape == (4, 1, 28, 28) and {*found[2].distances} == {"picks", "parent_picks", "digits"}
+
+
+def test_one_that_is_stopped_keeps_what_it_learned_and_its_recipe_gives_the_same(family: Recipe, source: Path) -> None:
+    longer, cache = family.stopped(1, 3 * STEPS), Cache()
+    stopped = last(longer, 1, source, cache=cache, stop=lambda: True)
+    assert stopped.steps == raising.EVERY < 3 * STEPS
+    again = longer.stopped(1, stopped.steps)
+    assert cache.get(again.key(1)) is not None and cache.get(longer.key(1)) is None
+    assert same(last(again, 1, source).model, stopped.model)
+
+
+def test_a_cache_forgets_what_was_unused_for_longest() -> None:
+    cache = Cache(2)
+    for key in ("a", "b"):
+        cache.put(key, key)
+    assert cache.get("a") == "a"
+    cache.put("c", "c")
+    assert (cache.get("a"), cache.get("b"), len(cache)) == ("a", None, 2)
+
+
+def test_one_thread_and_two_draw_the_same_pictures_to_the_eye(family: Recipe, source: Path) -> None:
+    sheets = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            sheets.append(last(family, 2, source).symbols.float() / 255)
+    finally:
+        torch.set_num_threads(1)
+    assert (sheets[0] - sheets[1]).square().mean().sqrt() < 0.02
+
+
+def test_goals_are_shared_out_evenly() -> None:
+    x = torch.tensor([0.0, 0.1, 0.2, 0.3, 0.4, 1.0]).view(6, 1, 1, 1)
+    goals = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
+    assert raising._assigned(x, goals).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_children_come_nearer_to_a_picture_than_their_parents(source: Path) -> None:
+    blob: Tensor = torch.zeros(1, 28, 28)
+    blob[:, 10:18, 8:20] = 1
+    recipe = Recipe(raising.ancestor("fig2", 1, source), (Generation(0, (), (packed(blob),), 1.0),))
+    found = last(recipe, 1, source).distances
+    assert found["picks"] < 0.9 * found["parent_picks"]
+
+
+def test_another_ancestor_than_the_recipes_is_refused(family: Recipe, source: Path) -> None:
+    other = Recipe(Ancestor("fig2", 1, SHA), family.generations)
+    with pytest.raises(hub.CheckpointError, match="another file here"):
+        last(other, 0, source)
+
+
+# ---- the run of a family
+
+
+def test_a_recipe_becomes_a_run_that_goes_on_and_is_taken_like_any_other(
+    family: Recipe, source: Path, tmp_path: Path, command: Any
+) -> None:
+    file, out = tmp_path / "recipe.json", tmp_path / "runs"
+    file.write_text(Recipe(family.ancestor, family.generations[:1], name="Ours").to_json())
+    asked = ["--out", out, "--name", "mine", "--from", source, "--quiet"]
+    assert command("raise", file, *asked)[0] == 0
+    first = (out / "mine" / "iter_001" / "model.safetensors").read_bytes()
+    code, said, _ = command("raise", f"http://localhost/?family={family.to_text()}", *asked, "--json")
+    assert code == 0 and len(json.loads(said)["rows"]) == 4
+    assert (out / "mine" / "iter_001" / "model.safetensors").read_bytes() == first
+    assert same(hub.load(out, "mine", 2), last(family, 2, source).model)
+    assert {path.name for path in (out / "mine").iterdir()} >= {"family.png", "README.md", "recipe.json"}
+    assert Recipe.from_json((out / "mine" / "recipe.json").read_text()) == family
+    assert command("sample", "mine", "--from", out, "--seeds", "0:4", "--out", tmp_path / "s.png")[0] == 0
+    assert command("judge", out / "mine", "--contact")[0] == 0
+    branch = Recipe(family.ancestor, (Generation(0, (7,), steps=STEPS),))
+    code, _, error = command("raise", branch.to_text(), *asked)
+    assert code == 2 and "another family" in error
+
+
+@pytest.mark.parametrize("given", ["nowhere.json", "no-link", "https://example.org/?family=abc"])
+def test_what_is_no_recipe_is_refused_before_any_work(given: str, tmp_path: Path, command: Any) -> None:
+    code, _, error = command("raise", given, "--out", tmp_path / "runs")
+    assert code == 2 and error.startswith("error: ") and not (tmp_path / "runs").exists()
