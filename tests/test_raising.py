@@ -32,7 +32,7 @@ def family(source: Path) -> Recipe:
     generations = (
         Generation(0, (0, 5), name="first", steps=STEPS),
         Generation(1, (2,), (packed(ring),), 0.75, steps=STEPS),
-        Generation(1, (30,), steps=STEPS),
+        Generation(1, (30,), weight=0.0, steps=STEPS),
     )
     return Recipe(raising.ancestor("fig2", 1, source), generations, name="Ours")
 
@@ -206,7 +206,7 @@ def test_a_recipe_becomes_a_run_that_goes_on_and_is_taken_like_any_other(
     asked = ["--out", out, "--name", "mine", "--from", source, "--quiet"]
     assert command("raise", file, *asked)[0] == 0
     first = (out / "mine" / "iter_001" / "model.safetensors").read_bytes()
-    code, said, _ = command("raise", f"http://localhost/?family={family.to_text()}", *asked, "--json")
+    code, said, _ = command("raise", f"http://localhost/?tab=raise&recipe={family.to_text()}#top", *asked, "--json")
     assert code == 0 and len(json.loads(said)["rows"]) == 4
     assert (out / "mine" / "iter_001" / "model.safetensors").read_bytes() == first
     assert same(hub.load(out, "mine", 2), last(family, 2, source).model)
@@ -219,7 +219,7 @@ def test_a_recipe_becomes_a_run_that_goes_on_and_is_taken_like_any_other(
     assert code == 2 and "another family" in error
 
 
-@pytest.mark.parametrize("given", ["nowhere.json", "no-link", "https://example.org/?family=abc"])
+@pytest.mark.parametrize("given", ["nowhere.json", "no-link", "https://example.org/?recipe=abc"])
 def test_what_is_no_recipe_is_refused_before_any_work(given: str, tmp_path: Path, command: Any) -> None:
     code, _, error = command("raise", given, "--out", tmp_path / "runs")
     assert code == 2 and error.startswith("error: ") and not (tmp_path / "runs").exists()

@@ -439,12 +439,12 @@ def diverge(args: argparse.Namespace) -> object:
 @command(
     "raise",
     """examples:
-  python -m toolkit raise recipe.json --out runs --name mine       a recipe that the page saved
-  python -m toolkit raise LINK --out runs                          the letters after family= in a link of the page
+  python -m toolkit raise recipe.json --out runs --name mine       a recipe that the page saved, runs/mine
+  python -m toolkit raise LINK --out runs                          or a link of the page
   python -m toolkit sample mine --from runs --out sheet.png        then like any other run
 A generation takes some ten seconds on two cores. The same command continues after an interruption, also with a recipe
 that has grown. family.png is the poster of the family.""",
-    arg("recipe", help="a file, or the text of a link"),
+    arg("recipe", help="a file, or a link of the page"),
     arg("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/NAME"),
     arg("--name", default="family", help="of the run and its folder (default: family)"),
     arg("--from"),
@@ -453,17 +453,19 @@ that has grown. family.png is the poster of the family.""",
 )
 def raise_family(args: argparse.Namespace) -> object:
     """Raise a family of small models from a person's picks: each generation an iteration of a run, and a poster."""
+    from urllib.parse import parse_qs, urlsplit
+
     from . import runs
     from .raising import LARGEST, Recipe
 
     path = Path(args.recipe)
-    if len(args.recipe) < 255 and path.is_file():
+    if len(args.recipe) < 255 and path.is_file():  # a longer name is none
         with path.open("rb") as file:
             recipe = Recipe.from_json(file.read(LARGEST + 1))
     elif path.suffix:
         raise FileNotFoundError(f"there is no recipe {path}: give a file that the page saved, or the text of a link")
     else:
-        recipe = Recipe.from_text(args.recipe.rpartition("=")[2])
+        recipe = Recipe.from_text(parse_qs(urlsplit(args.recipe).query).get("recipe", [args.recipe])[0])
     trainer = runs.raise_run(recipe, args.out, args.name, source=args.source, quiet=args.quiet or args.json)
     return _completed_run(trainer(), args.json)
 

@@ -14,7 +14,7 @@ import base64
 import json
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -68,7 +68,7 @@ class Ancestor:
     def __post_init__(self) -> None:
         _name("the ancestor", self.experiment)
         if not 0 < self.iteration < 1000:
-            raise ValueError(f"the ancestor's iteration is {self.iteration}: give one from 1 to 999")
+            raise ValueError(f"the ancestor's iteration is {self.iteration!s:.20}: give one from 1 to 999")
         if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
             raise ValueError(f"the ancestor's sha256 is {self.sha256[:20]!r}: give 64 hexadecimal digits")
 
@@ -104,7 +104,7 @@ class Generation:
         if not 0 <= self.weight <= 1:
             raise ValueError(f"weight is {self.weight}: give a number from 0 to 1")
         if not 1 <= self.steps <= STEPS:
-            raise ValueError(f"steps is {self.steps}: give 1 to {STEPS}")
+            raise ValueError(f"steps is {self.steps!s:.20}: give 1 to {STEPS}")
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,13 @@ class Recipe:
         _name("the family", self.name)
         if not 0 <= self.seed < 2**32 - SYMBOLS:
             raise ValueError(
-                f"the seed of the family is {self.seed}: give a whole number from 0 to {2**32 - 1 - SYMBOLS}"
+                f"the seed of the family is {self.seed!s:.20}: give a whole number from 0 to {2**32 - 1 - SYMBOLS}"
             )
         if len(self.generations) > MOST:
             raise ValueError(f"the family has {len(self.generations)} generations: give at most {MOST}")
         for number, generation in enumerate(self.generations, 1):
             if not 0 <= generation.parent < number:
-                raise ValueError(f"generation {number} has the parent {generation.parent}: give one before it")
+                raise ValueError(f"generation {number} has the parent {generation.parent!s:.20}: give one before it")
             if self.depth(number) > DEEPEST:
                 raise ValueError(
                     f"generation {number} is {self.depth(number)} deep: at most {DEEPEST} follow each other"
@@ -139,7 +139,7 @@ class Recipe:
     @classmethod
     def read(cls, content: object) -> Self:
         """The inverse of `as_dict`. Raises ValueError for any other content."""
-        found = _settings("a recipe", cls, content, extra={"schema"})
+        found = _settings("a recipe", cls, content, extra=["schema"])
         if (schema := found.pop("schema", None)) != SCHEMA or type(schema) is not int:
             raise ValueError(
                 f"the recipe has schema {schema!r:.40} and this version reads {SCHEMA}: upgrade the toolkit"
@@ -231,7 +231,7 @@ class Recipe:
         return sha256(_compact(plain.as_dict())).hexdigest()
 
 
-def _settings(what: str, kind: Any, content: object, extra: set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
+def _settings(what: str, kind: Any, content: object, extra: Collection[str] = ()) -> dict[str, Any]:
     """An object of JSON as the dataclass has it, but for what is a dataclass itself. Raises ValueError."""
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ValueError(f"{what} is {content!r:.40}: give an object with the settings of {what}")
@@ -275,10 +275,8 @@ def unpacked(text: str) -> Tensor:
     bits = DEPTHS.get(len(content))
     if not bits:
         raise ValueError(f"a drawing is {text[:20]!r}: give base64 of 28x28 pixels of 1, 2, 4 or 8 bits")
-    values = torch.frombuffer(bytearray(content), dtype=torch.uint8).long()[:, None] >> torch.arange(
-        8 - bits, -1, -bits
-    )
-    levels = values % 2**bits
+    values = torch.frombuffer(bytearray(content), dtype=torch.uint8).long()
+    levels = (values[:, None] >> torch.arange(8 - bits, -1, -bits)) % 2**bits
     return (levels * 255 // (2**bits - 1)).byte().view(1, SIDE, SIDE)
 
 
@@ -368,12 +366,12 @@ def _batches(
     digits = (ROWS // 2 - picked) // 2
     while True:
         pictures = torch.cat([
-            augment(_some(goals, picked, generator), VARIED, generator),
+            _varied(_some(goals, picked, generator), generator),
             _some(root.digits, digits, generator).float() / 255,
             _some(root.paths.ends, ROWS // 2 - picked - digits, generator),
         ])  # fmt: skip
         rows = torch.randint(POOL, (led,), generator=generator)
-        targets = augment(goals[nearest_goal[rows]], VARIED, generator)
+        targets = _varied(goals[nearest_goal[rows]], generator)
         ahead = AHEAD * torch.rand(led, 1, 1, 1, generator=generator)
         states = torch.lerp(paths.drawn(rows, generator), targets, ahead)
         kept = torch.randint(POOL, (ROWS - led,), generator=generator)
@@ -386,6 +384,10 @@ def _batches(
 
 def _some(images: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return images[torch.randint(len(images), (count,), generator=generator)]
+
+
+def _varied(images: Tensor, generator: torch.Generator) -> Tensor:
+    return augment(images, VARIED, generator) if len(images) else images
 
 
 def _assigned(x: Tensor, goals: Tensor) -> Tensor:
@@ -498,7 +500,8 @@ def root(of: Ancestor, source: str | Path = CHECKPOINTS) -> Root:
             f"toolkit whose checkpoint has the sha256 {of.sha256[:12]}..."
         )
     run = hub.read(source, of.experiment, of.iteration, kind="iterations")
-    settings = index.config(source, index.read_index(source), of.experiment, None)[1].get("experiment", {})
+    config = index.config(source, index.read_index(source), of.experiment, None)[1]
+    settings = found if isinstance(found := config.get("experiment"), dict) else {}
     subject = str(settings.get("data", "")).removeprefix("sample:")
     if f"sample:{subject}" not in data.NAMES or run.model.image_shape != (1, SIDE, SIDE):
         raise CheckpointError(f"{of.experiment} learned {subject or 'nothing'}: a family begins with digits or clothes")
@@ -596,10 +599,8 @@ def _root(recipe: Recipe, source: str | Path, cache: Cache) -> Root:
 def _member(recipe: Recipe, number: int, model: nn.Module, steps: int, parent: Member, first: Root) -> Member:
     """The member of a generation whose model has learned."""
     generation = recipe.generations[number - 1]
-    newest, symbols = (
-        _pictures(parent, generation, first.sampling, recipe.seeds),
-        sheet(model, first.sampling, recipe.seeds),
-    )
+    newest = _pictures(parent, generation, first.sampling, recipe.seeds)
+    symbols = sheet(model, first.sampling, recipe.seeds)
     others = [row for row, seed in enumerate(recipe.seeds) if seed not in generation.picks]
     apart = distances(symbols, parent.symbols, newest, first.digits, others)
     return Member(number, model, symbols, torch.cat([parent.picked, newest]), steps, apart)

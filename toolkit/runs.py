@@ -1011,11 +1011,11 @@ class FamilyTrainer(Trainer):
         return cast("raising.Member", progress.member)
 
     def files(self, number: int, model: Any) -> Files:
-        drawn = samplers.generate(model, range(SHEET_IMAGES), self.spec.sampling)
+        drawn = samplers.to_bytes(samplers.Sampling.of(self.spec.sampling).sample(model, range(SHEET_IMAGES)))
         distances = {f"distance_{name}": value for name, value in self._member(number).distances.items()}
         return {
-            SHEET: lambda: plot.png(drawn.images, 10),
-            METRICS: lambda: {**metrics.measure(drawn.images, self.data, drawn.passes), **distances},
+            SHEET: lambda: plot.png(drawn, 10),
+            METRICS: lambda: {**metrics.measure(drawn, self.data), **distances},
         }
 
     def summary(self, rows: list[dict[str, Any]]) -> Files:
