@@ -634,23 +634,6 @@ def settings(recipe: Recipe, first: Root, name: str) -> Family:
     return Family(**{**vars(found), "sampling": SamplingSettings(**vars(first.sampling)), "recipe": recipe.as_dict()})
 
 
-def write(recipe: Recipe, line: Sequence[Member], first: Root, folder: Path, name: str = "family") -> None:
-    """A run in FOLDER/NAME, as whatever reads checkpoints takes it, and its index. line: of a recipe, the oldest first.
-
-    Beside the models lies the recipe, and the sheet of the last generation. Raises CheckpointError.
-    """
-    for number, member in enumerate(line, 1):
-        path = folder / name / f"iter_{number:03d}" / index.MODEL
-        own = {"experiment": name, "iteration": number}
-        hub.save(member.model, path, half=True, **own, **facts(recipe, number, member))
-    spec = settings(recipe, first, name)
-    config = {"title": spec.title, **spec.metadata(), "experiment": spec.as_dict()}
-    index.write_file(folder / name / "config.json", index.to_json(config))
-    index.write_file(folder / name / "recipe.json", recipe.to_json().encode())
-    index.write_file(folder / name / "preview.png", plot.png(line[-1].symbols, 4, scale=4))
-    index.write_index(folder)
-
-
 def facts(recipe: Recipe, number: int, member: Member) -> dict[str, Any]:
     """What a checkpoint of a generation says of its making."""
     generation = recipe.as_dict()["generations"][number - 1]

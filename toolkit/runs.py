@@ -1038,6 +1038,25 @@ def raise_run(
     return FamilyTrainer(spec=spec, data=first.digits, out=out, recipe=recipe, source=source, **options)
 
 
+def write_family(
+    recipe: raising.Recipe, line: Sequence[raising.Member], first: raising.Root, out: Path, name: str = "family"
+) -> None:
+    """The models of a line of a family, the oldest first, as a run in OUT/NAME without measures, and the index of OUT.
+
+    Beside the models lies the recipe, and the sheet of the last generation. Raises CheckpointError or RunError.
+    """
+    for number, member in enumerate(line, 1):
+        path = out / name / f"iter_{number:03d}" / MODEL
+        own = {"experiment": name, "iteration": number}
+        hub.save(member.model, path, half=True, **own, **raising.facts(recipe, number, member))
+    spec = raising.settings(recipe, first, name)
+    config = {"title": spec.title, **spec.metadata(), "experiment": spec.as_dict()}
+    write(out / name / "config.json", config)
+    write(out / name / "recipe.json", recipe.as_dict())
+    write(out / name / "preview.png", plot.png(line[-1].symbols, 4, scale=4))
+    hub.write_index(out)
+
+
 # ---- creative decoders
 
 PAIRS = 32  # on the sheet of a decoder: regular and low-active in turn

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.test_app import tiny_run
 from toolkit.experiments import taste
 from toolkit.experiments.taste import RANDOM, TASTES, height, picked, slant, spread, symmetry
 
@@ -52,8 +53,8 @@ def test_the_table_says_what_a_taste_reached_against_random_picks() -> None:
 
 def test_a_line_is_stored_and_not_raised_again(tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taste, "TASTES", {"widest": TASTES["widest"]})
-    store = tmp_path / "taste.json"
-    asked = ["taste", "--store", store, "--generations", 1, "--families", 1, "--steps", 1, "--quiet"]
+    store, source = tmp_path / "taste.json", tiny_run(tmp_path / "source")
+    asked = ["taste", "--from", source, "--store", store, "--generations", 1, "--families", 1, "--steps", 1, "--quiet"]
     code, said, _ = command(*asked)
     assert code == 0 and "widest" in said
     before = store.stat().st_mtime_ns

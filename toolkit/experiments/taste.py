@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from .. import plot, raising
 from ..cli import arg, check_out, command, save
-from ..index import read_json, to_json, write_atomic
+from ..index import CHECKPOINTS, read_json, to_json, write_atomic
 from ..metrics.distance import diversity, nearest
 from ..metrics.image import as_float, components, holes, stroke_count, stroke_width
 from ..metrics.stats import Interval, interval
@@ -91,14 +91,20 @@ def picked(picker: str, symbols: Tensor, seed: int) -> list[int]:
 
 
 def line(
-    picker: str, seed: int, generations: int, steps: int, cache: raising.Cache, on_generation: Callable[[], object]
+    picker: str,
+    seed: int,
+    generations: int,
+    steps: int,
+    source: str | Path,
+    cache: raising.Cache,
+    on_generation: Callable[[], object],
 ) -> dict[str, Any]:
     """A family without branches. seed: its number, from 0; pickers of the same one begin with the same sheet."""
-    recipe, rows = Recipe(raising.ancestor(), seed=100 * seed), list[dict[str, float]]()
+    recipe, rows = Recipe(raising.ancestor(source=source), seed=100 * seed), list[dict[str, float]]()
     before: raising.Member | None = None
     chosen: list[int] = []
     for at in range(generations + 1):
-        *_, progress = raising.raise_member(recipe, at, cache=cache)
+        *_, progress = raising.raise_member(recipe, at, source, cache=cache)
         member = progress.member
         assert member is not None
         row = {name: taste(member.symbols).mean().item() for name, (taste, _) in TASTES.items()}
@@ -125,9 +131,11 @@ def _nearness(member: raising.Member, before: raising.Member, chosen: Sequence[i
     }
 
 
-def study(path: Path, generations: int, seeds: int, steps: int, *, quiet: bool = False) -> dict[str, Any]:
+def study(
+    path: Path, generations: int, seeds: int, steps: int, source: str | Path = CHECKPOINTS, *, quiet: bool = False
+) -> dict[str, Any]:
     """All lines, each stored once it is complete; those that are there by the same settings stay."""
-    first = raising.ancestor()
+    first = raising.ancestor(source=source)
     settings = {"ancestor": [first.experiment, first.iteration], "sha256": first.sha256, "generations": generations,
                 "steps": steps, "weight": Generation(picks=(0,)).weight, "picks": PICKS}  # fmt: skip
     found: dict[str, Any] = {"settings": settings, "lines": []}
@@ -139,7 +147,7 @@ def study(path: Path, generations: int, seeds: int, steps: int, *, quiet: bool =
     with tqdm(total=len(left) * (generations + 1), unit="sheet", disable=quiet, dynamic_ncols=True) as bar:
         for picker, seed in left:
             bar.set_description(f"{picker}, seed {seed}", refresh=False)
-            found["lines"].append(line(picker, seed, generations, steps, cache, bar.update))
+            found["lines"].append(line(picker, seed, generations, steps, source, cache, bar.update))
             write_atomic(path, to_json(found))
     return found
 
@@ -222,7 +230,7 @@ Stop it whenever you like; the same command continues where it was.""",
     arg("--generations", type=int, default=GENERATIONS, help=f"of each line (default: {GENERATIONS})"),
     arg("--families", type=int, default=SEEDS, help=f"of each picker, from other seeds (default: {SEEDS})"),
     arg("--steps", type=int, default=STEPS, help=f"of learning (default: {STEPS}; the page has {raising.STEPS})"),
-    *map(arg, ("--quiet", "--json")),
+    *map(arg, ("--from", "--quiet", "--json")),
 )
 def taste(args: argparse.Namespace) -> object:
     """Simulated pickers raise families by a stated taste, and at random: do picks steer?"""
@@ -230,7 +238,7 @@ def taste(args: argparse.Namespace) -> object:
         raise ValueError("generations, families and steps are counts: give at least 1 of each")
     if args.out is not None:
         check_out(args.out, [".png"])
-    found = study(args.store, args.generations, args.families, args.steps, quiet=args.quiet or args.json)
+    found = study(args.store, args.generations, args.families, args.steps, args.source, quiet=args.quiet or args.json)
     if args.out is not None:
         save(plot.picture(chart(found)), args.out)
     return json.loads(to_json(found)) if args.json else table(found)

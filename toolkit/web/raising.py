@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from .. import publish, raising
+from .. import publish, raising, runs
 from ..metrics.image import as_float
 from ..raising import Cache, Generation, Member, Recipe
 from . import server
@@ -152,7 +152,7 @@ def package(source: str | Path, request: RaiseRequest) -> Path:
     if not found or not all(found):
         raise ValueError("the models of this family are not here: raise a generation, then save them")
     folder, name = server.temporary_folder(), server.slug(recipe.name) or "family"
-    raising.write(recipe, found, raising.root(recipe.ancestor, source), folder / name, name)
+    runs.write_family(recipe, found, raising.root(recipe.ancestor, source), folder / name, name)
     text = publish.card(folder / name, f"you/{name}") + RAISED.format(name=name, ancestor=recipe.ancestor)
     (folder / name / "README.md").write_text(text, encoding="utf-8")
     return Path(shutil.make_archive(str(folder / name), "zip", folder / name))
