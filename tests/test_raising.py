@@ -171,10 +171,10 @@ def test_one_thread_and_two_draw_the_same_pictures_to_the_eye(
 ) -> None:
     try:
         torch.set_num_threads(2)
-        other = last(family, 2, source).symbols
+        other = last(family, 1, source).symbols
     finally:
         torch.set_num_threads(1)
-    assert ((other.float() - members[2].symbols.float()) / 255).square().mean().sqrt() < 0.02
+    assert ((other.float() - members[1].symbols.float()) / 255).square().mean().sqrt() < 0.02
 
 
 def test_goals_are_shared_out_evenly() -> None:
@@ -183,11 +183,14 @@ def test_goals_are_shared_out_evenly() -> None:
     assert raising._assigned(x, goals).tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_what_is_learned_lowers_its_loss(source: Path) -> None:
-    root, picks = raising.root(raising.ancestor("fig2", 1, source), source), torch.zeros(1, 1, 28, 28).byte()
-    picks[..., 10:18, 8:20] = 255
-    found = [snapshot.losses["picks"] for snapshot in raising.learn(root.model, root, picks, weight=1.0, steps=32)]
-    assert found[-1] < 0.95 * found[0]
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_the_weight_is_the_share_of_picks_in_a_batch(weight: float, source: Path) -> None:
+    root, white = raising.root(raising.ancestor("fig2", 1, source), source), torch.full((2, 1, 28, 28), 255).byte()
+    pictures, states, targets = next(raising._batches(root.model, root, white, 2, weight, 0))
+    assert states.shape == targets.shape == (raising.ROWS, 1, 28, 28) and len(pictures) == raising.ROWS // 2
+    for images in (pictures, targets):
+        assert (images[:, 0, 14, 14] > 0.99).sum() >= weight * len(images)
+        assert (images.flatten(1).mean(1) < 0.6).sum() >= (1 - weight) * len(images) - 1e-6
 
 
 def test_another_ancestor_than_the_recipes_is_refused(family: Recipe, source: Path) -> None:

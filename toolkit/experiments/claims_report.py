@@ -12,11 +12,11 @@ from typing import Any
 
 from .. import hub
 from ..cli import arg, command
-from ..index import CHECKPOINTS
+from ..index import CHECKPOINTS, read_json
 from ..plot import markdown_table
 from ..presets import FIGURES
 from ..runs import write
-from . import adversarial, attractors, decoder_studies, evidence, table1, words
+from . import adversarial, attractors, decoder_studies, evidence, table1, taste, words
 from . import claims as papers
 from .common import decimals, number
 from .evidence import DOES_NOT, HOLDS, MISSING, SHOWN, UNDECIDED, Check, Claim, Results, reproduced
@@ -215,6 +215,7 @@ def tables(known: Results) -> Mapping[str, Callable[[], str]]:
         "creative.cells": lambda: table1.cells(creative, "equal displacement"),
         "creative.readings": lambda: table1.readings(creative),
         **{f"creative.{name}": partial(decoder_studies.report, it) for name, it in known.decoders.items()},
+        "taste": lambda: taste.table(read_json(known.root / "raising" / "taste.json")),
         "kaleidoscope.depth": lambda: attractors.sweep(study, "depth"),
         "kaleidoscope.trends": lambda: attractors.trends(study),
         "kaleidoscope.perturbations": lambda: attractors.perturbations(study),

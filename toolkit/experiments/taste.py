@@ -1,10 +1,10 @@
 """Do picks steer? Simulated pickers of a stated taste raise families, beside others that pick at random.
 
-STORE is {"settings": {...}, "lines": [{"picker", "seed", "rows": [{"generation", TASTE: ..., "picks", "unpicked",
-"digits", "diversity"}, ...]}, ...]}. A row has the mean of every taste over the twelve symbols of a sheet, whoever
-picked; so that what a taste reaches is compared with random picks from the same first sheet. picks: the mean distance
-of the sheet to the nearest of the picks that it learned; unpicked: to the nearest of as many symbols of the same parent
-that nobody picked; of neither those of the same seeds count.
+STORE is {"settings": {...}, "lines": [{"picker", "seed", "measures": {NAME: [a value a generation, ...]}}, ...]}. Of
+every line there is the mean of every taste over the twelve symbols of each sheet, whoever picked; so that what a taste
+reaches is compared with random picks from the same first sheet. Beside them: digits, diversity; from the first child on
+picks, the mean distance of a sheet to the nearest of the picks that it learned, and unpicked, to the nearest of as many
+symbols of the same parent that nobody picked; of neither those of the same seeds count.
 """
 
 import argparse
@@ -20,10 +20,10 @@ from tqdm import tqdm
 
 from .. import plot, raising
 from ..cli import arg, check_out, command, save
-from ..index import CHECKPOINTS, read_json, to_json, write_atomic
+from ..index import CHECKPOINTS, read_json, write_atomic
 from ..metrics.distance import diversity, nearest
 from ..metrics.image import as_float, components, holes, stroke_count, stroke_width
-from ..metrics.stats import Interval, interval
+from ..metrics.stats import Interval, above_zero, interval
 from ..plot import markdown_table
 from ..raising import SYMBOLS, Generation, Recipe
 from ..seeds import child
@@ -108,7 +108,7 @@ def line(
         member = progress.member
         assert member is not None
         row = {name: taste(member.symbols).mean().item() for name, (taste, _) in TASTES.items()}
-        row |= {"generation": at, "digits": member.distances["digits"], "diversity": diversity(member.symbols)}
+        row |= {"digits": member.distances["digits"], "diversity": diversity(member.symbols)}
         if before is not None:
             row |= _nearness(member, before, chosen, child(seed, "unpicked", at))
         rows.append(row)
@@ -117,7 +117,8 @@ def line(
         recipe = Recipe(recipe.ancestor, (*recipe.generations, following), recipe.seed)
         before = member
         on_generation()
-    return {"picker": picker, "seed": seed, "rows": rows}
+    measures = {name: [float(f"{row[name]:.5g}") for row in rows if name in row] for name in rows[-1]}
+    return {"picker": picker, "seed": seed, "measures": measures}
 
 
 def _nearness(member: raising.Member, before: raising.Member, chosen: Sequence[int], seed: int) -> dict[str, float]:
@@ -148,7 +149,7 @@ def study(
         for picker, seed in left:
             bar.set_description(f"{picker}, seed {seed}", refresh=False)
             found["lines"].append(line(picker, seed, generations, steps, source, cache, bar.update))
-            write_atomic(path, to_json(found))
+            write_atomic(path, (json.dumps(found, sort_keys=True) + "\n").encode())
     return found
 
 
@@ -161,8 +162,8 @@ def reached(found: Mapping[str, Any], taste: str) -> Interval | None:
 
 def nearer(found: Mapping[str, Any], picker: str) -> Interval | None:
     """How much nearer children are to what was picked than to what was not, over all generations; one value a line."""
-    lines = [each["rows"][1:] for each in found["lines"] if each["picker"] == picker]
-    values = [fmean(row["unpicked"] - row["picks"] for row in rows) for rows in lines if rows]
+    lines = [each["measures"] for each in found["lines"] if each["picker"] == picker]
+    values = [fmean(it["unpicked"]) - fmean(it["picks"]) for it in lines]
     return interval(values) if values else None
 
 
@@ -172,8 +173,8 @@ def _seeds(found: Mapping[str, Any]) -> list[int]:
 
 def _late(found: Mapping[str, Any], picker: str, seed: int, measure: str) -> float | None:
     """The mean of a measure over the last generations of a line, if it is there."""
-    lines = [each["rows"] for each in found["lines"] if (each["picker"], each["seed"]) == (picker, seed)]
-    return fmean(row[measure] for row in lines[0][-LAST:]) if lines else None
+    lines = [each["measures"] for each in found["lines"] if (each["picker"], each["seed"]) == (picker, seed)]
+    return fmean(lines[0][measure][-LAST:]) if lines else None
 
 
 def table(found: Mapping[str, Any]) -> str:
@@ -184,23 +185,15 @@ def table(found: Mapping[str, Any]) -> str:
         if more is None:
             continue
         seeds = _seeds(found)
-        start = fmean(each["rows"][0][name] for each in found["lines"] if each["picker"] == name)
+        start = fmean(each["measures"][name][0] for each in found["lines"] if each["picker"] == name)
         ends = [
             fmean(value for seed in seeds if (value := _late(found, who, seed, name)) is not None)
             for who in (name, RANDOM)
         ]
-        verdict = "yes" if more["low"] is not None and more["low"] > 0 else "no"
+        verdict = "**yes**" if above_zero(more) else "no"
         rows.append([name, unit, f"{start:.3g}", *(f"{end:.3g}" for end in ends), number(more), verdict, number(near)])
-    head = [
-        "taste",
-        "measured in",
-        "at first",
-        "in the end",
-        "random picks",
-        "difference",
-        "over 0?",
-        "nearer to picks",
-    ]
+    head = ["taste", "measured in", "at first", "in the end", "random picks", "difference", "over 0?",
+            "nearer to picks"]  # fmt: skip
     return markdown_table(head, rows, 2)
 
 
@@ -210,7 +203,7 @@ def chart(found: Mapping[str, Any]) -> Any:
     panels = drawing.subplots(2, -(-len(TASTES) // 2), sharex=True).flat
     for panel, name in zip(panels, TASTES, strict=True):
         for who, colour in ((RANDOM, "#999999"), (name, "black")):
-            lines = [[row[name] for row in each["rows"]] for each in found["lines"] if each["picker"] == who]
+            lines = [each["measures"][name] for each in found["lines"] if each["picker"] == who]
             for values in lines:
                 panel.plot(values, color=colour, lw=0.5, alpha=0.5)
             panel.plot([fmean(at) for at in zip(*lines, strict=True)], color=colour, lw=2)
@@ -241,4 +234,4 @@ def taste(args: argparse.Namespace) -> object:
     found = study(args.store, args.generations, args.families, args.steps, args.source, quiet=args.quiet or args.json)
     if args.out is not None:
         save(plot.picture(chart(found)), args.out)
-    return json.loads(to_json(found)) if args.json else table(found)
+    return found if args.json else table(found)
