@@ -126,7 +126,7 @@ def family_tree(
     above, below = 3 * side, 2 * side  # a sheet: the line from the parent with the picks, the label
     column, row = wide + 2 * side, above + high + below
     places = _places(parents)
-    across, down = (max(place[axis] for place in places) + 1 for axis in (0, 1))
+    across, down = max(x for x, _ in places) + 1, max(y for _, y in places) + 1
     margin = 3 * side
     page = Image.new("RGB", (round(across * column) + 2 * margin, down * row + 2 * margin), PAPER)
     pen, small, large = ImageDraw.Draw(page), ImageFont.load_default(17), ImageFont.load_default(40)
