@@ -27,8 +27,8 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def family(folder: Path, *picks: list[int], **changes: Any) -> dict[str, Any]:
     """The recipe of a line, as the page sends it."""
-    entry = index.choose(index.read_index(folder), "fig2", 4)[1]
-    ancestor = {"experiment": "fig2", "iteration": 4, "sha256": entry["sha256"]}
+    entry = index.choose(index.read_index(folder), "fig2", 3)[1]
+    ancestor = {"experiment": "fig2", "iteration": 3, "sha256": entry["sha256"]}
     steps = {"steps": STEPS, **changes}
     generations = [{"parent": parent, "picks": some, **steps} for parent, some in enumerate(picks)]
     return {"schema": 1, "ancestor": ancestor, "generations": generations}
@@ -46,9 +46,9 @@ def test_the_first_page_shows_the_models_to_begin_with(full: Path) -> None:
     first = tab.first_page(full)
     assert first is not None and json.loads(json.dumps(first)) == first
     (ancestor,) = first["ancestors"]
-    assert (ancestor["name"], ancestor["iteration"], ancestor["data"]) == ("fig2", 4, "handwritten digits")
+    assert (ancestor["name"], ancestor["iteration"], ancestor["data"]) == ("fig2", 3, "handwritten digits")
     assert (
-        ancestor["sheet"].startswith("sheets/fig2/iter_004/")
+        ancestor["sheet"].startswith("sheets/fig2/iter_003/")
         and ancestor["sha256"] == family(full)["ancestor"]["sha256"]
     )
 
@@ -145,7 +145,7 @@ def test_the_checkpoints_of_a_line_are_one_file_that_draws_the_same(full: Path, 
     with ZipFile(tab.package(full, tab.RaiseRequest.read({"recipe": recipe}))) as file:
         assert Path(str(file.filename)).name == "my-hooks.zip"
         file.extractall(tmp_path)
-    assert "From fig2, iteration 4, by a person" in (tmp_path / "README.md").read_text()
+    assert "From fig2, iteration 3, by a person" in (tmp_path / "README.md").read_text()
     assert Recipe.from_json((tmp_path / "my-hooks/recipe.json").read_text()) == Recipe.read(recipe)
     for number, message in ((1, first), (2, last)):
         drawn = to_bytes(hub.draw(tmp_path, "my-hooks", number, seeds=range(12)))

@@ -93,7 +93,7 @@ def raise_next(source: str | Path, request: RaiseRequest) -> Generator[Message]:
         seconds, computed = (later - first for later, first in zip(now, begun[0], strict=True))
         return enough.superseded(whose) or (seconds >= SECONDS and computed >= CORES * SECONDS)
 
-    for progress in raising.raise_member(recipe, number, source, cache=members, stop=stop):
+    for progress in server.unhurried(raising.raise_member(recipe, number, source, cache=members, stop=stop)):
         if progress.member:
             raised.append(progress.member)
         elif progress.number == number:

@@ -7,11 +7,13 @@ import os
 import re
 import reprlib
 import shutil
+import sys
 import tempfile
 import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from copy import deepcopy
 from functools import lru_cache
@@ -19,7 +21,7 @@ from io import BytesIO
 from itertools import chain
 from logging import getLogger
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_native_id
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import gradio as gr
@@ -212,6 +214,21 @@ def action(own: gr.HTML, name: str, event: str, kind: type[R], respond: Respond[
         yield from responses(kind, respond, event._data)
 
     getattr(own, name)(on_event, None, response_channel(own, event), **(line or QUICK), **PRIVATE)
+
+
+P = TypeVar("P")
+
+
+def unhurried(parts: Iterator[P]) -> Iterator[P]:
+    """The same parts, computed in one thread that others of this process go before, where the system is Linux."""
+    with ThreadPoolExecutor(1, initializer=_step_back) as worker:
+        while (part := worker.submit(next, parts, None).result()) is not None:
+            yield part
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # where a thread has a priority of its own, which the threads it starts inherit
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), 15)
 
 
 def pixels(images: Tensor) -> str:
