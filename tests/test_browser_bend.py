@@ -109,6 +109,27 @@ def test_each_list_changes_what_is_drawn(page: Any, machine: str, operator: str,
         assert browser.no_problem(page)
 
 
+def test_styles_are_mixed_by_layer_from_another_seed_truncated_and_silenced_and_a_link_says_so(page: Any) -> None:
+    browser.choose(page, "Machine", "stylegan-mnist")
+    browser.press(page, "Mix styles")
+    (before, coarse), seen = both(page), [after(page)]
+    assert coarse != before and "In the coarse layers" in page.inner_text(".bend .says")
+    browser.press(page, "fine")
+    seen.append(after(page))
+    browser.enter(page, "Seed of the alteration", "9")
+    seen.append(after(page))
+    browser.slide(page, "Truncation", 0.5)
+    seen.append(after(page))
+    browser.press(page, "off")
+    assert len({*map(tuple, [*seen, after(page)])}) == 5 and both(page)[0] == before
+    link = page.evaluate("thatAreNot.link()")
+    for setting in ("operator=mix", "styles=fine", "chance=9", "psi=0.5", "noise=off"):
+        assert setting in link
+    assert "the style of seed 9" in page.inner_text(".bend .says") and browser.no_problem(page)
+    browser.press(page, "Undo")
+    assert after(page) != before and "Nothing is altered" not in page.inner_text(".bend .says")
+
+
 def test_the_picture_before_is_kept_as_well(page: Any) -> None:
     browser.press(page, "Keep the one before")
     assert browser.kept(page) == ["a: creative-mnist, before, seed 0"]

@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.tiny import make
 from toolkit import cli, hub, plot, presets
 from toolkit.samplers import METHODS, Sampling, to_bytes
 from toolkit.samplers.kaleidoscope import MODES
@@ -229,6 +231,40 @@ def test_many_images_are_drawn_a_few_at_a_time_and_are_the_same(tree, tmp_path, 
         with Image.open(tmp_path / "x.png") as picture:
             pictures.append(picture.tobytes())
     assert drawn == [9, 4, 4, 1] and pictures[0] == pictures[1]
+
+
+@pytest.fixture(scope="module")
+def styled(tmp_path_factory):
+    """A tree with a small untrained StyleGAN."""
+    out = tmp_path_factory.mktemp("styled")
+    hub.save(make("StyleGAN"), out / "styled/iter_001/model.safetensors", experiment="styled", iteration=1)
+    (out / "styled/config.json").write_text(json.dumps({"title": "By styles", "kind": "divergence"}))
+    hub.write_index(out)
+    return out
+
+
+def test_styles_are_mixed_into_a_table_whose_first_row_and_column_are_the_images_themselves(styled, tmp_path, command):
+    argv = ["mix", "styled", "--from", styled, "--seeds", "0:2", "--styles", "5,0,7", "--layers", "all"]
+    code, out, _ = command(*argv, "--out", tmp_path / "x.png")
+    assert code == 0 and json.loads(out)["layers"] == [0, 1, 2, 3, 4]
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (4 * 32, 3 * 32)
+        table = np.asarray(picture).reshape(3, 32, 4, 32).swapaxes(1, 2)[..., ::2, ::2]
+    alone = np.asarray(to_bytes(hub.draw(styled, seeds=[0, 1]))[:, 0])
+    assert not table[0, 0].any() and (table[1:, 0] == alone).all() and (table[1, 2] == alone[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [(["--psi", "nan"], "psi is nan: give a number from -2 to 2"), (["--layers", "0,9"], "layers [0, 9] are not all"),
+     (["--layers", "rough"], "unknown group of layers 'rough'"), (["--layers", "3:1"], "3:1 holds no layer")],
+)  # fmt: skip
+def test_styles_that_cannot_be_mixed_are_refused_in_one_sentence(more, named, styled, tree, tmp_path, command):
+    argv = ["mix", "--from", styled, "--out", tmp_path / "x.png"]
+    code, _, err = command(*argv, "--styles", "5", *more)
+    assert code == 2 and named in err and err.count("\n") == 1 and not [*tmp_path.iterdir()]
+    assert "--styles" in command(*argv)[2]
+    assert "a WTA has no styles" in command("mix", "--from", tree, "--styles", "5", "--out", tmp_path / "x.png")[2]
 
 
 def test_a_long_animation_is_thinned_and_ends_with_the_last_picture(tree, tmp_path, command, monkeypatch):

@@ -20,6 +20,7 @@ BLEND = {"machine": "fig2", "operator": "blend", "parent": 1, "child": 3, "start
 ROTATE = {"machine": "fig2", "transform": "rotate", "amount": [45], "channels": "all"}
 REWRITE = {"operator": "rewrite", "one": "alpha", "another": "beta"}
 CHAIN = {"operator": "chain", "other": "fig2"}
+MIX = {"machine": "stylegan-mnist", "operator": "mix", "chance": 9}
 NEUTRAL: list[dict[str, Any]] = [
     {},
     {"machine": "kaleidoscope-mnist", "transform": "noise", "amount": [3], "channels": "all"},
@@ -30,6 +31,7 @@ NEUTRAL: list[dict[str, Any]] = [
     BLEND,
     REWRITE,
     CHAIN,
+    MIX,
 ]
 
 
@@ -46,6 +48,14 @@ def tiny_machines(folder: Path) -> Path:
     here.mkdir(parents=True)
     hub.save(judge, here / "model.safetensors", experiment="judge-digits", iteration=1)
     (folder / "judge-digits" / "config.json").write_text(json.dumps({"title": "Digits", "kind": "judge"}))
+    stylegan: Any = create("StyleGAN", {"filters": 2, "size": 16, "z": 4}, seed=3)
+    for layer in list(stylegan.generator)[:-1]:
+        layer.strength.fill_(1.0)
+    here = folder / "stylegan-mnist" / "iter_001"
+    here.mkdir(parents=True)
+    hub.save(stylegan, here / "model.safetensors", experiment="stylegan-mnist", iteration=1)
+    made = {"title": "By styles", "kind": "divergence", "experiment": {"architecture": "StyleGAN", "data": "mnist"}}
+    (folder / "stylegan-mnist" / "config.json").write_text(json.dumps(made))
     hub.write_index(folder)
     return folder
 
@@ -72,6 +82,7 @@ def test_the_first_page_offers_what_each_machine_can_do(machines: Path) -> None:
     assert able["creative-mnist"] == ["bend", "glitch", "rewrite", "chain"]
     assert able["creative-fashion"] == able["kaleidoscope-mnist"] == ["bend", "glitch", "chain"]
     assert able["fig2"] == ["bend", "glitch", "blend", "chain"]
+    assert able["stylegan-mnist"] == ["bend", "glitch", "chain", "mix"]
 
 
 def test_judges_and_networks_of_points_are_no_machines(machines: Path) -> None:
@@ -103,7 +114,8 @@ def test_at_strength_0_nothing_changes(machines: Path, knobs: dict[str, Any]) ->
 @pytest.mark.parametrize("knobs", NEUTRAL, ids=lambda knobs: "-".join(map(str, knobs.values())) or "bend")
 def test_at_a_strength_pictures_change(machines: Path, knobs: dict[str, Any]) -> None:
     last = answers(machines, **{**knobs, "strength": 1})[-1]
-    assert len(pictures(last["before"])) == len(pictures(last["frames"][-1])) == 32
+    side = last["shape"][-1]
+    assert len(pictures(last["before"], side)) == len(pictures(last["frames"][-1], side)) == 32
     assert last["frames"][-1] != last["before"]
 
 
@@ -134,6 +146,16 @@ def test_chance_alters_otherwise_and_the_same_chance_alike(machines: Path) -> No
 def test_a_blend_ends_at_the_other_iteration(machines: Path) -> None:
     message = answers(machines, **{**BLEND, "strength": 1})[-1]
     assert message["frames"][-1] == ends(machines, **{**BLEND, "parent": 3, "strength": 0})[0]
+
+
+def test_styles_are_mixed_in_some_layers_or_all_drawn_to_the_mean_and_without_noise(machines: Path) -> None:
+    before, coarse = ends(machines, **MIX)
+    changes = ({"psi": 0.5}, {"noise": "off"}, {"strength": 1, "styles": "fine"}, {"strength": 0.5},
+               {"strength": 1, "chance": 10})  # fmt: skip
+    drawn = {coarse} | {ends(machines, **{**MIX, "strength": 0, **knobs})[1] for knobs in changes}
+    assert len(drawn) == 6 and before not in drawn
+    means = pictures(ends(machines, **MIX, strength=0, psi=0, noise="off")[1], 16)
+    assert len(means) == 32 and len(set(means)) == 1
 
 
 def test_channels_that_act_alike_are_a_part_of_all(machines: Path) -> None:
@@ -186,6 +208,11 @@ def test_a_machine_of_another_size_goes_on_in_a_chain(machines: Path) -> None:
         ({**REWRITE, "one": "gamma"}, "unknown class 'gamma'"),
         ({**REWRITE, "machine": "creative-fashion"}, "no judge here"),
         ({**REWRITE, "machine": "fig2"}, "no layer for this"),
+        ({**MIX, "machine": "fig2"}, "fig2 has no styles to mix: choose a StyleGAN"),
+        ({**MIX, "styles": "rough"}, "styles 'rough' is not usable: give one of coarse, middle, fine, all"),
+        ({**MIX, "psi": float("nan")}, "psi nan is not usable"),
+        ({**MIX, "psi": 2}, "psi 2 is not usable: give a number from 0 to 1.5"),
+        ({**MIX, "chance": None}, "chance None is not usable"),
     ],
 )
 def test_a_bad_request_gets_one_sentence_that_names_it(machines: Path, changes: dict[str, Any], named: str) -> None:

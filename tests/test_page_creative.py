@@ -65,9 +65,9 @@ def answer(decoders: Path, **changes: Any) -> dict[str, Any]:
     return message
 
 
-def pictures(light: str) -> list[bytes]:
+def pictures(light: str, side: int = 28) -> list[bytes]:
     values = base64.b64decode(light)
-    return [values[start : start + 784] for start in range(0, len(values), 784)]
+    return [values[start : start + side**2] for start in range(0, len(values), side**2)]
 
 
 def test_what_stands_at_the_start_is_how_creative_decoding_is_by_default() -> None:

@@ -146,7 +146,7 @@ def test_a_first_iteration_takes_at_least_so_many_steps_and_later_ones_the_epoch
     assert steps(run(tmp_path, experiment(figure, first_steps=None, steps=None, **changes))) == taken
 
 
-@pytest.mark.parametrize("figure", ["fig8", "fig11"])
+@pytest.mark.parametrize("figure", ["fig8", "fig8-stylegan", "fig11"])
 def test_a_baseline_runs_the_same_loop_at_its_own_size_and_takes_no_passes(figure, tmp_path):
     folder = run(tmp_path, experiment(figure, iterations=2))
     assert from_npy(folder / "iter_002/said.npy").shape == (20, 1, 32, 32)

@@ -83,6 +83,11 @@ def numbers(text: str) -> Sequence[int]:
     return found
 
 
+def layers(text: str) -> str | Sequence[int]:
+    """The name of a group of layers, or their numbers: "0,1,2", or "0:3" for 0 to 2. Raises ArgumentTypeError."""
+    return _range(text, "layer", "coarse, or 0,1,2, or 0:3", 0) if text[:1].isdigit() else text
+
+
 def band(text: str) -> tuple[float, float]:
     """Two percentiles: "1,15"."""
     try:
@@ -187,6 +192,7 @@ EXPERIMENTS = {  # the module of `experiments` that registers the command; what 
     "export": ("annotation", "Write all labels of a pool as CSV."),
     "judge": ("judge_runs", "Classify the images of runs, iteration by iteration; draw all sheets and a map."),
     "taste": ("taste", "Let simulated pickers raise families, by a taste and at random: do picks steer?"),
+    "latents": ("latents", "Measure latent spaces, a StyleGAN's beside a DCGAN's: path length and separability."),
     "adversarial": ("adversarial", "Find out how little changes what a classifier sees, in digits and in symbols."),
     "claims": ("claims_report", "Decide every claim of the papers from stored results: CLAIMS.md and claims.json."),
     "thin": ("release", "Copy runs as they are shipped: the sheets and measures of all iterations, some models."),
@@ -353,11 +359,12 @@ OF_TRAINING = [arg(name) for name in ("--invert", "--seed", "--root", "--device"
   creative decoders              {_names("decoder")}
   kaleidoscopic networks         {_names("kaleidoscope")}
   classifiers                    {_names("judge")}
+  StyleGANs                      stylegan-mnist, -fashion
 scales:
   paper   the sizes of the papers, for a GPU
   cpu     minutes to five hours on two cores (default)
   try     three to five minutes on two cores, to bright symbols (figures 2 to 7, 12, 13), also from own pictures;
-          words: a minute
+          words: a minute; and of a StyleGAN a small one
   smoke   seconds, with results that mean nothing
 examples:
   python -m toolkit train fig2 --scale smoke --data sample:mnist --out runs     seconds, on the built-in digits
@@ -373,6 +380,7 @@ examples:
   python -m toolkit train creative-mnist --iterations 3 --out runs              three decoders, from three seeds
   python -m toolkit train kaleidoscope-mnist --out runs                         twenty minutes on two cores
   python -m toolkit train judge-digits --out runs                               a few minutes
+  python -m toolkit train stylegan-mnist --out runs                             minutes on one core
   python -m toolkit train judge-letters --data letters:/usr/share/fonts --out runs
   torchrun --nproc-per-node 4 -m toolkit train fig2 --scale paper --device cuda --out runs    on four GPUs
 Stop it whenever you like; the same command continues where it was. `python app.py runs` shows what is there.""",
@@ -578,6 +586,48 @@ def _sheet(images: "Tensor") -> Any:
     across = max(1, round(len(images) ** 0.5)) * images.shape[-1]
     largest = 4 if images.shape[-1] < 64 else 1
     return plot.grid(images.cpu(), scale=max(1, min(largest, WIDEST // across)))
+
+
+@command(
+    "mix",
+    """examples:
+  python -m toolkit mix stylegan-mnist --styles 6:14 --out table.png              a column for each style, coarse layers
+  python -m toolkit mix stylegan-fashion --styles 6:14 --layers fine --out table.png
+  python -m toolkit mix stylegan-mnist --styles 3 --layers 0,1 --psi 0.7 --without-noise --out table.png
+The first row and column are the images themselves. Layers count from 0, next to the constant start.""",
+    EXPERIMENT,
+    *OF_MODEL,
+    arg("--seeds", default=range(6), help="of the rows: 42, or 1,5,9, or 0:6 (default)"),
+    arg("--styles", type=seeds, required=True, help="seeds of the columns, whose styles are mixed in"),
+    arg("--layers", type=layers, default="coarse", help="that take the other style: coarse (default), middle, fine, "
+        "all, or 0,1,2"),
+    arg("--psi", type=float, default=1.0, help="truncation of all styles: 1 is none (default), 0 the mean image"),
+    arg("--without-noise", action="store_true", help="draw without the noise of each image"),
+    arg("--out", required=True, help="table.png"),
+)  # fmt: skip
+def mix(args: argparse.Namespace) -> object:
+    """Mix the styles of a StyleGAN's images, layer by layer: a table, rows by columns, as PNG."""
+    check_out(args.out, [".png"])
+    import torch
+
+    from . import hub, plot
+    from .models import StyleGAN
+    from .seeds import Noise
+
+    model = hub.load(args.source, args.experiment, args.iteration, device=args.device)
+    if not isinstance(model, StyleGAN):
+        raise ValueError(f"a {type(model).__name__} has no styles to mix: give a StyleGAN, such as stylegan-mnist")
+    chosen = model.layers(args.layers) if isinstance(args.layers, str) else args.layers
+    codes, others = (Noise(each).randn(*model.code_shape).to(args.device) for each in (args.seeds, args.styles))
+    w, columns = model.styles(codes, args.psi), model.styles(others, args.psi)
+    own, above = (None if args.without_noise else each[:, model.config.z :] for each in (codes, others))
+    rows = [torch.cat([torch.zeros(1, *model.image_shape, device=args.device), model.draw(columns, above)])]
+    for number, style in enumerate(w):
+        noise = own if own is None else own[number : number + 1].expand(1 + len(columns), -1)
+        mixed = model.mix(style.expand_as(columns), columns, chosen)
+        rows.append(model.draw(torch.cat([style[None], mixed]), noise))
+    save(plot.grid(torch.cat(rows).cpu(), 1 + len(columns), scale=2), args.out)
+    return {"out": str(args.out), "layers": [*chosen], "psi": args.psi}
 
 
 @command(

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from .config import DIGITS, SamplingSettings, checked, choose
 
 ARCHITECTURES = (  # as registered: `models.MODELS`
-    "WTA", "DCGAN", "ConvVAE", "ConvAE", "VAE", "Manifold", "Judge", "CharRNN",
+    "WTA", "DCGAN", "StyleGAN", "ConvVAE", "ConvAE", "VAE", "Manifold", "Judge", "CharRNN",
 )  # fmt: skip
 MODES = ("centred", "published", "none")  # of a perturbation: `samplers.kaleidoscope.MODES`
 METHODS = ("adversarial", "creative adversarial", "loss hacking", "without data", "fine-tuning", "feedback",
@@ -193,11 +193,11 @@ def _compact(settings: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(settings).items() if name not in defaults or value != defaults[name]}
 
 
-def _baseline(number: int, architecture: str, title: str, inheritance: str) -> Experiment:
+def _baseline(name: str, figure: str, architecture: str, title: str, inheritance: str) -> Experiment:
     """A model that the paper compares with: images of 32 pixels, batches of 100 and then 500, 100 epochs."""
     return Experiment(
-        f"fig{number}", title, figure=str(number), inheritance=inheritance, architecture=architecture, size=32,
-        later_batch=500, epochs=100,
+        name, title, figure=figure, inheritance=inheritance, architecture=architecture, size=32, later_batch=500,
+        epochs=100,
     )  # fmt: skip
 
 
@@ -221,10 +221,12 @@ FIGURES = _by_name([
     _figure(5, "Sigmoid output, weights kept", output="sigmoid"),
     _figure(6, "No accumulation: only the last data set", teaching="replace"),
     _figure(7, "A frozen teacher and no data set", teaching="lecture"),
-    _baseline(8, "DCGAN", "A GAN, weights kept", "preserve"),
-    _baseline(9, "DCGAN", "A GAN, same initial weights each time", "reset"),
-    _baseline(10, "ConvVAE", "A VAE, weights kept", "preserve"),
-    _baseline(11, "ConvVAE", "A VAE, same initial weights each time", "reset"),
+    _baseline("fig8", "8", "DCGAN", "A GAN, weights kept", "preserve"),
+    _baseline("fig9", "9", "DCGAN", "A GAN, same initial weights each time", "reset"),
+    _baseline("fig8-stylegan", "StyleGAN", "StyleGAN", "A StyleGAN, weights kept", "preserve"),  # not the paper's
+    _baseline("fig9-stylegan", "StyleGAN", "StyleGAN", "A StyleGAN, same initial weights each time", "reset"),
+    _baseline("fig10", "10", "ConvVAE", "A VAE, weights kept", "preserve"),
+    _baseline("fig11", "11", "ConvVAE", "A VAE, same initial weights each time", "reset"),
     _figure(12, "Kuzushiji characters", data="kmnist"),
     _figure(13, "Omniglot characters", data="omniglot"),
     Experiment("digits-2016", "Digits That Are Not, the model of 2016", figure="2016", iterations=1,
@@ -265,6 +267,7 @@ FIGURE_SCALES: dict[str, dict[str, dict[str, Any]]] = {  # what each changes for
     "cpu": {
         "WTA": CPU,
         "DCGAN": {**LONG, "batch": 64, "later_batch": None, "model": {"filters": 16, "lr": 1e-3, "z": 32}},
+        "StyleGAN": {**LONG, "batch": 32, "later_batch": None, "first_steps": 2400, "steps": 800},
         "ConvVAE": LONG,
         "ConvAE": {
             "images": 5000, "generated": 1000, "least_steps": 1000, "half": True, "model": {"filters": 64},
@@ -275,6 +278,7 @@ FIGURE_SCALES: dict[str, dict[str, dict[str, Any]]] = {  # what each changes for
     "smoke": {
         "WTA": SMOKE,
         "DCGAN": {**TINY, "model": {"filters": 2}},
+        "StyleGAN": {**TINY, "model": {"filters": 2, "z": 4}},
         "ConvVAE": {**TINY, "model": {"filters": 4, "width": 16}},
         "ConvAE": {**TINY, "iterations": 1, "model": {"filters": 8}, "sampling": {"limit": 5}},
     },
@@ -518,22 +522,34 @@ class Divergence(Training):
     known: tuple[str, ...] = ()
     kept: tuple[int, ...] = (0,)
     batch: int = 64
-    model: dict[str, Any] = field(default_factory=dict)  # the Config of a new DCGAN
+    architecture: str = "DCGAN"  # of a new model, or "StyleGAN"
+    model: dict[str, Any] = field(default_factory=dict)  # its Config
     how: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._check(batch=2, images=1)
         choose("method", self.method, METHODS)
+        choose("architecture", self.architecture, ["DCGAN", "StyleGAN"])
         if not self.kept or self.kept[0] < 0 or sorted({*self.kept}) != [*self.kept]:
             raise ValueError(f"kept is {[*self.kept]}: give steps from 0 in rising order, such as 0, 25, 50, 100")
         if self.method == "without data" and self.data:
             raise ValueError(f"data is {self.data}, and {self.name} learns without data: leave it out")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain JSON values, without those of `LATER` that have their default."""
+        return _compact(self)
 
 
 SMALL_GAN = {"filters": 8, "z": 32, "lr": 1e-3}
 ON_DIGITS: dict[str, Any] = {"data": "mnist", "judge": "judge-digits-letters", "known": DIGITS}
 ON_CLOTHES: dict[str, Any] = {"data": "fashion", "judge": "judge-fashion"}
 GAN: dict[str, Any] = {"method": "adversarial", "kept": (100, 300, 600, 1000, 1600), "model": SMALL_GAN}
+STYLED: dict[str, Any] = {"method": "adversarial", "architecture": "StyleGAN", "batch": 32,
+                          "kept": (200, 600, 1500, 3000, 5000)}  # fmt: skip
+STYLED_SCALES: dict[str, dict[str, Any]] = {  # published is no such size: a network as wide and deep as the paper's
+    "paper": {"kept": (1000, 5000, 20_000, 50_000, 100_000), "model": {"filters": 128, "z": 512, "depth": 8}},
+    "try": {"kept": (200, 500, 1000), "images": 10_000, "model": {"filters": 8}},
+}
 CAN: dict[str, Any] = {"method": "creative adversarial", "kept": (0, 25, 50, 100, 200), "how": {"ambiguity": 3.0}}
 HACKED: dict[str, Any] = {"method": "loss hacking", "kept": (0, 2, 5, 10, 20, 40, 80),
                           "how": {"lr": 1e-3, "form": "logit"}}  # fmt: skip
@@ -543,6 +559,8 @@ LED: dict[str, Any] = {"method": "external knowledge", "kept": (0, 10, 25, 50, 1
 DIVERGENCES = _by_name([
     Divergence("gan-mnist", "Digits, adversarially", **ON_DIGITS, **GAN),
     Divergence("gan-fashion", "Clothes, adversarially", **ON_CLOTHES, **GAN),
+    Divergence("stylegan-mnist", "Digits, by styles", **ON_DIGITS, **STYLED),
+    Divergence("stylegan-fashion", "Clothes, by styles", **ON_CLOTHES, **STYLED),
     Divergence("can-mnist", "Digits of no kind", base="gan-mnist", **ON_DIGITS, **CAN),
     Divergence("can-fashion", "Clothes of no kind", base="gan-fashion", **ON_CLOTHES, **CAN),
     Divergence("hacked-mnist", "Digits that look fake", base="gan-mnist", **(ON_DIGITS | {"data": ""}), **HACKED),
@@ -573,7 +591,7 @@ STYLE: dict[str, Any] = {"lr": 0.03, "direction": "adam", "octaves": 2, "zoom": 
 PRESETS: dict[str, Training] = {**FIGURES, **WORDS, **DECODERS, **KALEIDOSCOPES, **CLASSIFIERS, **DIVERGENCES}
 NAMES = {kind: [it.name for it in PRESETS.values() if it.kind == kind]
          for kind in ("iterations", "words", "decoder", "kaleidoscope", "judge", "divergence")}  # fmt: skip
-SCALES = ("paper", "cpu", "smoke")  # of every preset; words and figures of the winner-take-all autoencoder: also "try"
+SCALES = ("paper", "cpu", "smoke")  # of every preset; words, StyleGANs, and figures with "WTA": also "try"
 SUBJECTS = {"mnist": "Digits", "fashion": "Clothes", "kmnist": "Kuzushiji characters", "wikiart": "Paintings",
             "omniglot": "Omniglot characters", "emnist-letters": "Letters", "letters": "Letters", "celeba": "Faces",
             "cifar10-dogs": "Dogs", "words": "Words"}  # fmt: skip
@@ -583,9 +601,9 @@ CLASSES = {"mnist": DIGITS, "fashion": CLOTHES, "letters": LETTERS}
 def preset(name: str, scale: str = "paper", /, *, as_written: bool = False, **changes: Any) -> Any:
     """The settings of a name in `NAMES` at a scale, with changes: preset("fig2", "cpu", model={"filters": 32}).
 
-    scale: "paper", the published sizes; "cpu", what two cores can do; "try", minutes (words, and figures of the
-    winner-take-all autoencoder); "smoke", seconds, to see that it works. Decoders and divergences are the same at the
-    first two.
+    scale: "paper", the published sizes; "cpu", what two cores can do; "try", minutes (words, StyleGANs, and figures of
+    the winner-take-all autoencoder); "smoke", seconds, to see that it works. Decoders and divergences other than
+    StyleGANs are the same at the first two.
     as_written: such a figure by the rules of the paper's text instead of the published code's: lifetime sparsity of 5 %
     per channel, the same noise for the images of every iteration, and a stop at a mean squared change of 0.001, each
     image by itself. Its name is "fig2-as-written" then, if no other is given.
@@ -595,7 +613,7 @@ def preset(name: str, scale: str = "paper", /, *, as_written: bool = False, **ch
     """
     base: Any = PRESETS[choose("preset", name, PRESETS)]
     choose("scale", scale, (*SCALES, "try"))
-    published = base.kind not in ("decoder", "divergence")  # else as published it fits two cores
+    published = base.kind not in ("decoder", "divergence") or base.architecture == "StyleGAN"  # else it fits two cores
     settings = {**asdict(base), "scale": "cpu" if scale == "paper" and not published else scale}
     architecture = changes.get("architecture", settings.get("architecture"))
     if architecture != settings.get("architecture"):
@@ -618,7 +636,7 @@ def _scaled(base: Any, scale: str, architecture: str | None) -> dict[str, Any]:
     smoke = scale == "smoke"
     if base.kind == "words":
         return WORD_SCALES[scale]
-    if scale == "try" and architecture != "WTA":
+    if scale == "try" and (base.kind, architecture) not in (("iterations", "WTA"), ("divergence", "StyleGAN")):
         raise ValueError(f"{base.name} has no scale try: choose {', '.join(SCALES[:-1])} or {SCALES[-1]}")
     if base.kind == "iterations":
         return FIGURE_SCALES.get(scale, {}).get(str(architecture), {})
@@ -627,7 +645,7 @@ def _scaled(base: Any, scale: str, architecture: str | None) -> dict[str, Any]:
     if base.kind == "kaleidoscope" and not smoke:
         return KALEIDOSCOPE_CPU.get(base.name, {}) if scale == "cpu" else {}
     if not smoke:
-        return {}
+        return STYLED_SCALES.get(scale, {}) if base.architecture == "StyleGAN" else {}
     if base.kind == "decoder":
         return {**DECODER_SMOKE, "model": SMALL.get(str(architecture), {})}
     if base.kind == "divergence":

@@ -40,9 +40,10 @@ from toolkit.seeds import Noise
 
 # A layer of each that runs whenever it draws: one with a matrix, and the activation behind it.
 MATRIX = {"WTA": "decoder.0", "ConvAE": "encoder.2", "VAE": "decoder.0", "ConvVAE": "decoder.0", "DCGAN": "generator.3",
-          "Manifold": "net.0", "Judge": "body.0"}  # fmt: skip
+          "StyleGAN": "generator.1.conv", "Manifold": "net.0", "Judge": "body.0"}  # fmt: skip
 ACTIVATION = {"WTA": "decoder.1", "ConvAE": "encoder.3", "VAE": "decoder.1", "ConvVAE": "decoder.8",
-              "DCGAN": "generator.2", "Manifold": "net.1", "Judge": "body.1"}  # fmt: skip
+              "DCGAN": "generator.2", "StyleGAN": "generator.1.act", "Manifold": "net.1",
+              "Judge": "body.1"}  # fmt: skip
 EVERY = pytest.mark.parametrize("name", sorted(MODELS))
 
 
@@ -151,6 +152,7 @@ FEW = {"count": 8, "steps": 2, "batch": 4}
 # By method: what it starts from, what it takes besides, its settings here, and some with which nothing changes.
 TRAININGS: dict[str, tuple[Callable[..., Any], str, tuple[Any, ...], dict[str, Any], dict[str, Any] | None]] = {
     "adversarial": (adversarial, "DCGAN", (IMAGES,), {"batch": 8}, None),
+    "adversarial, styles": (adversarial, "StyleGAN", (IMAGES,), {"batch": 8}, None),
     "creative adversarial": (creative_adversarial, "DCGAN", (IMAGES, LABELS), {"styles": 4, "batch": 8}, None),
     "fine-tuning": (fine_tune, "VAE", (IMAGES,), {"batch": 8}, {"rate": 0.0}),
     "fine-tuning, WTA": (fine_tune, "WTA", (IMAGES,), {"batch": 8}, {"rate": 0.0}),
@@ -159,6 +161,7 @@ TRAININGS: dict[str, tuple[Callable[..., Any], str, tuple[Any, ...], dict[str, A
     "without data": (without_data, "DCGAN", (make("DCGAN", seed=1),), {"batch": 8}, None),
     "external knowledge": (follow, "VAE", (halves, BRIGHT), {"batch": 4, "rate": 1e-2}, {"rate": 0.0}),
     "external knowledge, GAN": (follow, "DCGAN", (halves, BRIGHT), {"batch": 4}, {"rate": 0.0}),
+    "external knowledge, styles": (follow, "StyleGAN", (halves, BRIGHT), {"batch": 4}, {"rate": 0.0}),
 }
 
 

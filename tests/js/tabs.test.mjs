@@ -117,7 +117,7 @@ test("points are read with commas or spaces, and what is none is named", () => {
 const order = {
   operator: "bend", strength: 1, layer: "decoder.1", transform: "multiply", amount: [-1.5], channels: "random",
   share: 0.25, group: 0, kind: "flip", one: "7", another: "3", parent: 2, child: 4, other: "fig2", chance: 5,
-  start: "noise", passes: 3,
+  start: "noise", passes: 3, styles: "coarse", psi: 1, noise: "on",
 };
 const digits = {name: "creative-mnist", kind: "decoder", title: "Digits"};
 const run = {name: "fig2", kind: "iterations", title: "A"};
@@ -130,6 +130,10 @@ test("each operator is a sentence with its settings", () => {
   assert.match(say({operator: "blend", strength: 1.5}), /second: 0 is iteration 2, 1 is iteration 4, and this is 1\.5/);
   assert.match(say({operator: "rewrite"}), /where it meant “7”, it now finds what belongs to “3”/);
   assert.match(say({operator: "chain", strength: 1}), /handed on to the run fig2, which sees it again 1 time\./);
+  const mix = (changes) => say({operator: "mix", ...changes});
+  assert.equal(mix({}), "In the coarse layers, where the shape is, every picture takes the style of seed 5.");
+  assert.match(mix({strength: 0.5, styles: "all", noise: "off"}), /^In all layers, .* 50 % of the way to .* silent\.$/);
+  assert.equal(mix({strength: 0, psi: 0.7}), "With ψ 0.7 every style is nearer to the mean.");
 });
 
 test("a link and a file say the settings that count for an operator, and no others", () => {
@@ -140,6 +144,7 @@ test("a link and a file say the settings that count for an operator, and no othe
   assert.equal(keys({operator: "blend"}, false), "parent,child,start,passes");
   assert.equal(keys({operator: "rewrite"}, false), "one,another,layer");
   assert.equal(keys({operator: "chain"}, false), "other");
+  assert.equal(keys({operator: "mix"}, true), "styles,chance,psi,noise");
   assert.deepEqual([usesChance(order), usesChance({...order, channels: "all"}),
     usesChance({...order, channels: "all", transform: "noise"})], [true, false, true]);
 });

@@ -40,7 +40,7 @@ class Inputs:
 
 def new(experiment: Divergence) -> nn.Module:
     """The untrained model of an experiment without a base."""
-    return create("DCGAN", experiment.model, seed=child(experiment.seed, "init"))
+    return create(experiment.architecture, experiment.model, seed=child(experiment.seed, "init"))
 
 
 def _rivals(e: Divergence, inputs: Inputs, how: dict[str, Any]) -> tuple[Any, ...]:

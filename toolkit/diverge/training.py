@@ -105,7 +105,7 @@ def normal_codes(shape: tuple[int, ...], batch: int, seed: int) -> Iterator[Tens
 
 
 def adversarial(
-    gan: DCGAN, images: Images, kept: Sequence[int], *, batch: int = 64, on_step: OnStep = silent, seed: int = 0
+    gan: nn.Module, images: Images, kept: Sequence[int], *, batch: int = 64, on_step: OnStep = silent, seed: int = 0
 ) -> Iterator[Snapshot]:
     """A plain GAN on images uint8 (N, C, H, W), with a learning rate that falls to 0: the base of other methods."""
     batches = Shuffled(images, batch, child(seed, "shuffle"))
@@ -157,12 +157,18 @@ def creative_adversarial(
     lambda in later code; 1 is published, and 0 is a plain GAN. form: of that loss, one of AMBIGUITY.
     Raises ValueError for settings or labels out of range, and as `learn` does.
     """
+    _check_dcgan(gan)
     choose("form of ambiguity", form, AMBIGUITY)
     if not 0 <= ambiguity < math.inf or styles < 2:
         raise ValueError(f"ambiguity {ambiguity}, {styles} styles: give 0 or more, and two styles or more")
     batches = LabelledBatches(images, labels, tuple(map(str, range(styles))), batch, child(seed, "shuffle"))
     network = StyleClassifyingGAN(gan, ambiguity, form, styles, child(seed, "styles"))
     return learn(network, batches, kept, part=lambda network: network.gan, on_step=on_step, seed=seed)
+
+
+def _check_dcgan(gan: nn.Module) -> None:
+    if not isinstance(gan, DCGAN):
+        raise ValueError(f"a {type(gan).__name__} has another discriminator than this method extends: give a DCGAN")
 
 
 class StyleClassifyingGAN(nn.Module):
@@ -352,6 +358,7 @@ def without_data(
     """
     if not (0 <= diversity < math.inf and 0 <= variety < math.inf and 0 < lr < math.inf):
         raise ValueError(f"diversity {diversity}, variety {variety}, lr {lr}: give 0 or more, lr over 0")
+    _check_dcgan(one)
     if one.config != other.config:
         raise ValueError(f"{one.config} and {other.config} cannot be taken for each other: give two of one size")
     pair = GeneratorPair(one, other, diversity, variety, lr, child(seed, "critic"))

@@ -16,7 +16,7 @@ from ..index import CHECKPOINTS, read_json
 from ..plot import markdown_table
 from ..presets import FIGURES
 from ..runs import write
-from . import adversarial, attractors, decoder_studies, evidence, table1, taste, words
+from . import adversarial, attractors, decoder_studies, evidence, latents, table1, taste, words
 from . import claims as papers
 from .common import decimals, number
 from .evidence import DOES_NOT, HOLDS, MISSING, SHOWN, UNDECIDED, Check, Claim, Results, reproduced
@@ -183,6 +183,7 @@ def _look(picture: Path | None, home: Path) -> str:
 
 
 PROSE = Path(__file__).with_name("results.md")
+LATENTS = Path("latents", "study.json")
 TRACE = Path("kaleidoscope-mnist", "iter_001", "model.safetensors")
 CLASSIFIERS = ("judge-digits", "judge-letters", "judge-digits-letters", "judge-fashion")
 
@@ -208,6 +209,7 @@ def tables(known: Results) -> Mapping[str, Callable[[], str]]:
     creative, study, fooled = known.table1 or {}, known.study or {}, dict(known.adversarial or {})
     return {
         "judges": lambda: _classifiers(known.root),
+        "latents": lambda: latents.table(read_json(known.root / LATENTS)),
         "screening": lambda: _screening(known.root),
         "adversarial": lambda: adversarial.intervals(fooled),
         "creative.table": lambda: table1.table(creative),

@@ -86,10 +86,10 @@ class Generative(ImageModel):
     @property
     def hidden(self) -> list[nn.Module]:
         """The hidden layers from code to image: the modules whose output they are."""
-        return [module for module in self.drawing if isinstance(module, nn.ReLU)]
+        return [module for module in self.drawing.modules() if isinstance(module, (nn.ReLU, nn.LeakyReLU))]
 
     @property
-    def drawing(self) -> nn.Sequential:
+    def drawing(self) -> nn.Module:
         """The network from code to image."""
         raise NotImplementedError
 

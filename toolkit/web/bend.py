@@ -19,7 +19,7 @@ from .. import diverge, hub
 from ..config import choose
 from ..diverge.weights import KINDS
 from ..index import CheckpointError
-from ..models import Judge
+from ..models import Judge, StyleGAN
 from ..samplers import last
 from ..samplers.generate import generates
 from ..samplers.iterate import iterate
@@ -158,6 +158,7 @@ def _about(source: str | Path, name: str, listed: Mapping[str, Any]) -> Message 
         **server.about(name, listed, entry),
         "kind": kind,
         "data": str(made.get("data", "")),
+        "architecture": str(made.get("architecture", "")),
         "size": made.get("size", 28),
         "iterations": [each["iteration"] for each in models],
     }
@@ -170,6 +171,7 @@ def _operators(about: Message, listed: Mapping[str, Any], others: Sequence[str])
         "blend": about["kind"] not in (DECODER, NETWORK) and len(about["iterations"]) > 1,
         "rewrite": about["kind"] == DECODER and CLASSIFIERS.get(about["data"]) in listed,
         "chain": bool({*others} - {about["name"]}),
+        "mix": about["architecture"] == "StyleGAN",
     }
     return [operator for operator, able in can.items() if able]
 
@@ -207,6 +209,7 @@ USUAL: dict[str, Message] = {  # of each operator: its strength, from and to, an
     "blend": {"strength": 0.5, "low": -1, "high": 3, "start": "noise", "passes": 12},
     "rewrite": {"strength": 1, "low": 0, "high": 3, "start": "symbols", "passes": 0},
     "chain": {"strength": 5, "low": 0, "high": 30, "start": "symbols", "passes": 0},
+    "mix": {"strength": 1, "low": 0, "high": 1, "start": "symbols", "passes": 0},
 }
 
 
@@ -216,11 +219,12 @@ class BendRequest(Request):
     strength: as `USUAL` says. seed: of the first symbol; chance: of what chance alters. start, passes: of a machine
     that draws pass by pass. layer: by name; "" is a usual one, or all for a glitch. transform, amount, channels, share,
     group: of a bend. kind: of a glitch. one, another: classes, the one rewritten as the other; "" are usual ones.
-    parent, child: iterations that are blended. other: the machine that goes on in a chain.
+    parent, child: iterations that are blended. other: the machine that goes on in a chain. styles: the layers that take
+    the style of the seed `chance`; psi: the truncation of all styles; noise: whether a StyleGAN adds its noise.
     """
 
     machine: Word
-    operator: Literal["bend", "glitch", "blend", "rewrite", "chain"]
+    operator: Literal["bend", "glitch", "blend", "rewrite", "chain", "mix"]
     strength: float
     seed: int = Field(ge=0, le=2**32 - SYMBOLS)
     chance: Seed
@@ -238,6 +242,9 @@ class BendRequest(Request):
     parent: int = Field(ge=0, le=999)
     child: int = Field(ge=0, le=999)
     other: Word
+    styles: Literal["coarse", "middle", "fine", "all"]
+    psi: float = Field(ge=0, le=1.5)
+    noise: Literal["on", "off"]
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
@@ -307,12 +314,24 @@ def chained(source: str | Path, of: Machine, request: BendRequest, before: Tenso
     return (diverge.fitted(x, mine.image_shape) for x in islice(passed, int(request.strength) + 1))
 
 
+def mixed(source: str | Path, of: Machine, request: BendRequest, before: Tensor) -> Iterator[Tensor]:
+    """Style mixing and truncation; the strength is how far some layers take the style of another seed."""
+    model = of.model
+    if not isinstance(model, StyleGAN):
+        raise ValueError(f"{of.name} has no styles to mix: choose a StyleGAN")
+    codes, other = (Noise(seeds).randn(*model.code_shape) for seeds in (request.seeds, [request.chance]))
+    w, another = (model.styles(each, request.psi) for each in (codes, other))
+    w = model.mix(w, another, model.layers(request.styles), request.strength)
+    yield model.draw(w, codes[:, model.config.z :] if request.noise == "on" else None)
+
+
 OPERATORS: dict[str, Callable[[str | Path, Machine, BendRequest, Tensor], Iterator[Tensor]]] = {
     "bend": bent,
     "glitch": glitched,
     "blend": blended,
     "rewrite": rewritten,
     "chain": chained,
+    "mix": mixed,
 }
 
 
@@ -387,7 +406,7 @@ TAB = "Bend it"
 START: Message = {
     "operator": "bend", "strength": 1, "seed": 0, "chance": 0, "start": "symbols", "passes": 3, "layer": "",
     "transform": "multiply", "amount": [-1.5], "channels": "random", "share": 0.25, "group": 0, "kind": "flip",
-    "one": "", "another": "", "parent": 0, "child": 0, "other": "",
+    "one": "", "another": "", "parent": 0, "child": 0, "other": "", "styles": "coarse", "psi": 1, "noise": "on",
 }  # fmt: skip
 
 

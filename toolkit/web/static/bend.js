@@ -17,6 +17,7 @@ const SCALES = {  // of the strength: where its handle goes, from handle to stre
   blend: {...plain(-0.5, 2, 0.05), ends: ["before the first", "beyond the second"]},
   rewrite: {...plain(0, 3, 0.05), ends: ["untouched", "three times over"]},
   chain: {...plain(0, 30, 1), ends: ["untouched", "30 passes"]},
+  mix: {...plain(0, 1, 0.01), ends: ["its own style", "the other's"]},
 };
 const MEANING = "on average: 0 is the same picture, 1 black against white (root of the mean squared difference).";
 let tab, now, $, $$, write;  // now.pass: the pass on show, null for the last
@@ -40,7 +41,13 @@ function shownSettings() {
 
 // ---- what is said of machines, operators and settings. Pure.
 const NAMES = {decoder: "Decoder", kaleidoscope: "Kaleidoscope", iterations: "Datasets That Are Not"};
-export const OPERATORS = {bend: "Bend", glitch: "Glitch", blend: "Blend", rewrite: "Rewrite", chain: "Chain"};
+export const OPERATORS = {
+  bend: "Bend", glitch: "Glitch", blend: "Blend", rewrite: "Rewrite", chain: "Chain", mix: "Mix styles",
+};
+export const STYLES = {  // layers of a StyleGAN by the size of their maps, and in a sentence
+  coarse: "the coarse layers, where the shape is", middle: "the layers in the middle, where strokes close",
+  fine: "the fine layers, where little is left to decide", all: "all layers",
+};
 export const TRANSFORMS = {  // its name, and what happens, as in "some maps are ..."
   translate: ["move", ([x, y]) => `moved by ${part(x)} of their width to the right and ${part(y)} down`],
   rotate: ["rotate", ([by]) => `turned by ${by}°`],
@@ -77,7 +84,7 @@ export const briefName = (machine) => (isRun(machine) ? `the run ${machine.name}
 export const canChain = ({kind}) => Boolean(NAMES[kind]);
 
 export const usesChance = ({operator, channels, transform}) =>
-  operator === "glitch" || (operator === "bend" && (channels === "random" || transform === "noise"));
+  operator === "glitch" || operator === "mix" || (operator === "bend" && (channels === "random" || transform === "noise"));
 
 /** A layer in words. layers: [name, channels, side of a map or 0] each, if they are known. */
 export function layerWords(layer, layers = []) {
@@ -100,7 +107,16 @@ export function sentence(order, layers, other) {
     rewrite: () => (one ? `One association is written over in layer ${layer}: where it meant “${one}”, it now finds `
       + `what belongs to “${another}”. Nothing is trained.` : "One association is written over. Nothing is trained."),
     chain: () => `What it drew is handed on to ${briefName(other)}, which sees it again ${counted(strength, "time")}.`,
+    mix: () => mixSentence(order),
   }[operator]();
+}
+
+function mixSentence({strength, styles, chance, psi, noise}) {
+  const far = strength === 1 ? "" : `${part(strength)} of the way to `;
+  const taken = strength ? `In ${STYLES[styles]}, every picture takes ${far}the style of seed ${chance}. ` : "";
+  const near = psi > 1 ? "farther from the mean than it learned" : psi ? "nearer to the mean" : "the mean of all";
+  const cut = psi === 1 ? "" : `With ψ ${psi} every style is ${near}. `;
+  return `${taken}${cut}${noise === "off" ? "Its noise is silent." : ""}`.trim();
 }
 
 function bendSentence({layer, transform, amount, channels, share, group}, layers) {
@@ -117,14 +133,14 @@ function bendSentence({layer, transform, amount, channels, share, group}, layers
  *  draws in one go instead of pass by pass. */
 export function ownSettings(order, once) {
   const {operator, start, passes, layer, transform, amount, channels, share, group} = order;
-  const {kind, one, another, parent, child, other, chance} = order;
-  const runs = once || operator === "chain" || operator === "rewrite" ? {} : {start, passes};
+  const {kind, one, another, parent, child, other, chance, styles, psi, noise} = order;
+  const runs = once || ["chain", "rewrite", "mix"].includes(operator) ? {} : {start, passes};
   const which = channels === "random" ? {share} : channels === "cluster" ? {group} : {};
   const byChance = usesChance(order) ? {chance} : {};
   const own = {
     bend: {transform, ...(amount.length ? {amount} : {}), layer, channels, ...which, ...byChance},
     glitch: {kind, ...(layer ? {layer} : {}), chance},
-    blend: {parent, child}, rewrite: {one, another, layer}, chain: {other},
+    blend: {parent, child}, rewrite: {one, another, layer}, chain: {other}, mix: {styles, chance, psi, noise},
   }[operator];
   return {...own, ...runs};
 }
@@ -143,6 +159,7 @@ function initial(machine, operator) {
   return {
     machine: name, operator, strength: weaker ? 0.02 : strength, start, passes, layer: "", ...bent,
     one: "", another: "", parent, child: iterations.at(-1), other: other?.name ?? "",
+    styles: defaults.styles, psi: defaults.psi, noise: defaults.noise,
   };
 }
 
@@ -158,7 +175,7 @@ function read(url) {
     transform: oneOf(Object.keys(amounts)), amount: matching(/./), channels: oneOf(Object.keys(CHANNELS)),
     share: decimal(0, 1), group: whole(0, groups - 1), kind: oneOf(kinds), one: text, another: text,
     parent: oneOf(of.iterations), child: oneOf(of.iterations), other: oneOf(names.filter((name) => name !== machine)),
-    cell: whole(0, count - 1),
+    styles: oneOf(Object.keys(STYLES)), psi: decimal(0, 1.5), noise: oneOf(["on", "off"]), cell: whole(0, count - 1),
   });
   const bent = readAmount(transform, amount);
   return {...defaults, ...initial(of, operator), ...linked, ...bent, ...(seed === undefined ? {} : {seed})};
@@ -271,12 +288,13 @@ function showControls() {
     transform: Object.keys(amounts).filter((name) => fits(name) || name === transform)
       .map((name) => [name, TRANSFORMS[name][0]]),
     kind: kinds.map((name) => [name, GLITCHES[name]]), parent: numbers, child: numbers,
+    styles: plainChoices(Object.keys(STYLES)), noise: plainChoices(["on", "off"]),
     layer: (layers[operator] ?? [order.layer])
       .map((name) => [name, name ? layerWords(name, facts?.layers).long : open]),
     one: classes(order.one), another: classes(order.another),
-  }, {share: part(now.share), passes: String(now.passes), seed: `${seed} to ${seed + count - 1}`});
+  }, {share: part(now.share), passes: String(now.passes), psi: String(now.psi), seed: `${seed} to ${seed + count - 1}`});
   $("[data-knob=strength]").setAttribute("aria-valuetext", $(".numeral").textContent);
-  write({".channel": hasMaps ? "maps" : "neurons"});
+  write({".channel": hasMaps ? "maps" : "neurons", ".chance": operator === "mix" ? "style of seed" : "chance"});
   if (operator === "bend") showAmounts();
   const undo = strength === 0 && undone ? "Redo" : "Undo";
   Object.assign($("[data-do=undo]"), {textContent: undo, ariaPressed: strength === 0});
@@ -285,7 +303,7 @@ function showControls() {
 
 function showStrength(machine, says) {
   const {operator, strength} = now, {low: min, high: max, step, ends} = SCALES[operator];
-  const isIdle = strength === 0 && operator !== "blend";
+  const isIdle = strength === 0 && operator !== "blend" && !(operator === "mix" && isRestyled());
   write({
     ".numeral": {glitch: part(strength).replace(" ", "\u2009"), chain: strength}[operator]
       ?? signed(strength.toFixed(2)),
@@ -298,6 +316,8 @@ function showStrength(machine, says) {
   Object.assign($("[data-knob=strength]"), {min, max, step});
   $$(".ends span").forEach((end, i) => { end.textContent = ends[i]; });
 }
+
+const isRestyled = () => now.psi !== 1 || now.noise === "off";  // beside what is mixed
 
 function showAmounts() {  // how much, as the transform takes it
   const box = $(".amounts"), wanted = amounts[now.transform];
@@ -383,6 +403,7 @@ function surprise() {
     const channels = any(Object.keys(CHANNELS)), share = any([0.25, 0.5, 0.75]);
     Object.assign(changes, {transform, amount, channels, share, group});
   }
+  if (operator === "mix") changes.styles = any(Object.keys(STYLES));
   tab.update(changes);
 }
 
