@@ -172,7 +172,7 @@ def execute(path: Path, *, small: bool = False, kernel: Any = None) -> Executed:
         changes = (f"\n{name} = {value!r}" for name, value in parameters.metadata.get("smoke", {}).items())
         parameters.source += "".join(changes)
     if kernel:
-        notebook.cells.insert(1, nbformat.v4.new_code_cell("%reset -f"))
+        notebook.cells.insert(1, nbformat.v4.new_code_cell("%reset -f"))  # type: ignore[no-untyped-call]
     client = NotebookClient(notebook, km=kernel, timeout=PATIENCE, kernel_name="python3")
     begun = perf_counter()
     try:
