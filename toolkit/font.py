@@ -29,6 +29,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from . import __version__
+from .samplers.generate import from_bytes
 
 if TYPE_CHECKING:
     from fontTools.fontBuilder import FontBuilder
@@ -492,7 +493,7 @@ def grey(pictures: Sequence[tuple[bytes, int, int]]) -> Tensor:
     """
     largest, found = max(side for _, _, side in pictures), []
     for values, channels, side in pictures:
-        x = torch.frombuffer(bytearray(values), dtype=torch.uint8).view(1, channels, side, side) / 255
+        x = from_bytes(values, 1, channels, side, side) / 255
         x = x if channels == 1 else (x * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
         found.append(x if side == largest else interpolate(x, (largest, largest), mode="bilinear"))
     return torch.cat(found).clamp(0, 1)

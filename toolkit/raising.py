@@ -33,7 +33,7 @@ from .diverge.training import Snapshot
 from .index import CHECKPOINTS, CheckpointError, strict_json
 from .metrics.distance import nearest
 from .presets import Experiment, Family
-from .samplers.generate import Sampling, to_bytes
+from .samplers.generate import Sampling, from_bytes, to_bytes
 from .seeds import child
 from .train import Objective, OptimiserState, augment, fit
 
@@ -275,7 +275,7 @@ def unpacked(text: str) -> Tensor:
     bits = DEPTHS.get(len(content))
     if not bits:
         raise ValueError(f"a drawing is {text[:20]!r}: give base64 of 28x28 pixels of 1, 2, 4 or 8 bits")
-    values = torch.frombuffer(bytearray(content), dtype=torch.uint8).long()
+    values = from_bytes(content, -1).long()
     levels = (values[:, None] >> torch.arange(8 - bits, -1, -bits)) % 2**bits
     return (levels * 255 // (2**bits - 1)).byte().view(1, SIDE, SIDE)
 

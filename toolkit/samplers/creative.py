@@ -426,12 +426,12 @@ def strongest(
     return values.T, rows.T
 
 
-def decode_alone(decoder: Decoder, statistics: Statistics, neurons: Tensor) -> Tensor:
+def decode_alone(decoder: Decoder, statistics: Statistics, neurons: Tensor | Sequence[int]) -> Tensor:
     """Decode neurons (n,) one by one, each at its largest activation and all others off: (n, C, H, W).
 
     A channel has its typical map. Raises ValueError for a neuron that the statistics lack.
     """
-    count, maps = len(statistics.peak), statistics.maps
+    neurons, count, maps = torch.as_tensor(neurons), len(statistics.peak), statistics.maps
     if not ((neurons >= 0) & (neurons < count)).all():
         raise ValueError(f"the layer has neurons 0 to {count - 1}: decode one of these alone")
     h = torch.zeros(len(neurons), count)
@@ -449,6 +449,14 @@ def between(a: Tensor, b: Tensor, share: float, *, spherical: bool = False) -> T
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1)[:, None]
     angle = cosine.acos().clamp_min(1e-4)
     return (a * ((1 - share) * angle).sin() + b * (share * angle).sin()) / angle.sin()
+
+
+def way_between(model: Any, x: Tensor, steps: int) -> Tensor:
+    """An autoencoder's images on the straight way between the codes of two: (2, C, H, W) -> (steps + 1, C, H, W)."""
+    with torch.no_grad():
+        a, b = model.encode(x).split(1)
+        images: Tensor = model.decode(torch.cat([between(a, b, step / steps) for step in range(steps + 1)]))
+    return images
 
 
 def at_seam(model: Any, x: Tensor, layer: int) -> Tensor:

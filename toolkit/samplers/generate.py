@@ -174,6 +174,11 @@ def to_bytes(x: Tensor) -> Tensor:
     return (x.clamp(0, 1) * 255).round().byte().cpu()
 
 
+def from_bytes(content: bytes | bytearray, *shape: int) -> Tensor:
+    """The inverse, of bytes one after the other: uint8 of this shape. Raises RuntimeError where they do not fill it."""
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8).view(*shape)
+
+
 POINTS = 101  # of a brightness curve, one for each percentile of an image
 
 

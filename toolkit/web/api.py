@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import gradio as gr
-import torch
 from gradio.events import api
 from pydantic import Field
 from torch import Tensor
@@ -24,6 +23,7 @@ from .. import hub, metrics, plot
 from ..data.pictures import fit
 from ..metrics.attractors import distinct
 from ..metrics.image import as_float
+from ..samplers.generate import from_bytes
 from . import creative, dream, kaleidoscope, novel, raising, words
 from .iterations import RunIndex
 from .server import LETTERS, SLOW, Message, Request, Seed, Word, from_base64, names_of, pixels, uploaded
@@ -190,8 +190,7 @@ class Endpoints:
         """
         for message in raising.raise_next(self.source, raising.RaiseRequest.read({"recipe": recipe})):
             yield message
-        light = torch.frombuffer(bytearray(from_base64(message["light"])), dtype=torch.uint8)
-        yield {**message, **pictures(as_float(light.view(-1, 1, SIDE, SIDE)))}
+        yield {**message, **pictures(as_float(from_bytes(from_base64(message["light"]), -1, 1, SIDE, SIDE)))}
 
     @refusing
     def dream(

@@ -9,7 +9,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -21,7 +20,15 @@ from ..metrics.distance import encoder_distance
 from ..metrics.image import as_float
 from ..presets import CLOTHES
 from ..samplers import Creation, Creative, Statistics, codes
-from ..samplers.creative import band_of, between, decode_alone, decode_from, hidden_activations, hidden_layer, pooled
+from ..samplers.creative import (
+    band_of,
+    decode_alone,
+    decode_from,
+    hidden_activations,
+    hidden_layer,
+    pooled,
+    way_between,
+)
 from . import server
 from .server import Message, Request, Word, action, figure, loaded, pixels, rounded
 
@@ -172,9 +179,7 @@ def way(source: str | Path, request: WayRequest) -> Message:
     if max(request.start, request.end) >= len(kinds) or sample.labels is None:
         raise ValueError(f"there are kinds 0 to {len(kinds) - 1}: go from one of these to another")
     rows = [int((sample.labels == kind).nonzero()[0]) for kind in (request.start, request.end)]
-    with torch.no_grad():
-        a, b = trained.model.encode(as_float(sample.images[rows])).split(1)
-        images = trained.model.decode(torch.cat([between(a, b, step / STEPS) for step in range(STEPS + 1)]))
+    images = way_between(trained.model, as_float(sample.images[rows]), STEPS)
     usual = hub.decode(trained, range(PAIRS), replace(trained.how, method="regular")).regular
     return {
         "shape": list(images.shape[1:]),
@@ -206,8 +211,8 @@ def memory(source: str | Path, request: MemoryRequest) -> Message:
     rows = rows[values > statistics.threshold]
     return {
         "shape": list(images.shape[1:]),
-        "alone": pixels(decode_alone(trained.model, statistics, torch.tensor([request.neuron]))),
-        "rest": pixels(decode_from(trained.model, torch.zeros(1, *statistics.maps.shape), layer)),
+        "alone": pixels(decode_alone(trained.model, statistics, [request.neuron])),
+        "rest": pixels(decode_from(trained.model, statistics.maps.new_zeros(1, *statistics.maps.shape), layer)),
         "images": pixels(as_float(images[rows])),
         "count": len(rows),
         "fires": rounded((fired > statistics.threshold).double().mean().item()),
