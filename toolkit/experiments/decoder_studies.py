@@ -318,7 +318,7 @@ def _interpolation_figure(result: Found, it: Network) -> "Figure":
     return drawing
 
 
-COLOURS = {"low-active": "C3", "random": "C1", "noisy": "C0", "regular": "0.5"}
+COLOURS = {"low-active": "C3", "random": "C2", "noisy": "C0", "regular": "0.5"}
 
 
 # 2. Calibration by the paper's distance, and by its ratio.
