@@ -63,7 +63,8 @@ def test_it_has_its_mathematics_and_leads_to_its_paper_and_to_the_next(name: str
     assert cells["formulas"].count("$$") >= 2 and cells["formulas"].count("$") % 2 == 0
     assert cells["next"].startswith("Paper") and "](https://" in cells["next"]
     last = {
-        "15_stylegan": "README.md", "16_words_that_are_not": "README.md", "18_decoder_studies": "README.md",
+        "15_stylegan": "README.md", "16_words_that_are_not": "README.md", "17_raise_your_own": "README.md",
+        "18_decoder_studies": "README.md",
         "notebook": "00_tour.ipynb",
     }  # fmt: skip
     assert f"{last.get(name) or NAMES[NAMES.index(name) + 1] + '.ipynb'})" in cells["next"]
