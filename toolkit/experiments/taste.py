@@ -160,9 +160,9 @@ def reached(found: Mapping[str, Any], taste: str) -> Interval | None:
     return interval(values) if values else None
 
 
-def nearer(found: Mapping[str, Any], picker: str) -> Interval | None:
+def nearer(found: Mapping[str, Any], *pickers: str) -> Interval | None:
     """How much nearer children are to what was picked than to what was not, over all generations; one value a line."""
-    lines = [each["measures"] for each in found["lines"] if each["picker"] == picker]
+    lines = [each["measures"] for each in found["lines"] if each["picker"] in pickers]
     values = [fmean(it["unpicked"]) - fmean(it["picks"]) for it in lines]
     return interval(values) if values else None
 
@@ -178,7 +178,10 @@ def _late(found: Mapping[str, Any], picker: str, seed: int, measure: str) -> flo
 
 
 def table(found: Mapping[str, Any]) -> str:
-    """A row for each taste: at first, in the end, what random picks end with, and the difference with its interval."""
+    """A row for each taste: at first, in the end, what random picks end with, and the difference with its interval.
+
+    The last row is of all pickers: how varied their sheets are, and how much nearer to what was picked.
+    """
     rows = []
     for name, (_, unit) in TASTES.items():
         more, near = reached(found, name), nearer(found, name)
@@ -192,6 +195,14 @@ def table(found: Mapping[str, Any]) -> str:
         ]
         verdict = "**yes**" if above_zero(more) else "no"
         rows.append([name, unit, f"{start:.3g}", *(f"{end:.3g}" for end in ends), number(more), verdict, number(near)])
+    if all("diversity" in each["measures"] for each in found["lines"]):
+        varied = {who: [each["measures"]["diversity"] for each in found["lines"] if (each["picker"] == RANDOM) == who]
+                  for who in (True, False)}  # fmt: skip
+        start = fmean(values[0] for values in varied[False])
+        ends = [fmean(fmean(values[-LAST:]) for values in varied[who]) for who in (False, True)]
+        near = nearer(found, RANDOM, *TASTES)
+        rows.append(["*diversity of all sheets*", "distance", f"{start:.3g}", *(f"{end:.3g}" for end in ends), "", "",
+                     number(near)])  # fmt: skip
     head = ["taste", "measured in", "at first", "in the end", "random picks", "difference", "over 0?",
             "nearer to picks"]  # fmt: skip
     return markdown_table(head, rows, 2)
