@@ -195,14 +195,13 @@ def table(found: Mapping[str, Any]) -> str:
         ]
         verdict = "**yes**" if above_zero(more) else "no"
         rows.append([name, unit, f"{start:.3g}", *(f"{end:.3g}" for end in ends), number(more), verdict, number(near)])
-    if all("diversity" in each["measures"] for each in found["lines"]):
-        varied = {who: [each["measures"]["diversity"] for each in found["lines"] if (each["picker"] == RANDOM) == who]
-                  for who in (True, False)}  # fmt: skip
-        start = fmean(values[0] for values in varied[False])
-        ends = [fmean(fmean(values[-LAST:]) for values in varied[who]) for who in (False, True)]
-        near = nearer(found, RANDOM, *TASTES)
-        rows.append(["*diversity of all sheets*", "distance", f"{start:.3g}", *(f"{end:.3g}" for end in ends), "", "",
-                     number(near)])  # fmt: skip
+    varied = {RANDOM: list[list[float]](), "": list[list[float]]()}
+    for each in found["lines"]:
+        varied[RANDOM if each["picker"] == RANDOM else ""].append(each["measures"]["diversity"])
+    start = fmean(values[0] for values in varied[""])
+    ends = [fmean(fmean(values[-LAST:]) for values in varied[who]) for who in ("", RANDOM)]
+    near = number(nearer(found, RANDOM, *TASTES))
+    rows.append(["*all: diversity*", "distance", f"{start:.3g}", *(f"{end:.3g}" for end in ends), "", "", near])
     head = ["taste", "measured in", "at first", "in the end", "random picks", "difference", "over 0?",
             "nearer to picks"]  # fmt: skip
     return markdown_table(head, rows, 2)
