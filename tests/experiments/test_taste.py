@@ -38,13 +38,8 @@ def test_a_picker_keeps_what_it_likes_best_and_a_random_one_something_else_each_
 
 
 def lines(picker: str, seed: int, value: float) -> dict[str, Any]:
-    measures = {
-        **dict.fromkeys(TASTES, [value + 0.1 * seed] * 4),
-        "diversity": [0.3] * 4,
-        "picks": [0.2] * 3,
-        "unpicked": [0.3] * 3,
-    }
-    return {"picker": picker, "seed": seed, "measures": measures}
+    every = dict.fromkeys([*TASTES, "diversity"], [value + 0.1 * seed] * 4)
+    return {"picker": picker, "seed": seed, "measures": {**every, "picks": [0.2] * 3, "unpicked": [0.3] * 3}}
 
 
 def test_the_table_says_what_a_taste_reached_against_random_picks() -> None:
