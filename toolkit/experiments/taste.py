@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import plot, raising
-from ..cli import arg, check_out, command, save
+from ..cli import arg, check_out, command
 from ..index import CHECKPOINTS, read_json, write_atomic
 from ..metrics.distance import diversity, nearest
 from ..metrics.image import as_float, components, holes, stroke_count, stroke_width
@@ -243,5 +243,5 @@ def taste(args: argparse.Namespace) -> object:
         check_out(args.out, [".png"])
     found = study(args.store, args.generations, args.families, args.steps, args.source, quiet=args.quiet or args.json)
     if args.out is not None:
-        save(plot.picture(chart(found)), args.out)
+        write_atomic(args.out, plot.to_png(plot.picture(chart(found))))
     return found if args.json else table(found)
