@@ -200,8 +200,8 @@ def table(found: Mapping[str, Any]) -> str:
         varied[RANDOM if each["picker"] == RANDOM else ""].append(each["measures"]["diversity"])
     start = fmean(values[0] for values in varied[""])
     ends = [fmean(fmean(values[-LAST:]) for values in varied[who]) for who in ("", RANDOM)]
-    near = number(nearer(found, RANDOM, *TASTES))
-    rows.append(["*all: diversity*", "distance", f"{start:.3g}", *(f"{end:.3g}" for end in ends), "", "", near])
+    everyone = number(nearer(found, RANDOM, *TASTES))
+    rows.append(["*all: diversity*", "distance", f"{start:.3g}", *(f"{end:.3g}" for end in ends), "", "", everyone])
     head = ["taste", "measured in", "at first", "in the end", "random picks", "difference", "over 0?",
             "nearer to picks"]  # fmt: skip
     return markdown_table(head, rows, 2)
