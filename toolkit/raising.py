@@ -3,7 +3,8 @@
 The first model, the ancestor, is one of iterated learning. Each generation learns the pictures that a person picked
 from the sheet of its parent, or drew, beside the data that the ancestor learned; then it draws its own sheet from the
 same seeds. A recipe holds the picks and settings, no weights: the family is made again from it, by a fixed number of
-steps in float32, the same bytes on the same kind of machine.
+steps in float32 and on one thread, the same bytes on the same kind of processor, whatever its number of cores. On
+another kind sums are rounded otherwise, winners change places, and after a generation symbols are cousins, no copies.
 
 To reconstruct picks alone hardly changes what a model makes of noise. So it learns its way there too, as in the
 walkback training of Bengio et al. (2013, Generalized denoising auto-encoders as generative models): from states on the
@@ -15,6 +16,7 @@ import json
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -333,12 +335,23 @@ def learn(
         def on_step(step: int, found: dict[str, float], losses: dict[str, float] = losses) -> None:
             losses.update(found)
 
-        with train.precision("cpu", False):
+        with train.precision("cpu", False), one_thread():
             learner = fit(
                 learner, islice(batches, few), steps=few, objectives=_objectives, on_step=on_step, state=state,
                 seed=child(seed, done),
             )  # fmt: skip
         yield Snapshot(done + few, _rounded(learner), losses)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For the length of a block sums are taken in the same order on every machine, and no thread waits for another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _objectives(model: Any) -> dict[str, Objective]:
@@ -510,7 +523,8 @@ def root(of: Ancestor, source: str | Path = CHECKPOINTS) -> Root:
 
 def sheet(model: nn.Module, sampling: Sampling, seeds: Sequence[int]) -> Tensor:
     """The symbols of seeds, uint8 (B, C, H, W). Parent and child have the same seeds: each symbol has its relative."""
-    return to_bytes(sampling.sample(model, seeds))
+    with one_thread():
+        return to_bytes(sampling.sample(model, seeds))
 
 
 def distances(
