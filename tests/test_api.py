@@ -234,8 +234,11 @@ ORDERS["kaleidoscope"]["runs"] = 3
 ORDERS["playground"] |= {"depth": 2, "width": 4, "steps": 2}
 ORDERS["novel"]["image"] = text(bytes(range(196)) * 4)
 ORDERS["tray"] = kept()
+ORDERS["way"] = {"ticket": 1, "experiment": "creative-mnist", "start": 3, "end": 8}
+ORDERS["memory"] = {"ticket": 1, "experiment": "creative-mnist", "layer": -1, "neuron": 0}
 KINDS: dict[str, type[server.Request]] = {tab: kind for tab, (kind, _, _) in ASKED.items()}
 KINDS |= {"iterations": iterations.FileRequest, "tray": tray.TakeRequest}
+KINDS |= {"way": creative.WayRequest, "memory": creative.MemoryRequest}
 
 
 def unusable(schema: dict[str, Any]) -> list[Any]:
@@ -335,7 +338,7 @@ def test_whatever_is_asked_beside_the_queue_is_answered_or_refused_in_a_sentence
 EVENTS = {  # the events of the scripts, and whose they are
     "grow": "iterations", "save": "iterations", "draw": "creative", "film": "kaleidoscope", "train": "playground",
     "bend": "bend", "dream": "dream", "fool": "fool", "ask": "novel", "raise": "raising", "pack": "raising",
-    "write": "words", "take": "tray", "stir": "iterations",
+    "write": "words", "take": "tray", "stir": "iterations", "mix": "way", "recall": "memory",
 }  # fmt: skip
 SERVED = {"figure": ["experiment", "strip"], "kaleidoscope": ["known"], "claims": ["look"], "bend": [], "dream": [],
           "pairs": [], "annotate": ["find", "begin", "label"], "playground": [], "words": [], "novel": [], "tray": [],

@@ -163,7 +163,8 @@ def test_what_computes_waits_in_two_lines_and_files_in_a_third(full: Path) -> No
     assert {event.concurrency_id for event in events if event.api_name in named} == {"slow"}
     figures = {event.targets[0][1]: event.concurrency_id for event in events if event.targets}
     assert figures == {"grow": "quick", "draw": "quick", "film": "quick", "bend": "quick", "ask": "quick",
-                       "write": "quick", "fool": "quick", "dream": "slow", "train": "slow", "raise": "slow",
+                       "write": "quick", "fool": "quick", "mix": "quick", "recall": "quick",
+                       "dream": "slow", "train": "slow", "raise": "slow",
                        "save": "files", "take": "files", "pack": "files", "stir": "reconnect"}  # fmt: skip
 
 

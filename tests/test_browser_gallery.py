@@ -32,8 +32,8 @@ GALLERIES = [
             "kaleidoscope-mnist: Digits. Run 10 of 300 from uniform noise", "kaleidoscope-mnist, run 10, uniform start",
             "kaleidoscope-mnist_run-10_seed-0"),
     Gallery("Bend it", "bend-it", ".bend", "that-are-not-bent", 32, 2,
-            "creative-colours: the decoder of colours. bend, strength 1", "creative-colours, bend, strength 1, ",
-            "creative-colours_bend_seed-0"),
+            "creative-mnist: the decoder of digits. bend, strength 1", "creative-mnist, bend, strength 1, ",
+            "creative-mnist_bend_seed-0"),
 ]  # fmt: skip
 
 

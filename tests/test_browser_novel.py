@@ -63,7 +63,7 @@ def test_a_picture_from_another_tab_opens_the_tab_with_it(page: Any) -> None:
         ("Iterations", "fig2, iteration 4, seed "),
         ("Creative decoder", "creative-mnist, low-active"),
         ("Kaleidoscope", "kaleidoscope-mnist, run "),
-        ("Bend it", "creative-colours, bend, strength 1"),
+        ("Bend it", "creative-mnist, bend, strength 1"),
     ],
 )
 def test_the_picture_on_show_in_another_tab_is_judged(page: Any, tab: str, caption: str) -> None:

@@ -15,8 +15,8 @@ from PIL import Image
 from tests import browser
 
 pytestmark = browser.NEEDED
-TABS = ["Iterations", "Raise your own", "Creative decoder", "Kaleidoscope", "Words", "Bend it", "Is it new?", "Claims",
-        "Annotate", "About"]  # fmt: skip
+TABS = ["Iterations", "Raise your own", "Creative decoder", "Kaleidoscope", "Words", "Bend it", "Dream",
+        "Is it new?", "Claims", "Annotate", "About"]  # fmt: skip
 WIDTHS = {"desktop": (browser.DESK, "light"), "phone": (browser.PHONE, "dark")}
 KEPT = os.environ.get("TOOLKIT_SCREENSHOTS")
 TOUCHED = ".figure-page :is(button, input, select, summary, label.file):not(.visually-hidden, .cell)"

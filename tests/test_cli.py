@@ -97,12 +97,12 @@ def test_an_option_is_there_only_where_it_does_something():
     assert {name for name in NAMES if "--seed" in options(name)} == seeded
     computing = {
         "sample", "decode", "kaleidoscope", "font", "dream", "style", "judge", "table1", "attractors", "adversarial",
-        "decoder-study",
+        "decoder-study", "mix",
     } | (seeded - {"trade-off"})  # fmt: skip
     assert {name for name in NAMES if "--device" in options(name)} == computing
     reading = {
         "sample", "decode", "kaleidoscope", "font", "dream", "diverge", "push", "pool", "judge", "claims", "trade-off",
-        "adversarial", "raise", "taste",
+        "adversarial", "raise", "taste", "mix", "latents",
     }  # fmt: skip
     assert {name for name in NAMES if "--from" in options(name)} == reading
     assert {name for name in NAMES if "--set" in options(name)} == {"train", "diverge", "decode"}

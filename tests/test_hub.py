@@ -470,7 +470,7 @@ DAMAGED: list[tuple[dict[str, Any], list[str]]] = [
     *(({"config": TINY | {option: value}}, [option]) for option, value in (
         ("filtres", 4), ("filters", "4"), ("filters", 4.0), ("filters", True), ("filters", None), ("filters", [4]),
         ("lr", "0.1"), ("init", 3), ("init", "magic"), ("lifetime", 0), ("depth", -1), ("filters", -1))),
-    ({"architecture": "Oracle"}, ["Oracle", "WTA"]),
+    ({"architecture": "Oracle"}, ["Oracle", "did you mean"]),
     *(({"tensors": {name: tensor}}, [name, *words]) for name, tensor, *words in (
         ("decoder.0.bias", None, "lacks"), ("extra", torch.zeros(1), "beside"),
         ("decoder.0.bias", torch.zeros(1), "(1,)", "(4,)"),
@@ -514,6 +514,8 @@ GIANTS = [
     ("Manifold", {"size": 2, "depth": 2, "width": 8}, {"width": HUGE, "depth": 1000}),
     ("Judge", {"size": 8, "filters": 2, "hidden": 4}, {"depth": HUGE}),
     ("Judge", {"size": 8, "filters": 2, "hidden": 4}, {"hidden": HUGE, "channels": HUGE}),
+    ("StyleGAN", {"size": 8, "filters": 2, "z": 3}, {"z": HUGE}),
+    ("StyleGAN", {"size": 8, "filters": 2, "z": 3}, {"size": 2**40}),
     ("CharRNN", {"hidden": 8}, {"hidden": HUGE}), ("CharRNN", {"hidden": 8}, {"depth": HUGE}),
     ("CharRNN", {"hidden": 8}, {"length": HUGE}),
 ]  # fmt: skip

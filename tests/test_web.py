@@ -297,7 +297,7 @@ def test_it_works_below_the_path_of_a_proxy_and_in_a_frame(
         ([tiny_run], ["Iterations", "Raise your own", "Bend it", "About"]),
         ([tiny_decoders], ["Creative decoder", "Bend it", "Annotate", "About"]),
         ([tiny_networks], ["Kaleidoscope", "Bend it", "About"]),
-        ([untrained_judges, tiny_run], ["Iterations", "Raise your own", "Bend it", "Is it new?", "About"]),
+        ([untrained_judges, tiny_run], ["Iterations", "Raise your own", "Bend it", "Dream", "Is it new?", "About"]),
         (
             [tiny_run, tiny_decoders],
             ["Iterations", "Raise your own", "Creative decoder", "Bend it", "Annotate", "About"],

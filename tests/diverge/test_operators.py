@@ -44,7 +44,7 @@ MATRIX = {"WTA": "decoder.0", "ConvAE": "encoder.2", "VAE": "decoder.0", "ConvVA
 ACTIVATION = {"WTA": "decoder.1", "ConvAE": "encoder.3", "VAE": "decoder.1", "ConvVAE": "decoder.8",
               "DCGAN": "generator.2", "StyleGAN": "generator.1.act", "Manifold": "net.1",
               "Judge": "body.1"}  # fmt: skip
-EVERY = pytest.mark.parametrize("name", sorted(MODELS))
+EVERY = pytest.mark.parametrize("name", sorted(MODELS.keys() - {"CharRNN"}))  # of images
 
 
 def written(model: Any, strength: float) -> Any:

@@ -366,8 +366,9 @@ def sheet_url(entry: Mapping[str, Any]) -> str | None:
 
 
 def static(*names: str) -> str:
-    """The text of files beside the page, one after the other."""
-    return "\n".join((Path(__file__).parent / "static" / name).read_text(encoding="utf-8") for name in names)
+    """The text of files beside the page, one after the other, without the spaces at the beginning of lines."""
+    texts = [(Path(__file__).parent / "static" / name).read_text(encoding="utf-8") for name in names]
+    return re.sub(r"\n\s+", "\n", "\n".join(texts))
 
 
 def figure(
