@@ -52,7 +52,7 @@ from ..seeds import child
 from ..train import Shuffled, fit, linear
 from . import table1
 from .common import kept_part, number
-from .table1 import REFERENCE, edge_per_ink, gain_moving, measured, paired, together
+from .table1 import OF_STUDY, REFERENCE, edge_per_ink, gain_moving, measured, paired, together
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -988,7 +988,7 @@ STUDIES = {
 @command(
     "decoder-study",
     """examples:
-  python -m toolkit decoder-study interpolation --out runs       what lies between two digits, a fifth row of table 1
+  python -m toolkit decoder-study interpolation --out runs       what lies between two digits, beside table 1
   python -m toolkit decoder-study capacity --out runs            27 wider networks: half an hour on two cores
   python -m toolkit decoder-study swap --out runs --scale smoke  seconds, with numbers that mean nothing
 The networks are those of table1, trained there first where they are not. The others: calibration, pruning, memory,
@@ -996,10 +996,8 @@ autonomy, scan. Stop it whenever you like; the same command continues where it w
     arg("study", choices=list(STUDIES), help=", ".join(STUDIES)),
     arg("--out", required=True, metavar="DIR", help="the folder of runs, with the networks of table1 if it has them"),
     arg("--scale", default="cpu", choices=list(SIZES), help="cpu (default) or smoke (seconds)"),
-    arg("--networks", type=int, help="of each data set, from different seeds (default: 3)"),
     arg("--samples", type=int, help="pictures of each method and network (default: 1000)"),
-    arg("--data", help="another data set for all, such as sample:mnist"),
-    *map(arg, ("--root", "--device", "--quiet", "--json")),
+    *OF_STUDY,
 )
 def decoder_study(args: argparse.Namespace) -> object:
     """One small study of creative decoders, over seeds; into OUT/creative/STUDY.json and .png."""

@@ -620,6 +620,13 @@ def _number(x: Interval) -> str:
     return number(x, digits=2)
 
 
+OF_STUDY = [  # options of this study, and of those of the same networks
+    arg("--networks", type=int, help="of each data set, from different seeds (default: 3)"),
+    arg("--data", help="another data set for all, such as sample:mnist"),
+    *map(arg, ("--root", "--device", "--quiet", "--json")),
+]
+
+
 @command(
     "table1",
     """examples:
@@ -628,10 +635,8 @@ def _number(x: Interval) -> str:
 Stop it whenever you like; the same command continues where it was.""",
     arg("--out", required=True, metavar="DIR", help="the folder of runs"),
     arg("--scale", default="cpu", choices=list(SIZES), help="cpu (the published networks; default) or smoke (seconds)"),
-    arg("--networks", type=int, help="trained per data set, from different seeds (default: 3)"),
     arg("--samples", type=int, help="per method and network (default: 10000)"),
-    arg("--data", help="another data set for all three, such as sample:mnist"),
-    *map(arg, ("--root", "--device", "--quiet", "--json")),
+    *OF_STUDY,
 )
 def table1(args: argparse.Namespace) -> object:
     """Table 1 and beyond: train decoders, calibrate, compare methods over seeds; into OUT/creative/table1.json."""
