@@ -989,7 +989,7 @@ STUDIES = {
     "decoder-study",
     """examples:
   python -m toolkit decoder-study interpolation --out runs       what lies between two digits, beside table 1
-  python -m toolkit decoder-study capacity --out runs            27 wider networks: half an hour on two cores
+  python -m toolkit decoder-study capacity --out runs            27 wider networks: a quarter of an hour
   python -m toolkit decoder-study swap --out runs --scale smoke  seconds, with numbers that mean nothing
 The networks are those of table1, trained there first where they are not. The others: calibration, pruning, memory,
 autonomy, scan. Stop it whenever you like; the same command continues where it was.""",
