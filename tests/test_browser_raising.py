@@ -1,6 +1,7 @@
 """The tab "Raise your own" in a real browser: a family from the first taps to its link, and a server that dies."""
 
 import json
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -169,10 +170,13 @@ def test_a_family_outlives_the_server_and_goes_on(chromium: Any, full: Path) -> 
         tap(page, 1)
         page.click(".raising [data-do=raise]")
         page.wait_for_selector(".raising .learning:visible")
+        page.evaluate("window.before = true")
         process.kill()
         process.wait()
         process = start(port, "app.py", full)
-        page.reload()
+        with suppress(browser.playwright.Error):  # Gradio's own reload, once the server answers again, may end this one
+            page.reload()
+        page.wait_for_function("!window.before")
         browser.settled(page)
         assert seen(page)[:3] == ("2", 3, 0) and seen(page)[3] != one[3]
         go(page, 1)
