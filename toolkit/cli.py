@@ -887,7 +887,7 @@ def dream(args: argparse.Namespace) -> object:
 @command(
     "style",
     """examples:
-  python -m toolkit style photo.jpg checkpoints/fig2/iter_020/samples.png --out styled.png
+  python -m toolkit style photo.jpg checkpoints/fig2/iter_010/samples.png --out styled.png
   python -m toolkit style photo.jpg painting.jpg --weight 1000 --out styled.webp""",
     arg("picture", type=Path, help="what stays recognisable"),
     arg("look", type=Path, help="the picture whose textures and colours it takes"),

@@ -186,7 +186,6 @@ def rms(a: Tensor, b: Tensor) -> float:
 # Sampling and decoding.
 
 HOW = Creative()  # low-active, five neurons
-PUBLISHED = "fig2-published"  # the shipped run by the rule of the published code
 
 
 def sampling(subject: Subject) -> Entry:
@@ -245,15 +244,15 @@ TOLERANCES = (1e-3, 1e-4, 1e-5)  # root mean square change of an image in one pa
 def stop_by_change(subject: Subject) -> Entry:
     """How an image that stops once a pass changes it little differs from what all passes give.
 
-    Of the shipped run by the published rule, its first and its last model; "exact" is float32, "fast" the arithmetic
+    Of the shipped run of figure 2, its first and its last model; "exact" is float32, "fast" the arithmetic
     that runs sample in. For each tolerance the mean pass at which images stop, and the largest difference of an image
     from its last state, root mean square.
     """
     plan, start = subject.plan, subject.noise(subject.plan.symbols)
-    entries = hub.read_index(hub.CHECKPOINTS)["experiments"][PUBLISHED]["iterations"]
+    entries = hub.read_index(hub.CHECKPOINTS)["experiments"]["fig2"]["iterations"]
     found: Entry = {"images": plan.symbols, "passes": plan.passes}
     for iteration in (1, entries[-1]["iteration"]):
-        model = hub.load(hub.CHECKPOINTS, PUBLISHED, iteration, device=plan.device)
+        model = hub.load(hub.CHECKPOINTS, "fig2", iteration, device=plan.device)
         for arithmetic in ("exact", "fast"):
             states = [start]
             with torch.no_grad(), train.autocast(plan.device) if arithmetic == "fast" else nullcontext():

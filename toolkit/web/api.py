@@ -301,7 +301,7 @@ def examples(source: str | Path) -> dict[str, list[Any]]:
     try:
         run: tuple[str, int] = RunIndex(source).latest()
     except ValueError:  # without a run: as the documentation has it
-        run = "fig2", 20
+        run = "fig2", 10
     decoder, *_ = [*names_of(source, "decoder", creative.FIRST), *creative.FIRST]
     network, *_ = [*names_of(source, "kaleidoscope", kaleidoscope.FIRST), *kaleidoscope.FIRST]
     classifier, *_ = [*names_of(source, "judge", novel.FIRST), *novel.FIRST]
