@@ -9,7 +9,7 @@ import torch
 from toolkit import data as datasets
 from toolkit import hub, plot, presets, runs
 from toolkit.hub import decode, load_decoder
-from toolkit.index import of_kind
+from toolkit.index import STATE, of_kind
 from toolkit.metrics.attractors import fixed
 from toolkit.samplers import to_bytes
 
@@ -139,7 +139,7 @@ def test_a_later_iteration_can_be_trained_from_the_shipped_files():
     config = json.loads((hub.CHECKPOINTS / "fig2/config.json").read_text())
     experiment = presets.Experiment.from_dict(config["experiment"])
     assert experiment.half and experiment.optimiser == "carried" and experiment.sampling.finish == "none"
-    assert (hub.CHECKPOINTS / "fig2/iter_010" / index.STATE).exists()
+    assert (hub.CHECKPOINTS / "fig2/iter_010" / STATE).exists()
     first = hub.load(hub.CHECKPOINTS, "fig2", 1).state_dict()
     assert all(torch.equal(weight, weight.half().float()) for weight in first.values())
 

@@ -32,12 +32,12 @@ def test_its_ten_lines_draw_the_picture_at_its_top(tmp_path: Path, monkeypatch: 
 
     (code,) = blocks("python")
     assert len([line for line in code.splitlines() if line]) <= 10
-    few = code.replace("range(20)", "range(3)").replace("columns=20", "columns=3")
+    few = code.replace("range(12)", "range(3)").replace("columns=12", "columns=3")
     monkeypatch.chdir(tmp_path)
     exec(compile(few, "README.md", "exec"), {})
     with Image.open("preview.png") as drawn, Image.open(SHIPPED / "preview.png") as shown:
         assert drawn.height == shown.height
-        box = (0, 0, drawn.width * 3 // 4, drawn.height)  # the first columns of twenty, without the right margin
+        box = (0, 0, drawn.width * 3 // 4, drawn.height)  # the first columns of twelve, without the right margin
         mine, theirs = drawn.convert("L").crop(box), shown.convert("L").crop(box)
     assert ImageStat.Stat(mine).stddev[0] > 20
     assert ImageStat.Stat(ImageChops.difference(mine, theirs)).mean[0] < 5  # of 255

@@ -51,7 +51,7 @@ LONGEST_TEXT = 2000  # letters of a link; a longer recipe is a file
 LARGEST = 2**17  # bytes of a recipe as JSON
 SIDE = 28  # pixels of a drawing
 DEPTHS = {bits * SIDE**2 // 8: bits for bits in (1, 2, 4, 8)}  # bits a pixel of a drawing, by its bytes
-ANCESTOR = ("fig2", 3)  # whom the page and the study begin with
+ANCESTOR = ("fig2-toned", 3)  # whom the page and the study begin with
 
 
 def _name(what: str, name: str) -> None:
