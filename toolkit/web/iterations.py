@@ -167,11 +167,12 @@ def _strip(source: str | Path, name: str) -> str:
 def sampling_in_words(sampling: SamplingSettings) -> str:
     """How images are drawn, in words."""
     stop = {"each": "each image by itself", "batch": "the whole batch together"}[sampling.stop]
-    still = f"it moves by less than {sampling.tol:g}" if sampling.tol else "it does not move"
+    still = f", until it moves by less than {sampling.tol:g}" if sampling.tol else ""
+    most = f"At most {sampling.limit}" if sampling.tol else f"{sampling.limit}"
     salt = f", {100 * sampling.salt:g} % of the pixels black or white by chance before each" if sampling.salt else ""
     ink = f", the brightest {100 * sampling.ink:g} % white and the rest black after each" if sampling.ink else ""
     finish = {"stretch": ", brightest pixel stretched to 1", "tone": ", tones of the data"}.get(sampling.finish, "")
-    return f"At most {sampling.limit} passes, {stop}, until {still}{salt}{ink}{finish}"
+    return f"{most} passes, {stop}{still}{salt}{ink}{finish}"
 
 
 Coordinate = Annotated[int, Field(ge=0, le=1000)]
