@@ -22,6 +22,7 @@ OFFLINE = {
     "NO_PROXY": "127.0.0.1,localhost,::1",
 }
 os.environ.update(OFFLINE)  # before anything is imported that reads them
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # some sixty processes are started: what one compiles the others read
 
 import random  # noqa: E402
 from typing import Any  # noqa: E402

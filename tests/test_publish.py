@@ -583,20 +583,16 @@ def test_the_list_has_what_is_there_what_is_cached_and_the_measures(far: Endpoin
 
 @shipped
 def test_the_readmes_first_steps_on_the_hub_pull_one_file_draw_symbols_and_open_the_page(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    far: Endpoint, tmp_path: Path, command: Any
 ) -> None:
     from tests.server import served
 
     text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Load from the Hub, share on it\n")[2]
     lines = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)[0].splitlines()
     assert "python app.py mine" in lines
-    with serving(SHIPPED) as (far, url):
-        environment = {"HF_ENDPOINT": url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path_factory.mktemp("home")),
-                       "PYTHONPATH": str(ROOT)}  # fmt: skip
-        walked = [shlex.split(line.replace("OWNER/NAME", "owner/name")) for line in lines if " -m toolkit" in line]
-        for argv in walked:
-            subprocess.run([sys.executable, *argv[1:]], cwd=tmp_path, env=os.environ | environment, check=True)
-        assert len(walked) == 2 and far.counted()["weights"] == 1
+    far.publish(SHIPPED)
+    walked = [shlex.split(line.replace("OWNER/NAME", "owner/name")) for line in lines if " -m toolkit " in line]
+    assert [command(*argv[3:])[0] for argv in walked] == [0, 0] and far.counted()["weights"] == 1
     assert [path.parent.name for path in (tmp_path / "mine").rglob("*.safetensors")] == ["iter_007"]
     with Image.open(tmp_path / "symbols.png") as sheet:
         assert sheet.width > 8 * 28 and sheet.convert("L").getextrema() == (0, 255)

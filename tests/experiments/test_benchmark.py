@@ -112,9 +112,9 @@ def test_exactness_is_near_zero_in_float32_and_sees_bfloat16_and_a_wrong_gradien
 def test_training_in_bfloat16_ends_where_float32_does_nearer_than_in_another_order_of_the_images(
     subject: Subject,
 ) -> None:
-    plan = replace(QUICK, curve_filters=8, curve_steps=40, batch=20)
-    found = benchmark.training_ends(Subject(plan, subject.images[:300]))
-    assert {len(own) for own in found["held_out_loss"].values()} == {3} and found["loss_spread"] > 0
+    plan = replace(QUICK, curve_filters=8, curve_steps=20, curve_seeds=2, batch=20)
+    found = benchmark.training_ends(Subject(plan, subject.images[:150]))
+    assert {len(own) for own in found["held_out_loss"].values()} == {2} and found["loss_spread"] > 0
     for side, loss, weights, images in (("plain", 0.1, 0.1, 0.1), ("bfloat16", 1.0, 1.0, 1.5)):
         assert abs(found["loss_difference"][side]["mean"]) < loss * found["loss_spread"], side
         assert 0 < found["weights"][side] < weights * found["weights"]["another order"], side

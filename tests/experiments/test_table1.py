@@ -22,7 +22,7 @@ from toolkit.runs import trainer
 @pytest.fixture(scope="module")
 def decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("decoders")
-    trainer(preset("creative-mnist", "smoke", data="sample:mnist"), out, quiet=True)(2)
+    trainer(preset("creative-mnist", "smoke", data="sample:mnist"), out, quiet=True)()
     return out
 
 
@@ -36,7 +36,7 @@ def result(decoders: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """The whole command, at its smallest, beside the digits there are; run twice, when nothing is left to do."""
     out = tmp_path_factory.mktemp("study")
     shutil.copytree(decoders / "creative-mnist", out / "creative-mnist")
-    argv = ["table1", "--out", str(out), "--scale", "smoke", "--data", "sample:mnist", "--quiet"]
+    argv = ["table1", "--out", str(out), "--scale", "smoke", "--networks", "1", "--data", "sample:mnist", "--quiet"]
     assert cli.main(argv) == 0
     written = (path := out / "creative" / "table1.json").read_bytes()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("iter_*/*")}

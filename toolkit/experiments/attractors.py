@@ -304,6 +304,14 @@ class Study:
 
     def __call__(self) -> Path:
         """Do what is not done yet, and return the file of the result. Raises what training raises."""
+        result, path = self.result(), self.folder / "study.json"
+        write(path, result)
+        for name, content in pictures(self.out, result, self._whole, self.classifier).items():
+            write(self.folder / name, content)
+        return path
+
+    def result(self) -> dict[str, Any]:
+        """What the study found, from parts that are made if they are not there."""
         s = self.sizes
         for name in (*LANDSCAPES, SHOWN):
             training = preset(name, self.scale, **(self._changes if name == SHOWN else {}))
@@ -313,7 +321,7 @@ class Study:
         trends = {sweep: trends_of(parts[sweep], what) for sweep, what in SWEEPS.items()}
         lines = {f"line_{depth}": partial(on_a_line, depth) for depth in s.point_depth}
         cubes = {f"cube_{d}_{n}": partial(scattered_points, d, n) for d in s.dimensions for n in s.counts}
-        result = {
+        return {
             "toolkit": __version__,
             "scale": self.scale,
             "sizes": vars(s),
@@ -325,11 +333,6 @@ class Study:
             "line": self._points(lines, s.point_seeds),
             "cube": self._points(cubes, s.seeds),
         }
-        path = self.folder / "study.json"
-        write(path, result)
-        for name, content in pictures(self.out, result, self._whole, self.classifier).items():
-            write(self.folder / name, content)
-        return path
 
     @property
     def folder(self) -> Path:

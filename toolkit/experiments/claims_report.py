@@ -51,10 +51,10 @@ def all_claims(known: Results) -> list[Claim]:
     return [*papers.figure_claims(known), *papers.study_claims(known)]
 
 
-def page(known: Results, home: Path) -> str:
-    """The whole page. home: the folder that it will lie in, where links start from."""
+def page(known: Results, found: Sequence[Claim], home: Path) -> str:
+    """The whole page. found: all claims; home: the folder that it will lie in, where links start from."""
     source = _link(known.root, home)
-    found, prose = all_claims(known), prose_of(known, source)
+    prose = prose_of(known, source)
     parts = [
         HEAD.format(source=source), counts(found), glance(found, home),
         "## Every claim, check by check", table(found, home), notes(found),
@@ -63,8 +63,8 @@ def page(known: Results, home: Path) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def as_dict(known: Results, home: Path) -> dict[str, Any]:
-    """The same as plain JSON values."""
+def as_dict(found: Sequence[Claim], home: Path) -> dict[str, Any]:
+    """Claims as plain JSON values."""
     return {"claims": [
         {
             "key": claim.key, "claim": claim.text, "paper": claim.paper, "figure": claim.figure,
@@ -76,7 +76,7 @@ def as_dict(known: Results, home: Path) -> dict[str, Any]:
                 for check in claim.checks
             ],
         }
-        for claim in all_claims(known)
+        for claim in found
     ]}  # fmt: skip
 
 
@@ -278,7 +278,8 @@ def claims(args: argparse.Namespace) -> object:
         raise FileNotFoundError(f"--from {args.source}: there is no such folder of results")
     known = evidence.read(args.source)
     home = args.out or (CHECKPOINTS.parent if args.source.resolve() == CHECKPOINTS else args.source)
-    found = as_dict(known, home)
-    write(home / "CLAIMS.md", page(known, home).encode())
-    write((args.out or args.source) / "claims.json", found)
-    return found if args.json else counts(all_claims(known))
+    found = all_claims(known)
+    numbers = as_dict(found, home)
+    write(home / "CLAIMS.md", page(known, found, home).encode())
+    write((args.out or args.source) / "claims.json", numbers)
+    return numbers if args.json else counts(found)

@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial, reduce
 from io import BytesIO
 from itertools import product
+from operator import getitem
 from pathlib import Path
 from time import process_time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,28 +37,15 @@ from ..models.classifier import LabelledBatches
 from ..plot import markdown_table
 from ..presets import preset
 from ..runs import write
-from ..samplers import METHODS, Creative, Statistics, activation_statistics, codes, hooked
-from ..samplers.creative import (
-    at_seam,
-    band_of,
-    between,
-    decode_alone,
-    decode_from,
-    procrustes,
-    pruned,
-    splice,
-    strongest,
-)
+from ..samplers import METHODS, Creative, Statistics, activation_statistics, codes, creative, hooked
 from ..seeds import child
 from ..train import Shuffled, fit, linear
 from . import table1
 from .common import kept_part, number
-from .table1 import OF_STUDY, REFERENCE, edge_per_ink, gain_moving, measured, paired, together
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .table1 import OF_STUDY, REFERENCE, displacement, edge_per_ink, gain_moving, measured, paired, together
 
 CLOTHES = "creative-fashion"
+NAMES = {REFERENCE: "digits", CLOTHES: "clothes"}
 CLASSIFIERS = {REFERENCE: "judge-digits", CLOTHES: "judge-fashion"}
 Found = dict[str, Any]
 
@@ -112,16 +100,14 @@ class Study:
         about, path = STUDIES[self.what], self.out / "creative" / f"{self.what}.json"
         if self.what == "capacity":
             result = capacity(self)
-            picture = _capacity_figure(result)
         else:
             self.table1.prepare(sorted({REFERENCE, *about.decoders, *about.others}))
             numbers = range(1, self.sizes.networks + 1)
             parts = {name: [self._measure(Network(self, name, at)) for at in numbers] for name in about.decoders}
             result = {"sets": {name: together(rows) for name, rows in parts.items()}}
-            picture = about.figure(result, Network(self, about.decoders[0], 1))
         head = {"toolkit": __version__, "study": self.what, "scale": self.scale, "sizes": vars(self.sizes)}
         write(path, {**head, **result})
-        write(path.with_suffix(".png"), _png(picture))
+        write(path.with_suffix(".png"), about.picture(result, Network(self, REFERENCE, 1)))
         return path
 
     @property
@@ -134,8 +120,7 @@ class Study:
 
         def measure() -> Found:
             start = process_time()
-            found = STUDIES[self.what].measure(it)
-            return {"found": found, "core_seconds": process_time() - start}
+            return {"found": STUDIES[self.what].measure(it), "core_seconds": process_time() - start}
 
         path = self.out / it.name / f"iter_{it.at:03d}" / f"{self.what}.json"
         settings = {name: value for name, value in vars(self.sizes).items() if name not in OF_CAPACITY}
@@ -168,19 +153,22 @@ class Network:
     def sizes(self) -> Sizes:
         return self.study.sizes
 
-    @property
-    def seeds(self) -> range:
-        return range(self.sizes.samples)
+    @cached_property
+    def classifier(self) -> Judge:
+        return hub.load_classifier(hub.CHECKPOINTS, CLASSIFIERS[self.name], device=self.study.device)
 
-    def how(self, method: str) -> Creative:
+    def how(self, method: str, **changes: Any) -> Creative:
         """The calibrated settings of a method."""
-        return replace(self.trained.how, method=method)
+        return replace(self.trained.how, method=method, **changes)
 
     def moving(self, method: str, far: float) -> Creative:
         """A method whose gain moves pictures so far on average."""
-        return moving(self.trained, self.how(method), far, self.seeds)
+        return moving(self.trained, self.how(method), far, self.sizes.samples)
 
-    @property
+    def measured(self, how: Creative) -> dict[str, Tensor]:
+        """The measures of as many pictures as there are samples, (samples,) each."""
+        return measured(self.trained, how, self.sizes.samples)
+
     def images(self) -> Tensor:
         """What it learned: uint8 (N, C, H, W)."""
         limit = preset(self.name, self.study.scale, **self.study.changes).images
@@ -193,20 +181,16 @@ class Network:
             raise ValueError(f"{found.name} has no labels: give a data set that has")
         return found.images.to(self.study.device).float() / 255, found.labels.to(self.study.device)
 
-    @cached_property
-    def classifier(self) -> Judge:
-        return hub.load_classifier(hub.CHECKPOINTS, CLASSIFIERS[self.name], device=self.study.device)
-
 
 @cache
 def _data(name: str, root: Path | None, split: str, limit: int | None) -> Dataset:
     return datasets.load(name, root=root, split=split, limit=limit)
 
 
-def moving(trained: Trained, how: Creative, far: float, seeds: Sequence[int]) -> Creative:
+def moving(trained: Trained, how: Creative, far: float, samples: int) -> Creative:
     """The settings with the gain that moves pictures so far on average; with the largest, where none does."""
     try:
-        return replace(how, gain=gain_moving(trained, seeds[:200], how, far))
+        return replace(how, gain=gain_moving(trained, range(min(samples, 200)), how, far))
     except ValueError:
         return replace(how, gain=table1.LARGEST)
 
@@ -218,7 +202,7 @@ def kinds(it: Network) -> tuple[Tensor, Tensor, Tensor]:
     """
     statistics = it.statistics
     alive = (~statistics.dead).nonzero()[:, 0]
-    band = band_of(statistics, it.how("low-active")).nonzero()[: len(alive) // 2, 0]
+    band = creative.band_of(statistics, it.how("low-active")).nonzero()[: len(alive) // 2, 0]
     others = alive[~torch.isin(alive, band)]
     others = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(it.at))]
     return band, others[: len(band)], alive[statistics.active[alive].argsort(descending=True)]
@@ -234,21 +218,30 @@ def mean(x: Tensor) -> float:
     return x.double().mean().item()
 
 
+def means(values: Mapping[str, Tensor], *names: str) -> dict[str, float]:
+    """The means of these values."""
+    return {name: mean(values[name]) for name in names}
+
+
+def less(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
+    """Each number of a minus that of b."""
+    return {name: a[name] - b[name] for name in a}
+
+
 def sure(classifier: Judge, x: Tensor) -> Tensor:
     """The probability of the likeliest class, (B,)."""
-    with torch.no_grad():
-        return classifier.probabilities(x).amax(1)
+    return classifier.probabilities(x).amax(1)
 
 
 def named(classifier: Judge, x: Tensor) -> Tensor:
     """The likeliest class, (B,)."""
-    with torch.no_grad():
-        return classifier(x).argmax(1)
+    return classifier(x).argmax(1)
 
 
 # 1. Interpolation: the baseline that the paper tried.
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+COLOURS = {"low-active": "C3", "random": "C2", "noisy": "C0", "regular": "0.5"}
 
 
 def pairs_of_classes(it: Network) -> tuple[Tensor, Tensor]:
@@ -265,60 +258,49 @@ def interpolation(it: Network) -> Found:
 
     displacement: of an interpolated picture, from the nearer of the two reconstructions.
     """
-    a, b = pairs_of_classes(it)
-    with torch.no_grad():
-        za, zb = it.model.encode(a), it.model.encode(b)
-        ends = it.model.decode(za), it.model.decode(zb)
-    found: Found = {}
-    for way in ("linear", "spherical"):
-        for share in SHARES:
-            with torch.no_grad():
-                x = it.model.decode(between(za, zb, share, spherical=way == "spherical"))
-            found.setdefault(way, {})[f"{share:g}"] = {
-                "distance": mean(encoder_distance(it.model, x)), "edge_per_ink": mean(edge_per_ink(x)),
-                "confidence": mean(sure(it.classifier, x)),
-                "displacement": mean(torch.minimum(*(norm(x - end) for end in ends))),
-            }  # fmt: skip
-    half = found["linear"]["0.5"]
-    methods = {method: _measures(it, it.how(method)) for method in METHODS}
-    moved = {method: _measures(it, it.moving(method, half["displacement"])) for method in ("low-active", "random")}
+
+    def measures(x: Tensor, moved: Tensor) -> dict[str, float]:
+        return {"distance": mean(encoder_distance(it.model, x)), "edge_per_ink": mean(edge_per_ink(x)),
+                "confidence": mean(sure(it.classifier, x)), "displacement": mean(moved)}  # fmt: skip
+
+    def of(how: Creative) -> dict[str, float]:
+        both = decode(it.trained, range(it.sizes.samples), how)
+        return measures(both.images, displacement(both))
+
+    za, zb = map(it.model.encode, pairs_of_classes(it))
+    ends = it.model.decode(za), it.model.decode(zb)
+    ways: Found = {"linear": {}, "spherical": {}}
+    for way, share in product(ways, SHARES):
+        x = it.model.decode(creative.between(za, zb, share, spherical=way == "spherical"))
+        ways[way][f"{share:g}"] = measures(x, torch.minimum(*(norm(x - end) for end in ends)))
+    methods = {method: of(it.how(method)) for method in METHODS}
+    far = ways["linear"]["0.5"]["displacement"]
     regular, random = (methods[method]["distance"] for method in ("regular", "random"))
-    ways = {way: (found[way]["0.5"]["distance"] - regular) / (random - regular) for way in ("linear", "spherical")}
-    return {"ways": found, "methods": methods, "at equal displacement": moved, "of the way to random": ways}
+    return {
+        "ways": ways,
+        "methods": methods,
+        "at equal displacement": {method: of(it.moving(method, far)) for method in ("low-active", "random")},
+        "of the way to random": {way: (ways[way]["0.5"]["distance"] - regular) / (random - regular) for way in ways},
+    }
 
 
-def _measures(it: Network, how: Creative) -> dict[str, float]:
-    values = measured(it.trained, how, it.sizes.samples)
-    x = decode(it.trained, it.seeds, how).images
-    names = ("distance", "displacement", "edge_per_ink")
-    return {name: mean(values[name]) for name in names} | {"confidence": mean(sure(it.classifier, x))}
-
-
-def _interpolation_figure(result: Found, it: Network) -> "Figure":
-    a, b = pairs_of_classes(it)
-    with torch.no_grad():
-        za, zb = it.model.encode(a[:6]), it.model.encode(b[:6])
-        states = [it.model.decode(between(za, zb, share)) for share in torch.linspace(0, 1, 9).tolist()]
-    drawing = plot.figure(8.6, 2.7, "Between the codes of two digits there are only digits, and blends of them", dpi=90)
-    left, right = drawing.subplots(1, 2, width_ratios=(1.5, 1))
+def _draw_interpolation(found: Found, it: Network, left: Any, right: Any) -> None:
+    za, zb = (it.model.encode(x[:6]) for x in pairs_of_classes(it))
+    states = [it.model.decode(creative.between(za, zb, share)) for share in torch.linspace(0, 1, 9).tolist()]
     show(left, torch.stack(states, 1).flatten(0, 1), 9)
-    found = next(iter(result["sets"].values()))
     for way, dash in (("linear", "-"), ("spherical", ":")):
-        right.plot(SHARES, [found["ways"][way][f"{s:g}"]["distance"]["mean"] for s in SHARES], dash, color="black",
-                   marker="o", ms=3, label=way)  # fmt: skip
+        distances = [found["ways"][way][f"{share:g}"]["distance"]["mean"] for share in SHARES]
+        right.plot(SHARES, distances, dash, color="black", marker="o", ms=3, label=way)
     for method, color in COLOURS.items():
-        right.axhline(found["methods"][method]["distance"]["mean"], color=color, lw=1)
-        height = found["methods"][method]["distance"]["mean"] + {"noisy": 0.12, "regular": -0.12}.get(method, 0)
+        height = found["methods"][method]["distance"]["mean"]
+        right.axhline(height, color=color, lw=1)
+        height += {"noisy": 0.12, "regular": -0.12}.get(method, 0)
         right.text(1.04, height, method, fontsize=8, va="center", color=color)
     far = found["at equal displacement"]["random"]["distance"]["mean"]
     right.plot([0.5], [far], "x", color=COLOURS["random"], label="random, as far away")
     right.set(ylim=(0, None), xlim=(-0.03, 1.03))
     plot.plain(right, "reconstruction distance").set_xlabel("share of the way", fontsize=8)
     right.legend(fontsize=7, frameon=False, loc="center left")
-    return drawing
-
-
-COLOURS = {"low-active": "C3", "random": "C2", "noisy": "C0", "regular": "0.5"}
 
 
 # 2. Calibration by the paper's distance, and by its ratio.
@@ -330,19 +312,17 @@ def calibration(it: Network) -> Found:
     The ratio is that of random to regular. times_peak: what a neuron is switched on at, over its largest activation.
     """
     paper = table1.TABLE1.get(it.trained.data, table1.TABLE1["mnist"])
-    random, regular = it.how("random"), measured(it.trained, it.how("regular"), it.sizes.samples)["distance"]
     ratio = paper["random"].distance / paper["regular"].distance
     found: Found = {}
-    for way, target in (("absolute", paper["random"].distance), ("ratio", ratio * mean(regular))):
-        gain = table1.gain_for(it.trained, it.seeds, random, target)
-        values = {method: measured(it.trained, replace(it.how(method), gain=gain), it.sizes.samples)
-                  for method in METHODS}  # fmt: skip
-        moved = it.moving("random", mean(values["low-active"]["displacement"]))
-        equal = measured(it.trained, moved, it.sizes.samples)["distance"]
+    targets = paper["random"].distance, ratio * mean(it.measured(it.how("regular"))["distance"])
+    for way, target in zip(("absolute", "ratio"), targets, strict=True):
+        gain = table1.gain_for(it.trained, range(it.sizes.samples), it.how("random"), target)
+        values = {method: it.measured(it.how(method, gain=gain)) for method in METHODS}
+        equal = it.measured(it.moving("random", mean(values["low-active"]["displacement"])))["distance"]
         low, chance = (values[method]["distance"] for method in ("low-active", "random"))
         found[way] = {
             "gain": gain,
-            "times_peak": times_peak(it, replace(it.how("low-active"), gain=gain)),
+            "times_peak": times_peak(it, it.how("low-active", gain=gain)),
             "distance": {method: mean(each["distance"]) for method, each in values.items()},
             "displacement": {method: mean(each["displacement"]) for method, each in values.items()},
             "low-active over random": mean(low) / mean(chance),
@@ -355,31 +335,26 @@ def calibration(it: Network) -> Found:
 def times_peak(it: Network, how: Creative) -> float:
     """What the chosen neurons are switched on at, over the largest activation of each in the data, on average."""
     statistics = it.statistics
-    chosen = decode(it.trained, it.seeds, how).neurons
+    chosen = decode(it.trained, range(it.sizes.samples), how).neurons
     on = how.gain * (statistics.mean + how.deviations * statistics.std) / statistics.peak
     return mean(on[chosen[chosen >= 0]])
 
 
-def _calibration_figure(result: Found, it: Network) -> "Figure":
-    drawing = plot.figure(8.6, 2.9, "The gain by the paper's distance, and by its ratio", dpi=90)
-    left, right = drawing.subplots(1, 2, width_ratios=(1, 1.7))
-    found = next(iter(result["sets"].values()))
-    for place, way in enumerate(("absolute", "ratio")):
-        for method, color in COLOURS.items():
-            dot(left, place + 0.1 * list(COLOURS).index(method) - 0.15, found[way]["distance"][method], color,
-                method if place == 0 else None)  # fmt: skip
-    left.set(ylim=(0, None), xlim=(-0.5, 1.5))
-    ways = [f"{way}\ngain {found[way]['gain']['mean']:.1f}" for way in ("absolute", "ratio")]
-    left.set_xticks([0, 1], ways, fontsize=8)
-    plot.plain(left, "reconstruction distance").legend(fontsize=7, frameon=False)
+def _draw_calibration(found: Found, it: Network, left: Any, right: Any) -> None:
+    ways = ("absolute", "ratio")
+    series = {method: [found[way]["distance"][method] for way in ways] for method in COLOURS}
+    ticks = [f"{way}\ngain {found[way]['gain']['mean']:.1f}" for way in ways]
+    dots(left, "reconstruction distance", ticks, series, list(COLOURS.values()), apart=0.1, ylim=(0, None))
+    left.legend(fontsize=7, frameon=False)
     pictures = decode_all(it.trained, range(9))
-    low = replace(it.how("low-active"), gain=found["ratio"]["gain"]["mean"])
-    rows = [pictures["regular"], decode(it.trained, range(9), low).images, pictures["low-active"]]
-    show(right, torch.cat(rows), 9, ["regular", "by the ratio", "by the distance"])
-    return drawing
+    low = decode(it.trained, range(9), it.how("low-active", gain=found["ratio"]["gain"]["mean"])).images
+    rows = {"regular": pictures["regular"], "by the ratio": low, "by the distance": pictures["low-active"]}
+    show(right, torch.cat([*rows.values()]), 9, [*rows])
 
 
 # 3. Pruning.
+
+AFTER = ("distance", "displacement", "added_edge_per_ink")
 
 
 def pruning(it: Network) -> Found:
@@ -388,51 +363,40 @@ def pruning(it: Network) -> Found:
     error: norm of what is missed of an unseen image. low-active: such decoding with the neurons that are left.
     """
     band, others, by_activity = kinds(it)
-    sets = {"nothing": band[:0], "low-active": band, "by chance": others,
-            "most active": by_activity[: len(band)]}  # fmt: skip
+    sets = {"nothing": band[:0], "low-active": band, "by chance": others, "most active": by_activity[: len(band)]}
     x, labels = it.unseen(5 * it.sizes.samples)
+    images, how = it.images()[:: it.sizes.every], it.how("low-active")
     found: Found = {"neurons": float(len(band))}
-    whole: Tensor = torch.empty(0)
-    far = 0.0
+    whole, far = torch.empty(0), 0.0
     for name, neurons in sets.items():
-        with pruned(it.model, neurons), torch.no_grad():
+        with creative.pruned(it.model, neurons):
             drawn = it.model(x)
-            error = norm(x - drawn)
-            left = activation_statistics(it.model, codes(it.model, it.images[:: it.sizes.every]))
+            left = activation_statistics(it.model, codes(it.model, images))
             trained = replace(it.trained, statistics={left.layer: left})
-            low = measured(trained, it.how("low-active"), it.sizes.samples)
+            low, error = measured(trained, how, it.sizes.samples), norm(x - drawn)
             if name == "nothing":
                 whole, far = error, mean(low["displacement"])
-            moved = measured(trained, moving(trained, it.how("low-active"), far, it.seeds), it.sizes.samples)
+            moved = measured(trained, moving(trained, how, far, it.sizes.samples), it.sizes.samples)
         found[name] = {
             "error": mean(error),
             "error over whole": mean(error) / mean(whole),
             "more error": paired(error, whole),
             "accuracy": mean((named(it.classifier, drawn) == labels).float()),
-            "low-active": {name: mean(low[name]) for name in AFTER},
-            "low-active at equal displacement": {name: mean(moved[name]) for name in AFTER},
+            "low-active": means(low, *AFTER),
+            "low-active at equal displacement": means(moved, *AFTER),
         }
     return found
 
 
-AFTER = ("distance", "displacement", "added_edge_per_ink")
-
-
-def _pruning_figure(result: Found, it: Network) -> "Figure":
-    names, found = ("nothing", "low-active", "by chance", "most active"), next(iter(result["sets"].values()))
-    drawing = plot.figure(8.6, 2.4, f"Without {found['neurons']['mean']:.0f} neurons of a layer of 1,000", dpi=90)
-    panels = drawing.subplots(1, 3)
-    parts = [("error", "error of reconstruction"), ("accuracy", "named rightly afterwards"),
-             ("low-active", "D_r of low-active decoding afterwards")]  # fmt: skip
-    for panel, (key, words) in zip(panels, parts, strict=True):
-        for place, name in enumerate(names):
-            value = found[name][key]["distance"] if key == "low-active" else found[name][key]
-            dot(panel, place, value, "black")
+def _draw_pruning(found: Found, it: Network, *panels: Any) -> None:
+    names = ("nothing", "low-active", "by chance", "most active")
+    parts = {"error": "error of reconstruction", "accuracy": "named rightly afterwards",
+             "low-active: distance": "D_r of low-active decoding afterwards"}  # fmt: skip
+    for panel, (path, words) in zip(panels, parts.items(), strict=True):
+        values = [at(found[name], path) for name in names]
+        dots(panel, words, names, {"": values}, ["black"], ylim=(0, 1.25 * values[-1]["mean"]))
+        for place, value in enumerate(values):
             panel.text(place, value["mean"] * 1.06, f"{value['mean']:.2f}", ha="center", fontsize=8)
-        panel.set_xticks(range(4), names, fontsize=7)
-        panel.set(xlim=(-0.5, 3.5), ylim=(0, 1.25 * value["mean"]))
-        plot.plain(panel, words)
-    return drawing
 
 
 # 4. Memory.
@@ -446,158 +410,137 @@ def memory(it: Network) -> Found:
     hit: the nearest training image is one of the nine; likeness: the share of training images that are less like it
     than one of the nine is, by correlation of pixels. shuffled: the nine of another neuron of the same kind.
     """
-    band, others, _ = kinds(it)
-    return {kind: _remembered(it, neurons) for kind, neurons in (("low-active", band), ("others", others))}
-
-
-def _remembered(it: Network, neurons: Tensor) -> Found:
-    images = it.images
-    _, rows = strongest(it.model, codes(it.model, images), neurons, REMEMBERED)
-    alone = decode_alone(it.model, it.statistics, neurons)
-    near = nearest(alone, images)[1][:, 0]
-    hit = (near[:, None, None] == rows).any(2).double()  # (n, n): of each neuron, in the nine of each
-    place = like(alone, images).double().argsort(1).argsort(1) / (len(images) - 1)
-    likeness = place[:, rows].mean(2)  # the same
-    own = torch.eye(len(neurons), dtype=torch.bool)
-    return {
-        name: {"own": mean(table[own]), "shuffled": mean(table[~own]),
-               "own - shuffled": interval((table[own] - _row_means(table, ~own)).tolist())}
-        for name, table in (("hit", hit), ("likeness", likeness))
-    }  # fmt: skip
-
-
-def _row_means(table: Tensor, where: Tensor) -> Tensor:
-    return (table * where).sum(1) / where.sum(1)
+    images, (band, others, _) = it.images(), kinds(it)
+    found: Found = {}
+    for kind, neurons in (("low-active", band), ("others", others)):
+        _, rows = creative.strongest(it.model, codes(it.model, images), neurons, REMEMBERED)
+        alone = creative.decode_alone(it.model, it.statistics, neurons)
+        near = nearest(alone, images)[1][:, 0]
+        place = like(alone, images).double().argsort(1).argsort(1) / (len(images) - 1)
+        tables = {  # (n, n): of each neuron, by the nine of each
+            "hit": (near[:, None, None] == rows).any(2).double(),
+            "likeness": place[:, rows].mean(2),
+        }
+        own = torch.eye(len(neurons), dtype=torch.bool)
+        found[kind] = {}
+        for name, table in tables.items():
+            others_of_row = (table * ~own).sum(1) / (~own).sum(1)
+            found[kind][name] = {"own": mean(table[own]), "shuffled": mean(table[~own]),
+                                 "own - shuffled": interval((table[own] - others_of_row).tolist())}  # fmt: skip
+    return found
 
 
 def like(x: Tensor, images: Tensor) -> Tensor:
     """Correlation of the pixels of images (B, C, H, W) and uint8 ones (N, C, H, W): (B, N)."""
-    x = _standard(x)
-    return torch.cat([x @ _standard(part.float()).T for part in images.split(10_000)], 1)
+
+    def standard(x: Tensor) -> Tensor:
+        flat = x.flatten(1)
+        return torch.nn.functional.normalize(flat - flat.mean(1, keepdim=True), dim=1)
+
+    x = standard(x)
+    return torch.cat([x @ standard(part.float()).T for part in images.split(10_000)], 1)
 
 
-def _standard(x: Tensor) -> Tensor:
-    flat = x.flatten(1)
-    return torch.nn.functional.normalize(flat - flat.mean(1, keepdim=True), dim=1)
-
-
-def _memory_figure(result: Found, it: Network) -> "Figure":
-    band, *_ = kinds(it)
+def _draw_memory(found: Found, it: Network, left: Any, right: Any) -> None:
+    band, images = kinds(it)[0], it.images()
     few = band[:: max(1, len(band) // 8)][:8]
-    _, rows = strongest(it.model, codes(it.model, it.images), few, REMEMBERED)
-    added = decode_alone(it.model, it.statistics, few) - decode_from(
-        it.model, torch.zeros_like(it.statistics.peak)[None]
-    )
-    added = added.clamp_min(0) / added.amax((1, 2, 3), keepdim=True)
-    pictures = torch.cat([added[:, None], it.images[rows].float() / 255], 1).flatten(0, 1)
-    title = "What a low-active neuron adds when it alone is on, and the nine digits that fire it most"
-    drawing = plot.figure(8.0, 3.2, title, dpi=90)
-    left, right = drawing.subplots(1, 2, width_ratios=(1.5, 1))
-    show(left, pictures, 1 + REMEMBERED)
-    found = next(iter(result["sets"].values()))
-    labels = []
-    for place, (kind, whose) in enumerate(product(("low-active", "others"), ("own", "shuffled"))):
-        dot(right, place, found[kind]["likeness"][whose], "C3" if whose == "own" else "0.5")
-        labels.append(f"{kind}\n{whose} nine")
+    _, rows = creative.strongest(it.model, codes(it.model, images), few, REMEMBERED)
+    nothing = torch.zeros_like(it.statistics.peak)[None]
+    added = (creative.decode_alone(it.model, it.statistics, few) - creative.decode_from(it.model, nothing)).clamp_min(0)
+    added = added / added.amax((1, 2, 3), keepdim=True)
+    show(left, torch.cat([added[:, None], images[rows].float() / 255], 1).flatten(0, 1), 1 + REMEMBERED)
+    cells = list(product(("low-active", "others"), ("own", "shuffled")))
+    values = [found[kind]["likeness"][whose] for kind, whose in cells]
+    ticks = [f"{kind}\n{whose} nine" for kind, whose in cells]
+    dots(right, "training images that are less like it", ticks, {"": values}, ["C3", "0.5"], ylim=(0.4, 1))
     right.axhline(0.5, color="black", lw=0.6, ls=":")
-    right.set_xticks(range(4), labels, fontsize=7)
-    right.set(xlim=(-0.5, 3.5), ylim=(0.4, 1))
-    plot.plain(right, "training images that are less like it")
-    return drawing
 
 
 # 5. Capacity: wider networks, trained briefly.
 
 FAR = 7.0  # the displacement at which groupings are compared: that of low-active decoding in table 1
 SELDOM = 0.05  # a neuron that is on for fewer of the images counts as seldom active
+CHANGES = ("dead share", "seldom share", "regular distance", "grouping, edge per ink", "grouping, distance")
 
 
 def capacity(study: Study) -> Found:
     """Networks of several widths, dropouts and seeds: neurons that are dead or seldom on, and what grouping does."""
     s, images = study.sizes, _data(study.changes.get("data", "mnist"), study.root, "train", None).images
     cases = list(product(range(s.seeds), s.widths, s.dropouts))  # a seed is whole before the next
-    rows: dict[str, list[Found]] = {}
+    rows: dict[tuple[int, float], list[Found]] = {}
     for seed, width, dropout in tqdm(cases, desc="capacity", disable=study.quiet):
         path = study.out / "creative" / "capacity" / f"{width}_{dropout:g}_{seed}.json"
-        settings = {"width": width, "dropout": dropout, "seed": seed, "steps": s.steps, "batch": s.batch,
-                    "samples": s.samples}  # fmt: skip
+        settings: Found = {"width": width, "dropout": dropout, "seed": seed, "steps": s.steps, "batch": s.batch,
+                           "samples": s.samples}  # fmt: skip
+        kept = kept_part(path, "settings", settings, partial(_capacity, study, images, **settings))
+        rows.setdefault((width, dropout), []).append(kept["found"])
 
-        def measure(settings: Mapping[str, Any] = settings) -> Found:
-            return _capacity_of(images, study.device, **settings)
+    def of_width(width: int, name: str) -> list[float]:
+        """A number of its networks; of intervals over codes the means."""
+        values = [row[name] for (its, _), each in rows.items() if its == width for row in each]
+        return [value["mean"] if isinstance(value, dict) else value for value in values]
 
-        found = kept_part(path, "settings", settings, measure)
-        rows.setdefault(f"{width} units, dropout {dropout:g}", []).append(found["found"])
-    wide, narrow = (_of_width(rows, width) for width in (s.widths[-1], s.widths[0]))
-    changes = {name: interval([b[name] - a[name] for a, b in zip(narrow, wide, strict=True)]) for name in CHANGES}
-    return {"cases": {case: together(found) for case, found in rows.items()}, "widest - narrowest": changes}
-
-
-CHANGES = ("dead share", "seldom share", "regular distance", "grouping, edge per ink", "grouping, distance")
-
-
-def _of_width(rows: Mapping[str, list[Found]], width: int) -> list[dict[str, float]]:
-    """Its networks, with intervals over codes as their means."""
-    found = [row for case, each in rows.items() if case.startswith(f"{width} ") for row in each]
-    return [{name: it["mean"] if isinstance(it := row[name], dict) else it for name in CHANGES} for row in found]
+    pairs = {name: zip(of_width(s.widths[0], name), of_width(s.widths[-1], name), strict=True) for name in CHANGES}
+    return {
+        "cases": {f"{width} units, dropout {dropout:g}": together(found) for (width, dropout), found in rows.items()},
+        "widest - narrowest": {name: interval([b - a for a, b in each]) for name, each in pairs.items()},
+    }
 
 
-def _capacity_of(
-    images: Tensor, device: str, width: int, dropout: float, seed: int, steps: int, batch: int, samples: int
+def _capacity(
+    study: Study, images: Tensor, width: int, dropout: float, seed: int, steps: int, batch: int, samples: int
 ) -> Found:
-    start = process_time()
+    """What is measured of one network, trained here."""
+    start, seed = process_time(), child(seed, "capacity")
     options = {"widths": (width, 500, 250), "dropout": dropout, "channels": images.shape[1], "size": images.shape[2]}
-    model: Any = create("VAE", options, seed=child(seed, "capacity")).to(device)
-    batches = Shuffled(images, batch=batch, seed=child(seed, "capacity"))
-    model = fit(model, batches, steps=steps, decay=linear, seed=child(seed, "capacity"))
+    model: Any = create("VAE", options, seed=seed).to(study.device)
+    model = fit(model, Shuffled(images, batch=batch, seed=seed), steps=steps, decay=linear, seed=seed)
     trained_in = process_time() - start
-    few = images[:: max(1, len(images) // 10_000)][:10_000]
-    statistics = activation_statistics(model, codes(model, few))
+    statistics = activation_statistics(model, codes(model, images[:: max(1, len(images) // 10_000)][:10_000]))
     trained = Trained("capacity", "", "", model, {statistics.layer: statistics}, Creative())
-    seeds, alive = range(min(samples, 200)), ~statistics.dead
-    values = {}
-    for cell in ("band, grouped", "band, by chance", "any, by chance"):
-        how = Creative(**table1.CELLS[cell])
-        values[cell] = measured(trained, moving(trained, how, FAR, seeds), len(seeds))
-    grouped, chance, random = values.values()
-    measures = {"distance": "distance", "edge per ink": "added_edge_per_ink"}
+    few = min(samples, 200)
+    cells = [Creative(**table1.CELLS[cell]) for cell in ("band, grouped", "band, by chance", "any, by chance")]
+    grouped, chance, random = (measured(trained, moving(trained, how, FAR, few), few) for how in cells)
+    seldom = ~statistics.dead & (statistics.active < SELDOM)
     found: Found = {
         "dead": float(statistics.dead.sum()),
         "dead share": mean(statistics.dead.float()),
-        "band": float(band_of(statistics, Creative()).sum()),
-        "seldom": float((alive & (statistics.active < SELDOM)).sum()),
-        "seldom share": mean((alive & (statistics.active < SELDOM)).float()),
+        "band": float(creative.band_of(statistics, Creative()).sum()),
+        "seldom": float(seldom.sum()),
+        "seldom share": mean(seldom.float()),
         "regular distance": mean(measured(trained, Creative(method="regular"), samples)["distance"]),
         "low-active distance": mean(grouped["distance"]),
         "random distance": mean(random["distance"]),
-        **{f"grouping, {words}": paired(grouped[name], chance[name]) for words, name in measures.items()},
+        "grouping, distance": paired(grouped["distance"], chance["distance"]),
+        "grouping, edge per ink": paired(grouped["added_edge_per_ink"], chance["added_edge_per_ink"]),
     }
     return {"found": {**found, "core_seconds": process_time() - start, "training_core_seconds": trained_in}}
 
 
-def _capacity_figure(result: Found) -> "Figure":
-    parts = {"dead share": "dead, share", "seldom share": "on for under 5 %, share",
-             "regular distance": "D_r, regular", "grouping, edge per ink": "grouping: edge per ink"}  # fmt: skip
-    drawing = plot.figure(8.6, 2.5, "More capacity, after a short training", dpi=90)
-    panels = drawing.subplots(1, len(parts))
-    cases = [(int(case.split()[0]), case.rpartition(" ")[2], found) for case, found in result["cases"].items()]
-    dropouts = list(dict.fromkeys(dropout for _, dropout, _ in cases))
-    for panel, (key, words) in zip(panels, parts.items(), strict=True):
-        for line, dropout in enumerate(dropouts):
-            own = [(width, found[key]) for width, its, found in cases if its == dropout]
-            for width, value in own:
-                dot(panel, width * 1.04**line, value, f"C{line}")
-            panel.plot([width * 1.04**line for width, _ in own], [it["mean"] for _, it in own], color=f"C{line}", lw=1,
-                       label=f"dropout {dropout}")  # fmt: skip
+def _draw_capacity(found: Found, it: Network, *panels: Any) -> None:
+    titles = ("dead, share", "on for under 5 %, share", "D_r, regular", "grouping: edge per ink")
+    lines: dict[str, dict[int, Found]] = {}  # by dropout, by width
+    for case, each in found["cases"].items():
+        lines.setdefault(case.rpartition(", ")[2], {})[int(case.split()[0])] = each
+    for panel, key, title in zip(panels, CHANGES[:4], titles, strict=True):
+        for shift, (dropout, by_width) in enumerate(lines.items()):
+            places = {width * 1.04**shift: each[key] for width, each in by_width.items()}
+            for place, value in places.items():
+                dot(panel, place, value, f"C{shift}")
+            panel.plot([*places], [value["mean"] for value in places.values()], color=f"C{shift}", lw=1, label=dropout)
         panel.set_xscale("log")
-        widths = sorted({width for width, _, _ in cases})
+        widths = sorted({*map(int, by_width)})
         panel.set_xticks(widths, [f"{width:,}" for width in widths], fontsize=7)
         panel.minorticks_off()
-        plot.plain(panel, words)
-    panels[0].legend(fontsize=7, frameon=False)
-    return drawing
+        plot.plain(panel, title)
+    names = panels[0].get_legend_handles_labels()
+    panels[0].figure.legend(*names, fontsize=8, frameon=False, loc="upper right", ncols=len(lines))
+    panels[0].figure.supxlabel("units of the widest layer", fontsize=8)
 
 
 # 6. Autonomy: a loop whose standard moves.
+
+ARMS = ("fixed", "moving", "control")
 
 
 def autonomy(it: Network) -> Found:
@@ -608,68 +551,47 @@ def autonomy(it: Network) -> Found:
     classifier is trained on, with what it took it for, beside digits. Control: the classifier is trained on as long,
     on digits alone.
     """
-    rows = []
-    for seed in range(it.sizes.tastes):
-        arms = loops(it, seed)
-        rows.append({arm: {name: value for name, value in arms[arm].items() if name != "gallery"} for arm in ARMS})
+    rows = [loops(it, seed)[0] for seed in range(it.sizes.tastes)]
     found: Found = {
         arm: {name: float(np.mean([row[arm][name] for row in rows])) for name in rows[0][arm]} for arm in ARMS
     }
-    found["control - moving"] = less(found["control"], found["moving"])
-    return found
+    return {**found, "control - moving": less(found["control"], found["moving"])}
 
 
-def less(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
-    """Each number of a minus that of b."""
-    return {name: a[name] - b[name] for name in a}
-
-
-ARMS = ("fixed", "moving", "control")
-
-
-def loops(it: Network, seed: int) -> dict[str, Found]:
-    """The three loops of one seed, on the same proposals: what each accepted, and how its taste is in the end.
+def loops(it: Network, seed: int) -> tuple[dict[str, Found], dict[str, Tensor]]:
+    """The three loops of one seed, on the same proposals: measures by loop, and what each accepted, (n, C, H, W).
 
     agreement: rank correlation with the fixed taste over proposals that no loop saw; shared: of what the fixed one
     accepted, the share that is in it too; surer: of what was accepted, by the first classifier and by the last.
     """
-    s = it.sizes
-    base = child(seed, "autonomy") % 2**30
-    first, size = it.classifier, 3 * len(it.classifier.config.classes)
+    s, base, first = it.sizes, child(seed, "autonomy") % 2**30, it.classifier
     known = _data(it.trained.data, it.study.root, "train", 2000)
-    unseen = decode(it.trained, range(base, base + s.proposals), it.how("low-active")).images
-    found: dict[str, Found] = {}
+    rounds = [range(base + at * s.proposals, base + (at + 1) * s.proposals) for at in range(s.rounds + 1)]
+    unseen, *proposed = (decode(it.trained, seeds, it.how("low-active")).images for seeds in rounds)
+    found, galleries = dict[str, Found](), dict[str, Tensor]()
+    scores, chosen = dict[str, list[float]](), dict[str, set[int]]()
     for arm in ARMS:
-        classifier, archive, gallery, chosen = first, known.images[:1000].float() / 255, [], set[int]()
-        for number_of_round in range(1, s.rounds + 1):
-            start = base + number_of_round * s.proposals
-            x = decode(it.trained, range(start, start + s.proposals), it.how("low-active")).images
+        classifier, archive = first, known.images[:1000].float() / 255
+        gallery, chosen[arm] = archive[:0], set()
+        for at, x in enumerate(proposed, 1):
             best = _score(classifier, archive, x).topk(s.accepted).indices
-            chosen |= {start + k for k in best.tolist()}
-            gallery.append(x[best])
-            if arm == "fixed":
-                continue
+            chosen[arm] |= {rounds[at][row] for row in best.tolist()}
+            gallery = torch.cat([gallery, x[best]])
             if arm == "moving":
                 archive = torch.cat([archive, x[best]])
-            extra = torch.cat(gallery) if arm == "moving" else None
-            classifier = _taught(classifier, known, extra, s.lessons, child(base, arm, number_of_round), max(size, 60))
-        whole = torch.cat(gallery)
+            if arm != "fixed":
+                extra = gallery if arm == "moving" else gallery[:0]
+                classifier = _taught(classifier, known, extra, s.lessons, child(base, arm, at))
+        scores[arm], galleries[arm] = _score(classifier, archive, unseen).tolist(), gallery
         found[arm] = {
-            "gallery": whole,
-            "score": _score(classifier, archive, unseen),
-            "chosen": chosen,
-            "diversity": diversity(whole),
-            "distance": mean(encoder_distance(it.model, whole)),
-            "surer first": mean(sure(first, whole)),
-            "surer last": mean(sure(classifier, whole)),
+            "diversity": diversity(gallery),
+            "distance": mean(encoder_distance(it.model, gallery)),
+            "surer first": mean(sure(first, gallery)),
+            "surer last": mean(sure(classifier, gallery)),
+            "agreement": rank_correlation(scores["fixed"], scores[arm]),
+            "shared": len(chosen["fixed"] & chosen[arm]) / len(chosen["fixed"]),
         }
-    fixed = found["fixed"]
-    scores, accepted = fixed["score"].tolist(), fixed["chosen"]
-    for arm in ARMS:
-        own = found[arm]
-        own["agreement"] = rank_correlation(scores, own.pop("score").tolist())
-        own["shared"] = len(accepted & own.pop("chosen")) / len(accepted)
-    return found
+    return found, galleries
 
 
 def _score(classifier: Judge, archive: Tensor, x: Tensor) -> Tensor:
@@ -679,36 +601,34 @@ def _score(classifier: Judge, archive: Tensor, x: Tensor) -> Tensor:
     return novel.where(coherent >= coherent.median(), coherent - 1)
 
 
-def _taught(classifier: Judge, known: Dataset, extra: Tensor | None, steps: int, seed: int, batch: int) -> Judge:
-    """The classifier, trained on with digits, half of them replaced by accepted pictures as it takes them."""
-    images, labels = known.images, known.labels
+def _taught(classifier: Judge, known: Dataset, extra: Tensor, steps: int, seed: int) -> Judge:
+    """The classifier, trained on with digits, half of them replaced by accepted pictures as it takes them, if any."""
+    images, labels, classes = known.images, known.labels, classifier.config.classes
     assert labels is not None
-    if extra is not None:
+    if len(extra):
         times = -(-len(images) // len(extra))
         images = torch.cat([images, (255 * extra).round().byte().repeat(times, 1, 1, 1)])
         labels = torch.cat([labels, named(classifier, extra).repeat(times)])
-    classes = classifier.config.classes
-    return fit(classifier, LabelledBatches(images, labels, classes, batch=batch, seed=seed), steps=steps, seed=seed)
+    batches = LabelledBatches(images, labels, classes, batch=max(3 * len(classes), 60), seed=seed)
+    return fit(classifier, batches, steps=steps, seed=seed)
 
 
-def _autonomy_figure(result: Found, it: Network) -> "Figure":
-    found = loops(it, 0)
-    drawing = plot.figure(8.6, 3.0, "What a fixed taste accepts, and one that moves", dpi=90)
-    one, other, right = drawing.subplots(1, 3, width_ratios=(1, 1, 1.1))
-    for panel, arm in ((one, "fixed"), (other, "moving")):
-        show(panel, found[arm]["gallery"][-64:], 8)
+def _draw_autonomy(found: Found, it: Network, fixed: Any, moved: Any, right: Any) -> None:
+    _, galleries = loops(it, 0)
+    for panel, arm in ((fixed, "fixed"), (moved, "moving")):
+        show(panel, galleries[arm][-64:], 8)
         panel.set_title(arm, fontsize=9, loc="left")
-    whole = next(iter(result["sets"].values()))
-    for place, arm in enumerate(ARMS):
-        dot(right, place - 0.1, whole[arm]["agreement"], "C3", "agreement with the fixed taste" if not place else None)
-        dot(right, place + 0.1, whole[arm]["shared"], "C0", "of its choices shared" if not place else None)
-    right.set_xticks(range(3), ARMS, fontsize=8)
-    right.set(xlim=(-0.5, 2.5), ylim=(0, 1.05))
-    plot.plain(right, "").legend(fontsize=7, frameon=False, loc="lower left")
-    return drawing
+    series = {"agreement with the fixed taste": [found[arm]["agreement"] for arm in ARMS],
+              "of its choices shared": [found[arm]["shared"] for arm in ARMS]}  # fmt: skip
+    dots(right, "", ARMS, series, ["C3", "C0"], apart=0.2, ylim=(0, 1.05))
+    right.legend(fontsize=7, frameon=False, loc="lower left")
 
 
 # 7. Subset scanning, a surrogate for people's opinion.
+
+SCORES = ("berk-jones", "higher criticism", "D_r")
+SCANNED = ("low-active, regular", "low-active, noisy", "low-active, random", "low-active, random, as far",
+           "regular, regular")  # fmt: skip
 
 
 def scanning(it: Network) -> Found:
@@ -717,15 +637,13 @@ def scanning(it: Network) -> Found:
     Beside it the same by D_r. random, as far: at the gain that moves pictures as far as low-active decoding. regular:
     other regular pictures than the background; regular against regular is the control.
     """
-    n, background = it.sizes.samples, it.sizes.background
-    usual = encoder_activations(
-        it.model, decode(it.trained, range(10**6, 10**6 + background), it.how("regular")).images
-    )
+    n, regular = it.sizes.samples, it.how("regular")
     settings = {method: it.how(method) for method in METHODS}
-    values = measured(it.trained, settings["low-active"], n)
-    settings["random, as far"] = it.moving("random", mean(values["displacement"]))
-    pictures = {name: decode(it.trained, it.seeds, how).images for name, how in settings.items()}
-    pictures["regular again"] = decode(it.trained, range(n, 2 * n), settings["regular"]).images
+    settings["random, as far"] = it.moving("random", mean(it.measured(it.how("low-active"))["displacement"]))
+    pictures = {name: decode(it.trained, range(n), how).images for name, how in settings.items()}
+    pictures["regular again"] = decode(it.trained, range(n, 2 * n), regular).images
+    background = decode(it.trained, range(10**6, 10**6 + it.sizes.background), regular).images
+    usual = encoder_activations(it.model, background)
     p = {name: empirical_p_values(encoder_activations(it.model, x), usual) for name, x in pictures.items()}
     scores = {statistic: {name: scan(each, statistic)[0] for name, each in p.items()} for statistic in STATISTICS}
     scores["D_r"] = {name: encoder_distance(it.model, x).double() for name, x in pictures.items()}
@@ -737,10 +655,8 @@ def scanning(it: Network) -> Found:
     half = n // 2
     for name in ("low-active", "regular again"):
         _, rows, neurons = group_scan(torch.cat([p["regular"][:half], p[name][:half]]))
-        found[f"group, {name}"] = {
-            "found": mean(rows[half:].float()), "wrongly": mean(rows[:half].float()),
-            "neurons": mean(neurons.float()),
-        }  # fmt: skip
+        values = {"found": rows[half:], "wrongly": rows[:half], "neurons": neurons}
+        found[f"group, {name}"] = means(values, *values)
     return found
 
 
@@ -750,34 +666,24 @@ def encoder_activations(model: Any, x: Tensor) -> Tensor:
     if not units:
         raise ValueError(f"the encoder of this {type(model).__name__} has no hidden units: give a VAE")
     found: list[Tensor] = []
-    with ExitStack() as stack, torch.no_grad():
+    with ExitStack() as stack:
         for unit in units:
             stack.enter_context(hooked(unit, lambda before, after: found.append(after)))
         model.encode(x)
     return torch.cat(found, 1)
 
 
-def _scanning_figure(result: Found, it: Network) -> "Figure":
-    found = next(iter(result["sets"].values()))
-    rows = ["low-active, regular", "low-active, noisy", "low-active, random", "low-active, random, as far",
-            "regular, regular"]  # fmt: skip
-    drawing = plot.figure(7.2, 2.8, "How often the first of two is the more unusual one", dpi=90)
-    panel = drawing.subplots()
-    for shift, (by, color) in enumerate(
-        zip(("berk-jones", "higher criticism", "D_r"), ("C3", "C1", "0.4"), strict=True)
-    ):
-        for place, row in enumerate(rows):
-            dot(panel, place + 0.16 * (shift - 1), found[by][row], color, by if not place else None)
+def _draw_scanning(found: Found, it: Network, panel: Any) -> None:
+    series = {by: [found[by][pair] for pair in SCANNED] for by in SCORES}
+    ticks = [pair.replace(", ", " /\n", 1) for pair in SCANNED]
+    dots(panel, "AUC", ticks, series, ["C3", "C1", "0.4"], apart=0.16, ylim=(0.3, 1.02))
     panel.axhline(0.5, color="black", lw=0.6, ls=":")
-    panel.set_xticks(range(len(rows)), [row.replace(", ", " /\n", 1) for row in rows], fontsize=7)
-    panel.set(ylim=(0.3, 1.02), xlim=(-0.5, len(rows) - 0.5))
-    plot.plain(panel, "AUC").legend(fontsize=7, frameon=False, loc="upper right")
-    return drawing
+    panel.legend(fontsize=7, frameon=False, loc="upper right")
 
 
 # 8. Mind swaps.
 
-SEAMS = (0, 1, 2, 3)
+SEAMS = {0: 50, 1: 250, 2: 500, 3: 1000}  # how wide each is, as published
 FITTED = 5000  # images that a seam is fitted on
 
 
@@ -788,39 +694,32 @@ def swap(it: Network) -> Found:
     that is best for pairs that do not belong together. confidence: of the classifier of clothes; distance: D_r of the
     network of clothes; kept: how often the digit can be told from the kind of clothing that it became, over chance.
     """
-    other = Network(it.study, CLOTHES, it.at)
-    x, labels = it.unseen(2 * it.sizes.samples)
-    with torch.no_grad():
-        own = other.model(x)
-    found: Found = {"clothes alone": _swapped(other, own, labels)}
+    other, (x, labels) = Network(it.study, CLOTHES, it.at), it.unseen(2 * it.sizes.samples)
+
+    def measures(drawn: Tensor) -> dict[str, float]:
+        return {"confidence": mean(sure(other.classifier, drawn)),
+                "distance": mean(encoder_distance(other.model, drawn)),
+                "kept": told(named(other.classifier, drawn), labels)}  # fmt: skip
+
+    own = other.model(x)
+    found: Found = {"clothes alone": measures(own)}
     for seam in SEAMS:
         row: dict[str, dict[str, float]] = {}
         for name, each in seams(it, other, seam).items():
-            drawn = splice(it.model, other.model, x, seam, each)
-            row[name] = {**_swapped(other, drawn, labels), "from clothes alone": mean(norm(drawn - own))}
-        for name in ("plain", "shuffled"):
-            row[f"mapped - {name}"] = less(row["mapped"], row[name])
-        found[f"seam {seam}"] = row
+            drawn = creative.splice(it.model, other.model, x, seam, each)
+            row[name] = {**measures(drawn), "from clothes alone": mean(norm(drawn - own))}
+        changes = {f"mapped - {name}": less(row["mapped"], row[name]) for name in ("plain", "shuffled")}
+        found[f"seam {seam}"] = row | changes
     return found
-
-
-def _width(it: Network, seam: int) -> int:
-    return int(at_seam(it.model, torch.zeros(1, *it.model.image_shape), seam).shape[1])
 
 
 def seams(it: Network, other: Network, seam: int) -> dict[str, Tensor | None]:
     """The maps of a seam by their names; None is none."""
-    few = it.images[:: max(1, len(it.images) // FITTED)][:FITTED].float() / 255
-    with torch.no_grad():
-        a, b = (at_seam(network.model, few, seam) for network in (it, other))
+    images = it.images()
+    few = images[:: max(1, len(images) // FITTED)][:FITTED].float() / 255
+    a, b = (creative.at_seam(network.model, few, seam) for network in (it, other))
     mixed = torch.randperm(len(few), generator=torch.Generator().manual_seed(it.at))
-    return {"plain": None, "mapped": procrustes(a, b), "shuffled": procrustes(a, b[mixed])}
-
-
-def _swapped(other: Network, drawn: Tensor, labels: Tensor) -> dict[str, float]:
-    kinds = named(other.classifier, drawn)
-    return {"confidence": mean(sure(other.classifier, drawn)), "distance": mean(encoder_distance(other.model, drawn)),
-            "kept": told(kinds, labels)}  # fmt: skip
+    return {"plain": None, "mapped": creative.procrustes(a, b), "shuffled": creative.procrustes(a, b[mixed])}
 
 
 def told(kinds: Tensor, labels: Tensor) -> float:
@@ -836,18 +735,14 @@ def told(kinds: Tensor, labels: Tensor) -> float:
     return (right - chance) / (1 - chance)
 
 
-def _swap_figure(result: Found, it: Network) -> "Figure":
-    other = Network(it.study, CLOTHES, it.at)
-    x = it.unseen(2 * it.sizes.samples)[0][:16]
-    rows, names = [x], ["digits"]
+def _draw_swap(found: Found, it: Network, panel: Any) -> None:
+    other, x = Network(it.study, CLOTHES, it.at), it.unseen(2 * it.sizes.samples)[0][:16]
+    rows = {"digits": x}
     for seam in SEAMS:
-        maps = seams(it, other, seam)
+        width, maps = creative.at_seam(it.model, x[:1], seam).shape[1], seams(it, other, seam)
         for name in ("plain", "mapped"):
-            rows.append(splice(it.model, other.model, x, seam, maps[name]))
-            names.append(f"{_width(it, seam)}, {name}")
-    drawing = plot.figure(8.0, 4.6, "Digits read by a network of digits, drawn by one of clothes", dpi=90)
-    show(drawing.subplots(), torch.cat(rows), 16, names)
-    return drawing
+            rows[f"{width}, {name}"] = creative.splice(it.model, other.model, x, seam, maps[name])
+    show(panel, torch.cat([*rows.values()]), 16, [*rows])
 
 
 # Pictures, tables, and the command.
@@ -862,13 +757,6 @@ def show(panel: Any, x: Tensor, columns: int, names: Sequence[str] = ()) -> None
         panel.text(-4, (row + 0.5) / len(names) * grid.shape[0], name, ha="right", va="center", fontsize=8)
 
 
-def _png(drawing: "Figure") -> bytes:
-    """A figure as a PNG of few colours, for it is kept."""
-    buffer = BytesIO()
-    plot.picture(drawing).convert("RGB").quantize(48, kmeans=2).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
 def dot(panel: Any, x: float, value: Interval, color: str, label: str | None = None) -> None:
     """A mean with its interval."""
     panel.plot([x], [value["mean"]], "o", ms=4, color=color, label=label)
@@ -876,112 +764,160 @@ def dot(panel: Any, x: float, value: Interval, color: str, label: str | None = N
         panel.plot([x, x], [value["low"], value["high"]], color=color, lw=1.2)
 
 
-def leaves(found: Mapping[str, Any], name: str = "") -> list[tuple[str, Interval]]:
-    """The intervals of a result by their names, a name within a name after a colon."""
-    if {"mean", "low", "n"} <= found.keys():
-        return [(name, Interval(mean=found["mean"], low=found["low"], high=found["high"], n=found["n"]))]
-    inner = [(f"{name}: {key}" if name else key, each) for key, each in found.items() if isinstance(each, Mapping)]
-    return [leaf for key, each in inner for leaf in leaves(each, key)]
+def dots(
+    panel: Any,
+    title: str,
+    ticks: Sequence[str],
+    series: Mapping[str, Sequence[Interval]],
+    colours: Sequence[str],
+    *,
+    apart: float = 0.0,
+    ylim: tuple[float, float | None],
+) -> None:
+    """Means with their intervals above ticks, series beside each other; those of a single one take turns in colour."""
+    for row, (name, values) in enumerate(series.items()):
+        for place, value in enumerate(values):
+            colour = colours[row if len(series) > 1 else place % len(colours)]
+            x = place + apart * (row - (len(series) - 1) / 2)
+            dot(panel, x, value, colour, None if place else name)
+    panel.set_xticks(range(len(ticks)), ticks, fontsize=7)
+    panel.set(xlim=(-0.5, len(ticks) - 0.5), ylim=ylim)
+    plot.plain(panel, title)
+
+
+def at(found: Mapping[str, Any], path: str) -> Any:
+    """What lies at a place of a result, its names one within the other and colons between them."""
+    return reduce(getitem, path.split(": "), found)
+
+
+def sets_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The results by data set, digits first."""
+    sets = result.get("sets", {REFERENCE: result})
+    return {name: sets[name] for name in NAMES if name in sets}
 
 
 def report(result: Mapping[str, Any]) -> str:
     """The numbers of a study that say what came out, with intervals over networks; the file has all of them."""
-    sets = result.get("sets") or {REFERENCE: result}
-    sets = {name: sets[name] for name in NAMES if name in sets}
-    shown = STUDIES[result["study"]].shown
-    found = [dict(leaves(each)) for each in sets.values()]
+    sets = sets_of(result)
     rows = [
-        [words, *(number(each.get(path)) for each in found)]
-        for path, words in (shown.items() if shown else _cases(result))
-        if any(path in each for each in found)
+        [words, *(number(at(found, path)) for found in sets.values())]
+        for path, words in (STUDIES[result["study"]].shown or _cases(result)).items()
     ]
     return markdown_table([result["study"], *(NAMES[name] for name in sets)], rows, 1)
 
 
-def _cases(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _cases(result: Mapping[str, Any]) -> dict[str, str]:
     """The rows of `capacity`: four measures of every case, and what changes from the narrowest to the widest."""
-    of_case = [(f"cases: {case}: {name}", f"{case}: {name}") for case in result["cases"] for name in CHANGES[:4]]
-    return of_case + [(f"widest - narrowest: {name}", f"widest minus narrowest: {name}") for name in CHANGES]
-
-
-NAMES = {REFERENCE: "digits", CLOTHES: "clothes"}
+    of_case = {f"cases: {case}: {name}": f"{case}: {name}" for case in result["cases"] for name in CHANGES[:4]}
+    return of_case | {f"widest - narrowest: {name}": f"widest minus narrowest: {name}" for name in CHANGES}
 
 
 @dataclass(frozen=True)
 class About:
     """A study: what it measures of a network, its picture, the decoders that it is of, and others that it needs.
 
-    shown: the numbers that its table has, by their place in the result, and what they are.
+    draw: into panels of these relative widths, in a figure of these inches. shown: the numbers that its table has, by
+    their place in the result, and what they are; of `capacity` those of its cases.
     """
 
     measure: Callable[[Network], Found]
-    figure: Callable[[Found, Network], "Figure"]
+    draw: Callable[..., None]
+    title: str  # may name a number of the result
+    inches: tuple[float, float]
+    panels: Sequence[float]
     shown: Mapping[str, str]
     decoders: Sequence[str] = (REFERENCE, CLOTHES)
     others: Sequence[str] = ()
 
+    def picture(self, result: Mapping[str, Any], it: Network) -> bytes:
+        """The picture of a result, of digits, as a PNG of few colours, for it is kept."""
+        found, buffer = sets_of(result)[REFERENCE], BytesIO()
+        drawing = plot.figure(*self.inches, self.title.format_map(found), dpi=90)
+        self.draw(found, it, *drawing.subplots(1, len(self.panels), width_ratios=self.panels, squeeze=False)[0])
+        plot.picture(drawing).convert("RGB").quantize(48, kmeans=2).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
+
 
 STUDIES = {
-    "interpolation": About(interpolation, _interpolation_figure, {
-        "methods: regular: distance": "D_r, regular",
-        "ways: linear: 0.5: distance": "D_r, halfway between two classes",
-        "ways: spherical: 0.5: distance": "D_r, halfway on the great circle",
-        "of the way to random: linear": "of the way from regular to random",
-        "ways: linear: 0.5: displacement": "displacement from the nearer end",
-        "at equal displacement: random: distance": "D_r, random, as far away",
-        "at equal displacement: low-active: distance": "D_r, low-active, as far away",
-        "ways: linear: 0.5: confidence": "the classifier is sure, halfway",
-        "methods: regular: confidence": "the classifier is sure, regular",
-    }),
-    "calibration": About(calibration, _calibration_figure, {
-        f"{way}: {key}": f"{words}, by the {by}"
-        for way, by in (("absolute", "distance"), ("ratio", "ratio"))
-        for key, words in {
-            "gain": "gain", "times_peak": "switched on at, over the largest activation",
-            "distance: random": "D_r, random", "distance: low-active": "D_r, low-active",
-            "low-active over random": "low-active over random", "low-active - random": "low-active minus random",
-            "low-active - random, at equal displacement": "low-active minus random, moved as far",
-        }.items()
-    }),
-    "pruning": About(pruning, _pruning_figure, {
-        "neurons": "neurons cut out",
-        **{f"{name}: {key}": f"{words}, without {what}"
-           for key, words in {"error over whole": "error of reconstruction, over that of the whole network",
-                              "accuracy": "named rightly afterwards",
-                              "low-active: distance": "D_r of low-active decoding afterwards",
-                              "low-active: displacement": "its displacement"}.items()
-           for name, what in {"nothing": "any cut", "low-active": "the low-active", "by chance": "others by chance",
-                              "most active": "the most active"}.items()},
-    }),
-    "memory": About(memory, _memory_figure, {
-        f"{kind}: {key}: {whose}": f"{words}, {kind}, {whose} nine"
-        for key, words in {"hit": "the nearest is one of the nine", "likeness": "images that are less like it"}.items()
-        for kind, whose in product(("low-active", "others"), ("own", "shuffled"))
-    }),
-    "capacity": About(lambda it: {}, lambda result, it: _capacity_figure(result), {}, ()),
-    "autonomy": About(autonomy, _autonomy_figure, {
-        f"{arm}: {key}": f"{words}, {arm}"
-        for key, words in {"agreement": "rank correlation with the fixed taste", "shared": "choices shared with it",
-                           "diversity": "diversity of what was accepted", "distance": "its D_r",
-                           "surer first": "the first classifier is sure of it",
-                           "surer last": "the last classifier is sure of it"}.items()
-        for arm in ARMS if not (arm == "fixed" and key in ("agreement", "shared"))
-    }, (REFERENCE,)),
-    "scan": About(scanning, _scanning_figure, {
-        **{f"{by}: {pair}": f"AUC by {by}, {pair.replace(', ', ' against ', 1)}"
-           for by in ("berk-jones", "higher criticism", "D_r")
-           for pair in ("low-active, regular", "low-active, noisy", "low-active, random", "low-active, random, as far",
-                        "regular, regular")},
-        "group, low-active: found": "half of a set are low-active: found by the group scan",
-        "group, low-active: wrongly": "... and regular ones taken for them",
-        "group, regular again: found": "half of a set are other regular ones: found",
-    }),
-    "swap": About(swap, _swap_figure, {
-        f"seam {seam}: {how}: {key}": f"{words}, seam {seam} ({width} wide), {how}"
-        for key, words in {"kept": "the digit can be told from the clothing", "confidence": "the classifier is sure",
-                           "distance": "D_r of the network of clothes"}.items()
-        for (seam, width), how in product(enumerate((50, 250, 500, 1000)), ("plain", "mapped", "shuffled"))
-    }, (REFERENCE,), (CLOTHES,)),
+    "interpolation": About(
+        interpolation, _draw_interpolation, "Between the codes of two digits there are only digits, and blends of them",
+        (8.6, 2.7), (1.5, 1), {
+            "methods: regular: distance": "D_r, regular",
+            "ways: linear: 0.5: distance": "D_r, halfway between two classes",
+            "ways: spherical: 0.5: distance": "D_r, halfway on the great circle",
+            "of the way to random: linear": "of the way from regular to random",
+            "ways: linear: 0.5: displacement": "displacement from the nearer end",
+            "at equal displacement: random: distance": "D_r, random, as far away",
+            "at equal displacement: low-active: distance": "D_r, low-active, as far away",
+            "ways: linear: 0.5: confidence": "the classifier is sure, halfway",
+            "methods: regular: confidence": "the classifier is sure, regular",
+        },
+    ),
+    "calibration": About(
+        calibration, _draw_calibration, "The gain by the paper's distance, and by its ratio", (8.6, 2.9), (1, 1.7), {
+            f"{way}: {key}": f"{words}, by the {by}"
+            for way, by in (("absolute", "distance"), ("ratio", "ratio"))
+            for key, words in {
+                "gain": "gain", "times_peak": "switched on at, over the largest activation",
+                "distance: random": "D_r, random", "distance: low-active": "D_r, low-active",
+                "low-active over random": "low-active over random", "low-active - random": "low-active minus random",
+                "low-active - random, at equal displacement": "low-active minus random, moved as far",
+            }.items()
+        },
+    ),
+    "pruning": About(
+        pruning, _draw_pruning, "Without {neurons[mean]:.0f} neurons of a layer of 1,000", (8.6, 2.4), (1, 1, 1), {
+            "neurons": "neurons cut out",
+            **{f"{name}: {key}": f"{words}, without {what}"
+               for key, words in {"error over whole": "error of reconstruction, over that of the whole network",
+                                  "accuracy": "named rightly afterwards",
+                                  "low-active: distance": "D_r of low-active decoding afterwards",
+                                  "low-active: displacement": "its displacement"}.items()
+               for name, what in {"nothing": "any cut", "low-active": "the low-active", "by chance": "others by chance",
+                                  "most active": "the most active"}.items()},
+        },
+    ),
+    "memory": About(
+        memory, _draw_memory,
+        "What a low-active neuron adds when it alone is on, and the nine digits that fire it most",
+        (8.0, 3.2), (1.5, 1), {
+            f"{kind}: {key}: {whose}": f"{words}, {kind}, {whose} nine"
+            for key, words in {"hit": "the nearest is one of the nine",
+                               "likeness": "images that are less like it"}.items()
+            for kind, whose in product(("low-active", "others"), ("own", "shuffled"))
+        },
+    ),
+    "capacity": About(
+        lambda it: {}, _draw_capacity, "More capacity, after a short training", (8.6, 2.5), (1, 1, 1, 1), {}, (),
+    ),
+    "autonomy": About(
+        autonomy, _draw_autonomy, "What a fixed taste accepts, and one that moves", (8.6, 3.0), (1, 1, 1.1), {
+            f"{arm}: {key}": f"{words}, {arm}"
+            for key, words in {"agreement": "rank correlation with the fixed taste",
+                               "shared": "choices shared with it", "diversity": "diversity of what was accepted",
+                               "distance": "its D_r", "surer first": "the first classifier is sure of it",
+                               "surer last": "the last classifier is sure of it"}.items()
+            for arm in ARMS if not (arm == "fixed" and key in ("agreement", "shared"))
+        }, (REFERENCE,),
+    ),
+    "scan": About(
+        scanning, _draw_scanning, "How often the first of two is the more unusual one", (7.2, 2.8), (1,), {
+            **{f"{by}: {pair}": f"AUC by {by}, {pair.replace(', ', ' against ', 1)}"
+               for by, pair in product(SCORES, SCANNED)},
+            "group, low-active: found": "half of a set are low-active: found by the group scan",
+            "group, low-active: wrongly": "... and regular ones taken for them",
+            "group, regular again: found": "half of a set are other regular ones: found",
+        },
+    ),
+    "swap": About(
+        swap, _draw_swap, "Digits read by a network of digits, drawn by one of clothes", (8.0, 4.6), (1,), {
+            f"seam {seam}: {how}: {key}": f"{words}, seam {seam} ({width} wide), {how}"
+            for key, words in {"kept": "the digit can be told from the clothing",
+                               "confidence": "the classifier is sure",
+                               "distance": "D_r of the network of clothes"}.items()
+            for (seam, width), how in product(SEAMS.items(), ("plain", "mapped", "shuffled"))
+        }, (REFERENCE,), (CLOTHES,),
+    ),
 }  # fmt: skip
 
 
@@ -996,7 +932,7 @@ autonomy, scan. Stop it whenever you like; the same command continues where it w
     arg("study", choices=list(STUDIES), help=", ".join(STUDIES)),
     arg("--out", required=True, metavar="DIR", help="the folder of runs, with the networks of table1 if it has them"),
     arg("--scale", default="cpu", choices=list(SIZES), help="cpu (default) or smoke (seconds)"),
-    arg("--samples", type=int, help="pictures of each method and network (default: 1000)"),
+    arg("--samples", type=int, help="pictures of each method and network (default: 500)"),
     *OF_STUDY,
 )
 def decoder_study(args: argparse.Namespace) -> object:

@@ -155,8 +155,8 @@ def study(
 
 def reached(found: Mapping[str, Any], taste: str) -> Interval | None:
     """What a taste's pickers have more of it than random ones from the same seed, in the last generations."""
-    pairs = [(_late(found, taste, seed, taste), _late(found, RANDOM, seed, taste)) for seed in _seeds(found)]
-    values = [own - other for own, other in pairs if own is not None and other is not None]
+    own, other = (late(found, who, taste) for who in (taste, RANDOM))
+    values = [own[seed] - other[seed] for seed in own if seed in other]
     return interval(values) if values else None
 
 
@@ -167,14 +167,10 @@ def nearer(found: Mapping[str, Any], *pickers: str) -> Interval | None:
     return interval(values) if values else None
 
 
-def _seeds(found: Mapping[str, Any]) -> list[int]:
-    return sorted({each["seed"] for each in found["lines"]})
-
-
-def _late(found: Mapping[str, Any], picker: str, seed: int, measure: str) -> float | None:
-    """The mean of a measure over the last generations of a line, if it is there."""
-    lines = [each["measures"] for each in found["lines"] if (each["picker"], each["seed"]) == (picker, seed)]
-    return fmean(lines[0][measure][-LAST:]) if lines else None
+def late(found: Mapping[str, Any], picker: str, measure: str) -> dict[int, float]:
+    """The mean of a measure over the last generations of a picker's lines, by seed."""
+    lines = [each for each in found["lines"] if each["picker"] == picker]
+    return {each["seed"]: fmean(each["measures"][measure][-LAST:]) for each in lines}
 
 
 def table(found: Mapping[str, Any]) -> str:
@@ -187,19 +183,14 @@ def table(found: Mapping[str, Any]) -> str:
         more, near = reached(found, name), nearer(found, name)
         if more is None:
             continue
-        seeds = _seeds(found)
         start = fmean(each["measures"][name][0] for each in found["lines"] if each["picker"] == name)
-        ends = [
-            fmean(value for seed in seeds if (value := _late(found, who, seed, name)) is not None)
-            for who in (name, RANDOM)
-        ]
+        ends = [fmean(late(found, who, name).values()) for who in (name, RANDOM)]
         verdict = "**yes**" if above_zero(more) else "no"
         rows.append([name, unit, f"{start:.3g}", *(f"{end:.3g}" for end in ends), number(more), verdict, number(near)])
-    varied = {RANDOM: list[list[float]](), "": list[list[float]]()}
-    for each in found["lines"]:
-        varied[RANDOM if each["picker"] == RANDOM else ""].append(each["measures"]["diversity"])
-    start = fmean(values[0] for values in varied[""])
-    ends = [fmean(fmean(values[-LAST:]) for values in varied[who]) for who in ("", RANDOM)]
+    picky = [each for each in found["lines"] if each["picker"] != RANDOM]
+    start = fmean(each["measures"]["diversity"][0] for each in picky)
+    ends = [fmean(fmean(each["measures"]["diversity"][-LAST:]) for each in picky),
+            fmean(late(found, RANDOM, "diversity").values())]  # fmt: skip
     everyone = number(nearer(found, RANDOM, *TASTES))
     rows.append(["*all: diversity*", "distance", f"{start:.3g}", *(f"{end:.3g}" for end in ends), "", "", everyone])
     head = ["taste", "measured in", "at first", "in the end", "random picks", "difference", "over 0?",
