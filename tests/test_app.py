@@ -297,9 +297,7 @@ def test_the_caption_says_how_noise_became_a_symbol() -> None:
         "the brightest 13 % white and the rest black after each"
     )
     assert say(SamplingSettings(finish="tone")) == f"{usual}, tones of the data"
-    assert say(SamplingSettings(stop="batch", limit=30, tol=0.0)) == (
-        "At most 30 passes, the whole batch together, until it does not move"
-    )
+    assert say(SamplingSettings(stop="batch", limit=30, tol=0.0)) == ("30 passes, the whole batch together")
 
 
 def test_a_symbol_grows_from_noise_one_state_a_message(tree: Path) -> None:
