@@ -41,7 +41,7 @@ def test_a_result_is_there_without_a_click(desk: Any) -> None:
     assert iteration(desk) == "4"
     assert len(set(browser.pictures(desk, ".sheet canvas"))) > 100
     assert "fig2: A tiny run. Iteration 4 of 4" in desk.inner_text(".caption")
-    assert "seed 0. 4 passes" in desk.inner_text(".caption")
+    assert "seed 0. At most 4 passes" in desk.inner_text(".caption")
     assert "noise, learned from the dream as well, and dreamed again." in desk.inner_text(".lede:visible")
 
 
