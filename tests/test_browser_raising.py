@@ -12,10 +12,15 @@ from PIL import Image
 
 from tests import browser
 from tests.server import free_port, start
+from toolkit import data, raising
 
 pytestmark = browser.NEEDED
 LINK = "tab=raise-your-own"
 SYMBOLS, TREE = ".raising .symbols .cell", ".raising .branches .cell"
+LIGHT = """[...document.querySelectorAll(".raising .symbols canvas")].map((one) =>
+    [...one.getContext("2d").getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 3))"""
+SHARED = f"""() => document.querySelector(".raising .shared")?.checkVisibility()
+    && document.querySelector(".raising .shared canvas").hidden && {LIGHT}"""
 WIDTHS = {"desktop": browser.DESK, "phone": browser.PHONE}
 
 
@@ -85,11 +90,30 @@ def test_a_family_is_raised_branched_undone_and_found_again_by_its_link(
         browser.settled(page)
         assert seen(page) == ("1", 3, 2, one[3])
         friend = elsewhere(chromium, f"{address}?tab={link['tab']}&recipe={link['recipe']}")
+        assert friend.locator(".raising .shared:visible").count() == 0
         assert seen(friend) == ("2", 3, 0, branch[3])
         assert browser.pictures(friend, ".raising .ancestors canvas") == one[3]
         friend.context.close()
         saved = browser.saved_picture(page, ".raising [data-do=poster]", tmp_path)
         assert saved == "family_generation-1.png"
+
+
+def test_a_link_shows_what_was_shared_before_it_is_raised_again_and_says_if_these_are_cousins(
+    chromium: Any, address: str, full: Path
+) -> None:
+    digits = data.load("sample:mnist").images[:12]
+    recipe = raising.Recipe(raising.ancestor("fig2", 3, full), (raising.Generation(0, (9,)),)).showing(digits)
+    text = recipe.to_text()
+    page = browser.blank(context(chromium))
+    page.goto(f"{address}?{LINK}&recipe={text}")
+    at_once = page.wait_for_function(SHARED).json_value()
+    browser.settled(page)
+    assert at_once == raising.unpacked(recipe.sheet, 12).flatten(1).tolist()
+    assert page.inner_text(".raising .shared p") == raising.COUSINS
+    assert page.locator(".raising .shared canvas:visible").count() == 1
+    assert seen(page)[0] == "1" and page.evaluate(LIGHT) != at_once
+    assert browser.address(page)["recipe"] == text
+    page.context.close()
 
 
 @pytest.fixture

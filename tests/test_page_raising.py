@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -9,11 +10,13 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+import torch
 
 from tests.test_app import ask, refused, responses
 from toolkit import hub, index, raising
 from toolkit.raising import Cache, Recipe
 from toolkit.samplers import to_bytes
+from toolkit.samplers.generate import from_bytes
 from toolkit.web import raising as tab
 from toolkit.web import server
 
@@ -109,6 +112,7 @@ def test_no_generation_learns_longer_than_its_seconds(full: Path, monkeypatch: p
         ({"generations": [{"parent": 0, "picks": [0], "drawings": ["%%"]}]}, "drawing"),
         ({"generations": [{"parent": 0, "picks": [0], "weights": "x"}]}, "weights"),
         ({"generations": "all"}, "generations"),
+        ({"sheet": "AAAA"}, "a sheet of 12 drawings"),
         ({"ancestor": {"experiment": "fig2", "iteration": 4, "sha256": "0" * 64}}, "another file"),
     ],
 )
@@ -122,6 +126,15 @@ def test_a_recipe_and_the_text_of_its_link_say_the_same(full: Path) -> None:
     found = tab.read(recipe)
     assert Recipe.read(found["recipe"]) == Recipe.read(recipe)
     assert len(found["text"]) < 400 and tab.read(found["text"]) == found
+
+
+def test_a_recipe_that_was_shared_with_another_sheet_is_said_to_raise_cousins(full: Path) -> None:
+    recipe = family(full, [0])
+    own = Recipe.read(recipe).showing(from_bytes(symbols(raised(full, [0])[-1]), -1, 1, 28, 28))
+    for sheet, said in ((own.sheet, ""), (raising.packed(torch.zeros(12, 28, 28), 2), raising.COUSINS)):
+        shared = tab.read({**recipe, "sheet": sheet})
+        assert tab.read(shared["text"]) == shared and shared["recipe"]["sheet"] == sheet
+        assert ask("raising", full, recipe=shared["recipe"])[-1]["cousins"] == said
 
 
 def test_a_recipe_with_many_drawings_has_no_link(full: Path) -> None:
@@ -146,7 +159,9 @@ def test_the_checkpoints_of_a_line_are_one_file_that_draws_the_same(full: Path, 
         assert Path(str(file.filename)).name == "my-hooks.zip"
         file.extractall(tmp_path)
     assert "From fig2, iteration 3, by a person" in (tmp_path / "README.md").read_text()
-    assert Recipe.from_json((tmp_path / "my-hooks/recipe.json").read_text()) == Recipe.read(recipe)
+    stored = Recipe.from_json((tmp_path / "my-hooks/recipe.json").read_text())
+    assert replace(stored, sheet="") == Recipe.read(recipe)
+    assert raising.kinship(stored, to_bytes(hub.draw(tmp_path, "my-hooks", 2, seeds=range(12)))) == "" != stored.sheet
     for number, message in ((1, first), (2, last)):
         drawn = to_bytes(hub.draw(tmp_path, "my-hooks", number, seeds=range(12)))
         assert drawn.numpy().tobytes() == symbols(message)

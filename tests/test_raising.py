@@ -1,7 +1,11 @@
 """A family that a person's picks raise: recipes, links, learning, the run of a family and its poster."""
 
 import json
+import os
 import random
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,8 @@ import torch
 
 from tests.test_app import tiny_run
 from tests.tiny import same
-from toolkit import hub, raising
+from toolkit import data, hub, raising
+from toolkit.metrics.image import as_float
 from toolkit.raising import Ancestor, Cache, Generation, Recipe, packed, unpacked
 
 SHA = "0123456789abcdef" * 4
@@ -50,24 +55,40 @@ def last(recipe: Recipe, number: int, source: Path, **options: Any) -> raising.M
 # ---- recipes
 
 
-def test_a_recipe_comes_back_from_its_file_and_from_its_link(family: Recipe) -> None:
-    assert Recipe.from_json(family.to_json()) == family
-    assert Recipe.from_text(family.to_text()) == family
+DIGITS = data.load("sample:mnist").images[:12]
 
 
-def test_ten_generations_of_picks_and_a_drawing_each_fit_in_a_link() -> None:
+def test_a_recipe_comes_back_from_its_file_and_from_its_link_with_the_sheet_it_was_shared_with(family: Recipe) -> None:
+    for recipe in (family, family.showing(DIGITS)):
+        assert Recipe.from_json(recipe.to_json()) == recipe
+        assert Recipe.from_text(recipe.to_text()) == recipe
+    found = unpacked(recipe.sheet, 12)
+    assert torch.equal(found, ((DIGITS / 85).round() * 85).byte())
+    assert raising.kinship(recipe, found) == raising.kinship(recipe, DIGITS) == raising.kinship(family, found) == ""
+    assert [recipe.key(number) for number in (1, 2, 3)] == [family.key(number) for number in (1, 2, 3)]
+    assert recipe.lineage(2).sheet == "" != recipe.lineage(3).sheet
+
+
+@pytest.mark.parametrize(("drawings", "bits"), [(0, 2), (6, 1), (10, 0)])
+def test_ten_generations_fit_in_a_link_with_as_much_of_their_sheet_as_there_is_room_for(
+    drawings: int, bits: int
+) -> None:
     random.seed(1)
+    torch.manual_seed(1)
     picks = [tuple(sorted(random.sample(range(12), 4))) for _ in range(10)]
-    plain = tuple(Generation(at, some, weight=0.6, name=f"branch {at}") for at, some in enumerate(picks))
-    drawn = tuple(Generation(at, some, (packed(torch.rand(1, 28, 28)),)) for at, some in enumerate(picks))
-    lengths = [len(Recipe(Ancestor("fig2", 3, SHA), these).to_text()) for these in (plain, drawn)]
-    assert lengths[0] < 500 and lengths[1] < raising.LONGEST_TEXT
+    drawn = [(packed(torch.rand(1, 28, 28)),) if at < drawings else () for at in range(10)]
+    generations = tuple(Generation(at, picks[at], drawn[at], 0.6, f"branch {at}") for at in range(10))
+    recipe = Recipe(Ancestor("fig2", 3, SHA), generations)
+    assert len(recipe.to_text()) < 500 + 150 * drawings
+    text = recipe.showing(DIGITS).to_text()
+    sheet = packed(as_float(DIGITS), bits) if bits else ""
+    assert len(text) <= raising.LONGEST_TEXT and Recipe.from_text(text) == replace(recipe, sheet=sheet)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_a_drawing_keeps_its_levels(bits: int) -> None:
     levels = torch.randint(2**bits, (1, 28, 28)) / (2**bits - 1)
-    assert torch.equal(unpacked(packed(levels, bits)), (levels * 255).round().byte())
+    assert torch.equal(unpacked(packed(levels, bits))[0], (levels * 255).round().byte())
 
 
 GENERATION: dict[str, Any] = {"parent": 0, "picks": [1]}
@@ -104,6 +125,9 @@ def test_a_recipe_is_bounded_in_number_and_depth_and_knows_its_schema() -> None:
             Recipe.read({**Recipe(first).as_dict(), "schema": schema})
     with pytest.raises(ValueError, match="at most"):
         Recipe.from_json(b" " * (raising.LARGEST + 1))
+    for sheet in ("%%%", packed(torch.zeros(11, 28, 28))):
+        with pytest.raises(ValueError, match="a sheet of 12 drawings"):
+            Recipe(first, sheet=sheet)
 
 
 def damaged(text: str, rng: random.Random) -> str:
@@ -117,6 +141,7 @@ def damaged(text: str, rng: random.Random) -> str:
 
 def test_300_damaged_recipes_each_get_one_sentence(family: Recipe) -> None:
     rng, sentences = random.Random(0), []
+    family = family.showing(DIGITS)
     for number in range(300):
         text, read = [(family.to_json(), Recipe.from_json), (family.to_text(), Recipe.from_text)][number % 2]
         try:
@@ -178,6 +203,36 @@ def test_the_number_of_threads_makes_no_difference_and_is_left_as_it_was(
     assert same(other.model, members[1].model) and torch.equal(other.symbols, members[1].symbols)
 
 
+RAISED_THERE = """
+import sys, torch
+from toolkit import raising
+recipe = raising.Recipe.from_text(sys.argv[1])
+*_, progress = raising.raise_member(recipe, len(recipe.generations), sys.argv[2])
+found = raising.unpacked(recipe.sheet, 12), progress.member.symbols, raising.kinship(recipe, progress.member.symbols)
+torch.save(found, sys.argv[3])
+"""
+
+
+def test_on_another_kind_of_processor_a_link_shows_what_was_shared_and_says_whether_these_are_cousins(
+    family: Recipe, source: Path, members: dict[int, raising.Member], tmp_path: Path
+) -> None:
+    ours, shared = members[2].symbols, family.lineage(2).showing(members[2].symbols)
+    other = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "OMP_NUM_THREADS": "1"}
+    there = [sys.executable, "-c", RAISED_THERE, shared.to_text(), source, tmp_path / "there.pt"]
+    subprocess.run(there, check=True, env=os.environ | other)
+    shown, theirs, said = torch.load(tmp_path / "there.pt")
+    assert shown.numpy().tobytes() == ((ours / 85).round() * 85).byte().numpy().tobytes()
+    turned = ((ours < 128) != (theirs < 128)).float().mean((1, 2, 3)).max()
+    assert said == raising.kinship(shared.showing(theirs), ours) == (raising.COUSINS if turned > raising.ALIKE else "")
+
+
+@pytest.mark.parametrize(("pixels", "alike"), [(0, True), (60, True), (66, False)])
+def test_a_symbol_with_other_pixels_is_a_cousin(family: Recipe, pixels: int, alike: bool) -> None:
+    changed = DIGITS.clone()
+    changed[7].view(-1)[:pixels] = 255 - changed[7].view(-1)[:pixels]
+    assert raising.kinship(family.showing(DIGITS), changed) == ("" if alike else raising.COUSINS)
+
+
 def test_goals_are_shared_out_evenly() -> None:
     x = torch.tensor([0.0, 0.1, 0.2, 0.3, 0.4, 1.0]).view(6, 1, 1, 1)
     goals = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
@@ -211,12 +266,15 @@ def test_a_recipe_becomes_a_run_that_goes_on_and_is_taken_like_any_other(
     asked = ["--out", out, "--name", "mine", "--from", source, "--quiet"]
     assert command("raise", file, *asked)[0] == 0
     first = (out / "mine" / "iter_001" / "model.safetensors").read_bytes()
-    code, said, _ = command("raise", f"http://localhost/?tab=raise&recipe={family.to_text()}#top", *asked, "--json")
+    code, said, told = command(
+        "raise", f"http://localhost/?tab=raise&recipe={family.showing(DIGITS).to_text()}#top", *asked, "--json"
+    )
+    assert raising.COUSINS in told
     assert code == 0 and len(json.loads(said)["rows"]) == 4
     assert (out / "mine" / "iter_001" / "model.safetensors").read_bytes() == first
     assert same(hub.load(out, "mine", 2), members[2].model)
     assert {path.name for path in (out / "mine").iterdir()} >= {"family.png", "README.md", "recipe.json"}
-    assert Recipe.from_json((out / "mine" / "recipe.json").read_text()) == family
+    assert Recipe.from_json((out / "mine" / "recipe.json").read_text()) == family.showing(members[3].symbols)
     assert command("sample", "mine", "--from", out, "--seeds", "0:4", "--out", tmp_path / "s.png")[0] == 0
     assert command("judge", out / "mine", "--contact")[0] == 0
     branch = Recipe(family.ancestor, (Generation(0, (7,), steps=STEPS),))

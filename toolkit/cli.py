@@ -451,7 +451,8 @@ def diverge(args: argparse.Namespace) -> object:
   python -m toolkit raise LINK --out runs                          or a link of the page
   python -m toolkit sample mine --from runs --out sheet.png        then like any other run
 A generation takes some ten seconds on two cores. The same command continues after an interruption, also with a recipe
-that has grown. family.png is the poster of the family.""",
+that has grown. family.png is the poster of the family. Another kind of processor than the one that a link comes from
+may raise cousins of the symbols that were shared: the command says so.""",
     arg("recipe", help="a file, or a link of the page"),
     arg("--out", required=True, metavar="DIR", help="the folder of runs; this one goes to DIR/NAME"),
     arg("--name", default="family", help="of the run and its folder (default: family)"),
@@ -475,7 +476,10 @@ def raise_family(args: argparse.Namespace) -> object:
     else:
         recipe = Recipe.from_text(parse_qs(urlsplit(args.recipe).query).get("recipe", [args.recipe])[0])
     trainer = runs.raise_run(recipe, args.out, args.name, source=args.source, quiet=args.quiet or args.json)
-    return _completed_run(trainer(), args.json)
+    folder = trainer()
+    if cousins := trainer.kinship():
+        print(cousins, file=sys.stderr)
+    return _completed_run(folder, args.json)
 
 
 # ---- drawing

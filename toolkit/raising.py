@@ -4,7 +4,9 @@ The first model, the ancestor, is one of iterated learning. Each generation lear
 from the sheet of its parent, or drew, beside the data that the ancestor learned; then it draws its own sheet from the
 same seeds. A recipe holds the picks and settings, no weights: the family is made again from it, by a fixed number of
 steps in float32 and on one thread, the same bytes on the same kind of processor, whatever its number of cores. On
-another kind sums are rounded otherwise, winners change places, and after a generation symbols are cousins, no copies.
+another kind sums are rounded otherwise, winners change places, and a generation or two later symbols are cousins, no
+copies. So a recipe that is shared holds its last sheet too, as a small picture: whoever opens it sees the very symbols
+that were shared, and `kinship` says whether those that were raised again are cousins of them.
 
 To reconstruct picks alone hardly changes what a model makes of noise. So it learns its way there too, as in the
 walkback training of Bengio et al. (2013, Generalized denoising auto-encoders as generative models): from states on the
@@ -34,6 +36,7 @@ from .diverge.channels import frozen_copy
 from .diverge.training import Snapshot
 from .index import CHECKPOINTS, CheckpointError, strict_json
 from .metrics.distance import nearest
+from .metrics.image import as_float
 from .presets import Experiment, Family
 from .samplers.generate import Sampling, from_bytes, to_bytes
 from .seeds import child
@@ -51,6 +54,7 @@ LONGEST_TEXT = 2000  # letters of a link; a longer recipe is a file
 LARGEST = 2**17  # bytes of a recipe as JSON
 SIDE = 28  # pixels of a drawing
 DEPTHS = {bits * SIDE**2 // 8: bits for bits in (1, 2, 4, 8)}  # bits a pixel of a drawing, by its bytes
+GREYS = 2  # bits a pixel of the sheet in a recipe: at 1 it is 0.115 from the true one, rms, at 2 it is 0.043
 ANCESTOR = ("fig2-toned", 3)  # whom the page and the study begin with
 
 
@@ -113,7 +117,8 @@ class Generation:
 class Recipe:
     """A family as plain data: its ancestor, and its generations, each after its parent. Numbers count from 1.
 
-    seed: the first of the twelve seeds of every sheet; what is learned in which order follows from it too.
+    seed: the first of the twelve seeds of every sheet; what is learned in which order follows from it too. sheet: of
+    the last generation when the family was shared, its symbols as `packed` writes them; nothing follows from it.
     Raises ValueError, one sentence, for whatever cannot be raised.
     """
 
@@ -121,9 +126,12 @@ class Recipe:
     generations: tuple[Generation, ...] = ()
     seed: int = 0
     name: str = ""
+    sheet: str = ""
 
     def __post_init__(self) -> None:
         _name("the family", self.name)
+        if self.sheet:
+            unpacked(self.sheet, SYMBOLS)
         if not 0 <= self.seed < 2**32 - SYMBOLS:
             raise ValueError(
                 f"the seed of the family is {self.seed!s:.20}: give a whole number from 0 to {2**32 - 1 - SYMBOLS}"
@@ -160,7 +168,7 @@ class Recipe:
             "schema": SCHEMA,
             "ancestor": asdict(self.ancestor),
             "generations": [_changed(generation) for generation in self.generations],
-            **{key: value for key, value in (("seed", self.seed), ("name", self.name)) if value},
+            **{key: value for key in ("seed", "name", "sheet") if (value := getattr(self, key))},
         }
 
     @classmethod
@@ -189,13 +197,22 @@ class Recipe:
                 raise ValueError("cut short")
         except (ValueError, zlib.error) as error:
             raise ValueError("the link of the family is damaged: copy all of it, or open its file") from error
-        return cls.from_json(content)
+        written, _, sheet = content.partition(END)
+        return replace(cls.from_json(written), sheet=base64.b64encode(sheet).decode())
 
     def to_text(self) -> str:
-        """The recipe as a part of a link: letters, digits, - and _. Ten generations of a few picks are some 400."""
-        zipped = zlib.compressobj(9, zdict=_DICTIONARY)
-        found = zipped.compress(_compact(self.as_dict())) + zipped.flush()
-        return base64.urlsafe_b64encode(found).decode().rstrip("=")
+        """The recipe as a part of a link: letters, digits, - and _. Ten generations of a few picks are some 300.
+
+        Its sheet takes 1,300 more. Where that is over `LONGEST_TEXT` it is there in black and white, which takes 700,
+        or not at all.
+        """
+        black = self.sheet and packed(as_float(unpacked(self.sheet, SYMBOLS)))
+        texts = (_in_letters(replace(self, sheet=sheet)) for sheet in (self.sheet, black, ""))
+        return next((text for text in texts if len(text) <= LONGEST_TEXT), _in_letters(replace(self, sheet="")))
+
+    def showing(self, symbols: Tensor) -> Self:
+        """The same recipe, to be shared with the sheet of its last generation, uint8 (12, 1, 28, 28)."""
+        return replace(self, sheet=packed(as_float(symbols), GREYS))
 
     @property
     def seeds(self) -> range:
@@ -219,7 +236,8 @@ class Recipe:
         if not 0 <= number <= len(self.generations):
             raise ValueError(f"there is no generation {number}: the family has {len(self.generations)}")
         chain = [self.generations[at - 1] for at in self.line(number)]
-        return replace(self, generations=tuple(replace(each, parent=at) for at, each in enumerate(chain)))
+        sheet = self.sheet if number == len(self.generations) else ""
+        return replace(self, generations=tuple(replace(each, parent=at) for at, each in enumerate(chain)), sheet=sheet)
 
     def stopped(self, number: int, steps: int) -> Self:
         """The same recipe, of which a generation learns for so many steps."""
@@ -227,9 +245,10 @@ class Recipe:
         return replace(self, generations=(*self.generations[: number - 1], changed, *self.generations[number:]))
 
     def key(self, number: int) -> str:
-        """What the model of a generation follows from, as a sha256: its lineage without names."""
+        """What the model of a generation follows from, as a sha256: its lineage without names and sheet."""
         chain = self.lineage(number)
-        plain = replace(chain, name="", generations=tuple(replace(each, name="") for each in chain.generations))
+        unnamed = tuple(replace(each, name="") for each in chain.generations)
+        plain = replace(chain, name="", sheet="", generations=unnamed)
         return sha256(_compact(plain.as_dict())).hexdigest()
 
 
@@ -251,6 +270,17 @@ def _compact(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
 
 
+END = b"\0"  # of the JSON in a link, after which the bytes of the sheet follow
+
+
+def _in_letters(recipe: Recipe) -> str:
+    zipped = zlib.compressobj(9, zdict=_DICTIONARY)
+    found = zipped.compress(_compact(replace(recipe, sheet="").as_dict()))
+    if recipe.sheet:  # in a block with letters of its own
+        found += zipped.flush(zlib.Z_BLOCK) + zipped.compress(END + base64.b64decode(recipe.sheet))
+    return base64.urlsafe_b64encode(found + zipped.flush()).decode().rstrip("=")
+
+
 # What most recipes hold, so that it takes no room in a link. It must never change: links would no longer open.
 _DICTIONARY = (
     b'0123456789abcdef"],"drawings":["","name":"","steps":2030,"weight":0.750.250.80.60.41.0'
@@ -261,25 +291,27 @@ _DICTIONARY = (
 )
 
 
-def packed(image: Tensor, bits: int = 1) -> str:
-    """A drawing as text: (1, 28, 28) in [0, 1] -> base64 of so many bits a pixel, 1, 2, 4 or 8, row by row."""
-    levels = (image.flatten().clamp(0, 1) * (2**bits - 1)).round().byte()
+def packed(images: Tensor, bits: int = 1) -> str:
+    """Drawings as a text: (..., 28, 28) in [0, 1] -> base64 of so many bits a pixel, 1, 2, 4 or 8, row by row."""
+    levels = (images.flatten().clamp(0, 1) * (2**bits - 1)).round().byte()
     each = levels.view(-1, 8 // bits).long() << torch.arange(8 - bits, -1, -bits)
     return base64.b64encode(each.sum(1).byte().numpy().tobytes()).decode()
 
 
-def unpacked(text: str) -> Tensor:
-    """The inverse of `packed`: -> uint8 (1, 28, 28). Its length tells the bits. Raises ValueError for other texts."""
+def unpacked(text: str, count: int = 1) -> Tensor:
+    """The inverse of `packed`: -> uint8 (count, 1, 28, 28). Its length tells the bits. Raises ValueError for others."""
     try:
         content = base64.b64decode(text.encode("ascii"), validate=True)
     except ValueError:
         content = b""
-    bits = DEPTHS.get(len(content))
-    if not bits:
-        raise ValueError(f"a drawing is {text[:20]!r}: give base64 of 28x28 pixels of 1, 2, 4 or 8 bits")
+    size, rest = divmod(len(content), count)
+    bits = DEPTHS.get(size)
+    if rest or not bits:
+        what = "a drawing" if count == 1 else f"a sheet of {count} drawings"
+        raise ValueError(f"{what} is {text[:20]!r}: give base64 of 28x28 pixels of 1, 2, 4 or 8 bits each")
     values = from_bytes(content, -1).long()
     levels = (values[:, None] >> torch.arange(8 - bits, -1, -bits)) % 2**bits
-    return (levels * 255 // (2**bits - 1)).byte().view(1, SIDE, SIDE)
+    return (levels * 255 // (2**bits - 1)).byte().view(count, 1, SIDE, SIDE)
 
 
 # ---- learning
@@ -543,6 +575,24 @@ def distances(
     }
 
 
+ALIKE = 0.08  # of the pixels of a symbol; see `kinship`
+COUSINS = "Raised again here, these are cousins of the symbols that were shared: processors differ in how they round."
+
+
+def kinship(recipe: Recipe, symbols: Tensor) -> str:
+    """Whether the last sheet, uint8 (12, 1, 28, 28), is the one that the recipe was shared with: "", or else `COUSINS`.
+
+    It is if in each symbol at most the share `ALIKE` of the pixels turned from dark to light or back. On one kind of
+    processor none do. Between AVX-512 and AVX2, of 20 sheets of two families one had at most 0.054 in each, which the
+    eye takes for the same; all others had one of 0.112 or more.
+    """
+    if not recipe.sheet:
+        return ""
+    before = unpacked(recipe.sheet, SYMBOLS)
+    turned = ((before < 128) != (symbols < 128)).float().flatten(1).mean(1)
+    return COUSINS if turned.max() > ALIKE else ""
+
+
 def raise_family(
     recipe: Recipe,
     source: str | Path = CHECKPOINTS,
@@ -634,7 +684,7 @@ def _pictures(parent: Member, generation: Generation, sampling: Sampling, seeds:
     """The pictures that a generation learns newly, picks before drawings: uint8 (P, 1, 28, 28)."""
     known = {seed: parent.symbols[row : row + 1] for row, seed in enumerate(seeds)}
     picks = [known[seed] if seed in known else sheet(parent.model, sampling, [seed]) for seed in generation.picks]
-    return torch.cat([*picks, *(unpacked(drawing)[None] for drawing in generation.drawings)])
+    return torch.cat([*picks, *(unpacked(drawing) for drawing in generation.drawings)])
 
 
 # ---- families as runs
@@ -643,9 +693,10 @@ def _pictures(parent: Member, generation: Generation, sampling: Sampling, seeds:
 def settings(recipe: Recipe, first: Root, name: str) -> Family:
     """The settings of a family as a run of iterations, one a generation: those of its ancestor, named anew."""
     title = recipe.name or f"Raised from {recipe.ancestor.experiment}, iteration {recipe.ancestor.iteration}"
+    plain = replace(recipe, sheet="")
     own = {"name": name, "title": title, "iterations": max(1, len(recipe.generations)), "filter": None, "half": True}
     found = Experiment.from_dict({**first.experiment, "sampling": {}, **own})
-    return Family(**{**vars(found), "sampling": SamplingSettings(**vars(first.sampling)), "recipe": recipe.as_dict()})
+    return Family(**{**vars(found), "sampling": SamplingSettings(**vars(first.sampling)), "recipe": plain.as_dict()})
 
 
 def facts(recipe: Recipe, number: int, member: Member) -> dict[str, Any]:
@@ -679,7 +730,7 @@ def card(recipe: Recipe, members: Sequence[Member], name: str) -> str:
         ])  # fmt: skip
     head = ["generation", "name", "parent", "picks", "drawings", "weight", "steps", "parent to picks", "child to picks",
             "child to data"]  # fmt: skip
-    of, text = recipe.ancestor, recipe.to_text()
+    of, text = recipe.ancestor, replace(recipe, sheet="").to_text()
     return "\n\n".join([
         f"# {recipe.name or name}",
         f"A family raised by a person's picks from {of.experiment}, iteration {of.iteration} (sha256 {of.sha256}), "

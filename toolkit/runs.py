@@ -1001,6 +1001,10 @@ class FamilyTrainer(Trainer):
         member = self._member(number, on_step)
         return member.model, raising.facts(self.recipe, number, member)
 
+    def kinship(self) -> str:
+        """`raising.kinship` of the last generation, once it is raised."""
+        return raising.kinship(self.recipe, self._member(self.iterations).symbols)
+
     def _member(self, number: int, on_step: OnStep = lambda step, losses: None) -> raising.Member:
         done = 0
         for progress in raising.raise_member(self.recipe, number, self.source, cache=self.cache):
@@ -1023,7 +1027,7 @@ class FamilyTrainer(Trainer):
         poster = plot.to_png(raising.poster(self.recipe, members))
         return {
             METRICS: lambda: summary(rows),
-            "recipe.json": self.recipe.as_dict,
+            "recipe.json": self.recipe.showing(members[-1].symbols).as_dict,
             POSTER: lambda: poster,
             "README.md": lambda: raising.card(self.recipe, members, self.spec.name).encode(),
         }
@@ -1043,7 +1047,8 @@ def write_family(
 ) -> None:
     """The models of a line of a family, the oldest first, as a run in OUT/NAME without measures, and the index of OUT.
 
-    Beside the models lies the recipe, and the sheet of the last generation. Raises CheckpointError or RunError.
+    Beside the models lies the recipe with the sheet of the last generation, and that as a picture. Raises
+    CheckpointError or RunError.
     """
     for number, member in enumerate(line, 1):
         path = out / name / f"iter_{number:03d}" / MODEL
@@ -1052,7 +1057,7 @@ def write_family(
     spec = raising.settings(recipe, first, name)
     config = {"title": spec.title, **spec.metadata(), "experiment": spec.as_dict()}
     write(out / name / "config.json", config)
-    write(out / name / "recipe.json", recipe.as_dict())
+    write(out / name / "recipe.json", recipe.showing(line[-1].symbols).as_dict())
     write(out / name / "preview.png", plot.png(line[-1].symbols, 4, scale=4))
     hub.write_index(out)
 

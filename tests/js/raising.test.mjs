@@ -86,3 +86,21 @@ test("distances are told as nearer, farther, or as before", () => {
   assert.equal(comparison([0.2, 0.3], words), "farther");
   assert.equal(comparison([0.3, 0.302], words), "same");
 });
+
+test("a recipe that was shared shows its sheet until it is raised, and hands it on", () => {
+  const families = new Families({weight: 0.5, all: 60, symbols: 12}), pixels = new Uint8ClampedArray(12 * 784);
+  pixels.set([85, 255], 784);
+  const recipe = {ancestor: {sha256: "a"}, generations: [{parent: 0, picks: [1]}], sheet: packed(pixels)};
+  families.add(recipe);
+  const shown = () => [families.lit(1), families.lacking, ...families.pixelsOf(families.node).subarray(784, 786)];
+  assert.deepEqual(shown(), [1, 0, 85, 255]);
+  families.fill(families.family.id, 0, {light: btoa("\0".repeat(12 * 784))});
+  families.fill(families.family.id, 1, {light: btoa("\x07".repeat(12 * 784))});
+  assert.deepEqual(shown(), [1, undefined, 7, 7]);
+  assert.equal(families.recipe.sheet, recipe.sheet);
+  families.mark({picks: [2]});
+  families.grow(0.5);
+  assert.equal(families.recipe.sheet, undefined);
+  families.fill(families.family.id, 2, {light: btoa("\xff".repeat(12 * 784))});
+  assert.deepEqual([...unpacked(families.recipe.sheet, 12)], Array(12 * 784).fill(255));
+});

@@ -180,12 +180,14 @@ class Endpoints:
 
         Args:
             recipe: A family as the page saves it, of one line: ancestor, an experiment with its iteration and sha256,
-                and at most ten generations, each with its parent (0 is the ancestor) and picks, seeds of its symbols.
+                and at most ten generations, each with its parent (0 is the ancestor) and picks, seeds of its symbols;
+                sheet, if it is there, the symbols of the last one when it was shared.
 
         Returns:
             shape, images, sheet: As of sample, its twelve symbols. generation: Which it is: one that is not known yet
                 takes its turn first, so ask again until it is the last. learned: Steps. facts: Mean distances of the
-                parents and the children to the nearest pick, and to the nearest of the data.
+                parents and the children to the nearest pick, and to the nearest of the data. cousins: A sentence, if
+                the symbols are not those of the sheet, as on another kind of processor.
 
         """
         for message in raising.raise_next(self.source, raising.RaiseRequest.read({"recipe": recipe})):

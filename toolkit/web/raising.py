@@ -77,8 +77,9 @@ def line(recipe: object) -> Recipe:
 def raise_next(source: str | Path, request: RaiseRequest) -> Generator[Message]:
     """The first generation of a line that is not cached, or else the last: while it learns, then its sheet.
 
-    generation: which it is. Only one, so that others have their turn before the next. Raises ValueError for what is no
-    recipe, or for one that cannot be raised here.
+    generation: which it is. Only one, so that others have their turn before the next. cousins: what to say if these are
+    not the symbols that the recipe was shared with. Raises ValueError for what is no recipe, or for one that cannot be
+    raised here.
     """
     recipe = line(request.recipe)
     last = len(recipe.generations)
@@ -98,7 +99,7 @@ def raise_next(source: str | Path, request: RaiseRequest) -> Generator[Message]:
             raised.append(progress.member)
         elif progress.number == number:
             yield {"step": progress.step}
-    yield shown(*raised[-2:])
+    yield {**shown(*raised[-2:]), "cousins": raising.kinship(recipe, raised[-1].symbols) if number == last else ""}
 
 
 def shown(parent: Member, child: Member | None = None) -> Message:

@@ -1,7 +1,8 @@
 // Families, trees of generations, as the browser keeps them: what was picked where, what came of it, undo, recipes.
 // A family: {id, name, ancestor, nodes, now}; now: the node on show. A node: {parent, picks, drawings, weight, steps,
-// facts, light, marks}: how it was raised and how far it is from that; its sheet in base64, once there is one; what the
-// visitor picks of it. Node 0 is the first model.
+// facts, light, shared, cousins, marks}: how it was raised and how far it is from that; its sheet in base64, once there
+// is one; the sheet that came with its recipe, packed, and what to say if the two are not alike; what the visitor picks
+// of it. Node 0 is the first model.
 import {fromBase64, toBase64} from "./canvas.js";
 import {clamp} from "./controls.js";
 
@@ -28,28 +29,29 @@ export function layOutTree(nodes) {
 /** What a node learned from, as marks of its parent. */
 export const pickedFor = ({picks, drawings}) => ({picks, drawings});
 
-// ---- drawings: two bits a pixel, the first four from the left in the first byte
+// ---- drawings and sheets: two bits a pixel, the first four from the left in the first byte
 export function packed(pixels) {
   const bytes = new Uint8Array(pixels.length / 4);
   pixels.forEach((value, i) => { bytes[i >> 2] |= Math.round((3 * value) / 255) << (6 - 2 * (i & 3)); });
   return toBase64(bytes);
 }
 
-/** Of 1, 2, 4 or 8 bits a pixel, as its length tells. */
-export function unpacked(text) {
-  const bytes = fromBase64(text), bits = (8 * bytes.length) / AREA, most = 2 ** bits - 1, each = 8 / bits;
+/** So many pictures of 1, 2, 4 or 8 bits a pixel, as its length tells. */
+export function unpacked(text, count = 1) {
+  const bytes = fromBase64(text), length = count * AREA, bits = (8 * bytes.length) / length;
+  const most = 2 ** bits - 1, each = 8 / bits;
   const level = (i) => (bytes[Math.floor(i / each)] >> (8 - bits - bits * (i % each))) & most;
-  return Uint8ClampedArray.from({length: AREA}, (_, i) => Math.floor((255 * level(i)) / most));
+  return Uint8ClampedArray.from({length}, (_, i) => Math.floor((255 * level(i)) / most));
 }
 
 // ---- recipes
-/** The recipe of a node of a family, which is that of its line. */
+/** The recipe of a node of a family, which is that of its line; and the sheet that it was shared with, if it was. */
 export function recipeOf({name, ancestor, nodes}, k) {
   const generations = lineage(nodes, k).slice(1).map((i, parent) => {
     const {picks, drawings, weight, steps} = nodes[i];
     return {parent, picks, drawings, weight, ...(steps ? {steps} : {})};
   });
-  return {schema: 1, name, ancestor, generations};
+  return {schema: 1, name, ancestor, generations, ...(nodes[k].shared ? {sheet: nodes[k].shared} : {})};
 }
 
 /** What tells recipes apart: all but names, and what is left out as usual. */
@@ -89,18 +91,20 @@ export class Families {
     return this.#past.length > 0;
   }
 
+  /** To be shared: with the sheet that it came with, or else its own. */
   get recipe() {
-    return recipeOf(this.family, this.family.now);
+    const own = this.node.light ? {sheet: packed(this.pixelsOf(this.node))} : {};
+    return {...own, ...recipeOf(this.family, this.family.now)};
   }
 
   depth(k) {
     return lineage(this.family.nodes, k).length - 1;
   }
 
-  /** The nearest node that has a sheet, of this one and those before it. */
+  /** The nearest node that has a sheet, be it as it was shared, of this one and those before it. */
   lit(k) {
-    const {light, parent} = this.family.nodes[k];
-    return light || !k ? k : this.lit(parent);
+    const {light, shared, parent} = this.family.nodes[k];
+    return light || shared || !k ? k : this.lit(parent);
   }
 
   /** The first node of the line on show that has no sheet; undefined where all have one. */
@@ -113,10 +117,15 @@ export class Families {
     return this.family.nodes.some(({parent}) => parent === k);
   }
 
-  /** The pixels of a node's sheet; nothing before there is one. */
+  /** The pixels of a node's sheet, before there is one as it was shared; or nothing. */
   pixelsOf(node) {
-    if (!this.#sheets.has(node)) this.#sheets.set(node, node.light ? fromBase64(node.light) : null);
+    const {light, shared} = node;
+    if (!this.#sheets.has(node)) this.#sheets.set(node, light ? fromBase64(light) : this.sharedOf(shared));
     return this.#sheets.get(node);
+  }
+
+  sharedOf(shared) {
+    return shared ? unpacked(shared, this.limits.symbols) : null;
   }
 
   // ---- changes of the family on show
@@ -170,10 +179,11 @@ export class Families {
   }
 
   /** A family of a recipe, which is then the last. The oldest goes; so do those in which nothing was raised. */
-  add({ancestor, generations = [], name = ""}) {
+  add({ancestor, generations = [], name = "", sheet}) {
     const raised = generations.map((its) => ({...NOTHING, weight: this.limits.weight, ...its}));
     const marks = [...raised.map(pickedFor), NOTHING], first = {parent: null, marks: marks[0]};
     const nodes = [first, ...raised.map((node, i) => ({...node, marks: marks[i + 1]}))];
+    if (sheet) nodes.at(-1).shared = sheet;
     const family = {id: `${Date.now()}-${Math.random()}`, name, ancestor, nodes, now: nodes.length - 1};
     this.all = [...this.all.filter(({nodes: {length}}) => length > 1), family].slice(-FAMILIES);
   }

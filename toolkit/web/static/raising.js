@@ -73,7 +73,7 @@ function ask(isNew = false, then = null) {
   show();
 }
 
-function onResponse({error, done, step, of, generation, light, learned, facts}, context) {
+function onResponse({error, done, step, of, generation, light, learned, facts, cousins}, context) {
   const {id, path, isNew, then} = context, last = families.depth(family().now);
   learning.begun = true;
   $(".learning progress").value = of ? step / of : 0;
@@ -82,7 +82,7 @@ function onResponse({error, done, step, of, generation, light, learned, facts}, 
     return figure.write({".hint": `${again}it learns from the picks, ${step} of ${of} steps.`});
   }
   if (error) return giveUp(error, isNew);
-  families.fill(id, path[generation], {light, facts, ...(learned < of ? {steps: learned} : {})});
+  families.fill(id, path[generation], {light, facts, cousins, ...(learned < of ? {steps: learned} : {})});
   if (then && generation < path.length - 1) return ask(false, then);
   then?.();
   showOrAsk(isNew);  // for the next of its line
@@ -102,8 +102,8 @@ function giveUp(problem = "", isNew = false) {
   figure.showProblem(problem);
 }
 
-function stop() {  // a generation that learns ends with what it has learned; one that waits in line is given up
-  if (learning.begun) return request.hurry(figure.server.stop);
+function stop() {  // a new generation ends with what it has learned; one that waits, or that was shared, is given up
+  if (learning.begun && !families.node.shared) return request.hurry(figure.server.stop);
   request.cancel();
   giveUp("", learning.isNew);
 }
@@ -162,8 +162,9 @@ function show() {
     ".numeral": count, ".where b": count ? "generation" : "the first model",
     ".where span": count ? `of at most ${limits.generations}` : "before any pick",
   });
-  showSymbols(families.lit(now), !isThere);
-  showPicks(isThere ? node.marks : pickedFor(node));
+  showSymbols(families.lit(now), !isThere && !node.shared);
+  showPicks(isThere || node.shared ? node.marks : pickedFor(node));
+  showShared(node);
   showButton(node, count);
   showParents(node);
   showTree();
@@ -198,6 +199,17 @@ function showPicks({picks, drawings}) {
     if (i < picks.length) paint(canvas, SHAPE, pixels, picks[i]);
     else paint(canvas, SHAPE, unpacked(drawings[i - picks.length]));
   });
+}
+
+/** What came with a link: it is on show until the family is raised again, and beside that if they are not alike. */
+function showShared({light, shared, cousins}) {
+  const isTold = shared && (!light || cousins), canvas = $(".shared canvas");
+  $(".shared").hidden = !isTold;
+  canvas.hidden = !light;
+  if (!isTold) return;
+  if (light) paint(canvas, [1, MINI.height, MINI.width], miniature(families.sharedOf(shared), []));
+  figure.write({".shared p": light ? cousins
+    : "These symbols were shared. Once their family is raised again, you can go on from them."});
 }
 
 function showButton({light, marks: {picks, drawings}}, count) {
@@ -460,11 +472,12 @@ function begin(name) {  // a new family
   return openNew({ancestor: {experiment, iteration, sha256}});
 }
 
-async function openFirst() {
+async function openFirst() {  // what a link says, or else the family that was last on show; both may be damaged
   const {recipe: text} = url.read({recipe: anyText(LONGEST_LINK)});
   const first = () => begin(ancestors[0].name);
   families.recall();
-  if (families.all.length) await open(families.shown).catch(first);  // what is stored may be damaged
+  if (text) await openRecipe(text).catch(() => {});
+  if (article.dataset.ready === "true") return;
+  if (families.all.length) await open(families.shown).catch(first);
   else await first();
-  if (text) await openRecipe(text);
 }
