@@ -36,10 +36,9 @@ export const elementOf = (markup) => make("template", {innerHTML: markup}).conte
 
 // ---- short forms in a figure's markup
 const icon = (parts) => html`<svg viewBox="0 0 20 20">${parts}</svg>`;
-const pip = ([x, y]) => html`<circle cx="${x}" cy="${y}" r="1.6"/>`;
 const DICE = icon(html`<rect class="edge" x="2.5" y="2.5" width="15" height="15" rx="2.5"/>
-  ${[[6.7, 6.7], [10, 10], [13.3, 13.3]].map(pip)}`);
-const FRAME_BUTTONS = {back: "M13 4 6 10l7 6z", play: null, on: "m7 4 7 6-7 6z"};
+  ${[6.7, 10, 13.3].map((at) => html`<circle cx="${at}" cy="${at}" r="1.6"/>`)}`);
+const BACK = icon(html`<path d="M13 4 6 10l7 6z"/>`), ON = icon(html`<path d="m7 4 7 6-7 6z"/>`);
 const PLAY = icon(html`<path class="go" d="M5 3l12 7-12 7z"/><path class="halt" d="M5 3h4v14H5zM11 3h4v14h-4z"/>`);
 
 /** A control with `data-legend` as a knob: in a fieldset with that legend and, if it is a slider, an output of its value.
@@ -58,10 +57,10 @@ function wrapKnob(control) {
 
 /** The buttons of playback. each: what it goes on by, such as a frame. */
 function frameButtons(each) {
-  const labels = {back: [`One ${each} back`, "(←)"], play: ["Play", "or pause (space)"], on: [`One ${each} on`, "(→)"]};
-  return Object.entries(FRAME_BUTTONS).map(([action, path]) => elementOf(html`
-    <button type="button" data-do="${action}" aria-label="${labels[action][0]}" title="${labels[action].join(" ")}">
-    ${path ? icon(html`<path d="${path}"/>`) : PLAY}</button>`));
+  const button = (action, label, more, drawing) => elementOf(html`<button type="button" data-do="${action}"
+    aria-label="${label}" title="${label} ${more}">${drawing}</button>`);
+  return [button("back", `One ${each} back`, "(←)", BACK), button("play", "Play", "or pause (space)", PLAY),
+    button("on", `One ${each} on`, "(→)", ON)];
 }
 
 /** What short forms stand for: knobs, rows of options, a seed with its dice, playback, three pictures of a seed. */
