@@ -106,7 +106,7 @@ def launch_options(checkpoints: str | Path = index.CHECKPOINTS) -> dict[str, Any
     return {
         "theme": server.THEME,
         # Not `css=`, which rewrites rules and loses some.
-        "head": f"<style>{server.static(*STYLES)}</style>{server.head()}",
+        "head": f"<style>{server.styles(*STYLES)}</style>{server.head()}",
         "footer_links": [],
         "ssr_mode": False,
         "enable_monitoring": False,

@@ -371,6 +371,12 @@ def static(*names: str) -> str:
     return re.sub(r"\n\s+", "\n", "\n".join(texts))
 
 
+def styles(*names: str) -> str:
+    """The rules of style sheets beside the page, one after the other, without comments and the spaces of our layout."""
+    rules = re.sub(r"/\*.*?\*/", "", static(*names), flags=re.DOTALL)
+    return re.sub(r"\s*([{};,])\s*|(?<=:) ", r"\1", rules).replace(";}", "}")
+
+
 def figure(
     name: str, first: Message, *functions: Callable[..., Any], triggers: Sequence[str] = (), elem_id: str = ""
 ) -> gr.HTML:

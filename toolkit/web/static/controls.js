@@ -34,6 +34,52 @@ export function html(strings, ...values) {
 
 export const elementOf = (markup) => make("template", {innerHTML: markup}).content.firstElementChild;
 
+// ---- short forms in a figure's markup
+const icon = (parts) => html`<svg viewBox="0 0 20 20">${parts}</svg>`;
+const DICE = icon(html`<rect class="edge" x="2.5" y="2.5" width="15" height="15" rx="2.5"/>
+  ${[6.7, 10, 13.3].map((at) => html`<circle cx="${at}" cy="${at}" r="1.6"/>`)}`);
+const BACK = icon(html`<path d="M13 4 6 10l7 6z"/>`), ON = icon(html`<path d="m7 4 7 6-7 6z"/>`);
+const PLAY = icon(html`<path class="go" d="M5 3l12 7-12 7z"/><path class="halt" d="M5 3h4v14H5zM11 3h4v14h-4z"/>`);
+
+/** A control with `data-legend` as a knob: in a fieldset with that legend and, if it is a slider, an output of its value.
+ *  data-kind: more classes of the fieldset. data-for, data-with, data-net: where there is such a knob. */
+function wrapKnob(control) {
+  const {legend, kind = "", knob, seed} = control.dataset, of = control.type === "range" ? knob : seed && "seed";
+  const fieldset = elementOf(html`<fieldset class="${`knob ${kind}`.trim()}"><legend>${legend}
+    ${of && html` <output data-of="${of}"></output>`}</legend></fieldset>`);
+  for (const name of ["data-for", "data-with", "data-net"]) {
+    if (control.hasAttribute(name)) fieldset.setAttribute(name, control.getAttribute(name));
+    control.removeAttribute(name);
+  }
+  control.replaceWith(fieldset);
+  fieldset.append(control);
+}
+
+/** The buttons of playback. each: what it goes on by, such as a frame. */
+function frameButtons(each) {
+  const button = (action, label, more, drawing) => elementOf(html`<button type="button" data-do="${action}"
+    aria-label="${label}" title="${label} ${more}">${drawing}</button>`);
+  return [button("back", `One ${each} back`, "(←)", BACK), button("play", "Play", "or pause (space)", PLAY),
+    button("on", `One ${each} on`, "(→)", ON)];
+}
+
+/** What short forms stand for: knobs, rows of options, a seed with its dice, playback, three pictures of a seed. */
+function expand($$) {
+  for (const row of $$(".options")) row.setAttribute("role", "group");
+  for (const row of $$(".choose[data-seed]")) {
+    const {seed, dice} = row.dataset;
+    row.innerHTML = html`<input name="seed" inputmode="numeric" autocomplete="off" maxlength="19" spellcheck="false"
+      aria-label="${seed}"><button type="button" data-do="dice" aria-label="${dice}" title="${dice}"></button>
+      <button type="button" class="word" data-do="reset">Reset</button>`;
+  }
+  for (const button of $$("[data-do=dice]")) button.prepend(elementOf(DICE));
+  for (const row of $$(".transport[data-each]")) row.prepend(...frameButtons(row.dataset.each));
+  for (const trio of $$(".trio")) {
+    trio.innerHTML = "<figure><canvas role=img></canvas><figcaption></figcaption></figure>".repeat(3);
+  }
+  $$("[data-legend]").forEach(wrapKnob);
+}
+
 /** A figure, from what Gradio gives: {element, props, server, trigger}. Beside these it has $ (the first element that a
  *  query finds), $$ (all), its article, and functions that work without `this`. */
 export function figureOf(given) {
@@ -41,6 +87,7 @@ export function figureOf(given) {
   const $ = (query, root = element) => root.querySelector(query);
   const $$ = (query, root = element) => [...root.querySelectorAll(query)];
   const article = $(".figure-page"), knobs = $(".tune");
+  expand($$);
   for (const offer of $$("[data-do=dream]")) offer.hidden = !window.thatAreNot.tabs.includes("dream");
   if (knobs) knobs.open = !matchMedia("(max-width: 639px)").matches;  // on a phone the pictures come first
 
