@@ -70,9 +70,9 @@ def test_a_shipped_model_is_whole(name, entry):
 @pytest.mark.parametrize(("name", "entry"), [entry for entry in MODELS if entry.values[1]["iteration"] % 5 < 2])
 def test_a_shipped_model_draws_its_sheet_again(name, entry):  # the first, and every fifth: drawing takes seconds
     model = hub.load(hub.CHECKPOINTS, name, entry["iteration"])
-    drawn = hub.sampling(hub.CHECKPOINTS, name).sample(model, range(6))
+    drawn = hub.sampling(hub.CHECKPOINTS, name).sample(model, range(4))
     # Another processor's last bits may move a winner between near-ties, and then a symbol goes another way.
-    assert off(drawn, sheet(entry, columns=10)[:6]) < 0.01
+    assert off(drawn, sheet(entry, columns=10)[:4]) < 0.01
 
 
 @pytest.mark.parametrize("name", of_kind(INDEX, "decoder"))

@@ -392,7 +392,7 @@ raise SystemExit(main({argv!r}))
     assert done.returncode == 130 and done.stderr.startswith("error: interrupted") and done.stderr.endswith(end)
 
 
-# ---- 500 command lines, most of them wrong
+# ---- 250 command lines, most of them wrong
 
 JUNK = [
     "", " ", "-1", "0", "1", "7", "NaN", "nan", "inf", "-inf", "1e999", "null", "None", "99999999999999999999999", "x",
@@ -451,7 +451,7 @@ def test_no_line_ends_in_a_traceback(tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path / "data"))
     draw, seen = Random(0), set()
-    for _ in range(500):
+    for _ in range(250):
         argv = line(draw)
         try:
             code, _, err = command(*argv)

@@ -20,6 +20,7 @@ from toolkit.metrics.attractors import (
     attracting,
     basins,
     fixed,
+    lattice,
     line,
     plane,
     probe_runs,
@@ -208,6 +209,21 @@ def test_a_network_that_sends_all_to_one_point_has_its_basin_everywhere():
     assert (basins(constant(0.8, 0.6), points, 7) == 1).all()
     assert (basins(constant(0.5, 0.1), points, 7) == NOWHERE).all()
     assert attracting(constant(0.8, 0.6), points).tolist() == [False, True]
+
+
+class Halving(torch.nn.Linear):
+    """Halves what is over a tenth; the smaller a coordinate, the sooner it stands still."""
+
+    def reconstruct(self, x):
+        return (x / 2).where(x > 0.1, x)
+
+
+@pytest.mark.parametrize("passes", [0, 1, 3, 50])
+def test_what_stands_still_early_ends_where_it_does_when_all_are_run_on(passes):
+    model, starts = Halving(1, 1), lattice(9)[:, :, None, None]
+    ends = next(islice(iterate(model.reconstruct, starts), passes, None))
+    points = ends.unique(dim=0)
+    assert torch.equal(points[basins(model, points, 9, runs=passes, tol=0.0)], ends)
 
 
 def test_the_loss_of_such_a_network_is_the_distance_from_that_point():

@@ -12,6 +12,7 @@ from toolkit.presets import preset
 
 SHORT: dict[str, Any] = {
     "images": 40, "generated": 20, "iterations": 3, "first_steps": 3, "steps": 2, "batch": 10, "model": {"filters": 2},
+    "sampling": {"limit": 3},
 }  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def test_what_is_refused_is_raised_with_its_sentence(server: Server) -> None:
 
 @pytest.mark.slow
 def test_a_crowd_is_served_without_an_error_and_its_table_is_whole(server: Server) -> None:
-    crowd = page_benchmark.load(server, visitors=4, seconds=6)
+    crowd = page_benchmark.load(server, visitors=4, seconds=3)
     assert crowd["errors"] == [] and crowd["actions"] >= 4 and crowd["memory"]["most_mb"] > 50
     result = json.loads(json.dumps({"latency": {"draw": page_benchmark.latencies("draw", [0.1])}, "load": crowd}))
     text = report(result, page_benchmark.PERCENTILES)

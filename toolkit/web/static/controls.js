@@ -41,7 +41,7 @@ const DICE = icon(html`<rect class="edge" x="2.5" y="2.5" width="15" height="15"
 const BACK = icon(html`<path d="M13 4 6 10l7 6z"/>`), ON = icon(html`<path d="m7 4 7 6-7 6z"/>`);
 const PLAY = icon(html`<path class="go" d="M5 3l12 7-12 7z"/><path class="halt" d="M5 3h4v14H5zM11 3h4v14h-4z"/>`);
 
-/** A control with `data-legend` as a knob: in a fieldset with that legend and, if it is a slider, an output of its value.
+/** A control with `data-legend` as a knob: in a fieldset with that legend and, for a slider or a seed, an output.
  *  data-kind: more classes of the fieldset. data-for, data-with, data-net: where there is such a knob. */
 function wrapKnob(control) {
   const {legend, kind = "", knob, seed} = control.dataset, of = control.type === "range" ? knob : seed && "seed";
@@ -63,7 +63,8 @@ function frameButtons(each) {
     button("on", `One ${each} on`, "(→)", ON)];
 }
 
-/** What short forms stand for: knobs, rows of options, a seed with its dice, playback, three pictures of a seed. */
+/** What short forms stand for: knobs, rows of options, a seed with its dice, playback, three pictures of a seed, fields
+ *  for picture files, places to draw with their tools. */
 function expand($$) {
   for (const row of $$(".options")) row.setAttribute("role", "group");
   for (const row of $$(".choose[data-seed]")) {
@@ -76,6 +77,16 @@ function expand($$) {
   for (const row of $$(".transport[data-each]")) row.prepend(...frameButtons(row.dataset.each));
   for (const trio of $$(".trio")) {
     trio.innerHTML = "<figure><canvas role=img></canvas><figcaption></figcaption></figure>".repeat(3);
+  }
+  for (const label of $$("[data-picture]")) {
+    label.append(elementOf(html`<input type="file" accept="image/*" class="visually-hidden"
+      aria-label="${label.dataset.picture}">`));
+  }
+  for (const easel of $$(".easel")) {
+    const tools = make("p", {className: "tools"}, ...easel.childNodes), words = easel.dataset.words;
+    easel.append(elementOf(html`<canvas class="canvas" role="img"
+      aria-label="A place to draw with pointer or finger"></canvas>`));
+    easel.append(make("div", {}, make("p", {className: words}), tools));
   }
   $$("[data-legend]").forEach(wrapKnob);
 }
