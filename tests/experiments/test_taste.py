@@ -53,7 +53,7 @@ def test_the_table_says_what_a_taste_reached_against_random_picks() -> None:
 
 def test_a_line_is_stored_and_not_raised_again(tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taste, "TASTES", {"widest": TASTES["widest"]})
-    store, source = tmp_path / "taste.json", tiny_run(tmp_path / "source")
+    store, source = tmp_path / "taste.json", tiny_run(tmp_path / "source", name="fig2-toned")
     asked = ["taste", "--from", source, "--store", store, "--generations", 1, "--families", 1, "--steps", 1, "--quiet"]
     code, said, _ = command(*asked)
     assert code == 0 and "widest" in said
