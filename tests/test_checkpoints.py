@@ -54,7 +54,7 @@ def test_every_sheet_holds_a_hundred_symbols_that_are_not_blank_and_hardly_alike
     side = json.loads((hub.CHECKPOINTS / name / "config.json").read_text())["experiment"].get("size") or 28
     assert sheet(entry, columns=10).shape == (100, 1, side, side)
     # A sigmoid fills the picture, and many are then equal; so they are where a run collapses, as the paper says.
-    least = {"fig4": 0.25, "fig5": 0.75, "fig7-seed2": 0.1}.get(name, 0.9)
+    least = {"fig4": 0.25, "fig5": 0.75}.get(name, 0.9)
     assert entry["metrics"]["blank_share"] < 0.05 and entry["metrics"]["unique_share"] > least
 
 

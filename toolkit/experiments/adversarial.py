@@ -53,7 +53,7 @@ def picture(classifier: Judge, x: Tensor, labels: Tensor, epsilon: float) -> Any
 @command(
     "adversarial",
     """examples:
-  python -m toolkit adversarial --data mnist --symbols fig2 fig7       digits, and symbols of two runs
+  python -m toolkit adversarial --data mnist --symbols fig2 fig6       digits, and symbols of two runs
   python -m toolkit adversarial --epsilon 0.15 --out digits.png        digits, the change ten times as strong, the sum
   python -m toolkit adversarial --symbols fig2 --chart curves.png      how many keep their class, over epsilon
   python -m toolkit adversarial --network judge-fashion --data fashion --json""",
