@@ -318,9 +318,18 @@ def native_bfloat16(kind: str) -> bool:
     convolution is timed there, once in a process.
     """
     if kind == "cpu":
-        capable: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not say
-        return bool(capable.get("amx_bf16") or (capable.get("avx512_bf16") and _faster_in_bfloat16()))
+        return tiles() or (_capable("avx512_bf16") and _faster_in_bfloat16())
     return kind == "cuda" and torch.cuda.is_bf16_supported()
+
+
+def tiles() -> bool:
+    """Whether the CPU multiplies matrices of bfloat16 in tiles (AMX)."""
+    return _capable("amx_bf16")
+
+
+def _capable(of: str) -> bool:
+    capable: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not say
+    return bool(capable.get(of))
 
 
 @torch.no_grad()

@@ -26,11 +26,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.nn.functional import conv2d, conv_transpose2d, embedding, embedding_bag, pad
-from torch.nn.grad import conv2d_input, conv2d_weight
+from torch.nn.functional import conv2d, conv_transpose2d, embedding, embedding_bag, fold, max_pool2d, pad
+from torch.nn.grad import conv2d_weight
+
+from ..train import tiles
 
 BLOCK = 256  # rows come in multiples of it: the CPU library plans every new shape anew, and may sum it in another order
 CROWDED = 0.5  # from this share of active positions on, a layer is computed densely
+CROWDED_IN_BFLOAT16 = 0.1 if tiles() else CROWDED  # tiles make most of a dense layer
 
 Grid = tuple[int, int, int]  # (B, h, w)
 
@@ -54,10 +57,9 @@ class Rows:
         batch, height, width = active.shape
         return Rows(pad(index, (0, padding)), len(index), (batch, height, width))
 
-    @property
-    def crowded(self) -> bool:
+    def crowded(self, dtype: torch.dtype) -> bool:
         batch, height, width = self.grid
-        return self.count > CROWDED * batch * height * width
+        return self.count > crowd(dtype) * batch * height * width
 
     def within(self, grid: Grid, shift: int = 0) -> Tensor:
         """The same positions in a grid that is wider and higher, `shift` further down and right: (P,)."""
@@ -95,6 +97,11 @@ class Rows:
         found = out.lookup().index_select(0, at.flatten()).view(at.shape)
         found[self.count :] = out.count
         return found
+
+
+def crowd(dtype: torch.dtype) -> float:
+    """From which share of active positions on a layer is computed densely."""
+    return CROWDED_IN_BFLOAT16 if dtype == torch.bfloat16 else CROWDED
 
 
 def spread(values: Tensor, weights: Tensor, sources: Tensor) -> Tensor:
@@ -193,10 +200,10 @@ class Convolution(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, y = ctx.saved_tensors
         kernel, rows = weight.shape[2], Rows.where(_nonzero(grad))
-        if rows.crowded:  # what ordinary autograd gives
-            grad = grad if y is None else grad * (y > 0)
-            to_x = conv2d_input(x.shape, weight, grad)
-            return to_x, conv2d_weight(x, weight.shape, grad), grad.sum((0, 2, 3), dtype=torch.float32), None
+        if rows.crowded(grad.dtype):  # what ordinary autograd gives
+            grad = _gated(grad, y)
+            to_x = conv_transpose2d(grad, weight) if ctx.needs_input_grad[0] else None
+            return to_x, conv2d_weight(_last(x), weight.shape, grad), flat(grad).sum(0), None
         values = flat(grad).index_select(0, rows.index)
         values[rows.count :] = 0
         if y is not None:
@@ -209,6 +216,38 @@ class Convolution(Function):
             out = rows.reached(kernel)
             to_x = paint(spread(values, table(weight), rows.sources(out, kernel)), out)
         return to_x, to_weight.permute(0, 3, 1, 2), values.sum(0, dtype=torch.float32), None
+
+
+class Transposed(Function):
+    """A transposed convolution on whole maps, (B, A, h, w) -> (B, C, h', w'): of an inner layer with ReLU, or the last.
+
+    Its gradients are those of ordinary autograd, which in bfloat16 takes twice as long for them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, last: bool) -> Tensor:
+        y = _few_channels(x, weight, bias) if last else conv_transpose2d(x, weight, bias).relu_()
+        ctx.save_for_backward(x, weight, None if last else y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, y = ctx.saved_tensors
+        grad = _gated(grad.to(x.dtype), y)
+        return conv2d(grad, weight), conv2d_weight(grad, weight.shape, x), flat(grad).sum(0), None
+
+
+def _gated(grad: Tensor, y: Tensor | None) -> Tensor:
+    """The gradient before a ReLU that gave y, or that of no ReLU, channels-last."""
+    if y is not None:
+        grad = torch.ops.aten.threshold_backward(grad, y, 0)
+    return _last(grad)
+
+
+def _last(x: Tensor) -> Tensor:
+    """Maps channels-last for certain: of one channel a tensor lies both ways, and is taken for channels-first."""
+    channels, height, width = x.shape[1:]
+    return flat(x).contiguous().as_strided(x.shape, (height * width * channels, 1, width * channels, channels))
 
 
 def encode(x: Tensor, layers: Iterable[nn.Module]) -> tuple[Tensor, Tensor]:
@@ -226,15 +265,19 @@ def decode(strength: Tensor, position: Tensor, side: int, layers: Iterable[nn.Mo
     weights = [_parameters(layer, strength.dtype) for layer in layers if isinstance(layer, nn.ConvTranspose2d)]
     rows, d = _code(strength, position, side)
     ground = d.new_zeros(1, d.shape[1], side, side)
-    if rows.crowded:
+    # In training by how many positions are active; in sampling by how many can be, which is the same for any batch.
+    possible = strength.shape[1] > crowd(d.dtype) * side**2
+    if rows.crowded(d.dtype) if torch.is_grad_enabled() else possible:
         return _dense(paint(d, rows), weights)
     for depth, (weight, bias) in enumerate(weights[:-1], start=1):
         below = conv_transpose2d(ground, weight, bias)
         out = rows.reached(weight.shape[2])
-        if out.crowded:
+        if out.crowded(d.dtype):
             everywhere = Rows.where(torch.ones(out.grid, dtype=torch.bool))
             s = Spread.apply(d, table(weight), rows, everywhere, weight.shape[2])
-            return _dense((below + maps(s, out.grid)).relu(), weights[depth:])
+            # of a matrix with a line for each image, sums over images are fast, which are the gradient of `below`
+            h = (s[: everywhere.count].view(len(strength), -1) + flat(below).flatten()).view(everywhere.count, -1)
+            return _dense(maps(h, out.grid).relu(), weights[depth:])
         s = Spread.apply(d, table(weight), rows, out, weight.shape[2])
         here = embedding(out.index % (out.grid[1] * out.grid[2]), flat(below))
         ground, d, rows = below.relu(), (here + s).relu() - here.relu(), out
@@ -264,10 +307,9 @@ def _draw(d: Tensor, rows: Rows, ground: Tensor, weight: Tensor, bias: Tensor) -
 
 def _dense(h: Tensor, weights: list[Parameters]) -> Tensor:
     """The rest of the decoder on whole maps, the last layer without ReLU: (B, K, h, w) -> (B, C, H, W), float32."""
-    for weight, bias in weights[:-1]:
-        h = conv_transpose2d(h, weight, bias).relu_()
-    last = conv_transpose2d if torch.is_grad_enabled() else _few_channels
-    return last(h, *weights[-1]).float()
+    for depth, (weight, bias) in enumerate(weights, start=1):
+        h = Transposed.apply(h, weight, bias, depth == len(weights))
+    return h
 
 
 def _rectified(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -279,26 +321,21 @@ def _rectified(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _few_channels(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A transposed convolution to few channels: a matrix product for each image, and k * k shifted sums; float32."""
-    (batch, _, height, width), (_, channels, kernel, _) = h.shape, weight.shape
-    patches = torch.bmm(flat(h).view(batch, height * width, -1), table(weight).expand(batch, -1, -1))
-    planes = patches.permute(2, 0, 1).reshape(kernel, kernel, channels, batch, height, width)
-    image = bias.float()[:, None, None, None].repeat(1, batch, height + kernel - 1, width + kernel - 1)
-    for y in range(kernel):
-        for x in range(kernel):
-            image[..., y : y + height, x : x + width] += planes[y, x]
-    return image.transpose(0, 1)
+    """A transposed convolution to few channels: a product for each image, whose patches are summed in float32."""
+    batch, channels, height, width = h.shape
+    kernel = weight.shape[2]
+    lines = flat(h).view(batch, height * width, channels).transpose(1, 2)
+    patches = torch.bmm(weight.reshape(channels, -1).t().expand(batch, -1, -1), lines)  # (B, C * k * k, h * w)
+    image = fold(patches.float(), (height + kernel - 1, width + kernel - 1), kernel)
+    return image + bias.float()[:, None, None]
 
 
 def _winners(x: Tensor) -> tuple[Tensor, Tensor]:
     """The strongest value of each map after ReLU, and its first position: (B, K, h, w) -> (B, K), int64 (B, K)."""
     batch, channels, height, width = x.shape
-    lines = flat(x).view(batch, height, width, channels)
     with torch.no_grad():
-        y = lines.amax(2).max(1).indices  # (B, K), the line of the winner: the only look at the whole map
-        line = lines.gather(1, y[:, None, None].expand(-1, 1, width, -1)).squeeze(1)  # (B, w, K)
-        position = y * width + line.max(1).indices
-    strength = lines.view(batch, height * width, channels).gather(1, position[:, None]).squeeze(1)
+        position = max_pool2d(x, (height, width), return_indices=True)[1].view(batch, channels)
+    strength = flat(x).view(batch, height * width, channels).gather(1, position[:, None]).squeeze(1)
     return strength.relu(), position
 
 
