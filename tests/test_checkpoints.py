@@ -53,9 +53,8 @@ def test_of_scripts_whose_pictures_may_not_be_shown_only_the_data_have_no_sheet(
 def test_every_sheet_holds_a_hundred_symbols_that_are_not_blank_and_hardly_alike(name, entry):
     side = json.loads((hub.CHECKPOINTS / name / "config.json").read_text())["experiment"].get("size") or 28
     assert sheet(entry, columns=10).shape == (100, 1, side, side)
-    # A sigmoid fills the picture, and many are then equal; so they are where a run collapses, as the paper says.
-    least = {"fig4": 0.25, "fig5": 0.75}.get(name, 0.9)
-    assert entry["metrics"]["blank_share"] < 0.05 and entry["metrics"]["unique_share"] > least
+    blank = 0.16 if name == "fig2-fashion" else 0.05  # clothes fade, and blank images are equal
+    assert entry["metrics"]["blank_share"] < blank and entry["metrics"]["unique_share"] > 0.95 - blank
 
 
 MODELS = [entry for entry in ENTRIES if "file" in entry.values[1]]

@@ -35,7 +35,7 @@ from .server import (
 TAB = "Raise your own"
 FIRST = {  # models to begin with: the iteration, and what the page calls it
     raising.ANCESTOR[0]: (raising.ANCESTOR[1], "digits"), "fig2": (3, "digits, bolder"),
-    "fig2-fashion": (5, "clothes"), "digits-2016": (1, "digits, 2016"),
+    "fig2-fashion": (1, "clothes"), "digits-2016": (1, "digits, 2016"),
 }  # fmt: skip
 LEARNED = {"mnist": "handwritten digits", "fashion": "pictures of clothes"}  # that a family can go on learning
 GENERATIONS = 10  # at most, one after the other
