@@ -51,6 +51,17 @@ def test_a_reconstruction_is_the_dense_one(config: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("shape", [(9, 7, 5, 8), (9, 64, 16, 16)], ids=str)
+def test_the_winner_of_a_tie_is_the_first(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    x = torch.randint(-2, 3, shape, generator=torch.Generator().manual_seed(0)).to(dtype)
+    strength, position = sparse._winners(x.to(memory_format=torch.channels_last))
+    lines = x.flatten(2).float()
+    largest = lines.amax(2)
+    assert torch.equal(strength.float(), largest.relu())
+    assert torch.equal(position, (lines == largest[..., None]).int().argmax(2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("config", SHAPES, ids=str)
 def test_where_layers_become_dense_changes_rounding_alone(
     config: dict[str, Any], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch

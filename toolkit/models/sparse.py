@@ -33,7 +33,7 @@ from ..train import tiles
 
 BLOCK = 256  # rows come in multiples of it: the CPU library plans every new shape anew, and may sum it in another order
 CROWDED = 0.5  # from this share of active positions on, a layer is computed densely
-CROWDED_IN_BFLOAT16 = 0.1 if tiles() else CROWDED  # tiles make most of a dense layer
+CROWDED_IN_BFLOAT16 = 0.1 if tiles() else CROWDED  # in tiles (AMX) dense layers are several times as fast
 
 Grid = tuple[int, int, int]  # (B, h, w)
 
@@ -203,7 +203,7 @@ class Convolution(Function):
         if rows.crowded(grad.dtype):  # what ordinary autograd gives
             grad = _gated(grad, y)
             to_x = conv_transpose2d(grad, weight) if ctx.needs_input_grad[0] else None
-            return to_x, conv2d_weight(_last(x), weight.shape, grad), flat(grad).sum(0), None
+            return to_x, conv2d_weight(_channels_last(x), weight.shape, grad), flat(grad).sum(0), None
         values = flat(grad).index_select(0, rows.index)
         values[rows.count :] = 0
         if y is not None:
@@ -241,10 +241,10 @@ def _gated(grad: Tensor, y: Tensor | None) -> Tensor:
     """The gradient before a ReLU that gave y, or that of no ReLU, channels-last."""
     if y is not None:
         grad = torch.ops.aten.threshold_backward(grad, y, 0)
-    return _last(grad)
+    return _channels_last(grad)
 
 
-def _last(x: Tensor) -> Tensor:
+def _channels_last(x: Tensor) -> Tensor:
     """Maps channels-last for certain: of one channel a tensor lies both ways, and is taken for channels-first."""
     channels, height, width = x.shape[1:]
     return flat(x).contiguous().as_strided(x.shape, (height * width * channels, 1, width * channels, channels))
